@@ -1,0 +1,1 @@
+"""Files that mlrec writes: atomic writes, the prepared folder, model folders."""

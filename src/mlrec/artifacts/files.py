@@ -1,0 +1,71 @@
+"""Writing files so that a reader sees the old one or the new one, and reading JSON that says its format."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from mlrec.errors import IncompatibleFormatError
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the entries of a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush every file of a folder, and the folder itself, to the disk."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file through a temporary sibling, flushed to the disk before it takes the name."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def write_json(path: Path, document: dict[str, Any], *, indent: int | None = 2) -> None:
+    """Write a JSON document atomically."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_json(path: Path, format_version: int) -> dict[str, Any]:
+    """Read a JSON document that carries a `format_version`.
+
+    Raises
+    ------
+    IncompatibleFormatError
+        If it is damaged, or written by a version of mlrec with another format.
+    FileNotFoundError
+        If it is not there.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise IncompatibleFormatError(f"{path} is damaged: {error}.", "Make it again.") from error
+    found = document.get("format_version") if isinstance(document, dict) else None
+    if found != format_version:
+        newer = isinstance(found, int) and found > format_version
+        raise IncompatibleFormatError(
+            f"{path} has format version {found}; this mlrec reads version {format_version}.",
+            "Upgrade mlrec." if newer else "Make it again with this version of mlrec.",
+        )
+    return dict(document)

@@ -1,0 +1,305 @@
+"""Model folders: what is in one, writing it, publishing it, and going back to an earlier one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.files import read_json, sync, sync_tree, write_atomically, write_json
+from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
+from mlrec.settings import SPLITS, FoldInSettings, SplitName
+from mlrec.workspace import ModelFiles, Workspace
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+FORMAT_VERSION = 1
+METRICS_FORMAT_VERSION = 1
+_HISTORY_ARRAYS = ("indptr", "movie_idx", "preference", "timestamp", "split")
+
+
+@dataclass(frozen=True)
+class History:
+    """What the model's data says that each user did: all splits, movies of the model only, in time order.
+
+    Attributes
+    ----------
+    indptr
+        The events of user row i are indptr[i]:indptr[i + 1]; int64 (users + 1,).
+    movie_idx
+        Movie rows, int32 (events,).
+    preference
+        −2, −1, +1 or +2, int8 (events,).
+    timestamp
+        Epoch seconds, int64 (events,).
+    split
+        Position in `SPLITS`, int8 (events,).
+    """
+
+    indptr: NDArray[np.int64]
+    movie_idx: NDArray[np.int32]
+    preference: NDArray[np.int8]
+    timestamp: NDArray[np.int64]
+    split: NDArray[np.int8]
+
+    def of(self, user_idx: int) -> slice:
+        """Positions of one user's events."""
+        return slice(int(self.indptr[user_idx]), int(self.indptr[user_idx + 1]))
+
+    def only(self, splits: tuple[SplitName, ...]) -> History:
+        """Keep the events of some splits; user rows stay the same."""
+        if set(splits) == set(SPLITS):
+            return self
+        keep = np.isin(self.split, [SPLITS.index(name) for name in splits])
+        kept_before = np.concatenate([[0], np.cumsum(keep)])
+        return History(
+            indptr=kept_before[self.indptr],
+            **{name: getattr(self, name)[keep] for name in _HISTORY_ARRAYS if name != "indptr"},
+        )
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Title, year and genres by movie row."""
+
+    title: list[str]
+    year: list[int | None]
+    genres: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as serving and evaluation use it. Arrays of an opened model are memory-mapped and read-only.
+
+    Attributes
+    ----------
+    model_id
+        Its id.
+    info
+        The content of model_info.json.
+    user_ids, movie_ids
+        Public ids by row, ascending, int64.
+    movie_factors
+        Float32 (movies, factors).
+    user_vectors
+        Float32 (users, factors); zeros for a user without a liked movie in training.
+    popularity
+        Likes in training by movie row, int64.
+    catalogue, history
+        See there.
+    """
+
+    model_id: str
+    info: Mapping[str, Any]
+    user_ids: NDArray[np.int64]
+    movie_ids: NDArray[np.int64]
+    movie_factors: NDArray[np.float32]
+    user_vectors: NDArray[np.float32]
+    popularity: NDArray[np.int64]
+    catalogue: Catalogue
+    history: History
+
+    @property
+    def fold_in(self) -> FoldInSettings:
+        """The fold-in rule of the user vectors."""
+        return FoldInSettings.from_json(self.info["fold_in"])
+
+    def user_idx(self, user_id: int) -> int | None:
+        """Row of a user, or None for one that the model does not know."""
+        return _row(self.user_ids, user_id)
+
+    def movie_idx(self, movie_id: int) -> int | None:
+        """Row of a movie, or None for one that the model does not know."""
+        return _row(self.movie_ids, movie_id)
+
+
+def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
+    position = int(np.searchsorted(ids, wanted))
+    return position if position < len(ids) and ids[position] == wanted else None
+
+
+def write_model(workspace: Workspace, model: Model, train_matrix: csr_matrix) -> ModelFiles:
+    """Write a model folder: complete under its id, or not at all. The caller holds the write lock.
+
+    Parameters
+    ----------
+    workspace
+        Where to.
+    model
+        What to write.
+    train_matrix
+        Signed preferences, CSR float32 (users, movies).
+    """
+    from scipy import sparse
+
+    files = workspace.unfinished_model(model.model_id)
+    shutil.rmtree(files.root, ignore_errors=True)
+    files.root.mkdir(parents=True)
+    with files.train_matrix.open("wb") as file:
+        sparse.save_npz(file, train_matrix, compressed=False)
+    mappings = {
+        "user_id_to_index": {str(user_id): row for row, user_id in enumerate(model.user_ids.tolist())},
+        "movie_id_to_index": {str(movie_id): row for row, movie_id in enumerate(model.movie_ids.tolist())},
+    }
+    files.mappings.write_text(json.dumps({"format_version": FORMAT_VERSION, **mappings}), encoding="utf-8")
+    arrays = {
+        files.movie_embeddings: model.movie_factors,
+        files.user_embeddings: model.user_vectors,
+        files.array("user_ids"): model.user_ids,
+        files.array("movie_ids"): model.movie_ids,
+        files.array("popularity"): model.popularity,
+        **{files.array(f"history_{name}"): getattr(model.history, name) for name in _HISTORY_ARRAYS},
+    }
+    for path, array in arrays.items():
+        with path.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+    files.catalogue.write_text(
+        json.dumps({"format_version": FORMAT_VERSION, **vars(model.catalogue)}, ensure_ascii=False), encoding="utf-8"
+    )
+    write_json(files.info, {"format_version": FORMAT_VERSION, "model_id": model.model_id, **model.info})
+    sync_tree(files.root)
+    finished = workspace.model(model.model_id)
+    files.root.rename(finished.root)
+    sync(workspace.models)
+    return finished
+
+
+def open_model(files: ModelFiles) -> Model:
+    """Open a model folder; large arrays stay on disk until they are touched.
+
+    Raises
+    ------
+    ModelMissingError
+        If the folder holds no model.
+    IncompatibleFormatError
+        If a file is missing, damaged, or of another format version.
+    """
+    try:
+        info = read_json(files.info, FORMAT_VERSION)
+    except FileNotFoundError:
+        raise ModelMissingError(f"{files.root} holds no model.", "Run 'mlrec train' first.") from None
+    try:
+        catalogue = read_json(files.catalogue, FORMAT_VERSION)
+        model = Model(
+            model_id=info["model_id"],
+            info=info,
+            user_ids=_load(files.array("user_ids")),
+            movie_ids=_load(files.array("movie_ids")),
+            movie_factors=_load(files.movie_embeddings),
+            user_vectors=_load(files.user_embeddings),
+            popularity=_load(files.array("popularity")),
+            catalogue=Catalogue(catalogue["title"], catalogue["year"], catalogue["genres"]),
+            history=History(**{name: _load(files.array(f"history_{name}")) for name in _HISTORY_ARRAYS}),
+        )
+    except (FileNotFoundError, KeyError, ValueError) as error:
+        raise IncompatibleFormatError(
+            f"The model in {files.root} is damaged: {error}.", "Train again, or use another model."
+        ) from error
+    if (len(model.movie_ids), len(model.user_ids)) != (len(model.movie_factors), len(model.user_vectors)):
+        raise IncompatibleFormatError(
+            f"The model in {files.root} is damaged: its ids and vectors differ in number.",
+            "Train again, or use another model.",
+        )
+    return model
+
+
+def _load(path: Path) -> NDArray[Any]:
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path.name} is empty")
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def published_id(workspace: Workspace) -> str | None:
+    """Return the id of the published model, if any."""
+    try:
+        return workspace.current_pointer.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def resolve(workspace: Workspace, model_id: str | None = None) -> ModelFiles:
+    """Return the folder of a model, by default the published one.
+
+    Raises
+    ------
+    ModelMissingError
+        If there is none.
+    """
+    wanted = model_id or published_id(workspace)
+    if wanted is None:
+        if unpublished := list_ids(workspace):
+            raise ModelMissingError(
+                f"No model in {workspace.models} is published.", f"Publish one: mlrec models use {unpublished[-1]}"
+            )
+        raise ModelMissingError(f"There is no model in {workspace.root} yet.", "Run 'mlrec train' first.")
+    if wanted not in list_ids(workspace):
+        raise ModelMissingError(f"There is no model '{wanted}' in {workspace.models}.", "See 'mlrec models list'.")
+    return workspace.model(wanted)
+
+
+def list_ids(workspace: Workspace) -> list[str]:
+    """Return the ids of all complete models, oldest first."""
+    if not workspace.models.is_dir():
+        return []
+    return sorted(
+        entry.name
+        for entry in workspace.models.iterdir()
+        if not entry.name.startswith(".") and ModelFiles(entry).info.exists()
+    )
+
+
+def publish(workspace: Workspace, model_id: str) -> None:
+    """Make a model the one that serving opens."""
+    files = resolve(workspace, model_id)
+    open_model(files)  # one that cannot be opened must not be published
+    write_atomically(workspace.current_pointer, lambda file: file.write(f"{files.root.name}\n".encode()))
+
+
+def remove(workspace: Workspace, model_id: str) -> None:
+    """Delete a model that is not published. The caller holds the write lock."""
+    files = resolve(workspace, model_id)
+    if model_id == published_id(workspace):
+        raise StateError(f"Model {model_id} is published.", "Publish another first: mlrec models use <id>")
+    # Out of sight in one step, so that an interrupt leaves no half model under a valid id.
+    doomed = workspace.unfinished_model(model_id)
+    files.root.rename(doomed.root)
+    shutil.rmtree(doomed.root)
+
+
+def prune(workspace: Workspace, keep: int) -> list[str]:
+    """Delete all but the newest `keep` models and the published one. The caller holds the write lock.
+
+    Returns the ids of the deleted models.
+    """
+    published = published_id(workspace)
+    ids = list_ids(workspace)
+    doomed = [model_id for model_id in ids[: max(len(ids) - keep, 0)] if model_id != published]
+    for model_id in doomed:
+        remove(workspace, model_id)
+    for leftover in workspace.models.glob(".*.new"):
+        shutil.rmtree(leftover)
+    return doomed
+
+
+def read_metrics(files: ModelFiles) -> dict[str, Any]:
+    """Return a model's evaluation results: split → history → relevance → result. Empty if it was never evaluated."""
+    try:
+        document = read_json(files.metrics, METRICS_FORMAT_VERSION)
+    except FileNotFoundError:
+        return {}
+    return {name: value for name, value in document.items() if name != "format_version"}
+
+
+def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, result: Mapping[str, Any]) -> None:
+    """Put one evaluation result beside the others of a model, replacing an earlier one of the same kind."""
+    results = read_metrics(files)
+    results.setdefault(split, {}).setdefault(history, {})[relevance] = result
+    write_json(files.metrics, {"format_version": METRICS_FORMAT_VERSION, **results})

@@ -1,0 +1,1 @@
+"""Raw MovieLens files to the prepared folder, and reading it back."""

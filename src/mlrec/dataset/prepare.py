@@ -1,0 +1,377 @@
+"""Raw ratings to the prepared folder: runs the steps in sql/ in order, counts what they leave, writes the manifest.
+
+What a step does stands in its SQL file. Python chooses between the readers of the raw formats, repeats the rounds of the core
+filter until nothing changes, and decides whether the result may take the place of the last one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlrec
+from mlrec.artifacts import prepared
+from mlrec.dataset.editions import ML_100K_GENRES
+from mlrec.dataset.sources import RawFile, RawSource, find_source, with_encoding
+from mlrec.errors import EmptyResultError, InputError, StateError, TooManyRejectsError
+from mlrec.progress import SILENT, Progress
+from mlrec.settings import SPLITS, PrepareSettings, available_threads
+from mlrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Settings that say how the work is done, not what comes out.
+_NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """What is left after a step."""
+
+    name: str
+    ratings: int
+    users: int
+    movies: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Outcome of a preparation.
+
+    Attributes
+    ----------
+    folder
+        The prepared folder.
+    manifest
+        Its manifest, as `mlrec prepare --json` prints it.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+
+
+def prepare(
+    workspace: Workspace,
+    settings: PrepareSettings | None = None,
+    *,
+    raw: Path | None = None,
+    progress: Progress = SILENT,
+) -> Prepared:
+    """Turn raw ratings into the prepared folder of a workspace.
+
+    Parameters
+    ----------
+    workspace
+        The data directory to write to. The last prepared folder stays as it is until the new one is complete.
+    settings
+        Defaults to `PrepareSettings()`.
+    raw
+        A folder or zip archive with the raw files; by default the workspace's own.
+    progress
+        Told of each step.
+
+    Raises
+    ------
+    InputError
+        If the raw files are missing, unreadable, bad in too many rows, or nothing is left of them.
+    StateError
+        If the disk or the memory limit does not suffice, or another process is writing.
+    """
+    settings = settings or PrepareSettings()
+    started = time.perf_counter()
+    with workspace.writing("prepare") as scratch:
+        source = find_source(raw or workspace.raw, scratch)
+        files = prepared.begin(workspace)
+        with (
+            ThreadPoolExecutor(1) as hashing,
+            _connect(scratch, settings) as connection,
+        ):
+            checksums = hashing.submit(lambda: {file.role: _sha256(file.path) for file in source.files})
+            run = _Preparation(connection, source, settings, progress)
+            run.read()
+            run.check_rejects(workspace.failed_rejects)
+            run.drop_duplicates()
+            run.filter_core()
+            manifest = {
+                "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "mlrec_version": mlrec.__version__,
+                "input": run.input_summary(checksums.result()),
+                "settings": settings.to_json(),
+                "steps": [vars(step) for step in run.steps],
+                "rejects": run.reject_summary(),
+                "rating_histogram": run.rating_histogram,
+                "ratings_per_month": run.ratings_per_month,
+            }
+            manifest["fingerprint"] = _fingerprint(manifest)
+            run.write(files.movies, files.rejects)
+            manifest["splits"] = {name: run.write_split(name, files.split(name)) for name in SPLITS}
+            manifest["moments"] = run.moments()
+        manifest["seconds"] = round(time.perf_counter() - started, 3)
+        prepared.write_manifest(files, manifest)
+        prepared.swap_in(workspace)
+        workspace.failed_rejects.unlink(missing_ok=True)
+    return Prepared(workspace.prepared.root, prepared.read_manifest(workspace.prepared))
+
+
+@contextmanager
+def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in the scratch folder; what DuckDB cannot do there is told in our words."""
+    import duckdb
+
+    try:
+        with duckdb.connect(
+            str(scratch / "prepare.duckdb"),
+            config={
+                "threads": settings.threads or available_threads(),
+                "memory_limit": settings.memory_limit,
+                "temp_directory": str(scratch / "spill"),
+                "python_enable_replacements": "false",
+                "autoinstall_known_extensions": "false",
+            },
+        ) as connection:
+            connection.execute("SET enable_progress_bar = false")
+            yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise StateError(
+            f"The memory limit of {settings.memory_limit} does not suffice for this data.",
+            "Give more with --memory-limit, or free space on the disk that holds the data directory.",
+        ) from error
+    except duckdb.IOException as error:
+        raise StateError(f"Reading or writing failed: {_first_line(error)}", "Check the disk and the file.") from error
+
+
+class _Preparation:
+    """One run over the steps, on one connection."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: RawSource,
+        settings: PrepareSettings,
+        progress: Progress,
+    ) -> None:
+        self.connection = connection
+        self.source = source
+        self.settings = settings
+        self.progress = progress
+        self.steps: list[StepCount] = []
+        self.rows_read: dict[str, int] = {}
+        self.rating_histogram: dict[str, int] = {}
+        self.ratings_per_month: dict[str, int] = {}
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Read movies, links and ratings, setting bad rows aside."""
+        self._run("00_setup", "Setting up")
+        for name in ("user_offset", "max_rating", "min_user_ratings", "min_movie_ratings", "split_ratio", "cut_points"):
+            value = getattr(self.settings, name)
+            self._set(name, list(value) if isinstance(value, tuple) else value)
+        self._set("genre_names", list(ML_100K_GENRES))
+        self._read_movies()
+        self._read_ratings()
+        if not self._value("SELECT count(*) FROM ratings"):
+            # Every row is bad, or there is none: too many rejects is told first, as the more useful of the two.
+            if not self._value("SELECT count(*) FROM rejects"):
+                raise EmptyResultError(f"{self.source.ratings.label} holds no ratings.", "Check the file.")
+            return
+        self._count("read")
+        self.rating_histogram = {
+            f"{rating:g}": count
+            for rating, count in self._rows("SELECT rating, count(*) FROM ratings GROUP BY rating ORDER BY rating")
+        }
+        self.ratings_per_month = dict(
+            self._rows(
+                "SELECT strftime(make_timestamp(day * 86400000000), '%Y-%m') AS month, CAST(sum(n) AS BIGINT)"
+                " FROM (SELECT timestamp // 86400 AS day, count(*) AS n FROM ratings GROUP BY day)"
+                " GROUP BY month ORDER BY month"
+            )
+        )
+
+    def _read_movies(self) -> None:
+        self._open(self.source.movies)
+        self._run(f"10_movie_rows_{self.source.movies.layout}", "Reading movies", self.source.movies)
+        self._run("11_movies", "Reading movies", self.source.movies)
+        self.rows_read["movies"] = self._value("SELECT count(*) FROM judged_movies")
+        if self.source.links:
+            self._open(self.source.links)
+            self._run(f"12_link_rows_{self.source.links.layout}", "Reading links", self.source.links)
+            self._run("13_links", "Reading links", self.source.links)
+            self.rows_read["links"] = self._value("SELECT count(*) FROM judged_links")
+
+    def _read_ratings(self) -> None:
+        """Read as numbers if all is well, and row by row if not."""
+        file = self.source.ratings
+        self._open(file)
+        self._run(f"20_rating_numbers_{file.layout}", "Reading ratings", file)
+        self._run("21_ratings_typed", "Reading ratings", file)
+        if self._all_rows_good():
+            self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings")
+            return
+        self.connection.execute("DROP TABLE ratings")
+        before = self._value("SELECT count(*) FROM rejects")
+        self._open(with_encoding(file) if file.layout == "delimited" else file)
+        self._run(f"22_rating_rows_{file.layout}", "Reading ratings row by row", file)
+        self._run("23_ratings_by_row", "Reading ratings row by row", file)
+        bad = self._value("SELECT count(*) FROM rejects") - before
+        self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings") + bad
+
+    def _all_rows_good(self) -> bool:
+        invalid = self._value("SELECT count(*) FROM ratings WHERE NOT valid")
+        unreadable = self.source.ratings.layout == "delimited" and self._value("SELECT count(*) FROM reject_errors")
+        return not (invalid or unreadable)
+
+    def check_rejects(self, report: Path) -> None:
+        """Stop if more rows are bad than the settings allow, leaving a report of them."""
+        rejects, rows = self._value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
+        if rejects <= self.settings.max_reject_share * rows:
+            return
+        self._run("72_write_rejects", "Writing rejects", path=str(report))
+        file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line LIMIT 1")[0]
+        raise TooManyRejectsError(
+            f"{rejects:,} of {rows:,} rows are bad ({rejects / rows:.1%}, allowed {self.settings.max_reject_share:.1%});"
+            f" the first is {file}, line {line}: {reason}.",
+            f"All of them are in {report}. Mend the input, or allow more with --max-reject-share."
+            " The last prepared data is untouched.",
+        )
+
+    def drop_duplicates(self) -> None:
+        """Keep one rating a user and movie."""
+        self._run("30_find_duplicates", "Looking for duplicates")
+        if self._value("SELECT count(*) FROM repeated"):
+            self._run("31_drop_duplicates", "Dropping duplicates")
+        self._count("deduplicated")
+
+    def filter_core(self) -> None:
+        """Drop rare movies and users in turn until nothing changes, then sort what is left."""
+        self._run("40_core_begin", "Filtering")
+        sizes = self._core_sizes()
+        while True:
+            label = f"core round {len(self.steps) - 1}"
+            self._run("41_core_movies", f"Filtering, {label}")
+            if not self._value("SELECT count(*) FROM core_movies"):
+                raise EmptyResultError(
+                    f"Nothing is left: no movie has {self.settings.min_movie_ratings} ratings or more ({label}).",
+                    "Lower --min-movie-ratings.",
+                )
+            self._run("42_core_users", f"Filtering, {label}")
+            if not self._value("SELECT count(*) FROM core_users"):
+                raise EmptyResultError(
+                    f"Nothing is left: no user has {self.settings.min_user_ratings} ratings or more"
+                    f" of the remaining movies ({label}).",
+                    "Lower --min-user-ratings or --min-movie-ratings.",
+                )
+            before, sizes = sizes, self._core_sizes()
+            ratings = self._value("SELECT CAST(sum(n) AS BIGINT) FROM core_users")
+            self.steps.append(StepCount(label, ratings, *sizes))
+            if sizes == before:
+                break
+        self._run("50_events", "Sorting")
+        self._run(f"60_split_{self.settings.split.replace('-', '_')}", "Splitting")
+
+    def write(self, movies: Path, rejects: Path) -> None:
+        """Write the catalogue and the rejects."""
+        self._run("71_write_movies", "Writing", path=str(movies))
+        self._run("72_write_rejects", "Writing", path=str(rejects))
+
+    def write_split(self, name: str, path: Path) -> int:
+        """Write one split; returns its number of events."""
+        self._run("70_write_split", f"Writing {name}", path=str(path), split=name)
+        return self._value("SELECT count(*) FROM read_parquet($path)", path=str(path))
+
+    # -- reports -----------------------------------------------------------------------------------------------------
+
+    def input_summary(self, checksums: dict[str, str]) -> dict[str, Any]:
+        """Describe the raw files."""
+        return {
+            "files": [
+                {
+                    "role": file.role,
+                    "file": file.label,
+                    "bytes": file.path.stat().st_size,
+                    "sha256": checksums[file.role],
+                    "layout": file.layout,
+                    "encoding": file.encoding,
+                }
+                for file in self.source.files
+            ],
+            "rows": self.rows_read,
+        }
+
+    def reject_summary(self) -> dict[str, Any]:
+        """Count the rejects by reason, most frequent first."""
+        by_reason = dict(
+            self._rows("SELECT reason, count(*) AS n FROM rejects GROUP BY reason ORDER BY n DESC, reason")
+        )
+        return {"rows": sum(by_reason.values()), "by_reason": by_reason}
+
+    def moments(self) -> dict[str, int | None] | None:
+        """Epoch seconds at which validation and test begin, for a global split."""
+        if self.settings.split != "global-time":
+            return None
+        val_from, test_from = self._rows("SELECT val_from, test_from FROM moments")[0]
+        return {"val_from": val_from, "test_from": test_from}
+
+    # -- SQL ---------------------------------------------------------------------------------------------------------
+
+    def _run(self, step: str, label: str, file: RawFile | None = None, **parameters: Any) -> None:
+        """Execute the statements of one SQL file."""
+        import duckdb
+
+        text = resources.files("mlrec.dataset").joinpath("sql", f"{step}.sql").read_text()
+        with self.progress.task(label):
+            try:
+                for statement in self.connection.extract_statements(text):
+                    self.connection.execute(statement, parameters or None)
+            except (duckdb.BinderException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+                if file is None:
+                    raise
+                raise InputError(f"{file.label} cannot be read: {_first_line(error)}", "Check the file.") from error
+
+    def _set(self, name: str, value: Any) -> None:
+        self.connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+
+    def _open(self, file: RawFile) -> None:
+        self._set(f"{file.role}_file", file.for_sql())
+
+    def _rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, parameters or None).fetchall()
+
+    def _value(self, query: str, **parameters: Any) -> int:
+        return int(self._rows(query, **parameters)[0][0])
+
+    def _count(self, name: str) -> None:
+        counts = self._rows("SELECT count(*), count(DISTINCT user_id), count(DISTINCT movie_id) FROM ratings")[0]
+        self.steps.append(StepCount(name, *counts))
+
+    def _core_sizes(self) -> tuple[int, int]:
+        users, movies = self._rows("SELECT (SELECT count(*) FROM core_users), (SELECT count(*) FROM core_movies)")[0]
+        return users, movies
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fingerprint(manifest: dict[str, Any]) -> str:
+    """Hash of everything that determines the prepared rows: the input's bytes and the settings."""
+    origin = {
+        "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
+        "settings": {name: value for name, value in manifest["settings"].items() if name not in _NEUTRAL_SETTINGS},
+    }
+    return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,163 @@
+"""Reading a prepared folder into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.prepared import open_prepared, read_manifest
+from mlrec.errors import IncompatibleFormatError
+from mlrec.settings import SPLITS, SplitName
+from mlrec.workspace import PreparedFiles, Workspace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events in the order user, time, movie; all arrays are (events,).
+
+    Attributes
+    ----------
+    user_id, movie_id
+        Public ids, int64.
+    preference
+        −2, −1, +1 or +2, int8.
+    timestamp
+        Epoch seconds, int64.
+    split
+        Position in `SPLITS`, int8.
+    """
+
+    user_id: NDArray[np.int64]
+    movie_id: NDArray[np.int64]
+    preference: NDArray[np.int8]
+    timestamp: NDArray[np.int64]
+    split: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.user_id)
+
+
+@dataclass(frozen=True)
+class Movies:
+    """The movie catalogue, ordered by id."""
+
+    movie_id: NDArray[np.int64]
+    title: list[str]
+    year: list[int | None]
+    genres: list[list[str]]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One split, with the manifest of the folder it comes from; all arrays are (events,)."""
+
+    manifest: dict[str, Any]
+    user_id: NDArray[np.int64]
+    movie_id: NDArray[np.int64]
+    preference: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A prepared folder in memory."""
+
+    manifest: dict[str, Any]
+    events: Events
+    movies: Movies
+
+
+def read_prepared(workspace: Workspace) -> PreparedData:
+    """Read all of a workspace's prepared folder.
+
+    Raises
+    ------
+    PreparedDataMissingError
+        If nothing has been prepared.
+    IncompatibleFormatError
+        If the folder is damaged or of another format.
+    """
+    return _consistently(
+        workspace, lambda manifest, files: PreparedData(manifest, _read_events(files), _read_movies(files))
+    )
+
+
+def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
+    """Read one split of a workspace's prepared folder. Raises as `read_prepared` does."""
+
+    def read(manifest: dict[str, Any], files: PreparedFiles) -> HeldOut:
+        columns = _read_split(files, name)
+        return HeldOut(manifest, columns["user_id"], columns["movie_id"], columns["preference"])
+
+    return _consistently(workspace, read)
+
+
+def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], PreparedFiles], T]) -> T:
+    """Read several files of one prepared folder, starting over if a new folder was swapped in meanwhile."""
+    while True:
+        files = open_prepared(workspace)
+        manifest = read_manifest(files)
+        try:
+            result = read(manifest, files)
+        except FileNotFoundError as error:
+            if read_manifest(open_prepared(workspace)) == manifest:
+                raise IncompatibleFormatError(
+                    f"The prepared data is incomplete: {error}", "Run 'mlrec prepare' again."
+                ) from error
+        else:
+            if read_manifest(open_prepared(workspace)) == manifest:
+                return result
+
+
+def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
+    import duckdb
+
+    config = {"python_enable_replacements": "false", "autoinstall_known_extensions": "false"}
+    with duckdb.connect(config=config) as connection:
+        try:
+            return connection.execute(query, parameters).fetchnumpy()
+        except duckdb.IOException as error:
+            raise FileNotFoundError(str(error)) from error
+        except duckdb.Error as error:
+            raise IncompatibleFormatError(
+                f"The prepared data cannot be read: {error}", "Run 'mlrec prepare' again."
+            ) from error
+
+
+def _read_events(files: PreparedFiles) -> Events:
+    parts = [_read_split(files, name) for name in SPLITS]
+    split = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(part["user_id"]) for part in parts])
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    # Each split is in order, and a user's splits follow each other in time: a stable merge by user is the total order.
+    order = np.argsort(columns["user_id"], kind="stable")
+    return Events(**{name: column[order] for name, column in columns.items()}, split=split[order])
+
+
+def _read_split(files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:
+    path = files.split(name)
+    return _query(
+        "SELECT CAST(user_id AS BIGINT) AS user_id, CAST(movie_id AS BIGINT) AS movie_id,"
+        " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp FROM read_parquet($path)",
+        # Other engines write a split as a folder of part files.
+        path=str(path / "*.parquet") if path.is_dir() else str(path),
+    )
+
+
+def _read_movies(files: PreparedFiles) -> Movies:
+    columns = _query(
+        "SELECT movie_id, title, coalesce(year, 0) AS year, array_to_string(genres, '|') AS genres"
+        " FROM read_parquet($path) ORDER BY movie_id",
+        path=str(files.movies),
+    )
+    return Movies(
+        movie_id=columns["movie_id"].astype(np.int64),
+        title=[str(title) for title in columns["title"]],
+        year=[int(year) or None for year in columns["year"]],
+        genres=[genres.split("|") if genres else [] for genres in columns["genres"]],
+    )

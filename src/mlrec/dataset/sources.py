@@ -1,0 +1,270 @@
+"""Finding the raw files of a data set, in whatever form they lie, and describing them to the SQL that reads them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Literal, cast
+
+from mlrec.errors import InputError, RawDataMissingError
+
+Role = Literal["ratings", "movies", "links"]
+Layout = Literal["delimited", "item", "parquet"]
+
+CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
+    "ratings": ("user_id", "movie_id", "rating", "timestamp"),
+    "movies": ("movie_id", "title", "genres"),
+    "links": ("movie_id", "imdb_id", "tmdb_id"),
+}
+ITEM_WIDTH = 24
+"""Fields of a line of u.item: 5 and the 19 genre flags."""
+
+# A family of files that belong together; within a folder the first complete family counts.
+_FAMILIES: tuple[Mapping[Role, tuple[str, ...]], ...] = (
+    {
+        "ratings": ("ratings.csv", "ratings.csv.gz", "ratings.parquet"),
+        "movies": ("movies.csv", "movies.csv.gz", "movies.parquet"),
+        "links": ("links.csv", "links.csv.gz", "links.parquet"),
+    },
+    {"ratings": ("ratings.dat", "ratings.dat.gz"), "movies": ("movies.dat", "movies.dat.gz")},
+    {"ratings": ("u.data", "u.data.gz"), "movies": ("u.item", "u.item.gz")},
+)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One raw file, ready to be read.
+
+    Attributes
+    ----------
+    role
+        What it holds.
+    path
+        Where it is read from; for a member of a zip, its unpacked copy.
+    label
+        How it is named to people.
+    layout
+        Which of the SQL readers takes it.
+    delimiter, encoding
+        Of text files.
+    header_lines
+        Lines before the first row.
+    columns
+        The columns in their order in the file; names that mlrec does not use are kept as they are.
+    """
+
+    role: Role
+    path: Path
+    label: str
+    layout: Layout
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    header_lines: int = 0
+    columns: tuple[str, ...] = ()
+
+    def for_sql(self) -> dict[str, Any]:
+        """Describe the file as the value of the SQL variable `<role>_file`."""
+        wanted = CSV_COLUMNS[self.role]
+        return {
+            "path": str(self.path),
+            "label": self.label,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "header_lines": self.header_lines,
+            "width": ITEM_WIDTH if self.layout == "item" else len(self.columns),
+            "fields": {name: self.columns.index(name) + 1 for name in wanted},
+            "columns": {
+                name if name in wanted else f"unused_{position}": "DOUBLE" if name in wanted else "VARCHAR"
+                for position, name in enumerate(self.columns)
+            },
+        }
+
+
+@dataclass(frozen=True)
+class RawSource:
+    """The raw files of one data set."""
+
+    ratings: RawFile
+    movies: RawFile
+    links: RawFile | None
+
+    @property
+    def files(self) -> tuple[RawFile, ...]:
+        """All files, ratings first."""
+        return (self.ratings, self.movies) + ((self.links,) if self.links else ())
+
+
+def find_source(raw: Path, scratch: Path) -> RawSource:
+    """Find the data set that lies in a folder.
+
+    Files directly in the folder count first, then those in its subfolders and zip archives. Members of an archive are
+    unpacked into `scratch`.
+
+    Parameters
+    ----------
+    raw
+        A folder, or a zip archive.
+    scratch
+        An existing folder for unpacked files.
+
+    Raises
+    ------
+    RawDataMissingError
+        If no complete data set is there.
+    InputError
+        If there are several, or a file's header lacks a column.
+    """
+    if not raw.exists():
+        raise RawDataMissingError(
+            f"{raw} does not exist.", "Get a data set with 'mlrec fetch demo' or 'mlrec fetch ml-20m'."
+        )
+    if raw.is_file():
+        candidates = [found] if (found := _in_archive(raw)) else []
+    elif found := _in_folder(raw):
+        candidates = [found]
+    else:
+        candidates = [
+            found
+            for entry in sorted(raw.iterdir())
+            if not entry.name.startswith(".")
+            if (found := _in_folder(entry) if entry.is_dir() else _in_archive(entry))
+        ]
+    if not candidates:
+        raise RawDataMissingError(
+            f"No ratings with their movies in {raw}.",
+            "It should hold movies.csv and ratings.csv, or the files or the zip of a MovieLens edition."
+            " 'mlrec fetch demo' puts one there.",
+        )
+    if len(candidates) > 1:
+        places = ", ".join(str(candidate.place.relative_to(raw)) for candidate in candidates)
+        raise InputError(
+            f"{raw} holds more than one data set: {places}.", "Name one of them with --raw, or move the others away."
+        )
+    return candidates[0].open(raw, scratch)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A complete family of files in a folder or an archive, not opened yet."""
+
+    place: Path
+    members: Mapping[Role, str]
+
+    def open(self, raw: Path, scratch: Path) -> RawSource:
+        files = {role: self._open_member(role, member, raw, scratch) for role, member in self.members.items()}
+        return RawSource(files["ratings"], files["movies"], files.get("links"))
+
+    def _open_member(self, role: Role, member: str, raw: Path, scratch: Path) -> RawFile:
+        if self.place.is_dir():
+            path = self.place / member
+            label = str(path.relative_to(raw))
+        else:
+            path = scratch / PurePosixPath(member).name
+            label = f"{self.place.name}:{member}"
+            try:
+                with zipfile.ZipFile(self.place) as archive, archive.open(member) as source, path.open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+            except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
+                raise InputError(
+                    f"{label} cannot be unpacked: {error}.", "The archive is damaged; get it again."
+                ) from error
+        return _describe(role, path, label)
+
+
+def _choose(names: Iterable[str]) -> Mapping[Role, str] | None:
+    available = {PurePosixPath(name).name: name for name in names}
+    for family in _FAMILIES:
+        chosen = {
+            role: available[next(filter(available.__contains__, options))]
+            for role, options in family.items()
+            if any(option in available for option in options)
+        }
+        if "ratings" in chosen and "movies" in chosen:
+            return chosen
+    return None
+
+
+def _in_folder(folder: Path) -> _Candidate | None:
+    chosen = _choose(entry.name for entry in folder.iterdir() if entry.is_file())
+    return _Candidate(folder, chosen) if chosen else None
+
+
+def _in_archive(path: Path) -> _Candidate | None:
+    if path.suffix.lower() != ".zip":
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # Deeper members first, so that the shallowest of equal names stands.
+            names = sorted(archive.namelist(), key=lambda name: -name.count("/"))
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path} is not a readable zip archive: {error}.", "Get it again.") from error
+    chosen = _choose(name for name in names if not name.endswith("/") and not name.startswith("__MACOSX"))
+    return _Candidate(path, chosen) if chosen else None
+
+
+def _describe(role: Role, path: Path, label: str) -> RawFile:
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        return RawFile(role, path, label, "parquet", columns=CSV_COLUMNS[role])
+    encoding = _encoding(path) if role != "ratings" else "utf-8"
+    if name == "u.item":
+        return RawFile(role, path, label, "item", "|", encoding, columns=CSV_COLUMNS[role])
+    if name == "u.data" or name.endswith(".dat"):
+        delimiter = "\t" if name == "u.data" else "::"
+        return RawFile(role, path, label, "delimited", delimiter, encoding, columns=CSV_COLUMNS[role])
+    return RawFile(role, path, label, "delimited", ",", encoding, header_lines=1, columns=_header(role, path, label))
+
+
+def with_encoding(file: RawFile) -> RawFile:
+    """Return the file with its encoding found out, which for ratings is put off until their text is needed."""
+    return RawFile(**{**vars(file), "encoding": _encoding(file.path)})
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a plain or gzipped file for reading."""
+    return cast("IO[bytes]", gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 if the whole file is, else Latin-1, in which MovieLens 100K and 1M were written."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with open_binary(path) as file:
+        try:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "latin-1"
+        except (OSError, EOFError) as error:
+            raise InputError(f"{path} cannot be read: {error}.", "The file is damaged; get it again.") from error
+    return "utf-8"
+
+
+def _header(role: Role, path: Path, label: str) -> tuple[str, ...]:
+    """Columns of a CSV file by its first line: userId and user_id are the same name."""
+    try:
+        with open_binary(path) as file:
+            first_line = file.readline(1 << 16).decode("utf-8-sig", errors="replace").strip()
+    except (OSError, EOFError) as error:
+        raise InputError(f"{label} cannot be read: {error}.", "The file is damaged; get it again.") from error
+    found = next(csv.reader([first_line]), []) if first_line else []
+    known = {name.replace("_", ""): name for name in CSV_COLUMNS[role]}
+    columns = tuple(known.get(name.strip().lower().replace("_", ""), name.strip()) for name in found)
+    missing = [name for name in CSV_COLUMNS[role] if name not in columns]
+    if missing:
+        camel = {"user_id": "userId", "movie_id": "movieId", "imdb_id": "imdbId", "tmdb_id": "tmdbId"}
+        wanted = ",".join(camel.get(name, name) for name in CSV_COLUMNS[role])
+        raise InputError(
+            f"{label}, line 1: the header lacks {', '.join(camel.get(name, name) for name in missing)}.",
+            f"The first line should read {wanted}.",
+        )
+    duplicate = next((name for name in columns if name in CSV_COLUMNS[role] and columns.count(name) > 1), None)
+    if duplicate:
+        raise InputError(f"{label}, line 1: the header names {duplicate} twice.", "Give every column its own name.")
+    return columns

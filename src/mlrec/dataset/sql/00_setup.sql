@@ -1,0 +1,52 @@
+-- Macros and empty tables that the later steps share.
+-- In: nothing.  Out: macros; tables rejects, movies.
+
+-- The fields of one CSV line, quotes and all: a quoted field may hold commas and doubled quotes.
+CREATE MACRO csv_fields(line) AS regexp_extract_all(line, '(?:^|,)("(?:[^"]|"")*"|[^,]*)', 1);
+
+-- A field as a reader sees it: outer blanks and outer quotes gone, doubled quotes single.
+CREATE MACRO plain(field) AS
+    CASE WHEN trim(field) LIKE '"%"' AND length(trim(field)) >= 2
+         THEN replace(substr(trim(field), 2, length(trim(field)) - 2), '""', '"')
+         ELSE trim(field) END;
+
+-- Only CSV knows quotes; in the other editions' files a quote is a character of the title.
+CREATE MACRO fields_of(line, delimiter) AS
+    CASE WHEN delimiter = ',' THEN list_transform(csv_fields(line), lambda field: plain(field))
+         ELSE list_transform(string_split(line, delimiter), lambda field: trim(field)) END;
+
+-- A text file, described by the variable of that name, line by line with its fields; the header and blank lines are left out. read_csv only cuts the lines here: a
+-- delimiter that no line holds makes each of them one field.
+CREATE MACRO rows_of(file) AS TABLE
+    SELECT line, text, fields_of(text, getvariable(file).delimiter) AS fields
+    FROM (
+        SELECT row_number() OVER () AS line, text
+        FROM read_csv(getvariable(file).path, columns = {'text': 'VARCHAR'}, delim = chr(1) || chr(2), quote = '',
+                      escape = '', header = false, auto_detect = false, parallel = false,
+                      encoding = getvariable(file).encoding)
+    )
+    WHERE line > getvariable(file).header_lines AND trim(text) <> '';
+
+-- A whole number that DOUBLE holds exactly. 20_ratings_typed.sql reads ids as DOUBLE and uses this to tell 3 from 3.7.
+CREATE MACRO is_exact(number) AS number = trunc(number) AND abs(number) <= 9007199254740992;
+
+-- Text to int64: plain digits at full precision, and what DOUBLE reads as a whole number ("3.0", "1e3").
+CREATE MACRO whole_number(field) AS
+    CASE WHEN regexp_full_match(field, '[+-]?\d+') THEN TRY_CAST(field AS BIGINT)
+         WHEN is_exact(TRY_CAST(field AS DOUBLE)) THEN CAST(TRY_CAST(field AS DOUBLE) AS BIGINT) END;
+
+-- Why an id cannot be used, or NULL.
+CREATE MACRO id_fault(field, name) AS
+    CASE WHEN field IS NULL OR field = '' THEN 'empty ' || name
+         WHEN whole_number(field) IS NOT NULL THEN NULL
+         WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?') OR abs(TRY_CAST(field AS DOUBLE)) > 9007199254740992
+             THEN name || ' beyond int64'
+         ELSE 'unparsable ' || name END;
+
+CREATE MACRO rating_in_range(rating, max_rating) AS rating > 0 AND rating <= max_rating;
+
+-- 1970 to the end of year 9999: milliseconds instead of seconds fall outside.
+CREATE MACRO timestamp_in_range(seconds) AS seconds BETWEEN 0 AND 253402300799;
+
+CREATE TABLE rejects (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR);
+CREATE TABLE movies (movie_id BIGINT, title VARCHAR, year SMALLINT, genres VARCHAR[], imdb_id VARCHAR, tmdb_id BIGINT);

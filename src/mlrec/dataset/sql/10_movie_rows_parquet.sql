@@ -1,0 +1,12 @@
+-- A movies.parquet with the columns of movies.csv; genres may be text joined by '|' or a list.
+-- In: variable movies_file (path).
+-- Out: view movie_rows(line, text, width, movie_id, title, genres); line is the row's number, counted from 1.
+CREATE VIEW movie_rows AS
+WITH source AS (
+    SELECT file_row_number + 1 AS line,
+           CAST(COLUMNS('(?i)^movie_?id$') AS VARCHAR) AS movie_id,
+           CAST(COLUMNS('(?i)^title$') AS VARCHAR) AS title,
+           replace(trim(CAST(COLUMNS('(?i)^genres$') AS VARCHAR), '[]'), ', ', '|') AS genres
+    FROM read_parquet(getvariable('movies_file').path, file_row_number = true)
+)
+SELECT line, concat_ws(',', movie_id, title, genres) AS text, 3 AS width, movie_id, title, genres FROM source;

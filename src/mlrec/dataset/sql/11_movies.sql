@@ -1,0 +1,35 @@
+-- Clean titles, years and genre lists; the first row of an id stands.
+-- In: view movie_rows; variable movies_file (label, width).  Out: table movies; adds to rejects.
+CREATE TEMP TABLE judged_movies AS
+SELECT line, text, title, genres,
+       whole_number(movie_id) AS movie_id,
+       CASE WHEN width < getvariable('movies_file').width THEN 'missing field'
+            WHEN width > getvariable('movies_file').width THEN 'too many fields'
+            ELSE coalesce(
+                id_fault(movie_id, 'movieId'),
+                CASE WHEN row_number() OVER (PARTITION BY whole_number(movie_id) ORDER BY line) > 1
+                     THEN 'duplicate movieId' END) END AS reason
+FROM movie_rows;
+
+INSERT INTO rejects
+SELECT getvariable('movies_file').label, line, text, reason FROM judged_movies WHERE reason IS NOT NULL;
+
+-- "Title (1995)", "Series (2006–2007)", "Running (2019- )"; what is not a year in brackets at the end stays in the title.
+INSERT INTO movies (movie_id, title, year, genres)
+WITH split AS (
+    SELECT movie_id, trim(title) AS title, genres,
+           regexp_extract(
+               trim(title),
+               '^(.*\S)\s*\(\s*((?:18|19|20)\d\d)\s*(?:[–—-]\s*(?:\d{4})?)?\s*\)$', ['name', 'year']) AS parts
+    FROM judged_movies WHERE reason IS NULL
+)
+SELECT movie_id,
+       CASE WHEN parts.year <> '' THEN parts.name
+            WHEN title IS NULL OR title = '' THEN 'Untitled movie ' || movie_id
+            ELSE title END,
+       TRY_CAST(parts.year AS SMALLINT),
+       CASE WHEN genres IS NULL OR trim(genres) IN ('', '(no genres listed)') THEN []
+            ELSE list_filter(
+                list_transform(string_split(genres, '|'), lambda name: trim(name)), lambda name: name <> '') END
+FROM split
+ORDER BY movie_id;

@@ -1,0 +1,9 @@
+-- links.csv as text, one row a line.
+-- In: variable links_file (path, encoding, delimiter, header_lines, fields: position of each column).
+-- Out: view link_rows(line, text, width, movie_id, imdb_id, tmdb_id).
+CREATE VIEW link_rows AS
+SELECT line, text, len(fields) AS width,
+       fields[getvariable('links_file').fields.movie_id] AS movie_id,
+       fields[getvariable('links_file').fields.imdb_id] AS imdb_id,
+       fields[getvariable('links_file').fields.tmdb_id] AS tmdb_id
+FROM rows_of('links_file');

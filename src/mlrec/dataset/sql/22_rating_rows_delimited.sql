@@ -1,0 +1,10 @@
+-- The ratings file as text, one row a line: ratings.csv, ratings.dat, u.data.
+-- In: variable ratings_file (path, encoding, delimiter, header_lines, fields: position of each column).
+-- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
+CREATE VIEW rating_rows AS
+SELECT line, text, len(fields) AS width,
+       fields[getvariable('ratings_file').fields.user_id] AS user_id,
+       fields[getvariable('ratings_file').fields.movie_id] AS movie_id,
+       fields[getvariable('ratings_file').fields.rating] AS rating,
+       fields[getvariable('ratings_file').fields.timestamp] AS timestamp
+FROM rows_of('ratings_file');

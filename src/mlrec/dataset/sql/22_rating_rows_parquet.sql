@@ -1,0 +1,16 @@
+-- A ratings.parquet as text, one row a row.
+-- In: variable ratings_file (path).
+-- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
+CREATE VIEW rating_rows AS
+WITH source AS (
+    SELECT file_row_number + 1 AS line,
+           CAST(COLUMNS('(?i)^user_?id$') AS VARCHAR) AS user_id,
+           CAST(COLUMNS('(?i)^movie_?id$') AS VARCHAR) AS movie_id,
+           CAST(COLUMNS('(?i)^rating$') AS VARCHAR) AS rating,
+           CAST(COLUMNS('(?i)^timestamp$') AS VARCHAR) AS timestamp
+    FROM read_parquet(getvariable('ratings_file').path, file_row_number = true)
+)
+SELECT line,
+       concat_ws(',', coalesce(user_id, ''), coalesce(movie_id, ''), coalesce(rating, ''), coalesce(timestamp, '')) AS text,
+       4 AS width, user_id, movie_id, rating, timestamp
+FROM source;

@@ -1,0 +1,12 @@
+-- Each user's history by time: the first ⌊n·a/s⌋ events train, the next ⌊n·b/s⌋ validation, the rest test, where
+-- a : b : c is the split ratio and s its sum; users with fewer than 3 events are all train.
+-- In: table events; variable split_ratio.  Out: view split_events(user_id, movie_id, preference, timestamp, split), in order.
+CREATE VIEW split_events AS
+SELECT user_id, movie_id, preference, timestamp,
+       CASE WHEN n < 3 OR rowid - start < n * getvariable('split_ratio')[1] // list_sum(getvariable('split_ratio'))
+                THEN 'train'
+            WHEN rowid - start < n * getvariable('split_ratio')[1] // list_sum(getvariable('split_ratio'))
+                               + n * getvariable('split_ratio')[2] // list_sum(getvariable('split_ratio'))
+                THEN 'val'
+            ELSE 'test' END AS split
+FROM events;

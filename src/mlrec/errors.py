@@ -1,0 +1,91 @@
+"""Every error mlrec raises on purpose: one sentence that names the thing, one hint that says what to do.
+
+The tree has two branches, and a caller rarely needs more than them: `InputError` (the data is bad or missing) and
+`StateError` (the model, the data directory or the environment is not what the call needs). Anything else that escapes
+from mlrec is a bug.
+"""
+
+from __future__ import annotations
+
+
+class MlrecError(Exception):
+    """Base of all errors that mlrec raises on purpose.
+
+    Parameters
+    ----------
+    message
+        One sentence: what is wrong, and where.
+    hint
+        What to do next, or an empty string.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(MlrecError):
+    """A setting has a value that cannot be used."""
+
+
+class InputError(MlrecError):
+    """Input data is bad or missing."""
+
+
+class RawDataMissingError(InputError):
+    """No MovieLens files were found where they were looked for."""
+
+
+class PreparedDataMissingError(InputError):
+    """There is no prepared folder yet."""
+
+
+class TooManyRejectsError(InputError):
+    """More input rows are bad than the settings allow."""
+
+
+class EmptyResultError(InputError):
+    """The filters left nothing."""
+
+
+class FetchError(InputError):
+    """A data set could not be downloaded, verified or unpacked."""
+
+
+class UnknownMovieError(InputError):
+    """No movie, or more than one, goes by the given id or title."""
+
+
+class StateError(MlrecError):
+    """The model, the data directory or the environment is not in the state that the call needs."""
+
+
+class ModelMissingError(StateError):
+    """No model with that id, or none published yet."""
+
+
+class IncompatibleFormatError(StateError):
+    """A file was written by another version of mlrec, or is damaged."""
+
+
+class DataChangedError(StateError):
+    """The prepared data is not the data that the model was trained on."""
+
+
+class TrainingFailedError(StateError):
+    """Training gave factors that must not be published."""
+
+
+class WorkspaceLockedError(StateError):
+    """Another process is changing this data directory."""
+
+
+class MissingExtraError(StateError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the optional extra '{extra}', which is not installed.",
+            f"Install it with: pip install 'mlrec[{extra}]'",
+        )

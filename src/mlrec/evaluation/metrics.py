@@ -1,0 +1,73 @@
+"""Ranking metrics a user, from hits in a ranked list. Pure functions; docs/evaluation.md has the formulas and edge cases.
+
+Relevance is binary. `hits` says for each place of a ranked list whether the movie there is relevant; places beyond the end of a
+shorter list are misses. `n_relevant` counts all of a user's relevant held-out movies, also those that the model does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hits = NDArray[np.bool_]
+Metric = Callable[[Hits, NDArray[np.int64], int], NDArray[np.float64]]
+
+
+def recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Share of the relevant movies that are among the first k.
+
+    Parameters
+    ----------
+    hits
+        Bool (users, places), at least k places or the whole catalogue.
+    n_relevant
+        Int64 (users,), each at least 1.
+    k
+        Length of the list.
+
+    Returns
+    -------
+    ndarray
+        Float64 (users,).
+    """
+    return hits[:, :k].sum(axis=1) / n_relevant
+
+
+def precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
+    """Share of the first k places that are relevant; the divisor is k also for a shorter list."""
+    return hits[:, :k].sum(axis=1) / k
+
+
+def ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Discounted cumulative gain with discount 1 / log2(place + 1), over that of min(k, relevant) hits at the top
+    (Järvelin & Kekäläinen 2002, binary gain).
+    """
+    return _dcg(hits, k) / _ideal_dcg(np.minimum(n_relevant, k))
+
+
+def published_ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
+    """NDCG over the ideal order of the hits that were *retrieved*, as the published run computed it.
+
+    It forgives every relevant movie that the list lacks and so reads two to four times too high. Only for comparison.
+    """
+    n_hits = hits[:, :k].sum(axis=1)
+    return np.where(n_hits > 0, _dcg(hits, k) / _ideal_dcg(np.maximum(n_hits, 1)), 0.0)
+
+
+METRICS: Mapping[str, Metric] = {"recall": recall_at_k, "precision": precision_at_k, "ndcg": ndcg_at_k}
+PUBLISHED_METRICS: Mapping[str, Metric] = {"published_ndcg": published_ndcg_at_k}
+
+
+def _dcg(hits: Hits, k: int) -> NDArray[np.float64]:
+    places = min(k, hits.shape[1])
+    return np.asarray(hits[:, :k] @ _discounts(places))
+
+
+def _ideal_dcg(n_hits: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.cumsum(_discounts(int(n_hits.max(initial=1))))[n_hits - 1]
+
+
+def _discounts(places: int) -> NDArray[np.float64]:
+    return 1.0 / np.log2(np.arange(2, places + 2))

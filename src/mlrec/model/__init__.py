@@ -1,0 +1,1 @@
+"""The prepared folder to a model folder."""

@@ -1,0 +1,113 @@
+"""Movie factors by implicit-feedback ALS, through the `implicit` library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mlrec.errors import TrainingFailedError
+from mlrec.progress import SILENT, Progress
+from mlrec.settings import Dislikes, TrainSettings
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What ALS learned; float32 (movies, factors) and (users, factors).
+
+    The user factors are those of the sweep before the last update of the movies, so they are not the exact optimum.
+    """
+
+    movies: NDArray[np.float32]
+    users: NDArray[np.float32]
+
+
+def confidence_matrix(preferences: csr_matrix, alpha: float, dislikes: Dislikes) -> csr_matrix:
+    """Confidences C = 1 + α·|r| in `implicit`'s convention: a negative value −C is preference 0 held with confidence C.
+
+    Parameters
+    ----------
+    preferences
+        Signed preferences r, CSR float32 (users, movies).
+    alpha
+        α.
+    dislikes
+        `zero`: −C; `ignore`: no entry; `as-likes`: C.
+
+    Returns
+    -------
+    csr_matrix
+        Float32, of the same shape.
+    """
+    confidences = preferences.copy()
+    confidences.data = 1.0 + np.float32(alpha) * np.abs(preferences.data)
+    if dislikes == "zero":
+        confidences.data *= np.sign(preferences.data)
+    elif dislikes == "ignore":
+        confidences.data[preferences.data < 0] = 0.0
+        confidences.eliminate_zeros()
+    return confidences
+
+
+def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress: Progress = SILENT) -> Factors:
+    """Learn factors with alternating least squares (Hu, Koren & Volinsky 2008; conjugate gradient, 3 steps).
+
+    Parameters
+    ----------
+    preferences
+        Signed preferences, CSR float32 (users, movies).
+    settings
+        Factors, regularization, α, iterations, dislikes and seed. The same seed gives the same bits on one machine.
+    threads
+        Threads of `implicit`. BLAS is held to one meanwhile, or the two get into each other's way.
+    progress
+        Told of each iteration.
+
+    Raises
+    ------
+    TrainingFailedError
+        If a factor is not finite.
+    """
+    from implicit.cpu.als import AlternatingLeastSquares
+    from implicit.recommender_base import ModelFitError
+
+    # The limit reaches only the libraries that are loaded by now, and `implicit` warns where it is missing.
+    with threadpool_limits(1, user_api="blas"), progress.task("Training", settings.iterations, "iterations") as task:
+        als = AlternatingLeastSquares(
+            factors=settings.factors,
+            regularization=settings.regularization,
+            alpha=1.0,
+            iterations=settings.iterations,
+            num_threads=threads,
+            random_state=settings.random_seed,
+        )
+        try:
+            als.fit(
+                confidence_matrix(preferences, settings.alpha, settings.dislikes),
+                show_progress=False,
+                callback=lambda *_: task.advance(),
+            )
+        except ModelFitError as error:
+            raise _not_finite(settings) from error
+    factors = Factors(np.asarray(als.item_factors), np.asarray(als.user_factors))
+    check_finite(settings, factors.movies, factors.users)
+    return factors
+
+
+def check_finite(settings: TrainSettings, *arrays: NDArray[Any]) -> None:
+    """Refuse factors that are not finite: they would rank nothing, or everything alike."""
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise _not_finite(settings)
+
+
+def _not_finite(settings: TrainSettings) -> TrainingFailedError:
+    return TrainingFailedError(
+        "Training gave factors that are not finite numbers; nothing was saved.",
+        f"Try a smaller alpha (now {settings.alpha:g}) or a larger regularization (now {settings.regularization:g}).",
+    )

@@ -1,0 +1,181 @@
+"""The prepared folder to a published model folder."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mlrec.artifacts import models
+from mlrec.artifacts.models import Catalogue, Model
+from mlrec.dataset.reading import Movies, read_prepared
+from mlrec.errors import EmptyResultError
+from mlrec.model import als
+from mlrec.model.matrix import Interactions, number_rows, signed_matrix
+from mlrec.progress import SILENT, Progress
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.settings import SPLITS, SplitName, TrainSettings, available_threads
+from mlrec.workspace import Workspace
+
+_VERSIONS_OF = ("mlrec", "implicit", "numpy", "scipy", "duckdb")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Outcome of a training.
+
+    Attributes
+    ----------
+    model_id
+        Id of the new model.
+    folder
+        Its folder.
+    published
+        Whether it is the one that serving opens now.
+    settings
+        What it was trained with.
+    seconds
+        Wall-clock seconds of each stage.
+    """
+
+    model_id: str
+    folder: Path
+    published: bool
+    settings: TrainSettings
+    seconds: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `mlrec train --json` prints."""
+        return {
+            "model_id": self.model_id,
+            "published": self.published,
+            "settings": self.settings.to_json(),
+            "seconds": self.seconds,
+        }
+
+
+def train(
+    workspace: Workspace,
+    settings: TrainSettings | None = None,
+    *,
+    publish: bool = True,
+    progress: Progress = SILENT,
+) -> Trained:
+    """Train a model on a workspace's prepared folder, save it, and publish it.
+
+    Parameters
+    ----------
+    workspace
+        The data directory.
+    settings
+        Defaults to `TrainSettings()`.
+    publish
+        Whether serving shall use the model from now on.
+    progress
+        Told of each stage and iteration.
+
+    Raises
+    ------
+    PreparedDataMissingError
+        If nothing has been prepared.
+    TrainingFailedError
+        If a factor is not finite; nothing is saved then.
+    """
+    settings = settings or TrainSettings()
+    threads = settings.threads or available_threads()
+    watch = _Stopwatch()
+    with workspace.writing("train"), threadpool_limits(1, user_api="blas"):
+        with watch.stage("read"), progress.task("Reading prepared data"):
+            data = read_prepared(workspace)
+            trained_on: tuple[SplitName, ...] = SPLITS if settings.on == "all" else ("train",)
+            interactions = number_rows(data.events, trained_on)
+            learned = interactions.history.only(trained_on)
+            preferences = signed_matrix(learned, len(interactions.movie_ids))
+        if preferences.nnz == 0 or (settings.dislikes == "ignore" and preferences.data.max() <= 0):
+            raise EmptyResultError(
+                "There is nothing to learn from: the training part has no liked movie.",
+                "Prepare with other thresholds or another split.",
+            )
+        with watch.stage("fit"):
+            factors = als.fit(preferences, settings, threads, progress)
+        with watch.stage("fold_in"):
+            if settings.user_vectors == "trained":
+                user_vectors = factors.users
+            else:
+                with progress.task("Folding in users", len(interactions.user_ids), "users") as task:
+                    user_vectors = FoldIn(factors.movies, settings.fold_in).user_vectors(
+                        learned.indptr,
+                        learned.movie_idx,
+                        learned.preference,
+                        threads=threads,
+                        advance=task.advance,
+                    )
+            als.check_finite(settings, user_vectors)
+        with watch.stage("save"), progress.task("Saving"):
+            created_at = datetime.now(UTC)
+            model = Model(
+                model_id=f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}",
+                info={
+                    "kind": "als",
+                    "created_at": created_at.isoformat(timespec="seconds"),
+                    "settings": settings.to_json(),
+                    "fold_in": settings.fold_in.to_json(),
+                    "random_seed": settings.random_seed,
+                    "trained_on": list(trained_on),
+                    "prepared_fingerprint": data.manifest["fingerprint"],
+                    "user_offset": data.manifest["settings"]["user_offset"],
+                    "dimensions": {
+                        "users": len(interactions.user_ids),
+                        "movies": len(interactions.movie_ids),
+                        "factors": settings.factors,
+                        "interactions": int(preferences.nnz),
+                    },
+                    "seconds": watch.seconds,
+                    "versions": {name: version(name) for name in _VERSIONS_OF} | {"python": platform.python_version()},
+                },
+                user_ids=interactions.user_ids,
+                movie_ids=interactions.movie_ids,
+                movie_factors=factors.movies,
+                user_vectors=user_vectors,
+                popularity=interactions.popularity,
+                catalogue=_catalogue(data.movies, interactions),
+                history=interactions.history,
+            )
+            files = models.write_model(workspace, model, preferences)
+        if publish:
+            models.publish(workspace, model.model_id)
+    return Trained(model.model_id, files.root, publish, settings, watch.seconds)
+
+
+def _catalogue(movies: Movies, interactions: Interactions) -> Catalogue:
+    """Pick the model's movies out of the whole catalogue, in row order."""
+    rows: NDArray[np.int64] = np.searchsorted(movies.movie_id, interactions.movie_ids)
+    return Catalogue(
+        title=[movies.title[row] for row in rows],
+        year=[movies.year[row] for row in rows],
+        genres=[movies.genres[row] for row in rows],
+    )
+
+
+class _Stopwatch:
+    """Wall-clock seconds of named stages."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)

@@ -1,0 +1,66 @@
+"""Scores of movies for users, and likeness of movies to each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def user_scores(user_vectors: NDArray[np.float32], movie_factors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Predicted preference of users for all movies: the inner product, near 1 for a liked movie and 0 for an average one.
+
+    Parameters
+    ----------
+    user_vectors
+        Float32 (users, factors) or (factors,).
+    movie_factors
+        Float32 (movies, factors).
+
+    Returns
+    -------
+    ndarray
+        Float32 (users, movies) or (movies,).
+    """
+    return user_vectors @ movie_factors.T
+
+
+def movie_likeness(movie_idx: int, movie_factors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine between one movie's vector and all movies' vectors.
+
+    Parameters
+    ----------
+    movie_idx
+        Row of the movie.
+    movie_factors
+        Float32 (movies, factors).
+
+    Returns
+    -------
+    ndarray
+        Float32 (movies,), between −1 and 1; NaN for the movie itself and for movies without a direction.
+    """
+    norms = np.linalg.norm(movie_factors, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosines = (movie_factors @ movie_factors[movie_idx]) / (norms * norms[movie_idx])
+    cosines[movie_idx] = np.nan
+    return np.asarray(cosines, dtype=np.float32)
+
+
+def popularity_scores(popularity: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores that rank movies by popularity, equally popular ones by row.
+
+    Ranks, not counts: float32 holds every rank exactly, whatever the counts are.
+
+    Parameters
+    ----------
+    popularity
+        Likes in training a movie, int64 (movies,).
+
+    Returns
+    -------
+    ndarray
+        Float32 (movies,), all different.
+    """
+    scores = np.empty(len(popularity), dtype=np.float32)
+    scores[np.argsort(-popularity, kind="stable")] = np.arange(len(popularity), 0, -1)
+    return scores

@@ -1,0 +1,1 @@
+"""What an application uses: recommendations from a model folder."""

@@ -1,0 +1,228 @@
+"""Every default, once: a frozen dataclass for each stage. Command-line options read their defaults from here."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self, get_args
+
+from mlrec.errors import SettingsError
+
+Preference = Literal[-2, -1, 1, 2]
+SplitKind = Literal["user-time", "global-time"]
+SplitName = Literal["train", "val", "test"]
+Dislikes = Literal["zero", "ignore", "as-likes"]
+TrainOn = Literal["train", "all"]
+UserVectors = Literal["fold-in", "trained"]
+Relevance = Literal["liked", "any"]
+History = Literal["known", "train"]
+PresetName = Literal["default", "baseline"]
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+DEFAULT_DATA_DIR = "data"
+DEFAULT_TOP_N = 10
+DEFAULT_KS = (10,)
+INT64_MAX = 2**63 - 1
+
+
+def available_threads() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SettingsError(message)
+
+
+class _Settings:
+    """What the settings of all stages can do."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values; infinity becomes null."""
+        values: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        return {
+            name: None if isinstance(value, float) and math.isinf(value) else value for name, value in values.items()
+        }
+
+
+@dataclass(frozen=True)
+class PrepareSettings(_Settings):
+    """How raw ratings become the prepared folder."""
+
+    min_user_ratings: int = 10
+    """Users with fewer ratings are dropped by the core filter."""
+    min_movie_ratings: int = 20
+    """Movies with fewer ratings are dropped by the core filter."""
+    cut_points: tuple[float, float, float] = (2.5, 3.5, 4.5)
+    """Upper ends of buckets 1, 2 and 3; a rating equal to a cut-point belongs to the lower bucket."""
+    max_rating: float = 5.0
+    """Upper end of bucket 4. Ratings outside (0, max_rating] are rejected."""
+    split: SplitKind = "user-time"
+    """Each user's own history by time, or two moments for everybody."""
+    split_ratio: tuple[int, int, int] = (8, 1, 1)
+    """Shares of train, validation and test, as whole numbers."""
+    user_offset: int = 0
+    """Added to every user id, to keep clear of an application's own ids."""
+    max_reject_share: float = 0.01
+    """More bad rows than this share of all rows stop the preparation."""
+    memory_limit: str = "1GB"
+    """What DuckDB may hold in memory before it spills to disk."""
+    threads: int = 0
+    """DuckDB's threads; 0 means all processors."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(self.min_user_ratings >= 1, "min_user_ratings must be at least 1.")
+        _require(self.min_movie_ratings >= 1, "min_movie_ratings must be at least 1.")
+        low, middle, high = self.cut_points
+        _require(
+            0 < low < middle < high < self.max_rating,
+            f"cut-points must rise between 0 and {self.max_rating:g}, not {low:g}, {middle:g}, {high:g}.",
+        )
+        _require(
+            self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0,
+            "split_ratio must be three whole numbers, the first of them above 0.",
+        )
+        _require(self.split in get_args(SplitKind), f"split must be one of {', '.join(get_args(SplitKind))}.")
+        _require(abs(self.user_offset) <= INT64_MAX, "user_offset must fit into 64 bits.")
+        _require(0 <= self.max_reject_share <= 1, "max_reject_share must be between 0 and 1.")
+        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+
+
+@dataclass(frozen=True)
+class FoldInSettings(_Settings):
+    """How a user's vector follows from the user's history, with movie factors fixed."""
+
+    alpha: float = 2.0
+    """Confidence of an event with preference r: c = 1 + alpha · |r| · feedback_weight · decay."""
+    regularization: float = 20.0
+    """λ in (YᵀY + λI + …) x = …"""
+    dislikes: Dislikes = "zero"
+    """A dislike is preference 0 held with confidence (zero), nothing (ignore), or a like (as-likes)."""
+    half_life: float = 10.0
+    """An event counts half once this many later events of the same user have come; infinity: no decay."""
+    feedback_weight: float = 4.0
+    """How much an event weighs at fold-in beside its weight in training."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(self.alpha > 0 and math.isfinite(self.alpha), "alpha must be above 0.")
+        _require(self.regularization > 0 and math.isfinite(self.regularization), "regularization must be above 0.")
+        _require(self.dislikes in get_args(Dislikes), f"dislikes must be one of {', '.join(get_args(Dislikes))}.")
+        _require(self.half_life > 0, "half_life must be above 0.")
+        _require(
+            self.feedback_weight > 0 and math.isfinite(self.feedback_weight), "feedback_weight must be above 0."
+        )
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`."""
+        return cls(**{**values, "half_life": math.inf if values["half_life"] is None else values["half_life"]})
+
+
+@dataclass(frozen=True)
+class TrainSettings(_Settings):
+    """How a model is trained and how its users are folded in."""
+
+    factors: int = 64
+    """Dimensions of the movie and user vectors."""
+    regularization: float = 20.0
+    """λ of ALS, one constant for all users and movies; also used at fold-in."""
+    alpha: float = 2.0
+    """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
+    iterations: int = 15
+    """Sweeps of ALS over users and movies."""
+    dislikes: Dislikes = "ignore"
+    """What a dislike is in training."""
+    fold_in_dislikes: Dislikes = "zero"
+    """What a dislike is at fold-in."""
+    half_life: float = 10.0
+    """At fold-in, an event counts half once this many later events have come; infinity: no decay."""
+    feedback_weight: float = 4.0
+    """How much an event weighs at fold-in beside its weight in training."""
+    user_vectors: UserVectors = "fold-in"
+    """Saved user vectors: the exact fold-in that serving uses, or ALS's own (the published baseline)."""
+    on: TrainOn = "train"
+    """Fit on the train split, for judging, or on everything, for production."""
+    random_seed: int = 42
+    """Seed of the initial factors."""
+    threads: int = 0
+    """Threads of ALS and of the fold-in; 0 means all processors."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(1 <= self.factors <= 4096, "factors must be between 1 and 4096.")
+        _require(self.iterations >= 1, "iterations must be at least 1.")
+        _require(self.dislikes in get_args(Dislikes), f"dislikes must be one of {', '.join(get_args(Dislikes))}.")
+        _require(self.on in get_args(TrainOn), f"on must be one of {', '.join(get_args(TrainOn))}.")
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
+        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+        _ = self.fold_in  # checks the values that the two share
+
+    @property
+    def fold_in(self) -> FoldInSettings:
+        """The fold-in that belongs to a model of these settings."""
+        return FoldInSettings(
+            alpha=self.alpha,
+            regularization=self.regularization,
+            dislikes=self.fold_in_dislikes,
+            half_life=self.half_life,
+            feedback_weight=self.feedback_weight,
+        )
+
+    @classmethod
+    def preset(cls, name: PresetName, **overrides: Any) -> Self:
+        """Return a named configuration, with single values replaced.
+
+        `baseline` is the configuration that was published for this design: 64 factors, α 15, λ 0.1, 15 iterations,
+        dislikes trained as likes, no decay, and ALS's own user vectors.
+        """
+        settings = cls()
+        if name == "baseline":
+            settings = cls(
+                factors=64,
+                regularization=0.1,
+                alpha=15.0,
+                iterations=15,
+                dislikes="as-likes",
+                fold_in_dislikes="as-likes",
+                half_life=math.inf,
+                feedback_weight=1.0,
+                user_vectors="trained",
+            )
+        return replace(settings, **overrides)
+
+
+@dataclass(frozen=True)
+class EvaluateSettings(_Settings):
+    """How a model is judged."""
+
+    split: Literal["val", "test"] = "val"
+    """The held-out part whose movies are to be found."""
+    ks: tuple[int, ...] = DEFAULT_KS
+    """List lengths."""
+    relevance: Relevance = "liked"
+    """Held-out movies that count as answers: the liked ones, or any that was rated (the published protocol)."""
+    history: History = "known"
+    """On test: everything before it (train + val), or train alone. On val both are train."""
+    published_ndcg: bool = False
+    """Also report NDCG divided by the ideal of the retrieved hits, the inflated figure of the published run."""
+    threads: int = 0
+    """Threads of scoring; 0 means all processors."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(self.split in ("val", "test"), "split must be val or test.")
+        _require(bool(self.ks) and min(self.ks) >= 1, "every k must be at least 1.")
+        _require(len(set(self.ks)) == len(self.ks), "every k may be given once.")
+        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+
+    @property
+    def history_splits(self) -> tuple[SplitName, ...]:
+        """The splits whose events the models may use, and whose movies are masked."""
+        return ("train", "val") if self.split == "test" and self.history == "known" else ("train",)

@@ -1,0 +1,188 @@
+"""The layout of a data directory, and the lock that keeps two writers of it apart. No other module knows these names."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlrec.errors import WorkspaceLockedError
+from mlrec.settings import SplitName
+
+
+@dataclass(frozen=True)
+class PreparedFiles:
+    """The files of one prepared folder."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Counts, settings and the fingerprint; written last, so its presence says that the folder is complete."""
+        return self.root / "manifest.json"
+
+    @property
+    def movies(self) -> Path:
+        """The movie catalogue."""
+        return self.root / "movies.parquet"
+
+    @property
+    def rejects(self) -> Path:
+        """Every input row that could not be used, with the reason."""
+        return self.root / "rejects.csv"
+
+    def split(self, name: SplitName) -> Path:
+        """The events of one split (a file, or a folder of part files), ordered by user, time and movie."""
+        return self.root / f"{name}.parquet"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files of one model folder."""
+
+    root: Path
+
+    @property
+    def info(self) -> Path:
+        """Settings, dimensions, versions and origin; written last."""
+        return self.root / "model_info.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Evaluation results by split, history and relevance."""
+        return self.root / "metrics.json"
+
+    @property
+    def mappings(self) -> Path:
+        """Public ids to row numbers."""
+        return self.root / "mappings.json"
+
+    @property
+    def train_matrix(self) -> Path:
+        """Signed preferences, users × movies, CSR float32."""
+        return self.root / "R_train.npz"
+
+    @property
+    def movie_embeddings(self) -> Path:
+        """Movie factors, float32 (movies, factors)."""
+        return self.root / "movie_embeddings.npy"
+
+    @property
+    def user_embeddings(self) -> Path:
+        """User vectors, float32 (users, factors)."""
+        return self.root / "user_embeddings.npy"
+
+    @property
+    def catalogue(self) -> Path:
+        """Title, year and genres of each movie of the model."""
+        return self.root / "catalogue.json"
+
+    def array(self, name: str) -> Path:
+        """One of the memory-mapped arrays that serving reads."""
+        return self.root / f"{name}.npy"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A data directory.
+
+    Parameters
+    ----------
+    root
+        The directory itself (`--data-dir`). It need not exist yet.
+    """
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        """Where MovieLens files are looked for."""
+        return self.root / "raw"
+
+    @property
+    def prepared(self) -> PreparedFiles:
+        """The prepared folder that readers use."""
+        return PreparedFiles(self.root / "prepared")
+
+    @property
+    def prepared_new(self) -> PreparedFiles:
+        """The prepared folder that is being written."""
+        return PreparedFiles(self.root / "prepared.new")
+
+    @property
+    def prepared_old(self) -> PreparedFiles:
+        """The prepared folder that is being replaced."""
+        return PreparedFiles(self.root / "prepared.old")
+
+    @property
+    def failed_rejects(self) -> Path:
+        """The rejects of a preparation that stopped because there were too many."""
+        return self.root / "rejects.csv"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the running writer; removed when it ends, or by the next one."""
+        return self.root / ".scratch"
+
+    @property
+    def models(self) -> Path:
+        """All model folders, and the pointer to the published one."""
+        return self.root / "models"
+
+    @property
+    def current_pointer(self) -> Path:
+        """A text file that holds the id of the published model."""
+        return self.models / "CURRENT"
+
+    def model(self, model_id: str) -> ModelFiles:
+        """The folder of one model."""
+        return ModelFiles(self.models / model_id)
+
+    def unfinished_model(self, model_id: str) -> ModelFiles:
+        """The sibling in which a model is written before it gets its name."""
+        return ModelFiles(self.models / f".{model_id}.new")
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[Path]:
+        """Hold the one write lock of this data directory, and own its scratch folder.
+
+        Parameters
+        ----------
+        what
+            The name of the work ("prepare", "train"), shown to whoever finds the directory locked.
+
+        Yields
+        ------
+        Path
+            An empty scratch folder, removed at the end.
+
+        Raises
+        ------
+        WorkspaceLockedError
+            If another process is writing.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+                raise WorkspaceLockedError(
+                    f"{self.root} is being changed by {holder}.", "Wait until it is done, then try again."
+                ) from None
+            os.ftruncate(handle, 0)
+            os.write(handle, f"mlrec {what} (process {os.getpid()})".encode())
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch.mkdir()
+            try:
+                yield self.scratch
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+                os.ftruncate(handle, 0)
+        finally:
+            os.close(handle)
