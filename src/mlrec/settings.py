@@ -116,7 +116,8 @@ class FoldInSettings(_Settings):
         _require(self.dislikes in get_args(Dislikes), f"dislikes must be one of {', '.join(get_args(Dislikes))}.")
         _require(self.half_life > 0, "half_life must be above 0.")
         _require(
-            self.feedback_weight > 0 and math.isfinite(self.feedback_weight), "feedback_weight must be above 0."
+            self.feedback_weight > 0 and math.isfinite(self.feedback_weight),
+            "feedback_weight must be above 0.",
         )
 
     @classmethod

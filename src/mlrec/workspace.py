@@ -1,4 +1,4 @@
-"""The layout of a data directory, and the lock that keeps two writers of it apart. No other module knows these names."""
+"""The layout of a data directory, known to no other module, and the lock that keeps two writers of it apart."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from mlrec.artifacts.files import read_json, sync, sync_tree, write_atomically, 
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.settings import SPLITS, FoldInSettings, SplitName
 from mlrec.workspace import ModelFiles, Workspace
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 FORMAT_VERSION = 1
 METRICS_FORMAT_VERSION = 1
@@ -125,7 +122,7 @@ def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
     return position if position < len(ids) and ids[position] == wanted else None
 
 
-def write_model(workspace: Workspace, model: Model, train_matrix: csr_matrix) -> ModelFiles:
+def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable[[IO[bytes]], object]) -> ModelFiles:
     """Write a model folder: complete under its id, or not at all. The caller holds the write lock.
 
     Parameters
@@ -134,16 +131,14 @@ def write_model(workspace: Workspace, model: Model, train_matrix: csr_matrix) ->
         Where to.
     model
         What to write.
-    train_matrix
-        Signed preferences, CSR float32 (users, movies).
+    write_train_matrix
+        Writes R_train.npz to an open file. Given by the caller, since serving shares this module and must not need scipy.
     """
-    from scipy import sparse
-
     files = workspace.unfinished_model(model.model_id)
     shutil.rmtree(files.root, ignore_errors=True)
     files.root.mkdir(parents=True)
     with files.train_matrix.open("wb") as file:
-        sparse.save_npz(file, train_matrix, compressed=False)
+        write_train_matrix(file)
     mappings = {
         "user_id_to_index": {str(user_id): row for row, user_id in enumerate(model.user_ids.tolist())},
         "movie_id_to_index": {str(movie_id): row for row, movie_id in enumerate(model.movie_ids.tolist())},
@@ -161,7 +156,8 @@ def write_model(workspace: Workspace, model: Model, train_matrix: csr_matrix) ->
         with path.open("wb") as file:
             np.save(file, array, allow_pickle=False)
     files.catalogue.write_text(
-        json.dumps({"format_version": FORMAT_VERSION, **vars(model.catalogue)}, ensure_ascii=False), encoding="utf-8"
+        json.dumps({"format_version": FORMAT_VERSION, **vars(model.catalogue)}, ensure_ascii=False),
+        encoding="utf-8",
     )
     write_json(files.info, {"format_version": FORMAT_VERSION, "model_id": model.model_id, **model.info})
     sync_tree(files.root)
@@ -237,7 +233,8 @@ def resolve(workspace: Workspace, model_id: str | None = None) -> ModelFiles:
     if wanted is None:
         if unpublished := list_ids(workspace):
             raise ModelMissingError(
-                f"No model in {workspace.models} is published.", f"Publish one: mlrec models use {unpublished[-1]}"
+                f"No model in {workspace.models} is published.",
+                f"Publish one: mlrec models use {unpublished[-1]}",
             )
         raise ModelMissingError(f"There is no model in {workspace.root} yet.", "Run 'mlrec train' first.")
     if wanted not in list_ids(workspace):
@@ -254,6 +251,15 @@ def list_ids(workspace: Workspace) -> list[str]:
         for entry in workspace.models.iterdir()
         if not entry.name.startswith(".") and ModelFiles(entry).info.exists()
     )
+
+
+def summary(workspace: Workspace, model_id: str) -> dict[str, Any]:
+    """What a listing shows of a model: id, creation time, kind, settings and metrics. Its arrays are not opened."""
+    files = workspace.model(model_id)
+    info = read_json(files.info, FORMAT_VERSION)
+    return {name: info[name] for name in ("model_id", "created_at", "kind", "settings")} | {
+        "metrics": read_metrics(files)
+    }
 
 
 def publish(workspace: Workspace, model_id: str) -> None:

@@ -32,9 +32,7 @@ def open_prepared(workspace: Workspace) -> PreparedFiles:
     """
     finish_swap(workspace)
     if not workspace.prepared.manifest.exists():
-        raise PreparedDataMissingError(
-            f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first."
-        )
+        raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first.")
     return workspace.prepared
 
 

@@ -1,7 +1,7 @@
 """Raw ratings to the prepared folder: runs the steps in sql/ in order, counts what they leave, writes the manifest.
 
-What a step does stands in its SQL file. Python chooses between the readers of the raw formats, repeats the rounds of the core
-filter until nothing changes, and decides whether the result may take the place of the last one.
+What a step does stands in its SQL file. Python chooses between the readers of the raw formats, repeats the rounds of
+the core filter until nothing changes, and decides whether the result may take the place of the last one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import mlrec
 from mlrec.artifacts import prepared
 from mlrec.dataset.editions import ML_100K_GENRES
-from mlrec.dataset.sources import RawFile, RawSource, find_source, with_encoding
+from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, with_encoding
 from mlrec.errors import EmptyResultError, InputError, StateError, TooManyRejectsError
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import SPLITS, PrepareSettings, available_threads
@@ -174,7 +174,14 @@ class _Preparation:
     def read(self) -> None:
         """Read movies, links and ratings, setting bad rows aside."""
         self._run("00_setup", "Setting up")
-        for name in ("user_offset", "max_rating", "min_user_ratings", "min_movie_ratings", "split_ratio", "cut_points"):
+        for name in (
+            "user_offset",
+            "max_rating",
+            "min_user_ratings",
+            "min_movie_ratings",
+            "split_ratio",
+            "cut_points",
+        ):
             value = getattr(self.settings, name)
             self._set(name, list(value) if isinstance(value, tuple) else value)
         self._set("genre_names", list(ML_100K_GENRES))
@@ -234,12 +241,13 @@ class _Preparation:
     def check_rejects(self, report: Path) -> None:
         """Stop if more rows are bad than the settings allow, leaving a report of them."""
         rejects, rows = self._value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
-        if rejects <= self.settings.max_reject_share * rows:
+        allowed = self.settings.max_reject_share
+        if rejects <= allowed * rows:
             return
         self._run("72_write_rejects", "Writing rejects", path=str(report))
         file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line LIMIT 1")[0]
         raise TooManyRejectsError(
-            f"{rejects:,} of {rows:,} rows are bad ({rejects / rows:.1%}, allowed {self.settings.max_reject_share:.1%});"
+            f"{rejects:,} of {rows:,} rows are bad ({rejects / rows:.1%}, allowed {allowed:.1%}),"
             f" the first is {file}, line {line}: {reason}.",
             f"All of them are in {report}. Mend the input, or allow more with --max-reject-share."
             " The last prepared data is untouched.",
@@ -291,7 +299,7 @@ class _Preparation:
 
     # -- reports -----------------------------------------------------------------------------------------------------
 
-    def input_summary(self, checksums: dict[str, str]) -> dict[str, Any]:
+    def input_summary(self, checksums: Mapping[Role, str]) -> dict[str, Any]:
         """Describe the raw files."""
         return {
             "files": [
@@ -333,7 +341,11 @@ class _Preparation:
             try:
                 for statement in self.connection.extract_statements(text):
                     self.connection.execute(statement, parameters or None)
-            except (duckdb.BinderException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            except (
+                duckdb.BinderException,
+                duckdb.InvalidInputException,
+                duckdb.ConversionException,
+            ) as error:
                 if file is None:
                     raise
                 raise InputError(f"{file.label} cannot be read: {_first_line(error)}", "Check the file.") from error

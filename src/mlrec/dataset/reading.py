@@ -118,7 +118,10 @@ def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], Prepared
 def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
     import duckdb
 
-    config = {"python_enable_replacements": "false", "autoinstall_known_extensions": "false"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "python_enable_replacements": "false",
+        "autoinstall_known_extensions": "false",
+    }
     with duckdb.connect(config=config) as connection:
         try:
             return connection.execute(query, parameters).fetchnumpy()

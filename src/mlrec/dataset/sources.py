@@ -144,7 +144,8 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
     if len(candidates) > 1:
         places = ", ".join(str(candidate.place.relative_to(raw)) for candidate in candidates)
         raise InputError(
-            f"{raw} holds more than one data set: {places}.", "Name one of them with --raw, or move the others away."
+            f"{raw} holds more than one data set: {places}.",
+            "Name one of them with --raw, or move the others away.",
         )
     return candidates[0].open(raw, scratch)
 
@@ -168,7 +169,11 @@ class _Candidate:
             path = scratch / PurePosixPath(member).name
             label = f"{self.place.name}:{member}"
             try:
-                with zipfile.ZipFile(self.place) as archive, archive.open(member) as source, path.open("wb") as target:
+                with (
+                    zipfile.ZipFile(self.place) as archive,
+                    archive.open(member) as source,
+                    path.open("wb") as target,
+                ):
                     shutil.copyfileobj(source, target, 1 << 20)
             except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
                 raise InputError(

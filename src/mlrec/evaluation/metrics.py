@@ -1,7 +1,8 @@
-"""Ranking metrics a user, from hits in a ranked list. Pure functions; docs/evaluation.md has the formulas and edge cases.
+"""Ranking metrics for each user, from hits in a ranked list; docs/evaluation.md has the formulas and edge cases.
 
-Relevance is binary. `hits` says for each place of a ranked list whether the movie there is relevant; places beyond the end of a
-shorter list are misses. `n_relevant` counts all of a user's relevant held-out movies, also those that the model does not know.
+Relevance is binary. `hits` says for each place of a ranked list whether the movie there is relevant; places beyond
+the end of a shorter list are misses. `n_relevant` counts all of a user's relevant held-out movies, also those that
+the model does not know.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np
     ndarray
         Float64 (users,).
     """
-    return hits[:, :k].sum(axis=1) / n_relevant
+    return np.asarray(hits[:, :k].sum(axis=1) / n_relevant, dtype=np.float64)
 
 
 def precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
     """Share of the first k places that are relevant; the divisor is k also for a shorter list."""
-    return hits[:, :k].sum(axis=1) / k
+    return np.asarray(hits[:, :k].sum(axis=1) / k, dtype=np.float64)
 
 
 def ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:

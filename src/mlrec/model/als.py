@@ -78,7 +78,10 @@ def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress
     from implicit.recommender_base import ModelFitError
 
     # The limit reaches only the libraries that are loaded by now, and `implicit` warns where it is missing.
-    with threadpool_limits(1, user_api="blas"), progress.task("Training", settings.iterations, "iterations") as task:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        progress.task("Training", settings.iterations, "iterations") as task,
+    ):
         als = AlternatingLeastSquares(
             factors=settings.factors,
             regularization=settings.regularization,

@@ -70,6 +70,7 @@ def train(
     settings: TrainSettings | None = None,
     *,
     publish: bool = True,
+    judged_by: str | None = None,
     progress: Progress = SILENT,
 ) -> Trained:
     """Train a model on a workspace's prepared folder, save it, and publish it.
@@ -82,6 +83,8 @@ def train(
         Defaults to `TrainSettings()`.
     publish
         Whether serving shall use the model from now on.
+    judged_by
+        Id of a model of the same settings that was evaluated in this one's place, if this one learns from everything.
     progress
         Told of each stage and iteration.
 
@@ -92,6 +95,8 @@ def train(
     TrainingFailedError
         If a factor is not finite; nothing is saved then.
     """
+    from scipy import sparse
+
     settings = settings or TrainSettings()
     threads = settings.threads or available_threads()
     watch = _Stopwatch()
@@ -133,6 +138,7 @@ def train(
                     "fold_in": settings.fold_in.to_json(),
                     "random_seed": settings.random_seed,
                     "trained_on": list(trained_on),
+                    "judged_by": judged_by,
                     "prepared_fingerprint": data.manifest["fingerprint"],
                     "user_offset": data.manifest["settings"]["user_offset"],
                     "dimensions": {
@@ -152,7 +158,9 @@ def train(
                 catalogue=_catalogue(data.movies, interactions),
                 history=interactions.history,
             )
-            files = models.write_model(workspace, model, preferences)
+            files = models.write_model(
+                workspace, model, lambda file: sparse.save_npz(file, preferences, compressed=False)
+            )
         if publish:
             models.publish(workspace, model.model_id)
     return Trained(model.model_id, files.root, publish, settings, watch.seconds)

@@ -1,12 +1,12 @@
 """A user's vector from the user's history, with movie factors fixed: the exact solve of Hu, Koren & Volinsky (2008).
 
-With Y the movie factors, p = 1 for a liked movie and 0 for a disliked one, and c the confidence of an event, equation 4 of
-"Collaborative Filtering for Implicit Feedback Datasets" gives the user's optimum as the solution of
+With Y the movie factors, p = 1 for a liked movie and 0 for a disliked one, and c the confidence of an event, equation
+4 of "Collaborative Filtering for Implicit Feedback Datasets" gives the user's optimum as the solution of
 
     (YᵀY + λI + Σ (c − 1) y yᵀ) x = Σ c p y
 
-where the sums run over the user's events only. Confidence is c = 1 + α · |r| · g · w with preference r, feedback weight g and
-decay w = 0.5 ^ (age / half-life); the age of an event is the number of that user's later events.
+where the sums run over the user's events only. Confidence is c = 1 + α · |r| · g · w with preference r, feedback
+weight g and decay w = 0.5 ^ (age / half-life); the age of an event is the number of that user's later events.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class FoldIn:
             float32 (factors,); zeros for an empty history, or one in which nothing is liked.
         """
         indptr = np.array([0, len(movie_idx)], dtype=np.int64)
-        return self.user_vectors(indptr, movie_idx, preferences)[0]
+        vector: NDArray[np.float32] = self.user_vectors(indptr, movie_idx, preferences)[0]
+        return vector
 
     def user_vectors(
         self,
@@ -156,10 +157,7 @@ class FoldIn:
         ages = np.maximum(lengths[:, None] - 1 - slots, 0)
 
         c = confidence(signed, ages, self.settings)
-        if self.settings.dislikes == "as-likes":
-            liked = signed != 0
-        else:
-            liked = signed > 0
+        liked = signed != 0 if self.settings.dislikes == "as-likes" else signed > 0
         if self.settings.dislikes == "ignore":
             c = np.where(liked, c, 1.0)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def user_scores(user_vectors: NDArray[np.float32], movie_factors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Predicted preference of users for all movies: the inner product, near 1 for a liked movie and 0 for an average one.
+    """Predicted preference of users for all movies: the inner product, near 1 for a liked movie, 0 for an average one.
 
     Parameters
     ----------

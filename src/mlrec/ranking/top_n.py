@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def top_n(
-    scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | None = None
-) -> NDArray[np.int64]:
+def top_n(scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Rank the best-scored movies of one list.
 
     Parameters

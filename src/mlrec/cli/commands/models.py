@@ -1,0 +1,119 @@
+"""mlrec models: see, publish and delete models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir
+
+app = typer.Typer(help="See, publish and delete trained models.", no_args_is_help=True)
+
+OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id; the published one by default.")]
+RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as 'mlrec models list' shows it.")]
+
+
+@app.command("list", epilog="Example:  mlrec models list --json")
+def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
+    """List all models, oldest first; the published one is marked."""
+    from mlrec.artifacts import models
+    from mlrec.workspace import Workspace
+
+    workspace = Workspace(data_dir)
+    current = models.published_id(workspace)
+    summaries = [models.summary(workspace, model_id) for model_id in models.list_ids(workspace)]
+    if as_json:
+        render.print_json({"current": current, "models": summaries})
+        return
+    render.table(
+        ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"],
+        [
+            (
+                "→" if summary["model_id"] == current else "",
+                summary["model_id"],
+                summary["settings"]["factors"],
+                f"{summary['settings']['alpha']:g}",
+                f"{summary['settings']['regularization']:g}",
+                summary["settings"]["on"],
+                _headline(summary["metrics"], "val", "train"),
+                _headline(summary["metrics"], "test", "train+val"),
+            )
+            for summary in summaries
+        ],
+    )
+    if not summaries:
+        render.note("No models yet: run 'mlrec train'.")
+
+
+def _headline(metrics: dict[str, Any], split: str, history: str) -> str:
+    figures = metrics.get(split, {}).get(history, {}).get("liked", {}).get("models", {}).get("als", {})
+    return f"{figures['ndcg@10']['value']:.4f}" if "ndcg@10" in figures else ""
+
+
+@app.command("show", epilog="Examples:  mlrec models show  ·  mlrec models show 20261123T142501-als-3f9a --json")
+def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
+    """Show what a model was trained with and on, and how it was judged."""
+    from mlrec.artifacts import models
+    from mlrec.workspace import Workspace
+
+    files = models.resolve(Workspace(data_dir), model_id)
+    document = {**models.open_model(files).info, "metrics": models.read_metrics(files)}
+    if as_json:
+        render.print_json(document)
+        return
+    render.table(["", ""], [(name, value) for name, value in _flattened(document)], title=str(document["model_id"]))
+
+
+def _flattened(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in document.items():
+        if name in ("low", "high") and value is None:
+            continue
+        if isinstance(value, dict):
+            rows += _flattened(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows
+
+
+@app.command("use", epilog="Example:  mlrec models use 20261123T142501-als-3f9a")
+def use_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
+    """Publish a model: serve it from now on. This is also the way back to an earlier one."""
+    from mlrec.artifacts import models
+    from mlrec.workspace import Workspace
+
+    models.publish(Workspace(data_dir), model_id)
+    render.line(f"{model_id} is published.")
+
+
+@app.command("remove", epilog="Example:  mlrec models remove 20261123T142501-als-3f9a")
+def remove_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
+    """Delete a model that is not published."""
+    from mlrec.artifacts import models
+    from mlrec.workspace import Workspace
+
+    workspace = Workspace(data_dir)
+    with workspace.writing("models remove"):
+        models.remove(workspace, model_id)
+    render.line(f"{model_id} is deleted.")
+
+
+@app.command("prune", epilog="Example:  mlrec models prune --keep 3")
+def prune_models(
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest to keep, beside the published one.")] = 5,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Delete all but the newest models and the published one."""
+    from mlrec.artifacts import models
+    from mlrec.workspace import Workspace
+
+    workspace = Workspace(data_dir)
+    with workspace.writing("models prune"):
+        deleted = models.prune(workspace, keep)
+    if as_json:
+        render.print_json({"deleted": deleted})
+    else:
+        render.line(f"{len(deleted)} models deleted.")

@@ -1,0 +1,115 @@
+"""mlrec prepare: raw ratings to the prepared folder."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads
+from mlrec.cli.progress import progress
+from mlrec.settings import PrepareSettings
+
+if TYPE_CHECKING:
+    from mlrec.dataset.prepare import Prepared
+
+EXAMPLES = (
+    "Examples:  mlrec prepare  ·  mlrec prepare --min-user-ratings 1  ·  mlrec prepare --raw ~/Downloads/ml-1m.zip"
+    "  ·  mlrec prepare --split global-time"
+)
+_DEFAULTS = PrepareSettings()
+
+
+class Split(StrEnum):
+    """How events are split into train, validation and test."""
+
+    user_time = "user-time"
+    global_time = "global-time"
+
+
+Raw = Annotated[
+    Path | None,
+    typer.Option(
+        "--raw",
+        metavar="PATH",
+        help="Folder or zip archive with the raw files, instead of raw/ in the data directory.",
+    ),
+]
+MinUserRatings = Annotated[int, typer.Option(min=1, help="Drop users with fewer ratings.")]
+MinMovieRatings = Annotated[int, typer.Option(min=1, help="Drop movies with fewer ratings.")]
+
+
+def prepare(
+    raw: Raw = None,
+    min_user_ratings: MinUserRatings = _DEFAULTS.min_user_ratings,
+    min_movie_ratings: MinMovieRatings = _DEFAULTS.min_movie_ratings,
+    cut_points: Annotated[
+        tuple[float, float, float],
+        typer.Option(
+            help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like."
+        ),
+    ] = _DEFAULTS.cut_points,
+    split: Annotated[
+        Split,
+        typer.Option(help="Split each user's history by time, or everybody's at the same two moments."),
+    ] = Split.user_time,
+    split_ratio: Annotated[
+        tuple[int, int, int], typer.Option(help="Shares of train, validation and test.")
+    ] = _DEFAULTS.split_ratio,
+    user_offset: Annotated[
+        int, typer.Option(help="Added to every user id, to keep clear of your own application's ids.")
+    ] = _DEFAULTS.user_offset,
+    max_reject_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Stop if a larger share of the input rows is bad.")
+    ] = _DEFAULTS.max_reject_share,
+    memory_limit: Annotated[
+        str, typer.Option(help="What DuckDB may hold in memory before it spills to disk.")
+    ] = _DEFAULTS.memory_limit,
+    threads: Threads = _DEFAULTS.threads,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Turn raw ratings into swipe preferences: bucket, filter to a dense core, split by time.
+
+    Reads movies.csv and ratings.csv, or any MovieLens edition's own files, plain, gzipped or zipped, or Parquet. Rows
+    that cannot be used are listed in prepared/rejects.csv with the reason.
+    """
+    from mlrec.dataset.prepare import prepare as run
+    from mlrec.workspace import Workspace
+
+    settings = PrepareSettings(
+        min_user_ratings=min_user_ratings,
+        min_movie_ratings=min_movie_ratings,
+        cut_points=cut_points,
+        split=split.value,
+        split_ratio=split_ratio,
+        user_offset=user_offset,
+        max_reject_share=max_reject_share,
+        memory_limit=memory_limit,
+        threads=threads,
+    )
+    result = run(Workspace(data_dir), settings, raw=raw, progress=progress())
+    if as_json:
+        render.print_json(result.manifest)
+    else:
+        show(result)
+
+
+def show(result: Prepared) -> None:
+    """Render the counts of a preparation."""
+    manifest: dict[str, Any] = result.manifest
+    render.table(
+        ["step", "#ratings", "#users", "#movies"],
+        [
+            (step["name"], f"{step['ratings']:,}", f"{step['users']:,}", f"{step['movies']:,}")
+            for step in manifest["steps"]
+        ],
+    )
+    splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
+    render.line(f"Prepared in {result.folder}: {splits}.")
+    if rejects := manifest["rejects"]["rows"]:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest["rejects"]["by_reason"].items())
+        render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")

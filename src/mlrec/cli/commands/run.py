@@ -1,0 +1,103 @@
+"""mlrec run: everything in one command."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.commands import evaluate as evaluate_command
+from mlrec.cli.commands import fetch as fetch_command
+from mlrec.cli.commands import prepare as prepare_command
+from mlrec.cli.commands import train as train_command
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads
+from mlrec.cli.progress import progress
+from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
+
+EXAMPLES = "Examples:  mlrec run demo  ·  mlrec run ml-20m  ·  mlrec run --final  ·  mlrec run --preset baseline"
+
+
+def run(
+    edition: Annotated[
+        str | None,
+        typer.Argument(help="Fetch this data set first (see 'mlrec fetch --help').", show_default=False),
+    ] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="After judging the model, train on everything and publish that.")
+    ] = False,
+    preset: train_command.PresetOption = Preset.default,
+    raw: prepare_command.Raw = None,
+    min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
+    min_movie_ratings: prepare_command.MinMovieRatings = PrepareSettings.min_movie_ratings,
+    split: Annotated[
+        prepare_command.Split, typer.Option(help="Split each user's history by time, or everybody's.")
+    ] = prepare_command.Split.user_time,
+    random_seed: train_command.RandomSeed = TrainSettings.random_seed,
+    source: fetch_command.Source = None,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Prepare, train and evaluate in one command, with the most used options of each."""
+    from mlrec.dataset.fetch import fetch
+    from mlrec.dataset.prepare import prepare
+    from mlrec.evaluation.protocol import evaluate
+    from mlrec.model.train import train
+    from mlrec.workspace import Workspace
+
+    workspace, bar = Workspace(data_dir), progress()
+    document: dict[str, Any] = {}
+    if edition is not None:
+        fetched = fetch(workspace, edition, source=source, progress=bar)
+        document["fetch"] = fetched.to_json()
+        if not as_json:
+            fetch_command.show(fetched, as_json=False)
+
+    prepare_settings = PrepareSettings(
+        min_user_ratings=min_user_ratings,
+        min_movie_ratings=min_movie_ratings,
+        split=split.value,
+        threads=threads,
+    )
+    prepared = prepare(workspace, prepare_settings, raw=raw, progress=bar)
+    document["prepare"] = prepared.manifest
+    if not as_json:
+        prepare_command.show(prepared)
+
+    settings = preset.settings(random_seed=random_seed, threads=threads)
+    trained = train(workspace, settings, publish=not final, progress=bar)
+    document["train"] = trained.to_json()
+    if not as_json:
+        train_command.show(trained)
+
+    evaluations = [
+        evaluate(workspace, EvaluateSettings(split=part, threads=threads), model_id=trained.model_id, progress=bar)
+        for part in ("val", "test")
+    ]
+    document["evaluate"] = {result.split: result.to_json() for result in evaluations}
+    if not as_json:
+        for result in evaluations:
+            evaluate_command.show(result)
+
+    if final:
+        last = train(
+            workspace,
+            preset.settings(random_seed=random_seed, threads=threads, on="all"),
+            judged_by=trained.model_id,
+            progress=bar,
+        )
+        document["final"] = last.to_json()
+        if not as_json:
+            train_command.show(last)
+    if as_json:
+        render.print_json(document)
+    else:
+        _summarize(evaluations[-1])
+
+
+def _summarize(result: Any) -> None:
+    als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
+    comparison = f"{als / popularity:.1f} times popularity's" if popularity else "popularity finds nothing"
+    render.line(f"On test, NDCG@10 is {als:.4f}: {comparison}.")
+    render.note("Next: mlrec recommend --user 42")

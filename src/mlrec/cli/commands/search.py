@@ -1,0 +1,38 @@
+"""mlrec search: movies by title."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength
+
+EXAMPLES = 'Examples:  mlrec search matrix  ·  mlrec search "lord of the rings" -n 3  ·  mlrec search amelie'
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words of a title; case, accents and punctuation do not matter.")],
+    n: ListLength = TOP_N,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Look for movies by title."""
+    from mlrec.serving.recommender import Recommender
+
+    with Recommender.open(data_dir) as recommender:
+        movies = recommender.search(text, n)
+        model_id = recommender.model_id
+    if as_json:
+        render.print_json({"query": text, "model_id": model_id, "items": [movie.to_json() for movie in movies]})
+        return
+    render.table(
+        ["#id", "title", "year", "genres", "#likes"],
+        [
+            (movie.movie_id, movie.title, movie.year or "", ", ".join(movie.genres), f"{movie.likes:,}")
+            for movie in movies
+        ],
+    )
+    if not movies:
+        render.note(f"The model knows no movie like '{text}'.")

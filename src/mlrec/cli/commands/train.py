@@ -1,0 +1,127 @@
+"""mlrec train: the prepared folder to a published model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads
+from mlrec.cli.progress import progress
+from mlrec.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from mlrec.model.train import Trained
+
+EXAMPLES = (
+    "Examples:  mlrec train  ·  mlrec train --preset baseline  ·  mlrec train --alpha 4 --regularization 60"
+    "  ·  mlrec train --on all"
+)
+_DEFAULTS = TrainSettings()
+
+
+class Dislikes(StrEnum):
+    """What a dislike is."""
+
+    zero = "zero"
+    ignore = "ignore"
+    as_likes = "as-likes"
+
+
+class On(StrEnum):
+    """What a model learns from."""
+
+    train = "train"
+    all = "all"
+
+
+PresetOption = Annotated[
+    Preset,
+    typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
+]
+RandomSeed = Annotated[int, typer.Option(min=0, help="Seed of the initial factors.")]
+
+
+def _default(value: object) -> str:
+    return f"[default: {value}]"
+
+
+def train(
+    preset: PresetOption = Preset.default,
+    factors: Annotated[
+        int | None, typer.Option(help=f"Dimensions of the vectors. {_default(_DEFAULTS.factors)}")
+    ] = None,
+    regularization: Annotated[
+        float | None, typer.Option(help=f"λ: larger data wants more. {_default(_DEFAULTS.regularization)}")
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(help=f"Confidence of an event is 1 + alpha·|preference|. {_default(_DEFAULTS.alpha)}"),
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(help=f"Sweeps of ALS. {_default(_DEFAULTS.iterations)}")] = None,
+    dislikes: Annotated[
+        Dislikes | None,
+        typer.Option(
+            help="What a dislike is in training: preference 0 held with confidence, nothing, or (as published) a like."
+            f" {_default(_DEFAULTS.dislikes)}"
+        ),
+    ] = None,
+    fold_in_dislikes: Annotated[
+        Dislikes | None,
+        typer.Option(help=f"The same, when a user's vector is computed. {_default(_DEFAULTS.fold_in_dislikes)}"),
+    ] = None,
+    half_life: Annotated[
+        float | None,
+        typer.Option(
+            help="An event counts half in its user's vector once this many later events have come; inf for no decay."
+            f" {_default(_DEFAULTS.half_life)}"
+        ),
+    ] = None,
+    feedback_weight: Annotated[
+        float | None,
+        typer.Option(help=f"How much an event weighs in its user's vector. {_default(_DEFAULTS.feedback_weight)}"),
+    ] = None,
+    on: Annotated[
+        On,
+        typer.Option(help="Learn from the train split, for judging, or from everything, for production."),
+    ] = On.train,
+    publish: Annotated[bool, typer.Option("--publish/--no-publish", help="Serve the new model from now on.")] = True,
+    random_seed: RandomSeed = _DEFAULTS.random_seed,
+    threads: Threads = _DEFAULTS.threads,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Learn movie and user vectors with implicit ALS, and publish the model."""
+    from mlrec.model.train import train as run
+    from mlrec.workspace import Workspace
+
+    settings = preset.settings(
+        factors=factors,
+        regularization=regularization,
+        alpha=alpha,
+        iterations=iterations,
+        dislikes=dislikes and dislikes.value,
+        fold_in_dislikes=fold_in_dislikes and fold_in_dislikes.value,
+        half_life=half_life,
+        feedback_weight=feedback_weight,
+        on=on.value,
+        random_seed=random_seed,
+        threads=threads,
+    )
+    result = run(Workspace(data_dir), settings, publish=publish, progress=progress())
+    if as_json:
+        render.print_json(result.to_json())
+    else:
+        show(result)
+
+
+def show(result: Trained) -> None:
+    """Render the outcome of a training."""
+    took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
+    render.line(f"Trained {result.model_id} ({took}).")
+    if result.published:
+        render.line("It is published.")
+    else:
+        render.line(f"It is not published; do so with: mlrec models use {result.model_id}")

@@ -1,0 +1,19 @@
+"""The one table of exit codes."""
+
+from __future__ import annotations
+
+from mlrec.errors import InputError, MlrecError, SettingsError, StateError
+
+DONE = 0
+BUG = 1  # Python's own, with a traceback
+USAGE = 2
+INPUT = 3
+STATE = 4
+INTERRUPTED = 130
+
+_CODES: dict[type[MlrecError], int] = {SettingsError: USAGE, InputError: INPUT, StateError: STATE}
+
+
+def exit_code(error: type[MlrecError]) -> int:
+    """Exit code of an error class: its own, or that of the nearest class above it."""
+    return next(_CODES[base] for base in error.__mro__ if base in _CODES)

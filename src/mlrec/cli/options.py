@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, PresetName, TrainSettings
+
+DATA_DIR_DEFAULT = Path(DEFAULT_DATA_DIR)
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="MLREC_DATA_DIR", help="Data directory.", metavar="DIRECTORY")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+ModelId = Annotated[str | None, typer.Option("--model", help="Model id; the published one by default.", metavar="ID")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads; 0 means all processors.")]
+ListLength = Annotated[int, typer.Option("-n", "--n", min=1, help="How many movies.")]
+TOP_N = DEFAULT_TOP_N
+
+
+class Preset(StrEnum):
+    """Named configurations of training."""
+
+    default = "default"
+    baseline = "baseline"
+
+    def settings(self, **overrides: object) -> TrainSettings:
+        """The preset with the options that were given; None means not given."""
+        name: PresetName = "baseline" if self is Preset.baseline else "default"
+        return TrainSettings.preset(name, **{key: value for key, value in overrides.items() if value is not None})

@@ -1,0 +1,54 @@
+"""Progress on a terminal; silence in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mlrec.cli import render
+from mlrec.progress import SILENT, Progress, Task
+
+
+class _TerminalProgress:
+    """One transient bar or spinner on stderr for each piece of work."""
+
+    @contextmanager
+    def task(self, label: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        from rich import progress
+
+        columns: list[progress.ProgressColumn] = [
+            progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}"),
+        ]
+        if total is not None or unit == "bytes":
+            columns.append(progress.BarColumn())
+        if unit == "bytes":
+            columns += [
+                progress.DownloadColumn(),
+                progress.TransferSpeedColumn(),
+                progress.TimeRemainingColumn(),
+            ]
+        elif total is not None:
+            columns += [
+                progress.MofNCompleteColumn(),
+                progress.TextColumn(unit),
+                progress.TimeRemainingColumn(),
+            ]
+        columns.append(progress.TimeElapsedColumn())
+        with progress.Progress(*columns, console=render.err(), transient=True) as bar:
+            yield _TerminalTask(bar, bar.add_task(label, total=total))
+
+
+class _TerminalTask:
+    def __init__(self, bar: object, task_id: int) -> None:
+        self._bar = bar
+        self._task_id = task_id
+
+    def advance(self, amount: int = 1) -> None:
+        self._bar.advance(self._task_id, amount)  # type: ignore[attr-defined]
+
+
+def progress() -> Progress:
+    """Progress for this process."""
+    return _TerminalProgress() if sys.stderr.isatty() else SILENT

@@ -1,0 +1,151 @@
+"""The MovieLens editions: their archives, checksums, files and terms of use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEFAULT_MIRROR = "https://files.grouplens.org/datasets/movielens/"
+DEMO = "demo"
+"""Not an edition with an archive: the ratings that the optional extra "demo" carries."""
+
+TERMS = (
+    "MovieLens data is for research. Acknowledge GroupLens in publications, do not use the data commercially without"
+    " permission, and do not redistribute it unless the edition's own README allows that."
+    " See https://grouplens.org/datasets/movielens/."
+)
+CITATION = (
+    "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context."
+    " ACM Transactions on Interactive Intelligent Systems (TiiS) 5, 4: 19. https://doi.org/10.1145/2827872"
+)
+
+ML_100K_GENRES = (
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+)
+"""The genre flags of u.item, in the order of its last 19 fields."""
+
+CSV_MEMBERS = ("ratings.csv", "movies.csv", "links.csv")
+DAT_MEMBERS = ("ratings.dat", "movies.dat")
+OPTIONAL_MEMBERS = frozenset({"links.csv"})
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One MovieLens edition, as GroupLens publishes it.
+
+    Attributes
+    ----------
+    name
+        What it is called on the command line.
+    archive
+        File name of its zip archive.
+    description
+        Ratings, users and movies, in round figures, for people.
+    bytes, sha256, md5
+        Size and published checksums of the archive, where known.
+    checksum_is_firm
+        Whether the archive never changes. If it does, another checksum is worth a warning, not an error.
+    members
+        Base names of the files that mlrec needs from it, ratings first.
+    """
+
+    name: str
+    archive: str
+    description: str
+    bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    checksum_is_firm: bool = True
+    members: tuple[str, ...] = CSV_MEMBERS
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The members without which the edition is of no use."""
+        return tuple(member for member in self.members if member not in OPTIONAL_MEMBERS)
+
+
+EDITIONS: Mapping[str, Edition] = {
+    edition.name: edition
+    for edition in (
+        Edition(
+            name="ml-latest-small",
+            archive="ml-latest-small.zip",
+            description="100,000 ratings by 610 users of 9,700 movies; changes from time to time (1 MB)",
+            bytes=978_202,
+            sha256="696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
+            checksum_is_firm=False,
+        ),
+        Edition(
+            name="ml-latest",
+            archive="ml-latest.zip",
+            description="some 33 million ratings by 331,000 users; changes from time to time (350 MB)",
+            checksum_is_firm=False,
+        ),
+        Edition(
+            name="ml-100k",
+            archive="ml-100k.zip",
+            description="100,000 ratings by 943 users of 1,682 movies, 1998 (5 MB)",
+            bytes=4_924_029,
+            sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+            md5="0e33842e24a9c977be4e0107933c0723",
+            members=("u.data", "u.item"),
+        ),
+        Edition(
+            name="ml-1m",
+            archive="ml-1m.zip",
+            description="1 million ratings by 6,040 users of 3,900 movies, 2003 (6 MB)",
+            bytes=5_917_549,
+            sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+            md5="c4d9eecfca2ab87c1945afe126590906",
+            members=DAT_MEMBERS,
+        ),
+        Edition(
+            name="ml-10m",
+            archive="ml-10m.zip",
+            description="10 million ratings by 72,000 users of 10,000 movies, 2009 (66 MB)",
+            md5="ce571fd55effeba0271552578f2648bd",
+            members=DAT_MEMBERS,
+        ),
+        Edition(
+            name="ml-20m",
+            archive="ml-20m.zip",
+            description="20 million ratings by 138,000 users of 27,000 movies, 2015 (199 MB)",
+            bytes=198_702_078,
+            sha256="96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3",
+            md5="cd245b17a1ae2cc31bb14903e1204af3",
+        ),
+        Edition(
+            name="ml-25m",
+            archive="ml-25m.zip",
+            description="25 million ratings by 162,000 users of 62,000 movies, 2019 (262 MB)",
+            bytes=261_978_986,
+            sha256="8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa",
+            md5="6b51fb2759a8657d3bfcbfc42b592ada",
+        ),
+        Edition(
+            name="ml-32m",
+            archive="ml-32m.zip",
+            description="32 million ratings by 201,000 users of 88,000 movies, 2023 (239 MB)",
+            bytes=238_950_008,
+            md5="d472be332d4daa821edc399621853b57",
+        ),
+    )
+}

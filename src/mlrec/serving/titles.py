@@ -1,0 +1,140 @@
+"""Finding movies by what a person types: an id, a title, or something near one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.errors import UnknownMovieError
+
+_ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|la|le|les|l'|il|el|das|der|die|los|las)\b", re.IGNORECASE)
+_SHOWN_CANDIDATES = 8
+_NEAR = 0.75
+
+
+class TitleIndex:
+    """Titles of a model's movies, ready to be searched.
+
+    Parameters
+    ----------
+    movie_ids
+        Public ids by row.
+    titles, years
+        By row.
+    popularity
+        By row; breaks ties between equally good matches.
+    """
+
+    def __init__(
+        self,
+        movie_ids: NDArray[np.int64],
+        titles: Sequence[str],
+        years: Sequence[int | None],
+        popularity: NDArray[np.int64],
+    ) -> None:
+        self._movie_ids = movie_ids
+        self._titles = titles
+        self._years = years
+        self._popularity = popularity
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        return [normalized(title) for title in self._titles]
+
+    def search(self, text: str, n: int) -> list[int]:
+        """Rows of the movies that match best: whole title, its beginning, a word's beginning, any part, then near ones.
+
+        Parameters
+        ----------
+        text
+            What was typed. Case, accents, punctuation and a leading article do not matter; "Hamlet (1996)" asks for
+            the year.
+        n
+            How many at most.
+
+        Returns
+        -------
+        list of int
+            Movie rows, best first; more popular ones first among equals. Empty if nothing is near.
+        """
+        text, year = _split_year(text)
+        key = normalized(text)
+        if not key:
+            return []
+        graded = [
+            (grade, -int(self._popularity[row]), row)
+            for row, title_key in enumerate(self._keys)
+            if (grade := _grade(key, title_key)) is not None and (year is None or self._years[row] == year)
+        ]
+        if graded:
+            return [row for _, _, row in sorted(graded)[:n]]
+        bare = [title_key.removeprefix("the ") for title_key in self._keys]
+        near = difflib.get_close_matches(key.removeprefix("the "), set(bare), n=n, cutoff=_NEAR)
+        place = {title: position for position, title in enumerate(near)}
+        rows = (row for row, title in enumerate(bare) if title in place)
+        return sorted(rows, key=lambda row: (place[bare[row]], -int(self._popularity[row]), row))[:n]
+
+    def resolve(self, text: str) -> int:
+        """Row of the one movie that is meant.
+
+        Parameters
+        ----------
+        text
+            A movie id, or a title as in `search`.
+
+        Raises
+        ------
+        UnknownMovieError
+            If no movie is meant, or several could be; the hint names them.
+        """
+        if re.fullmatch(r"\d+", text.strip()):
+            position = int(np.searchsorted(self._movie_ids, int(text)))
+            if position < len(self._movie_ids) and self._movie_ids[position] == int(text):
+                return position
+        found = self.search(text, _SHOWN_CANDIDATES)
+        key = normalized(_split_year(text)[0])
+        exact = [row for row in found if self._keys[row] == key]
+        meant = exact or found
+        if len(meant) == 1:
+            return meant[0]
+        if not meant:
+            raise UnknownMovieError(
+                f"The model knows no movie like '{text}'.", "Try 'mlrec search' with one word of it."
+            )
+        candidates = "; ".join(f"{self._movie_ids[row]} {self.label(row)}" for row in meant)
+        raise UnknownMovieError(f"'{text}' could be several movies.", f"Give the id or the year: {candidates}")
+
+    def label(self, row: int) -> str:
+        """Title and year of a movie as one text."""
+        year = self._years[row]
+        return f"{self._titles[row]} ({year})" if year else self._titles[row]
+
+
+def normalized(title: str) -> str:
+    """Reduce a title to plain lower-case words, the article first: "Matrix, The" and "the matrix!" are the same."""
+    decomposed = unicodedata.normalize("NFKD", _ARTICLE_LAST.sub(r"\2 \1", title)).casefold()
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(re.findall(r"\w+", plain.replace("'", "")))
+
+
+def _split_year(text: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(.*\S)\s*\(((?:18|19|20)\d\d)\)\s*", text)
+    return (match[1], int(match[2])) if match else (text, None)
+
+
+def _grade(key: str, title: str) -> int | None:
+    """How well a title matches, 0 best; None if not at all."""
+    bare = title.removeprefix("the ")
+    if key in (title, bare):
+        return 0
+    if title.startswith(key) or bare.startswith(key):
+        return 1
+    if f" {key}" in title:
+        return 2
+    return 3 if key in title else None
