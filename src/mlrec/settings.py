@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
@@ -24,7 +25,6 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 DEFAULT_KS = (10,)
-INT64_MAX = 2**63 - 1
 
 
 def available_threads() -> int:
@@ -89,7 +89,11 @@ class PrepareSettings(_Settings):
             "split_ratio must be three whole numbers, the first of them above 0.",
         )
         _require(self.split in get_args(SplitKind), f"split must be one of {', '.join(get_args(SplitKind))}.")
-        _require(abs(self.user_offset) <= INT64_MAX, "user_offset must fit into 64 bits.")
+        _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")
+        _require(
+            re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", self.memory_limit) is not None,
+            f"memory_limit must be a size such as 1GB or 800MB, not '{self.memory_limit}'.",
+        )
         _require(0 <= self.max_reject_share <= 1, "max_reject_share must be between 0 and 1.")
         _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
 

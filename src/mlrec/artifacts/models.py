@@ -132,7 +132,8 @@ def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable
     model
         What to write.
     write_train_matrix
-        Writes R_train.npz to an open file. Given by the caller, since serving shares this module and must not need scipy.
+        Writes R_train.npz to an open file. It comes from the caller, since serving shares this module and must not need
+        scipy.
     """
     files = workspace.unfinished_model(model.model_id)
     shutil.rmtree(files.root, ignore_errors=True)

@@ -11,6 +11,15 @@ INPUT = 3
 STATE = 4
 INTERRUPTED = 130
 
+TABLE = {
+    DONE: "done",
+    BUG: "a bug in mlrec, with a traceback",
+    USAGE: "the command was called in a way that cannot work",
+    INPUT: "input or data is bad or missing",
+    STATE: "the model, the data directory or the environment is not in the state that the command needs",
+    INTERRUPTED: "interrupted; what was complete before is still there",
+}
+
 _CODES: dict[type[MlrecError], int] = {SettingsError: USAGE, InputError: INPUT, StateError: STATE}
 
 

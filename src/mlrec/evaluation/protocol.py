@@ -56,6 +56,8 @@ class Evaluation:
         Users with at least one relevant held-out movie: those that the means run over.
     users_left_out
         Users with held-out movies none of which is relevant.
+    users_without_taste
+        Those of `users` of whose taste nothing is known; they get the popular list, here as in serving.
     ks
         List lengths.
     models
@@ -68,6 +70,7 @@ class Evaluation:
     relevance: str
     users: int
     users_left_out: int
+    users_without_taste: int
     ks: tuple[int, ...]
     models: dict[str, dict[str, Estimate]]
 
@@ -145,8 +148,17 @@ def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress
         )
     threads = settings.threads or available_threads()
     popular = popularity_scores(model.popularity)
+    vectors = _user_vectors(model, history, users, settings, threads, progress)
+    tasteless = np.asarray(~vectors.any(axis=1))
+    factors = np.ascontiguousarray(model.movie_factors)
+
+    def als_scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        scores = user_scores(vectors[rows], factors)
+        scores[tasteless[rows]] = popular
+        return scores
+
     scorers: dict[str, Scorer] = {
-        "als": _als_scorer(model, history, users, settings, popular, threads, progress),
+        "als": als_scores,
         "popularity": lambda rows: np.tile(popular, (len(rows), 1)),
     }
     metrics = {**METRICS, **PUBLISHED_METRICS} if settings.published_ndcg else METRICS
@@ -162,6 +174,7 @@ def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress
         relevance=settings.relevance,
         users=len(users),
         users_left_out=answers.users_left_out,
+        users_without_taste=int(tasteless[users].sum()),
         ks=settings.ks,
         models=figures,
     )
@@ -207,32 +220,24 @@ def _answers(model: Model, held_out: HeldOut, settings: EvaluateSettings) -> _An
     )
 
 
-def _als_scorer(
+def _user_vectors(
     model: Model,
     history: History,
     users: NDArray[np.int64],
     settings: EvaluateSettings,
-    popular: NDArray[np.float32],
     threads: int,
     progress: Progress,
-) -> Scorer:
-    """Score as serving does: by the user's vector, and by popularity where nothing is known of the user's taste."""
-    vectors = np.asarray(model.user_vectors)
-    if settings.history_splits != tuple(model.info["trained_on"]):
-        judged = _rows_only(history, users)
-        vectors = np.zeros_like(vectors)
-        with progress.task("Folding in users", len(users), "users") as task:
-            vectors[users] = FoldIn(model.movie_factors, model.fold_in).user_vectors(
-                judged.indptr, judged.movie_idx, judged.preference, threads=threads, advance=task.advance
-            )
-    factors = np.ascontiguousarray(model.movie_factors)
-
-    def score(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores = user_scores(vectors[rows], factors)
-        scores[~vectors[rows].any(axis=1)] = popular
-        return scores
-
-    return score
+) -> NDArray[np.float32]:
+    """Vectors by user row: the saved ones if they know just this history, else folded in for the judged users."""
+    if settings.history_splits == tuple(model.info["trained_on"]):
+        return np.asarray(model.user_vectors)
+    judged = _rows_only(history, users)
+    vectors = np.zeros_like(model.user_vectors)
+    with progress.task("Folding in users", len(users), "users") as task:
+        vectors[users] = FoldIn(model.movie_factors, model.fold_in).user_vectors(
+            judged.indptr, judged.movie_idx, judged.preference, threads=threads, advance=task.advance
+        )
+    return vectors
 
 
 def _rows_only(history: History, users: NDArray[np.int64]) -> History:

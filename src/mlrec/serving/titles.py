@@ -99,7 +99,7 @@ class TitleIndex:
                 return position
         found = self.search(text, _SHOWN_CANDIDATES)
         key = normalized(_split_year(text)[0])
-        exact = [row for row in found if self._keys[row] == key]
+        exact = [row for row in found if _grade(key, self._keys[row]) == 0]
         meant = exact or found
         if len(meant) == 1:
             return meant[0]

@@ -7,9 +7,12 @@ from dataclasses import asdict
 import typer
 
 from mlrec.cli import exit_codes, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, examples
 
-EXAMPLES = "Examples:  mlrec doctor  ·  mlrec doctor --json"
+EXAMPLES = examples(
+    "mlrec doctor",
+    "mlrec doctor --json",
+)
 _MARKS = {"ok": "✓", "note": "·", "problem": "✗"}
 
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, ModelId, Threads
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, ModelId, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import DEFAULT_KS, EvaluateSettings
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation
 
-EXAMPLES = (
-    "Examples:  mlrec evaluate  ·  mlrec evaluate --split test -k 10 -k 50  ·  mlrec evaluate --relevance any"
-    " --published-ndcg"
+EXAMPLES = examples(
+    "mlrec evaluate",
+    "mlrec evaluate --split test -k 10 -k 50",
+    "mlrec evaluate --relevance any --published-ndcg",
 )
 _DEFAULTS = EvaluateSettings()
 
@@ -47,7 +48,9 @@ def evaluate(
     split: Annotated[HeldOutSplit, typer.Option(help="The held-out part.")] = HeldOutSplit.val,
     k: Annotated[
         list[int] | None,
-        typer.Option("-k", "--k", min=1, help="List length; may be given several times. [default: 10]"),
+        typer.Option(
+            "-k", "--k", metavar="N", min=1, help="List length; may be given several times.", show_default="10"
+        ),
     ] = None,
     relevance: Annotated[
         Relevance,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, examples
 from mlrec.cli.progress import progress
 
-EXAMPLES = "Examples:  mlrec fetch demo  ·  mlrec fetch ml-20m  ·  mlrec fetch ml-1m --from ~/Downloads/ml-1m.zip"
+if TYPE_CHECKING:
+    from mlrec.dataset.fetch import FetchResult
+
+EXAMPLES = examples(
+    "mlrec fetch demo",
+    "mlrec fetch ml-20m",
+    "mlrec fetch ml-1m --from ~/Downloads/ml-1m.zip",
+)
 Source = Annotated[
     str | None,
     typer.Option(
@@ -48,16 +56,14 @@ def fetch(
     show(result, as_json=as_json)
 
 
-def show(result: object, *, as_json: bool) -> None:
+def show(result: FetchResult, *, as_json: bool) -> None:
     """Render what was fetched; the terms of use go to stderr."""
     from mlrec.dataset.editions import CITATION, TERMS
-    from mlrec.dataset.fetch import FetchResult
 
-    assert isinstance(result, FetchResult)
     for warning in result.warnings:
         render.warn(f"Warning: {warning}")
     if as_json:
-        render.print_json(result.to_json())
+        render.print_json(asdict(result))
     else:
         state = "is already there" if result.already_there else "is in place"
         render.line(f"{result.edition} {state}: {', '.join(result.files)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, examples
 
 app = typer.Typer(help="See, publish and delete trained models.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id
 RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as 'mlrec models list' shows it.")]
 
 
-@app.command("list", epilog="Example:  mlrec models list --json")
+@app.command("list", epilog=examples("mlrec models list --json"))
 def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """List all models, oldest first; the published one is marked."""
     from mlrec.artifacts import models
@@ -52,7 +52,7 @@ def _headline(metrics: dict[str, Any], split: str, history: str) -> str:
     return f"{figures['ndcg@10']['value']:.4f}" if "ndcg@10" in figures else ""
 
 
-@app.command("show", epilog="Examples:  mlrec models show  ·  mlrec models show 20261123T142501-als-3f9a --json")
+@app.command("show", epilog=examples("mlrec models show", "mlrec models show 20261123T142501-als-3f9a --json"))
 def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """Show what a model was trained with and on, and how it was judged."""
     from mlrec.artifacts import models
@@ -78,7 +78,7 @@ def _flattened(document: dict[str, Any], prefix: str = "") -> list[tuple[str, st
     return rows
 
 
-@app.command("use", epilog="Example:  mlrec models use 20261123T142501-als-3f9a")
+@app.command("use", epilog=examples("mlrec models use 20261123T142501-als-3f9a"))
 def use_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """Publish a model: serve it from now on. This is also the way back to an earlier one."""
     from mlrec.artifacts import models
@@ -88,7 +88,7 @@ def use_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> Non
     render.line(f"{model_id} is published.")
 
 
-@app.command("remove", epilog="Example:  mlrec models remove 20261123T142501-als-3f9a")
+@app.command("remove", epilog=examples("mlrec models remove 20261123T142501-als-3f9a"))
 def remove_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """Delete a model that is not published."""
     from mlrec.artifacts import models
@@ -100,9 +100,11 @@ def remove_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> 
     render.line(f"{model_id} is deleted.")
 
 
-@app.command("prune", epilog="Example:  mlrec models prune --keep 3")
+@app.command("prune", epilog=examples("mlrec models prune --keep 3"))
 def prune_models(
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest to keep, beside the published one.")] = 5,
+    keep: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many of the newest to keep, beside the published one.")
+    ] = 5,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:

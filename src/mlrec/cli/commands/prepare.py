@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.dataset.prepare import Prepared
 
-EXAMPLES = (
-    "Examples:  mlrec prepare  ·  mlrec prepare --min-user-ratings 1  ·  mlrec prepare --raw ~/Downloads/ml-1m.zip"
-    "  ·  mlrec prepare --split global-time"
+EXAMPLES = examples(
+    "mlrec prepare",
+    "mlrec prepare --min-user-ratings 1",
+    "mlrec prepare --raw ~/Downloads/ml-1m.zip",
+    "mlrec prepare --split global-time",
 )
 _DEFAULTS = PrepareSettings()
 
@@ -38,8 +40,8 @@ Raw = Annotated[
         help="Folder or zip archive with the raw files, instead of raw/ in the data directory.",
     ),
 ]
-MinUserRatings = Annotated[int, typer.Option(min=1, help="Drop users with fewer ratings.")]
-MinMovieRatings = Annotated[int, typer.Option(min=1, help="Drop movies with fewer ratings.")]
+MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
+MinMovieRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop movies with fewer ratings.")]
 
 
 def prepare(
@@ -60,13 +62,13 @@ def prepare(
         tuple[int, int, int], typer.Option(help="Shares of train, validation and test.")
     ] = _DEFAULTS.split_ratio,
     user_offset: Annotated[
-        int, typer.Option(help="Added to every user id, to keep clear of your own application's ids.")
+        int, typer.Option(metavar="N", help="Added to every user id, to keep clear of your own application's ids.")
     ] = _DEFAULTS.user_offset,
     max_reject_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Stop if a larger share of the input rows is bad.")
+        float, typer.Option(metavar="X", min=0, max=1, help="Stop if a larger share of the input rows is bad.")
     ] = _DEFAULTS.max_reject_share,
     memory_limit: Annotated[
-        str, typer.Option(help="What DuckDB may hold in memory before it spills to disk.")
+        str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
     ] = _DEFAULTS.memory_limit,
     threads: Threads = _DEFAULTS.threads,
     as_json: AsJson = False,

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength
+from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, examples
 
 if TYPE_CHECKING:
     from mlrec.serving.recommender import Recommendation
 
-EXAMPLES = "Examples:  mlrec recommend --user 42  ·  mlrec recommend --user 42 -n 5 --genre Comedy --years 1980-1999"
+EXAMPLES = examples(
+    "mlrec recommend --user 42",
+    "mlrec recommend --user 42 -n 5 --genre Comedy --years 1980-1999",
+)
 
 
 def recommend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +12,16 @@ from mlrec.cli.commands import evaluate as evaluate_command
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
 
-EXAMPLES = "Examples:  mlrec run demo  ·  mlrec run ml-20m  ·  mlrec run --final  ·  mlrec run --preset baseline"
+EXAMPLES = examples(
+    "mlrec run demo",
+    "mlrec run ml-20m",
+    "mlrec run --final",
+    "mlrec run --preset baseline",
+)
 
 
 def run(
@@ -50,7 +56,7 @@ def run(
     document: dict[str, Any] = {}
     if edition is not None:
         fetched = fetch(workspace, edition, source=source, progress=bar)
-        document["fetch"] = fetched.to_json()
+        document["fetch"] = asdict(fetched)
         if not as_json:
             fetch_command.show(fetched, as_json=False)
 

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength
+from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, examples
 
-EXAMPLES = 'Examples:  mlrec search matrix  ·  mlrec search "lord of the rings" -n 3  ·  mlrec search amelie'
+EXAMPLES = examples(
+    "mlrec search matrix",
+    'mlrec search "lord of the rings" -n 3',
+    "mlrec search amelie",
+)
 
 
 def search(

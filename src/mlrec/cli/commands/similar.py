@@ -8,9 +8,13 @@ import typer
 
 from mlrec.cli import render
 from mlrec.cli.commands.recommend import show
-from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength
+from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, examples
 
-EXAMPLES = 'Examples:  mlrec similar "Toy Story"  ·  mlrec similar 1 -n 5  ·  mlrec similar "Hamlet (1996)"'
+EXAMPLES = examples(
+    'mlrec similar "Toy Story"',
+    "mlrec similar 1 -n 5",
+    'mlrec similar "Hamlet (1996)"',
+)
 
 
 def similar(

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import TrainSettings
 
 if TYPE_CHECKING:
     from mlrec.model.train import Trained
 
-EXAMPLES = (
-    "Examples:  mlrec train  ·  mlrec train --preset baseline  ·  mlrec train --alpha 4 --regularization 60"
-    "  ·  mlrec train --on all"
+EXAMPLES = examples(
+    "mlrec train",
+    "mlrec train --preset baseline",
+    "mlrec train --alpha 4 --regularization 60",
+    "mlrec train --on all",
 )
 _DEFAULTS = TrainSettings()
 
@@ -41,47 +43,56 @@ PresetOption = Annotated[
     Preset,
     typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
 ]
-RandomSeed = Annotated[int, typer.Option(min=0, help="Seed of the initial factors.")]
-
-
-def _default(value: object) -> str:
-    return f"[default: {value}]"
+RandomSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the initial factors.")]
 
 
 def train(
     preset: PresetOption = Preset.default,
     factors: Annotated[
-        int | None, typer.Option(help=f"Dimensions of the vectors. {_default(_DEFAULTS.factors)}")
+        int | None,
+        typer.Option(metavar="N", help="Dimensions of the vectors.", show_default=str(_DEFAULTS.factors)),
     ] = None,
     regularization: Annotated[
-        float | None, typer.Option(help=f"λ: larger data wants more. {_default(_DEFAULTS.regularization)}")
+        float | None,
+        typer.Option(
+            metavar="X", help="λ of ALS; larger data wants more.", show_default=f"{_DEFAULTS.regularization:g}"
+        ),
     ] = None,
     alpha: Annotated[
         float | None,
-        typer.Option(help=f"Confidence of an event is 1 + alpha·|preference|. {_default(_DEFAULTS.alpha)}"),
+        typer.Option(
+            metavar="X", help="Confidence of an event is 1 + alpha·|preference|.", show_default=f"{_DEFAULTS.alpha:g}"
+        ),
     ] = None,
-    iterations: Annotated[int | None, typer.Option(help=f"Sweeps of ALS. {_default(_DEFAULTS.iterations)}")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(metavar="N", help="Sweeps of ALS.", show_default=str(_DEFAULTS.iterations))
+    ] = None,
     dislikes: Annotated[
         Dislikes | None,
         typer.Option(
-            help="What a dislike is in training: preference 0 held with confidence, nothing, or (as published) a like."
-            f" {_default(_DEFAULTS.dislikes)}"
+            help="What a dislike is in training: preference 0 held with confidence, nothing, or (as published) a like.",
+            show_default=_DEFAULTS.dislikes,
         ),
     ] = None,
     fold_in_dislikes: Annotated[
         Dislikes | None,
-        typer.Option(help=f"The same, when a user's vector is computed. {_default(_DEFAULTS.fold_in_dislikes)}"),
+        typer.Option(help="The same, when a user's vector is computed.", show_default=_DEFAULTS.fold_in_dislikes),
     ] = None,
     half_life: Annotated[
         float | None,
         typer.Option(
-            help="An event counts half in its user's vector once this many later events have come; inf for no decay."
-            f" {_default(_DEFAULTS.half_life)}"
+            metavar="X",
+            help="An event counts half in its user's vector once this many later events have come; inf for no decay.",
+            show_default=f"{_DEFAULTS.half_life:g}",
         ),
     ] = None,
     feedback_weight: Annotated[
         float | None,
-        typer.Option(help=f"How much an event weighs in its user's vector. {_default(_DEFAULTS.feedback_weight)}"),
+        typer.Option(
+            metavar="X",
+            help="How much an event weighs in its user's vector.",
+            show_default=f"{_DEFAULTS.feedback_weight:g}",
+        ),
     ] = None,
     on: Annotated[
         On,

@@ -1,0 +1,181 @@
+"""The main job on the real demo data, against counts and figures that were computed without mlrec."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from mlrec.artifacts import models
+from mlrec.artifacts.prepared import open_prepared, read_manifest
+from mlrec.dataset.reading import read_held_out, read_prepared
+from mlrec.errors import DataChangedError, StateError
+from mlrec.evaluation.protocol import evaluate
+from mlrec.dataset.prepare import prepare
+from mlrec.model.train import train
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings
+
+
+@pytest.fixture(scope="module")
+def independent_splits(demo_raw):
+    """The demo data's splits in plain Python: user → [(timestamp, movie, preference, split)]."""
+    with (demo_raw / "ratings.csv").open() as file:
+        rows = [
+            (int(r["userId"]), int(r["movieId"]), float(r["rating"]), int(r["timestamp"])) for r in csv.DictReader(file)
+        ]
+    while True:
+        n_movie, n_user = defaultdict(int), defaultdict(int)
+        for _, movie, _, _ in rows:
+            n_movie[movie] += 1
+        kept = [row for row in rows if n_movie[row[1]] >= 20]
+        for user, _, _, _ in kept:
+            n_user[user] += 1
+        kept = [row for row in kept if n_user[row[0]] >= 10]
+        if len(kept) == len(rows):
+            break
+        rows = kept
+    users = defaultdict(list)
+    for user, movie, rating, timestamp in rows:
+        preference = -2 if rating <= 2.5 else -1 if rating <= 3.5 else 1 if rating <= 4.5 else 2
+        users[user].append((timestamp, movie, preference))
+    for user, events in users.items():
+        events.sort()
+        n = len(events)
+        n_train, n_val = 8 * n // 10, n // 10
+        users[user] = [
+            (*event, "train" if i < n_train else "val" if i < n_train + n_val else "test")
+            for i, event in enumerate(events)
+        ]
+    return dict(users)
+
+
+def test_counts(demo):
+    manifest = read_manifest(open_prepared(demo))
+    assert manifest["steps"][0] == {"name": "read", "ratings": 100_004, "users": 671, "movies": 9_066}
+    assert {**manifest["steps"][-1], "name": ""} == {"name": "", "ratings": 69_096, "users": 670, "movies": 1_303}
+    assert sum(manifest["splits"].values()) == 69_096
+    assert manifest["rejects"] == {"rows": 0, "by_reason": {}}
+    assert sum(manifest["rating_histogram"].values()) == sum(manifest["ratings_per_month"].values()) == 100_004
+    assert min(manifest["ratings_per_month"]) == "1995-01"
+    assert max(manifest["ratings_per_month"]) == "2016-10"
+
+
+def test_every_row_of_the_splits(demo, independent_splits):
+    events = read_prepared(demo).events
+    ours = [
+        (user, timestamp, movie, preference, SPLITS[split])
+        for user, timestamp, movie, preference, split in zip(
+            *(getattr(events, name).tolist() for name in ("user_id", "timestamp", "movie_id", "preference", "split")),
+            strict=True,
+        )
+    ]
+    expected = [(user, *event) for user, history in sorted(independent_splits.items()) for event in history]
+    assert ours == expected
+
+
+def test_popularity_and_the_presets_are_where_they_were_measured(demo_copy):
+    def ndcg(settings):
+        train(demo_copy, settings)
+        return evaluate(demo_copy).models
+
+    baseline = [ndcg(TrainSettings.preset("baseline", random_seed=seed)) for seed in (1, 2, 3)]
+    assert baseline[0]["popularity"]["ndcg@10"].value == pytest.approx(0.0599, abs=5e-5)
+    assert 0.065 <= np.mean([figures["als"]["ndcg@10"].value for figures in baseline]) <= 0.077
+    default = [ndcg(TrainSettings(random_seed=seed)) for seed in (1, 2, 3)]
+    assert np.mean([figures["als"]["ndcg@10"].value for figures in default]) >= 0.12
+    on_test = evaluate(demo_copy, EvaluateSettings(split="test"))
+    assert on_test.models["popularity"]["ndcg@10"].value == pytest.approx(0.0509, abs=5e-5)
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("relevance", ["liked", "any"])
+def test_metrics_agree_with_an_independent_library(demo, independent_splits, split, relevance):
+    """Lists are ranked here by plain numpy from the model folder's own files; ir-measures then judges them."""
+    import ir_measures
+    from ir_measures import P, R, nDCG
+
+    ks = (5, 10, 50)
+    result = evaluate(demo, EvaluateSettings(split=split, relevance=relevance, ks=ks))
+    files = models.resolve(demo)
+    mappings = json.loads(files.mappings.read_text())
+    movies = np.load(files.movie_embeddings)
+    users = np.load(files.user_embeddings)
+    rule = models.open_model(files).fold_in
+    rows = {int(movie): row for movie, row in mappings["movie_id_to_index"].items()}
+    history_splits = ("train",) if split == "val" else ("train", "val")
+
+    likes = np.zeros(len(rows))
+    for events in independent_splits.values():
+        for _, movie, preference, part in events:
+            likes[rows.get(movie, 0)] += part == "train" and preference > 0
+
+    judged, run = {}, {}
+    for user, events in independent_splits.items():
+        answers = {str(m): 1 for _, m, p, s in events if s == split and (p > 0 or relevance == "any")}
+        if not answers:
+            continue
+        history = [(rows[m], p) for _, m, p, s in events if s in history_splits and m in rows]
+        seen, preferences = (np.array(column) for column in zip(*history, strict=True))
+        vector = users[mappings["user_id_to_index"][str(user)]]
+        if split == "test":
+            vector = FoldIn(movies, rule).user_vector(seen.astype(np.int32), preferences.astype(np.int8))
+        # Where nothing is known of the taste, serving lists what is popular.
+        scores = movies @ vector if vector.any() else likes.copy()
+        scores[seen] = -np.inf
+        order = np.lexsort((np.arange(len(scores)), -scores))[: max(ks)]
+        by_row = {row: movie for movie, row in rows.items()}
+        judged[str(user)] = answers
+        run[str(user)] = {str(by_row[row]): float(len(order) - place) for place, row in enumerate(order)}
+
+    measures = {
+        f"{name}@{k}": measure @ k for k in ks for name, measure in (("recall", R), ("precision", P), ("ndcg", nDCG))
+    }
+    expected = ir_measures.calc_aggregate(measures.values(), judged, run)
+    assert result.users == len(judged)
+    for name, measure in measures.items():
+        assert result.models["als"][name].value == pytest.approx(expected[measure], abs=1e-6), name
+
+
+def test_a_model_that_knows_the_answers_is_refused(demo_copy):
+    trained = train(demo_copy, TrainSettings(on="all", iterations=1))
+    with pytest.raises(StateError, match="knows the answers"):
+        evaluate(demo_copy, model_id=trained.model_id)
+
+
+def test_changed_data_is_refused(demo_copy, demo_raw):
+    prepare(demo_copy, PrepareSettings(min_user_ratings=12), raw=demo_raw)
+    with pytest.raises(DataChangedError):
+        evaluate(demo_copy)
+    # The same data, prepared again, is the same data.
+    prepare(demo_copy, raw=demo_raw)
+    evaluate(demo_copy)
+
+
+def test_results_are_kept_beside_the_model(demo_copy):
+    val = evaluate(demo_copy)
+    test = evaluate(demo_copy, EvaluateSettings(split="test", relevance="any", history="train"))
+    metrics = models.read_metrics(models.resolve(demo_copy))
+    assert metrics["val"]["train"]["liked"] == val.to_json()
+    assert metrics["test"]["train"]["any"] == test.to_json()
+
+
+def test_users_without_a_history_get_what_serving_gives_them(demo_raw, demo_copy):
+    """With a global split most held-out users are new: popularity, not an arbitrary order, answers for them."""
+    prepare(demo_copy, PrepareSettings(split="global-time"), raw=demo_raw)
+    train(demo_copy)
+    held_out = read_held_out(demo_copy, "val")
+    model = models.open_model(models.resolve(demo_copy))
+    trained = set(np.asarray(model.user_ids)[np.asarray(model.user_vectors).any(axis=1)].tolist())
+    new = set(held_out.user_id.tolist()) - trained
+    assert len(new) > 10
+    result = evaluate(demo_copy)
+    assert result.models["als"]["ndcg@10"].value > 0.5 * result.models["popularity"]["ndcg@10"].value
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_figures_do_not_depend_on_threads(demo, threads):
+    assert evaluate(demo, EvaluateSettings(threads=threads)).models == evaluate(demo).models

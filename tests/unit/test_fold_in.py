@@ -1,0 +1,125 @@
+"""Fold-in: the normal equations themselves, `implicit` as the independent judge, and the laws of the update."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from mlrec.ranking.fold_in import FoldIn, confidence
+from mlrec.settings import FoldInSettings
+
+RNG = np.random.default_rng(5)
+FACTORS = RNG.normal(0, 0.3, (60, 8)).astype(np.float32)
+PLAIN = FoldInSettings(alpha=3.0, regularization=2.0, half_life=math.inf, feedback_weight=1.0)
+DECAYING = FoldInSettings(alpha=3.0, regularization=2.0, half_life=4.0, feedback_weight=2.0)
+
+histories = st.lists(
+    st.tuples(st.integers(0, 59), st.sampled_from([-2, -1, 1, 2])), max_size=30, unique_by=lambda event: event[0]
+)
+
+
+def arrays(history):
+    return np.array([m for m, _ in history], dtype=np.int32), np.array([r for _, r in history], dtype=np.int8)
+
+
+def by_the_book(history, rule: FoldInSettings):
+    """Equation 4 of Hu, Koren & Volinsky, written out event by event."""
+    Y = FACTORS.astype(np.float64)
+    A = Y.T @ Y + rule.regularization * np.eye(8)
+    b = np.zeros(8)
+    for age, (movie, r) in enumerate(reversed(history)):
+        c = 1 + rule.alpha * abs(r) * rule.feedback_weight * 0.5 ** (age / rule.half_life)
+        liked = r > 0 or rule.dislikes == "as-likes"
+        if not liked and rule.dislikes == "ignore":
+            continue
+        A += (c - 1) * np.outer(Y[movie], Y[movie])
+        b += c * liked * Y[movie]
+    return np.linalg.solve(A, b)
+
+
+@pytest.mark.parametrize("dislikes", ["zero", "ignore", "as-likes"])
+@given(history=histories)
+@settings(max_examples=40)
+def test_solves_the_normal_equations(dislikes, history):
+    rule = FoldInSettings(**{**vars(DECAYING), "dislikes": dislikes})
+    vector = FoldIn(FACTORS, rule).user_vector(*arrays(history))
+    np.testing.assert_allclose(vector, by_the_book(history, rule), atol=1e-5)
+
+
+@given(history=histories.filter(len), data=st.data())
+@settings(max_examples=40)
+def test_without_decay_the_order_does_not_matter(history, data):
+    shuffled = data.draw(st.permutations(history))
+    fold_in = FoldIn(FACTORS, PLAIN)
+    np.testing.assert_allclose(fold_in.user_vector(*arrays(history)), fold_in.user_vector(*arrays(shuffled)), atol=1e-5)
+
+
+def test_without_decay_it_agrees_with_implicit():
+    from implicit.cpu.als import AlternatingLeastSquares
+    from threadpoolctl import threadpool_limits
+
+    history = [(3, 2), (10, -1), (11, 1), (40, -2), (41, 2), (7, 1)]
+    movies, preferences = arrays(history)
+    c = (1 + PLAIN.alpha * np.abs(preferences)) * np.sign(preferences)
+    matrix = sparse.csr_matrix((c.astype(np.float32), (np.zeros(len(history), dtype=int), movies)), shape=(1, 60))
+    with threadpool_limits(1, user_api="blas"):
+        als = AlternatingLeastSquares(factors=8, regularization=PLAIN.regularization, alpha=1.0, num_threads=1)
+        als.item_factors = FACTORS
+        expected = als.recalculate_user(0, matrix)
+    np.testing.assert_allclose(FoldIn(FACTORS, PLAIN).user_vector(movies, preferences), expected, atol=1e-4)
+
+
+@given(st.lists(histories, max_size=12), st.sampled_from([1, 3]))
+@settings(max_examples=30)
+def test_many_users_at_once_are_as_each_alone(users, threads):
+    fold_in = FoldIn(FACTORS, DECAYING)
+    movies, preferences = arrays([event for history in users for event in history])
+    indptr = np.cumsum([0] + [len(history) for history in users])
+    together = fold_in.user_vectors(indptr, movies, preferences, threads=threads)
+    for vector, history in zip(together, users, strict=True):
+        np.testing.assert_allclose(vector, fold_in.user_vector(*arrays(history)), atol=1e-6)
+
+
+def test_progress_counts_every_user_with_a_history():
+    done: list[int] = []
+    indptr = np.array([0, 2, 2, 3, 60])
+    movies = np.concatenate([[1, 2], [3], np.arange(57)]).astype(np.int32)
+    FoldIn(FACTORS, PLAIN).user_vectors(indptr, movies, np.ones(60, dtype=np.int8), advance=done.append)
+    assert sum(done) == 3
+
+
+def test_nothing_liked_gives_the_zero_vector():
+    assert not FoldIn(FACTORS, PLAIN).user_vector(*arrays([])).any()
+    assert not FoldIn(FACTORS, PLAIN).user_vector(*arrays([(3, -2), (5, -1)])).any()
+
+
+@given(histories, st.integers(0, 59), st.sampled_from([1, 2]))
+@settings(max_examples=60)
+def test_a_like_raises_the_movies_score_unless_it_is_above_its_fixed_point(history, movie, preference):
+    history = [event for event in history if event[0] != movie]
+    fold_in = FoldIn(FACTORS, PLAIN)
+    before = fold_in.user_vector(*arrays(history)) @ FACTORS[movie]
+    after = fold_in.user_vector(*arrays([*history, (movie, preference)])) @ FACTORS[movie]
+    c = 1 + PLAIN.alpha * preference
+    assert after >= before - 1e-4 or before > c / (c - 1)
+
+
+@given(histories, st.integers(0, 59), st.sampled_from([-1, -2]))
+@settings(max_examples=60)
+def test_a_dislike_moves_the_movies_score_towards_zero(history, movie, preference):
+    history = [event for event in history if event[0] != movie]
+    fold_in = FoldIn(FACTORS, PLAIN)
+    before = fold_in.user_vector(*arrays(history)) @ FACTORS[movie]
+    after = fold_in.user_vector(*arrays([*history, (movie, preference)])) @ FACTORS[movie]
+    assert abs(after) <= abs(before) + 1e-4
+
+
+def test_confidence_halves_with_each_half_life():
+    rule = FoldInSettings(alpha=2.0, half_life=10.0, feedback_weight=4.0)
+    c = confidence(np.array([1, 1, -2], dtype=np.int8), np.array([0, 10, 0]), rule)
+    assert c.tolist() == [9.0, 5.0, 17.0]

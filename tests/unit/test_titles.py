@@ -1,0 +1,84 @@
+"""Finding movies by what people type."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlrec.errors import UnknownMovieError
+from mlrec.serving.titles import TitleIndex, normalized
+
+MOVIES = [  # id, title, year, likes
+    (1, "Toy Story", 1995, 100),
+    (3, "Toy Story 2", 1999, 50),
+    (10, "Matrix, The", 1999, 90),
+    (11, "Matrix Reloaded, The", 2003, 20),
+    (20, "Hamlet", 1990, 5),
+    (21, "Hamlet", 1996, 9),
+    (30, "Amelie (Fabuleux destin d'Amélie Poulain, Le)", 2001, 40),
+    (1984, "300", 2007, 30),
+    (40, "[REC]", 2007, 7),
+]
+IDS, TITLES, YEARS, LIKES = (list(column) for column in zip(*sorted(MOVIES), strict=True))
+
+
+@pytest.fixture
+def titles() -> TitleIndex:
+    return TitleIndex(np.array(IDS), TITLES, YEARS, np.array(LIKES))
+
+
+def found(titles: TitleIndex, text: str) -> list[int]:
+    return [IDS[row] for row in titles.search(text, 10)]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("toy story", [1, 3]),
+        ("MATRIX", [10, 11]),
+        ("the matrix", [10, 11]),
+        ("amélie", [30]),
+        ("amelie poulain", [30]),
+        ("rec", [40]),
+        ("matirx", [10]),
+        ("hamlet (1996)", [21]),
+        ("hamlet", [21, 20]),
+        ("qqqq", []),
+        ("", []),
+    ],
+)
+def test_search(titles, text, ids):
+    assert found(titles, text) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "movie_id"),
+    [
+        ("1", 1),
+        ("Toy Story", 1),
+        ("toy story 2", 3),
+        ("matrix", 10),
+        ("Hamlet (1990)", 20),
+        ("reloaded", 11),
+        ("300", 1984),
+    ],
+)
+def test_resolve(titles, text, movie_id):
+    assert IDS[titles.resolve(text)] == movie_id
+
+
+def test_an_ambiguous_title_lists_the_candidates(titles):
+    with pytest.raises(UnknownMovieError) as error:
+        titles.resolve("hamlet")
+    assert "20 Hamlet (1990)" in error.value.hint
+    assert "21 Hamlet (1996)" in error.value.hint
+
+
+def test_an_unknown_title_says_so(titles):
+    with pytest.raises(UnknownMovieError, match="qqqq"):
+        titles.resolve("qqqq")
+
+
+def test_normalized_forms_are_equal():
+    assert normalized("Matrix, The") == normalized("THE matrix!") == "the matrix"
+    assert normalized("Amélie") == normalized("amelie")
