@@ -11,10 +11,10 @@ import pytest
 
 from mlrec.artifacts import models
 from mlrec.artifacts.prepared import open_prepared, read_manifest
+from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out, read_prepared
 from mlrec.errors import DataChangedError, StateError
 from mlrec.evaluation.protocol import evaluate
-from mlrec.dataset.prepare import prepare
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings

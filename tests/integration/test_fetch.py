@@ -147,7 +147,7 @@ def mirror():
     server = ThreadingHTTPServer(("127.0.0.1", 0), MirrorHandler)
     result = Mirror(f"http://127.0.0.1:{server.server_port}/movielens/")
     result.files = {f"/movielens/{name}.zip": archive for name, archive in ARCHIVES.items()}
-    server.mirror = result  # type: ignore[attr-defined]
+    server.mirror = result
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield result

@@ -65,7 +65,7 @@ def subclasses(cls):
     return {cls} | {deeper for direct in cls.__subclasses__() for deeper in subclasses(direct)}
 
 
-@pytest.mark.parametrize("error", sorted(subclasses(errors.MlrecError) - {errors.MlrecError}, key=lambda e: e.__name__))
+@pytest.mark.parametrize("error", sorted(subclasses(errors.MlrecError) - {errors.MlrecError}, key=str))
 def test_every_error_has_an_exit_code(error):
     expected = {errors.SettingsError: 2, errors.InputError: 3, errors.StateError: 4}
     assert exit_code(error) == next(code for branch, code in expected.items() if issubclass(error, branch))
