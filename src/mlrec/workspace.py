@@ -172,6 +172,10 @@ class Workspace:
         """The sibling in which a model is written before it gets its name."""
         return ModelFiles(self.models / f".{model_id}.new")
 
+    def unfinished_models(self) -> list[ModelFiles]:
+        """All such siblings: under the write lock, what a killed writer has left."""
+        return [ModelFiles(path) for path in self.models.glob(".*.new")]
+
     @contextmanager
     def writing(self, what: str) -> Iterator[Path]:
         """Hold the one write lock of this data directory, and own its scratch folder.

@@ -274,7 +274,7 @@ def test_every_command_has_help_with_an_example(run, words):
 def test_help_loads_nothing_heavy():
     program = (
         "import sys; sys.argv = ['mlrec', '--help']\n"
-        "from mlrec.cli.app import main\n"
+        "from mlrec.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'numpy', 'scipy', 'duckdb', 'implicit', 'threadpoolctl', 'pandas'} & set(sys.modules)\n"

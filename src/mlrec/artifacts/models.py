@@ -135,8 +135,8 @@ def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable
         Writes R_train.npz to an open file. It comes from the caller, since serving shares this module and must not need
         scipy.
     """
+    _remove_leftovers(workspace)
     files = workspace.unfinished_model(model.model_id)
-    shutil.rmtree(files.root, ignore_errors=True)
     files.root.mkdir(parents=True)
     with files.train_matrix.open("wb") as file:
         write_train_matrix(file)
@@ -291,9 +291,14 @@ def prune(workspace: Workspace, keep: int) -> list[str]:
     doomed = [model_id for model_id in ids[: max(len(ids) - keep, 0)] if model_id != published]
     for model_id in doomed:
         remove(workspace, model_id)
-    for leftover in workspace.models.glob(".*.new"):
-        shutil.rmtree(leftover)
+    _remove_leftovers(workspace)
     return doomed
+
+
+def _remove_leftovers(workspace: Workspace) -> None:
+    """Delete what a training or a removal that was killed has left unfinished."""
+    for leftover in workspace.unfinished_models():
+        shutil.rmtree(leftover.root)
 
 
 def read_metrics(files: ModelFiles) -> dict[str, Any]:

@@ -91,9 +91,4 @@ def _options(
         os.environ["MLREC_DATA_DIR"] = data_dir
 
 
-def main() -> None:
-    """Entry point of the `mlrec` command."""
-    app()
-
-
 from mlrec.cli import commands  # noqa: E402, F401  # registers the commands

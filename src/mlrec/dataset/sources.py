@@ -139,6 +139,9 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
             if not entry.name.startswith(".")
             if (found := _in_folder(entry) if entry.is_dir() else _in_archive(entry))
         ]
+        # An archive that was unpacked where it lay is the same data set twice.
+        folders = {candidate.place.name for candidate in candidates if candidate.place.is_dir()}
+        candidates = [found for found in candidates if found.place.is_dir() or found.place.stem not in folders]
     if not candidates:
         raise RawDataMissingError(
             f"No ratings with their movies in {raw}.",

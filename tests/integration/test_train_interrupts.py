@@ -1,0 +1,44 @@
+"""A training that is interrupted at any moment leaves the published model as it was, or the new one complete."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlrec import Recommender
+from mlrec.artifacts import models
+from mlrec.model.train import train
+from mlrec.settings import TrainSettings
+
+MLREC = str(Path(sys.executable).with_name("mlrec"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
+@pytest.mark.parametrize("delay", [0.1, 0.5, 0.9, 1.3, 1.8])
+def test_interrupted_training(demo_copy, how, delay):
+    before = models.published_id(demo_copy)
+    with subprocess.Popen(
+        [MLREC, "--data-dir", str(demo_copy.root), "train", "--iterations", "40"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(delay)
+        process.send_signal(how)
+        _, messages = process.communicate(timeout=60)
+    assert "Traceback" not in messages
+    if how == signal.SIGINT:
+        assert process.returncode in (130, 0)
+
+    with Recommender.open(demo_copy.root) as recommender:
+        assert len(recommender.get_top_n(42)) == 10
+        assert recommender.model_id == before or process.returncode == 0
+    for model_id in models.list_ids(demo_copy):
+        models.open_model(demo_copy.model(model_id))
+
+    # The lock is free, and nothing half-written stays behind.
+    train(demo_copy, TrainSettings(iterations=1))
+    assert not demo_copy.unfinished_models()
+    assert not demo_copy.scratch.exists()
