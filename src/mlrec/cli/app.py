@@ -1,66 +1,30 @@
-"""The Typer application, and the boundary where errors become messages and exit codes."""
+"""The Typer application: all commands, in the order of their use."""
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from mlrec.cli import exit_codes
-from mlrec.errors import MlrecError
-
-
-class ErrorBoundary(TyperGroup):
-    """Renders what mlrec raises on purpose; anything else is a bug and keeps its traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
-        except MlrecError as error:
-            _say(f"Error: {error.message}", error.hint)
-            raise typer.Exit(exit_codes.exit_code(type(error))) from error
-        except KeyboardInterrupt:
-            _say("Interrupted. What was complete before is still there.")
-            raise typer.Exit(exit_codes.INTERRUPTED) from None
-        except BrokenPipeError:
-            # The reader has what it wanted. Python would complain again when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(exit_codes.DONE) from None
-        except OSError as error:
-            if error.errno not in _DISK_FAULTS:
-                raise
-            where = f": {error.filename}" if error.filename else ""
-            _say(f"Error: {error.strerror}{where}", "What was complete before is still there.")
-            raise typer.Exit(exit_codes.STATE) from error
-
-
-_DISK_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EIO,
-    errno.ENOTDIR,
-    errno.EFBIG,
-}
-
-
-def _say(message: str, hint: str = "") -> None:
-    for line in filter(None, (message, hint)):
-        print(line, file=sys.stderr)
-
+from mlrec.cli.boundary import ErrorBoundary
+from mlrec.cli.commands import (
+    doctor,
+    evaluate,
+    fetch,
+    models,
+    prepare,
+    recommend,
+    run,
+    search,
+    similar,
+    train,
+)
 
 app = typer.Typer(
     name="mlrec",
     cls=ErrorBoundary,
-    help="Movie recommendation that learns from swipes: MovieLens ratings in, recommendations out.",
+    help="Swipe-style movie recommendation: MovieLens ratings in, recommendations out.",
     epilog="Begin with: mlrec run demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -91,4 +55,13 @@ def _options(
         os.environ["MLREC_DATA_DIR"] = data_dir
 
 
-from mlrec.cli import commands  # noqa: E402, F401  # registers the commands
+app.command("run", epilog=run.EXAMPLES)(run.run)
+app.command("fetch", epilog=fetch.EXAMPLES)(fetch.fetch)
+app.command("prepare", epilog=prepare.EXAMPLES)(prepare.prepare)
+app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("recommend", epilog=recommend.EXAMPLES)(recommend.recommend)
+app.command("similar", epilog=similar.EXAMPLES)(similar.similar)
+app.command("search", epilog=search.EXAMPLES)(search.search)
+app.add_typer(models.app, name="models")
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
