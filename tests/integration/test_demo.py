@@ -9,6 +9,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from mlrec import Recommender
 from mlrec.artifacts import models
 from mlrec.artifacts.prepared import open_prepared, read_manifest
 from mlrec.dataset.prepare import prepare
@@ -18,6 +19,7 @@ from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +181,32 @@ def test_users_without_a_history_get_what_serving_gives_them(demo_raw, demo_copy
 @pytest.mark.parametrize("threads", [1, 2])
 def test_figures_do_not_depend_on_threads(demo, threads):
     assert evaluate(demo, EvaluateSettings(threads=threads)).models == evaluate(demo).models
+
+
+def test_users_with_few_ratings_and_an_empty_validation_part_are_no_trouble(demo_raw, tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "movies.csv").write_bytes((demo_raw / "movies.csv").read_bytes())
+    (raw / "ratings.csv").write_text(
+        (demo_raw / "ratings.csv").read_text() + "700,1,5,1000\n701,1,5,1000\n701,260,4,1001\n"
+    )
+    workspace = Workspace(tmp_path / "data")
+    prepare(workspace, PrepareSettings(min_user_ratings=1), raw=raw)
+    train(workspace, TrainSettings(iterations=2))
+    for split in ("val", "test"):
+        assert evaluate(workspace, EvaluateSettings(split=split)).users > 600
+    with Recommender.open(workspace.root) as recommender:
+        for user in (700, 701):
+            assert recommender.knows_user(user)
+            assert 1 not in {item.movie_id for item in recommender.get_top_n(user, 10_000)}
+
+
+def test_a_user_offset_holds_from_the_raw_data_to_serving(demo_raw, demo, tmp_path):
+    workspace = Workspace(tmp_path / "data")
+    prepare(workspace, PrepareSettings(user_offset=1_000_000), raw=demo_raw)
+    train(workspace)
+    with Recommender.open(workspace.root) as shifted, Recommender.open(demo.root) as plain:
+        assert shifted.get_top_n(1_000_042) == plain.get_top_n(42)
+        assert not shifted.knows_user(42)
+    model = models.open_model(models.resolve(workspace))
+    assert model.info["user_offset"] == 1_000_000
