@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthetic.marginals import LAST_SECOND, MAX_MOVIE_ID, N_LISTED, Shape
-from synthetic.timeline import audience_left, second_of, year_of
-from synthetic.titles import make_titles
+from .marginals import LAST_SECOND, MAX_MOVIE_ID, N_LISTED, Shape
+from .timeline import DAY, audience_left, second_of, year_of
+from .titles import make_titles
 
 N_FACTORS = 20
 NO_GENRES = "(no genres listed)"
@@ -23,14 +23,18 @@ GENRES = {
 }  # fmt: skip
 GENRES_OF_A_MOVIE = (0.01, 0.36, 0.36, 0.2, 0.07)  # shares of movies with none, 1, 2, 3, 4
 
-# Release years: (from, to, share of movies). Demo data (MovieLens latest-small, 2016) and ML-20M agree to a few percent.
-RELEASES = ((1900, 1930, 0.02), (1930, 1960, 0.15), (1960, 1980, 0.13), (1980, 1995, 0.23), (1995, 2005, 0.24), (2005, 2015, 0.23))  # fmt: skip # noqa: E501
+# Release years: from, to, share of movies; rounded from MovieLens latest-small (2016).
+RELEASES = (
+    (1900, 1930, 0.02), (1930, 1960, 0.15), (1960, 1980, 0.13), (1980, 1995, 0.23), (1995, 2005, 0.24),
+    (2005, 2015, 0.23),
+)  # fmt: skip
 
 # A movie's place in taste space is a sum of these parts.
 GENRE_PART, ERA_PART, OWN_PART = 0.75, 0.45, 0.55
 ERA_YEARS = 20
-# Mean ratings of movies spread by 0.4 stars, and correlate by 0.22 with log popularity (demo data).
-QUALITY_SPREAD, QUALITY_OF_POPULAR = 0.4, 0.25
+# Chosen so that mean ratings of movies spread by 0.4 stars and correlate by 0.2 with log popularity, as they do in
+# MovieLens latest-small. Tastes add to the spread and hide part of the correlation.
+QUALITY_SPREAD, QUALITY_OF_POPULAR = 0.45, 0.45
 # Popularity falls with age before the 1990s, by a factor of e in so many years, besides an own, log-normal part.
 FADING_YEARS, OWN_APPEAL = 25, 1.6
 # A movie may be meant to reach this share of the people who are still there when it appears, not more.
@@ -64,7 +68,7 @@ def make_catalogue(shape: Shape, rng: np.random.Generator) -> Catalogue:
     # Sorted years, so that rated movies in their order ascend by release; ids are shuffled below.
     rated = np.sort(rng.choice(shape.n_listed, shape.n_rated, replace=False))
     release = np.sort(second_of(years[rated] + rng.random(shape.n_rated) * 0.98))
-    release = np.minimum(release, LAST_SECOND - 90 * 86_400)
+    release = np.minimum(release, LAST_SECOND - 90 * DAY)
     popularity = _popularity(shape, release, rng)
     standing = np.log(popularity)
     standing = (standing - standing.mean()) / standing.std()
@@ -88,7 +92,7 @@ def make_catalogue(shape: Shape, rng: np.random.Generator) -> Catalogue:
 def _years(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     start, end, share = np.array(RELEASES).T
     span = rng.choice(len(RELEASES), n, p=share)
-    return (start[span] + rng.random(n) * (end - start)[span]).astype(np.int64)
+    return np.asarray(start[span] + rng.random(n) * (end - start)[span], dtype=np.int64)
 
 
 def _genre_flags(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -111,13 +115,15 @@ def _popularity(shape: Shape, release: NDArray[np.int64], rng: np.random.Generat
     audience = audience_left(release)
     faded = np.maximum(0, 1994 - year_of(release)) / FADING_YEARS
     appeal = OWN_APPEAL * rng.standard_normal(len(release)) + np.log(audience) - faded
+    largest = np.maximum(MAX_REACH * audience * shape.n_users, shape.popularity[-1])
     popularity = np.empty(len(release))
-    while True:
+    for _ in range(100):
         popularity[np.argsort(-appeal, kind="stable")] = shape.popularity
-        too_popular = popularity > np.maximum(MAX_REACH * audience * shape.n_users, shape.popularity[-1])
+        too_popular = popularity > largest
         if not too_popular.any():
-            return popularity
+            break
         appeal[too_popular] -= 0.2
+    return popularity
 
 
 def _factors(years: NDArray[np.int64], flags: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -130,4 +136,4 @@ def _factors(years: NDArray[np.int64], flags: NDArray[np.bool_], rng: np.random.
     own = rng.standard_normal((len(years), N_FACTORS))
     factors = GENRE_PART * by_genre + ERA_PART * by_era + OWN_PART * own
     factors -= factors.mean(axis=0)
-    return (factors / np.sqrt((factors**2).sum(axis=1).mean())).astype(np.float32)
+    return np.asarray(factors / np.sqrt((factors**2).sum(axis=1).mean()), dtype=np.float32)

@@ -33,9 +33,9 @@ MEDIAN_ACTIVITY, MAX_ACTIVITY = 68, 9_254
 POPULARITY_RANKS = (1, 10, 100, 300, 1_000, 3_000, 6_686, 10_000, 13_131, 13_372, 20_058, 22_772, N_RATED)
 POPULARITY_COUNTS = (67_310, 50_054, 26_500, 14_500, 4_900, 1_250, 205, 60, 20, 18, 3, 1, 1)
 
-# Movies grow like scale^0.5 below the real size, so that a small set is denser but not all movies are blockbusters,
+# Movies grow like scale^0.4 below the real size, so that a small set is denser but not all movies are blockbusters,
 # and slower above it.
-MOVIES_EXPONENT_BELOW, MOVIES_EXPONENT_ABOVE = 0.5, 0.3
+MOVIES_EXPONENT_BELOW, MOVIES_EXPONENT_ABOVE = 0.4, 0.3
 # Nobody has seen more than this share of the catalogue; it matters at small scales only.
 MAX_SHARE_OF_CATALOGUE = 0.5
 
@@ -99,7 +99,7 @@ def gini(counts: NDArray[np.int64] | NDArray[np.float64]) -> float:
 def _apportion(weights: NDArray[np.int64], total: int) -> NDArray[np.int64]:
     """Whole numbers in proportion to the weights that sum to the total (largest remainders)."""
     exact = weights / weights.sum() * total
-    whole = np.floor(exact).astype(np.int64)
+    whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     whole[np.argsort(whole - exact, kind="stable")[: total - int(whole.sum())]] += 1
     return whole
 
@@ -118,7 +118,7 @@ def _activity(n_users: int, n_rated: int, n_ratings: int) -> NDArray[np.int64]:
 
     def bent(bend: float) -> NDArray[np.int64]:
         upper = most * (np.maximum(above, 0) / above[-1]) ** bend
-        return np.rint(MEDIAN_ACTIVITY * np.exp(np.where(above > 0, upper, above))).astype(np.int64)
+        return np.asarray(np.rint(MEDIAN_ACTIVITY * np.exp(np.where(above > 0, upper, above))), dtype=np.int64)
 
     activity = bent(_bisect(lambda bend: float(bent(bend).sum()), n_ratings, 0.1, 10))
     missing = n_ratings - int(activity.sum())
@@ -134,7 +134,7 @@ def _popularity(n_users: int, n_rated: int, n_ratings: int) -> NDArray[np.float6
     share = np.exp(np.interp(np.log(rank), np.log(POPULARITY_RANKS), np.log(POPULARITY_COUNTS))) / N_USERS
 
     def bent(bend: float) -> NDArray[np.float64]:
-        return np.maximum(1.0, n_users * share[0] * (share / share[0]) ** bend)
+        return np.asarray(np.maximum(1.0, n_users * share[0] * (share / share[0]) ** bend))
 
     return bent(_bisect(lambda bend: float(bent(bend).sum()), n_ratings, 0.01, 10))
 

@@ -6,7 +6,6 @@ The public names are resolved when first used, so that importing the package cos
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ __all__ = ["MlrecError", "Recommendation", "Recommender", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version("mlrec")
+        from importlib.metadata import version
+
+        return version("mlrec")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'mlrec' has no attribute {name!r}")

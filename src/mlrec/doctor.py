@@ -44,7 +44,7 @@ def diagnose(workspace: Workspace) -> Diagnosis:
 
     fingerprint = None
     try:
-        manifest = prepared.read_manifest(prepared.open_prepared(workspace))
+        manifest = prepared.read_manifest(workspace)
         fingerprint = manifest["fingerprint"]
         splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
         findings.append(Finding("prepared data", "ok", f"{splits}; fingerprint {fingerprint[:12]}"))

@@ -11,7 +11,7 @@ from scipy import sparse
 
 import mlrec
 from mlrec.artifacts import models
-from mlrec.artifacts.prepared import open_prepared
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.model.train import train
@@ -83,7 +83,7 @@ def test_each_users_history_lies_there_in_time_order_with_its_split(demo, folder
 
 def test_model_info_says_where_the_model_comes_from(demo, folder):
     info = json.loads((folder / "model_info.json").read_text())
-    manifest = json.loads(open_prepared(demo).manifest.read_text())
+    manifest = read_manifest(demo)
     assert info["format_version"] == 1
     assert info["prepared_fingerprint"] == manifest["fingerprint"]
     assert info["dimensions"] == {

@@ -11,7 +11,7 @@ import pytest
 
 from mlrec import Recommender
 from mlrec.artifacts import models
-from mlrec.artifacts.prepared import open_prepared, read_manifest
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out, read_prepared
 from mlrec.errors import DataChangedError, StateError
@@ -56,7 +56,7 @@ def independent_splits(demo_raw):
 
 
 def test_counts(demo):
-    manifest = read_manifest(open_prepared(demo))
+    manifest = read_manifest(demo)
     assert manifest["steps"][0] == {"name": "read", "ratings": 100_004, "users": 671, "movies": 9_066}
     assert {**manifest["steps"][-1], "name": ""} == {"name": "", "ratings": 69_096, "users": 670, "movies": 1_303}
     assert sum(manifest["splits"].values()) == 69_096

@@ -19,7 +19,7 @@ MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
-@pytest.mark.parametrize("delay", [0.1, 0.5, 0.9, 1.3, 1.8])
+@pytest.mark.parametrize("delay", [0.6, 0.9, 1.2, 1.6, 2.0])
 def test_interrupted_training(demo_copy, how, delay):
     before = models.published_id(demo_copy)
     with subprocess.Popen(

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,14 @@ SPLIT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp 
 class Database:
     """A database in memory, set up as for a preparation, in which one step at a time runs."""
 
-    def __init__(self, **config: str | bool | int | float | list[str]) -> None:
-        self.connection = duckdb.connect(config={"python_enable_replacements": "false", **config})
+    _names = count()
+
+    def __init__(self, server: duckdb.DuckDBPyConnection) -> None:
+        # Opening DuckDB takes longer than all else here: each test gets a database and a session of its own within one.
+        name = f"database_{next(self._names)}"
+        self.connection = server.cursor()
+        self.connection.execute(f"ATTACH ':memory:' AS {name}")
+        self.connection.execute(f"USE {name}")
         self.run("00_setup")
 
     def set(self, **variables: Any) -> None:
@@ -48,11 +55,11 @@ class Database:
     def table(self, name: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
         self.connection.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
         if rows:
-            self.connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            by_column = [list(values) for values in zip(*rows, strict=True)]
+            self.connection.execute(f"INSERT INTO {name} SELECT {', '.join('unnest(?)' for _ in by_column)}", by_column)
 
     def movies(self, *movie_ids: int) -> None:
-        for movie_id in movie_ids:
-            self.connection.execute("INSERT INTO movies (movie_id) VALUES (?)", [movie_id])
+        self.connection.execute("INSERT INTO movies (movie_id) SELECT unnest(?)", [list(movie_ids)])
 
     def run(self, step: str, **parameters: Any) -> None:
         for statement in self.connection.extract_statements(SQL.joinpath(f"{step}.sql").read_text()):
@@ -68,9 +75,15 @@ class Database:
         return [reason for (reason,) in self.rows("SELECT reason FROM rejects ORDER BY line")]
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"python_enable_replacements": "false", "threads": 4}) as connection:
+        yield connection
+
+
 @pytest.fixture
-def db() -> Iterator[Database]:
-    database = Database()
+def db(server: duckdb.DuckDBPyConnection) -> Iterator[Database]:
+    database = Database(server)
     yield database
     database.connection.close()
 
@@ -192,7 +205,7 @@ def test_a_number_that_double_would_round_to_another_is_not_exact(db):
     rounded = float(DOUBLE_EXACT + 1)
     assert int(rounded) != DOUBLE_EXACT + 1
     assert not db.value("SELECT is_exact(CAST(? AS DOUBLE))", rounded)
-    assert db.value("SELECT whole_number(?)", f"{DOUBLE_EXACT + 1}.0") is None
+    assert db.value("SELECT whole_number(?)", f"{DOUBLE_EXACT + 1}.0") == DOUBLE_EXACT + 1
 
 
 @pytest.mark.parametrize(
@@ -480,16 +493,15 @@ def test_bad_link_rows_are_rejected_with_the_reason(db, text, reason):
     assert db.rows("SELECT imdb_id, tmdb_id FROM movies") == [(None, None)]
 
 
-def test_of_several_link_rows_the_first_stands_with_any_number_of_threads():
-    database = Database(threads=4)
-    database.set(links_file={"label": "links.csv", "width": 3})
-    database.connection.execute("INSERT INTO movies (movie_id) FROM range(1000)")
-    database.connection.execute(
+def test_of_several_link_rows_the_first_stands_with_any_number_of_threads(db):
+    db.set(links_file={"label": "links.csv", "width": 3})
+    db.connection.execute("INSERT INTO movies (movie_id) FROM range(1000)")
+    db.connection.execute(
         "CREATE TABLE link_rows AS SELECT i AS line, '' AS text, 3 AS width, CAST(i % 1000 AS VARCHAR) AS movie_id,"
-        " CAST(i AS VARCHAR) AS imdb_id, CAST(i AS VARCHAR) AS tmdb_id FROM range(600000) AS numbers(i)"
+        " CAST(i AS VARCHAR) AS imdb_id, CAST(i AS VARCHAR) AS tmdb_id FROM range(300000) AS numbers(i)"
     )
-    database.run("13_links")
-    assert database.rows("SELECT movie_id, imdb_id, tmdb_id FROM movies WHERE tmdb_id <> movie_id LIMIT 3") == []
+    db.run("13_links")
+    assert db.rows("SELECT movie_id, imdb_id, tmdb_id FROM movies WHERE tmdb_id <> movie_id LIMIT 3") == []
 
 
 # -- reading ratings -------------------------------------------------------------------------------------------------
@@ -688,36 +700,55 @@ def test_a_user_id_that_the_offset_pushes_beyond_int64_is_rejected(db, user_id, 
 
 
 NUMBER_TEXTS = (
-    *("1", "+1", " 1", "1 ", "\t1", "1.", "1.0", ".5", "1e0", "1e-1", "1e3", "0x1", "1_0", "١", "1 2", "--1", "1-"),
-    *("", "NULL", "nan", "inf", "-inf", "true", "'1'", '"1"', '"1', "1,", "1,1", ",", "1;", "1e400", "-0", "00001"),
-    *("5.0", "5.01", "0", "-1", "253402300799", "253402300800", str(DOUBLE_EXACT - 1), str(DOUBLE_EXACT)),
-    *(str(DOUBLE_EXACT + 1), str(-DOUBLE_EXACT - 1), str(INT64_MAX), str(INT64_MAX + 1)),
+    *(
+        "1",
+        "+1",
+        " 1",
+        "1 ",
+        "\t1",
+        "1.",
+        ".5",
+        "1e0",
+        "1e-1",
+        "0x1",
+        "1_0",
+        "١",
+        "1 2",
+        "--1",
+        "",
+        "NULL",
+        "nan",
+        "inf",
+    ),
+    *("'1'", '"1"', '"1', "1,", "1,1", ",", "1;", "1e400", "-0", "00001", "5.0", "5.01", "0", "-1", "253402300800"),
+    *(str(DOUBLE_EXACT), str(DOUBLE_EXACT + 1), str(-DOUBLE_EXACT - 1), str(INT64_MAX), str(INT64_MAX + 1)),
 )
 
 
 @pytest.mark.parametrize("position", range(4), ids=CSV_COLUMNS["ratings"])
 def test_the_quick_and_the_slow_way_judge_alike(db, tmp_path, position):
     """Whether a row counts must not depend on another row of the file being bad."""
-    db.set(user_offset=0, max_rating=5.0)
-    db.movies(1, 2, DOUBLE_EXACT, DOUBLE_EXACT + 1, INT64_MAX)
-    different = {}
-    for text in NUMBER_TEXTS:
+    tag = 3 if position == 0 else 0  # a column that tells which row is which
+    lines = []
+    for number, text in enumerate(NUMBER_TEXTS, 1):
         fields = ["1", "1", "4", "5"]
+        fields[tag] = str(number)
         fields[position] = text
-        content = f"userId,movieId,rating,timestamp\n{','.join(fields)}\n"
-        db.set(ratings_file=raw_file("ratings", tmp_path / "ratings.csv", content))
-        db.run("20_rating_numbers_delimited")
-        db.run("21_ratings_typed")
-        quick = db.rows("FROM ratings WHERE valid")
-        db.connection.execute("DROP TABLE ratings")
-        db.run("22_rating_rows_delimited")
-        db.run("23_ratings_by_row")
-        slow = db.rows("FROM ratings")
-        db.connection.execute("DROP TABLE ratings; DROP VIEW rating_numbers; DROP VIEW rating_rows")
-        # Rows that the quick way passes on to the slow one are judged by it alone.
-        if quick and quick != slow:
-            different[text] = (quick, slow)
-    assert different == {}
+        lines.append(",".join(fields))
+    content = "\n".join(["userId,movieId,rating,timestamp", *lines])
+    db.set(ratings_file=raw_file("ratings", tmp_path / "ratings.csv", content), user_offset=0, max_rating=5.0)
+    db.movies(1, DOUBLE_EXACT, DOUBLE_EXACT + 1, INT64_MAX)
+
+    db.run("20_rating_numbers_delimited")
+    db.run("21_ratings_typed")
+    quick = {row[tag]: row for row in db.rows("FROM ratings WHERE valid")}
+    db.connection.execute("DROP TABLE ratings")
+    db.run("22_rating_rows_delimited")
+    db.run("23_ratings_by_row")
+    slow = {row[tag]: row for row in db.rows("FROM ratings")}
+    # What the quick way leaves is judged by the slow one alone.
+    assert len(quick) > 5
+    assert {number: slow.get(number) for number in quick} == quick
 
 
 # -- duplicates and core ---------------------------------------------------------------------------------------------
@@ -761,14 +792,12 @@ few_ratings = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(few_ratings)
-def test_dropping_duplicates_gives_what_a_dictionary_gives(ratings):
-    standing: dict[tuple[int, int], tuple[int, float]] = {}
-    for user_id, movie_id, rating, timestamp in ratings:
-        pair = user_id, movie_id
-        standing[pair] = max(standing.get(pair, (-1, 0.0)), (timestamp, rating))
-    database = Database()
+def test_dropping_duplicates_gives_what_a_dictionary_gives(server, ratings):
+    by_age = sorted(ratings, key=lambda row: (row[3], row[2]))
+    standing = {(user_id, movie_id): (timestamp, rating) for user_id, movie_id, rating, timestamp in by_age}
+    database = Database(server)
     load_ratings(database, *ratings)
     database.run("30_find_duplicates")
     database.run("31_drop_duplicates")
@@ -811,9 +840,9 @@ def test_thresholds_of_one_keep_everything(db):
     assert core_round(db) == ([(1, 1), (2, 1)], [(1, 1), (2, 1)])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sets(st.tuples(st.integers(1, 8), st.integers(1, 8)), min_size=1), st.integers(1, 4), st.integers(1, 4))
-def test_the_core_is_the_same_whether_movies_or_users_are_dropped_first(pairs, min_user, min_movie):
+def test_the_core_is_the_same_whether_movies_or_users_are_dropped_first(server, pairs, min_user, min_movie):
     left = set(pairs)
     while True:
         users = Counter(user_id for user_id, _ in left)
@@ -824,7 +853,7 @@ def test_the_core_is_the_same_whether_movies_or_users_are_dropped_first(pairs, m
             break
         left = kept
 
-    database = Database()
+    database = Database(server)
     database.set(min_movie_ratings=min_movie, min_user_ratings=min_user)
     load_ratings(database, *((user_id, movie_id, 4.0, 0) for user_id, movie_id in pairs))
     database.run("40_core_begin")
@@ -909,7 +938,7 @@ def test_ratings_outside_the_core_are_not_events(db):
 
 # -- splits ----------------------------------------------------------------------------------------------------------
 
-RATIOS = [(8, 1, 1), (7, 2, 1), (1, 1, 1), (3, 0, 1), (3, 1, 0), (1, 0, 0), (80, 10, 10), (2, 3, 5)]
+RATIOS = [(8, 1, 1), (7, 2, 1), (1, 1, 1), (3, 0, 1), (1, 0, 0)]
 
 
 def split_users(db: Database, lengths: Sequence[int], ratio: tuple[int, int, int]) -> list[list[str]]:
@@ -1005,9 +1034,9 @@ def test_without_a_test_share_nothing_comes_after_the_second_moment(db):
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_moments_of_1_to_30_events_with_ties(db, ratio):
+def test_moments_with_ties_against_a_sorted_list(db, ratio):
     chance = random.Random(20)
-    for n in range(1, 31):
+    for n in (1, 2, 3, 5, 9, 10, 11, 20, 29, 30):
         timestamps = [chance.randrange(1, 12) for _ in range(n)]
         ordered = [*sorted(timestamps), None, None]
         val_position = n * ratio[0] // sum(ratio)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mlrec.artifacts.files import read_json, sync, sync_tree, write_json
@@ -10,6 +13,9 @@ from mlrec.errors import PreparedDataMissingError
 from mlrec.workspace import PreparedFiles, Workspace
 
 FORMAT_VERSION = 1
+# A swap takes two renames; nobody needs to look for longer than a second.
+_LOOKS = 200
+_PAUSE = 0.005
 
 
 def write_manifest(files: PreparedFiles, manifest: dict[str, Any]) -> None:
@@ -17,37 +23,47 @@ def write_manifest(files: PreparedFiles, manifest: dict[str, Any]) -> None:
     write_json(files.manifest, {"format_version": FORMAT_VERSION, **manifest})
 
 
-def read_manifest(files: PreparedFiles) -> dict[str, Any]:
-    """Read the manifest of a complete prepared folder."""
-    return read_json(files.manifest, FORMAT_VERSION)
-
-
-def open_prepared(workspace: Workspace) -> PreparedFiles:
-    """Return the prepared folder, finishing a swap that was interrupted halfway.
+def read_manifest(workspace: Workspace) -> dict[str, Any]:
+    """Return the manifest of the prepared folder, finishing a swap that was interrupted halfway.
 
     Raises
     ------
     PreparedDataMissingError
         If nothing has been prepared yet.
+    IncompatibleFormatError
+        If it is damaged or of another format.
     """
-    finish_swap(workspace)
-    if not workspace.prepared.manifest.exists():
-        raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first.")
-    return workspace.prepared
+    for _ in range(_LOOKS):
+        finish_swap(workspace)
+        with suppress(FileNotFoundError):
+            return read_json(workspace.prepared.manifest, FORMAT_VERSION)
+        if not (workspace.prepared_new.manifest.exists() or workspace.prepared_old.manifest.exists()):
+            break
+        time.sleep(_PAUSE)  # a writer is between its two renames
+    raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first.")
 
 
-def begin(workspace: Workspace) -> PreparedFiles:
-    """Return an empty folder to write the next prepared data into. The caller holds the write lock."""
+@contextmanager
+def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
+    """Write the next prepared folder: it takes the place of the last one if the block ends well, and is removed if not.
+
+    The caller holds the write lock, and writes the manifest last.
+
+    Yields
+    ------
+    PreparedFiles
+        An empty folder.
+    """
     finish_swap(workspace)
     new = workspace.prepared_new
     shutil.rmtree(new.root, ignore_errors=True)
     new.root.mkdir(parents=True)
-    return new
-
-
-def swap_in(workspace: Workspace) -> None:
-    """Put the finished new folder in the place of the old one. The caller holds the write lock."""
-    sync_tree(workspace.prepared_new.root)
+    try:
+        yield new
+    except BaseException:
+        shutil.rmtree(new.root, ignore_errors=True)
+        raise
+    sync_tree(new.root)
     shutil.rmtree(workspace.prepared_old.root, ignore_errors=True)
     if workspace.prepared.root.exists():
         workspace.prepared.root.rename(workspace.prepared_old.root)

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import mlrec
 from mlrec.artifacts import prepared
+from mlrec.dataset.database import connect, literal
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, with_encoding
 from mlrec.errors import EmptyResultError, InputError, StateError, TooManyRejectsError
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import SPLITS, PrepareSettings, available_threads
-from mlrec.workspace import Workspace
+from mlrec.workspace import PreparedFiles, Workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,36 +92,45 @@ def prepare(
     started = time.perf_counter()
     with workspace.writing("prepare") as scratch:
         source = find_source(raw or workspace.raw, scratch)
-        files = prepared.begin(workspace)
-        with (
-            ThreadPoolExecutor(1) as hashing,
-            _connect(scratch, settings) as connection,
-        ):
-            checksums = hashing.submit(lambda: {file.role: _sha256(file.path) for file in source.files})
-            run = _Preparation(connection, source, settings, progress)
-            run.read()
-            run.check_rejects(workspace.failed_rejects)
-            run.drop_duplicates()
-            run.filter_core()
-            manifest = {
-                "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "mlrec_version": mlrec.__version__,
-                "input": run.input_summary(checksums.result()),
-                "settings": settings.to_json(),
-                "steps": [vars(step) for step in run.steps],
-                "rejects": run.reject_summary(),
-                "rating_histogram": run.rating_histogram,
-                "ratings_per_month": run.ratings_per_month,
-            }
-            manifest["fingerprint"] = _fingerprint(manifest)
-            run.write(files.movies, files.rejects)
-            manifest["splits"] = {name: run.write_split(name, files.split(name)) for name in SPLITS}
-            manifest["moments"] = run.moments()
-        manifest["seconds"] = round(time.perf_counter() - started, 3)
-        prepared.write_manifest(files, manifest)
-        prepared.swap_in(workspace)
+        with prepared.replacing(workspace) as files:
+            manifest = _prepare_into(files, source, settings, scratch, workspace.failed_rejects, progress)
+            manifest["seconds"] = round(time.perf_counter() - started, 3)
+            prepared.write_manifest(files, manifest)
         workspace.failed_rejects.unlink(missing_ok=True)
-    return Prepared(workspace.prepared.root, prepared.read_manifest(workspace.prepared))
+    return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
+
+
+def _prepare_into(
+    files: PreparedFiles,
+    source: RawSource,
+    settings: PrepareSettings,
+    scratch: Path,
+    failed_rejects: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write everything but the manifest, and return that."""
+    with ThreadPoolExecutor(1) as hashing, _connect(scratch, settings) as connection:
+        checksums = hashing.submit(lambda: {file.role: _sha256(file.path) for file in source.files})
+        run = _Preparation(connection, source, settings, progress)
+        run.read()
+        run.check_rejects(failed_rejects)
+        run.drop_duplicates()
+        run.filter_core()
+        manifest: dict[str, Any] = {
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "mlrec_version": mlrec.__version__,
+            "input": run.input_summary(checksums.result()),
+            "settings": settings.to_json(),
+            "steps": [vars(step) for step in run.steps],
+            "rejects": run.reject_summary(),
+            "rating_histogram": run.rating_histogram,
+            "ratings_per_month": run.ratings_per_month,
+        }
+        manifest["fingerprint"] = _fingerprint(manifest)
+        run.write(files.movies, files.rejects)
+        manifest["splits"] = {name: run.write_split(name, files.split(name)) for name in SPLITS}
+        manifest["moments"] = run.moments()
+    return manifest
 
 
 @contextmanager
@@ -129,17 +139,12 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
     import duckdb
 
     try:
-        with duckdb.connect(
+        with connect(
             str(scratch / "prepare.duckdb"),
-            config={
-                "threads": settings.threads or available_threads(),
-                "memory_limit": settings.memory_limit,
-                "temp_directory": str(scratch / "spill"),
-                "python_enable_replacements": "false",
-                "autoinstall_known_extensions": "false",
-            },
+            threads=settings.threads or available_threads(),
+            memory_limit=settings.memory_limit,
+            temp_directory=str(scratch / "spill"),
         ) as connection:
-            connection.execute("SET enable_progress_bar = false")
             yield connection
     except duckdb.OutOfMemoryException as error:
         raise StateError(
@@ -187,14 +192,9 @@ class _Preparation:
         self._set("genre_names", list(ML_100K_GENRES))
         self._read_movies()
         self._read_ratings()
-        if not self._value("SELECT count(*) FROM ratings"):
-            # Every row is bad, or there is none: too many rejects is told first, as the more useful of the two.
-            if not self._value("SELECT count(*) FROM rejects"):
-                raise EmptyResultError(f"{self.source.ratings.label} holds no ratings.", "Check the file.")
-            return
         self._count("read")
         self.rating_histogram = {
-            f"{rating:g}": count
+            f"{rating:.15g}": count
             for rating, count in self._rows("SELECT rating, count(*) FROM ratings GROUP BY rating ORDER BY rating")
         }
         self.ratings_per_month = dict(
@@ -220,12 +220,10 @@ class _Preparation:
         """Read as numbers if all is well, and row by row if not."""
         file = self.source.ratings
         self._open(file)
-        self._run(f"20_rating_numbers_{file.layout}", "Reading ratings", file)
-        self._run("21_ratings_typed", "Reading ratings", file)
-        if self._all_rows_good():
+        if self._read_as_numbers(file):
             self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings")
             return
-        self.connection.execute("DROP TABLE ratings")
+        self.connection.execute("DROP TABLE IF EXISTS ratings")
         before = self._value("SELECT count(*) FROM rejects")
         self._open(with_encoding(file) if file.layout == "delimited" else file)
         self._run(f"22_rating_rows_{file.layout}", "Reading ratings row by row", file)
@@ -233,16 +231,29 @@ class _Preparation:
         bad = self._value("SELECT count(*) FROM rejects") - before
         self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings") + bad
 
-    def _all_rows_good(self) -> bool:
-        invalid = self._value("SELECT count(*) FROM ratings WHERE NOT valid")
-        unreadable = self.source.ratings.layout == "delimited" and self._value("SELECT count(*) FROM reject_errors")
-        return not (invalid or unreadable)
+    def _read_as_numbers(self, file: RawFile) -> bool:
+        """Whether the quick way could read every row."""
+        try:
+            self._run(f"20_rating_numbers_{file.layout}", "Reading ratings", file)
+            self._run("21_ratings_typed", "Reading ratings", file)
+        except InputError:
+            if file.layout == "delimited":  # line ends of two kinds, for one; the slow way takes them
+                return False
+            raise
+        unreadable = file.layout == "delimited" and self._value("SELECT count(*) FROM reject_errors")
+        return not unreadable and not self._value("SELECT count(*) FROM ratings WHERE NOT valid")
 
     def check_rejects(self, report: Path) -> None:
-        """Stop if more rows are bad than the settings allow, leaving a report of them."""
+        """Stop if more rows are bad than the settings allow, leaving a report of them, or if no rating is left."""
         rejects, rows = self._value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
         allowed = self.settings.max_reject_share
         if rejects <= allowed * rows:
+            if not self.steps[-1].ratings:
+                raise EmptyResultError(
+                    f"{self.source.ratings.label} holds no ratings"
+                    + (f" but {rejects:,} bad rows." if rejects else "."),
+                    "Check the file.",
+                )
             return
         self._run("72_write_rejects", "Writing rejects", path=str(report))
         file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line LIMIT 1")[0]
@@ -263,9 +274,10 @@ class _Preparation:
     def filter_core(self) -> None:
         """Drop rare movies and users in turn until nothing changes, then sort what is left."""
         self._run("40_core_begin", "Filtering")
-        sizes = self._core_sizes()
-        while True:
-            label = f"core round {len(self.steps) - 1}"
+        rounds = 0
+        while not rounds or self.steps[-1].ratings < self.steps[-2].ratings:
+            rounds += 1
+            label = f"core round {rounds}"
             self._run("41_core_movies", f"Filtering, {label}")
             if not self._value("SELECT count(*) FROM core_movies"):
                 raise EmptyResultError(
@@ -279,11 +291,7 @@ class _Preparation:
                     f" of the remaining movies ({label}).",
                     "Lower --min-user-ratings or --min-movie-ratings.",
                 )
-            before, sizes = sizes, self._core_sizes()
-            ratings = self._value("SELECT CAST(sum(n) AS BIGINT) FROM core_users")
-            self.steps.append(StepCount(label, ratings, *sizes))
-            if sizes == before:
-                break
+            self._count(label, "ratings SEMI JOIN core_users USING (user_id) SEMI JOIN core_movies USING (movie_id)")
         self._run("50_events", "Sorting")
         self._run(f"60_split_{self.settings.split.replace('-', '_')}", "Splitting")
 
@@ -295,7 +303,7 @@ class _Preparation:
     def write_split(self, name: str, path: Path) -> int:
         """Write one split; returns its number of events."""
         self._run("70_write_split", f"Writing {name}", path=str(path), split=name)
-        return self._value("SELECT count(*) FROM read_parquet($path)", path=str(path))
+        return self._value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
 
     # -- reports -----------------------------------------------------------------------------------------------------
 
@@ -349,6 +357,10 @@ class _Preparation:
                 if file is None:
                     raise
                 raise InputError(f"{file.label} cannot be read: {_first_line(error)}", "Check the file.") from error
+            except duckdb.IOException as error:
+                if file is None or "write" in str(error):  # the disk, not the input
+                    raise
+                raise InputError(f"{file.label} cannot be read: {_first_line(error)}", "Get it again.") from error
 
     def _set(self, name: str, value: Any) -> None:
         self.connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
@@ -362,13 +374,9 @@ class _Preparation:
     def _value(self, query: str, **parameters: Any) -> int:
         return int(self._rows(query, **parameters)[0][0])
 
-    def _count(self, name: str) -> None:
-        counts = self._rows("SELECT count(*), count(DISTINCT user_id), count(DISTINCT movie_id) FROM ratings")[0]
+    def _count(self, name: str, table: str = "ratings") -> None:
+        counts = self._rows(f"SELECT count(*), count(DISTINCT user_id), count(DISTINCT movie_id) FROM {table}")[0]
         self.steps.append(StepCount(name, *counts))
-
-    def _core_sizes(self) -> tuple[int, int]:
-        users, movies = self._rows("SELECT (SELECT count(*) FROM core_users), (SELECT count(*) FROM core_movies)")[0]
-        return users, movies
 
 
 def _sha256(path: Path) -> str:

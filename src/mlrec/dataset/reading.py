@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.prepared import open_prepared, read_manifest
+from mlrec.artifacts.prepared import read_manifest
+from mlrec.dataset.database import connect, literal
 from mlrec.errors import IncompatibleFormatError
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import PreparedFiles, Workspace
@@ -100,29 +101,25 @@ def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
 
 def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], PreparedFiles], T]) -> T:
     """Read several files of one prepared folder, starting over if a new folder was swapped in meanwhile."""
+    files = workspace.prepared
     while True:
-        files = open_prepared(workspace)
-        manifest = read_manifest(files)
+        manifest = read_manifest(workspace)
         try:
             result = read(manifest, files)
         except FileNotFoundError as error:
-            if read_manifest(open_prepared(workspace)) == manifest:
+            if read_manifest(workspace) == manifest:
                 raise IncompatibleFormatError(
                     f"The prepared data is incomplete: {error}", "Run 'mlrec prepare' again."
                 ) from error
         else:
-            if read_manifest(open_prepared(workspace)) == manifest:
+            if read_manifest(workspace) == manifest:
                 return result
 
 
 def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
     import duckdb
 
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "python_enable_replacements": "false",
-        "autoinstall_known_extensions": "false",
-    }
-    with duckdb.connect(config=config) as connection:
+    with connect() as connection:
         try:
             return connection.execute(query, parameters).fetchnumpy()
         except duckdb.IOException as error:
@@ -146,17 +143,18 @@ def _read_split(files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]
     path = files.split(name)
     return _query(
         "SELECT CAST(user_id AS BIGINT) AS user_id, CAST(movie_id AS BIGINT) AS movie_id,"
-        " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp FROM read_parquet($path)",
+        " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp"
+        " FROM read_parquet($path, hive_partitioning = false)",
         # Other engines write a split as a folder of part files.
-        path=str(path / "*.parquet") if path.is_dir() else str(path),
+        path=f"{literal(path)}/*.parquet" if path.is_dir() else literal(path),
     )
 
 
 def _read_movies(files: PreparedFiles) -> Movies:
     columns = _query(
         "SELECT movie_id, title, coalesce(year, 0) AS year, array_to_string(genres, '|') AS genres"
-        " FROM read_parquet($path) ORDER BY movie_id",
-        path=str(files.movies),
+        " FROM read_parquet($path, hive_partitioning = false) ORDER BY movie_id",
+        path=literal(files.movies),
     )
     return Movies(
         movie_id=columns["movie_id"].astype(np.int64),

@@ -7,11 +7,13 @@ import csv
 import gzip
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, cast
 
+from mlrec.dataset.database import literal
 from mlrec.errors import InputError, RawDataMissingError
 
 Role = Literal["ratings", "movies", "links"]
@@ -24,6 +26,8 @@ CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
 }
 ITEM_WIDTH = 24
 """Fields of a line of u.item: 5 and the 19 genre flags."""
+
+_READ_ERRORS = (OSError, EOFError, zlib.error)
 
 # A family of files that belong together; within a folder the first complete family counts.
 _FAMILIES: tuple[Mapping[Role, tuple[str, ...]], ...] = (
@@ -76,7 +80,7 @@ class RawFile:
         """Describe the file as the value of the SQL variable `<role>_file`."""
         wanted = CSV_COLUMNS[self.role]
         return {
-            "path": str(self.path),
+            "path": literal(self.path),
             "label": self.label,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
@@ -129,15 +133,15 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
             f"{raw} does not exist.", "Get a data set with 'mlrec fetch demo' or 'mlrec fetch ml-20m'."
         )
     if raw.is_file():
-        candidates = [found] if (found := _in_archive(raw)) else []
+        candidates = _in_archive(raw)
     elif found := _in_folder(raw):
-        candidates = [found]
+        candidates = found
     else:
         candidates = [
             found
             for entry in sorted(raw.iterdir())
             if not entry.name.startswith(".")
-            if (found := _in_folder(entry) if entry.is_dir() else _in_archive(entry))
+            for found in (_in_folder(entry) if entry.is_dir() else _in_archive(entry))
         ]
         # An archive that was unpacked where it lay is the same data set twice.
         folders = {candidate.place.name for candidate in candidates if candidate.place.is_dir()}
@@ -149,7 +153,7 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
             " 'mlrec fetch demo' puts one there.",
         )
     if len(candidates) > 1:
-        places = ", ".join(str(candidate.place.relative_to(raw)) for candidate in candidates)
+        places = ", ".join(candidate.name for candidate in candidates)
         raise InputError(
             f"{raw} holds more than one data set: {places}.",
             "Name one of them with --raw, or move the others away.",
@@ -163,6 +167,12 @@ class _Candidate:
 
     place: Path
     members: Mapping[Role, str]
+
+    @property
+    def name(self) -> str:
+        """How the place is named to people."""
+        inside = PurePosixPath(self.members["ratings"]).parent
+        return self.place.name if self.place.is_dir() or inside == PurePosixPath() else f"{self.place.name}:{inside}"
 
     def open(self, raw: Path, scratch: Path) -> RawSource:
         files = {role: self._open_member(role, member, raw, scratch) for role, member in self.members.items()}
@@ -182,7 +192,7 @@ class _Candidate:
                     path.open("wb") as target,
                 ):
                     shutil.copyfileobj(source, target, 1 << 20)
-            except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
+            except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error) as error:
                 raise InputError(
                     f"{label} cannot be unpacked: {error}.", "The archive is damaged; get it again."
                 ) from error
@@ -202,22 +212,26 @@ def _choose(names: Iterable[str]) -> Mapping[Role, str] | None:
     return None
 
 
-def _in_folder(folder: Path) -> _Candidate | None:
+def _in_folder(folder: Path) -> list[_Candidate]:
     chosen = _choose(entry.name for entry in folder.iterdir() if entry.is_file())
-    return _Candidate(folder, chosen) if chosen else None
+    return [_Candidate(folder, chosen)] if chosen else []
 
 
-def _in_archive(path: Path) -> _Candidate | None:
+def _in_archive(path: Path) -> list[_Candidate]:
+    """The data sets in a zip archive: those of the outermost folder that has one, or of several side by side."""
     if path.suffix.lower() != ".zip":
-        return None
+        return []
     try:
         with zipfile.ZipFile(path) as archive:
-            # Deeper members first, so that the shallowest of equal names stands.
-            names = sorted(archive.namelist(), key=lambda name: -name.count("/"))
-    except zipfile.BadZipFile as error:
+            names = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
+    except (zipfile.BadZipFile, *_READ_ERRORS) as error:
         raise InputError(f"{path} is not a readable zip archive: {error}.", "Get it again.") from error
-    chosen = _choose(name for name in names if not name.endswith("/") and not name.startswith("__MACOSX"))
-    return _Candidate(path, chosen) if chosen else None
+    folders: dict[PurePosixPath, list[str]] = {}
+    for name in names:
+        folders.setdefault(PurePosixPath(name).parent, []).append(name)
+    complete = {folder: chosen for folder, members in folders.items() if (chosen := _choose(members))}
+    outermost = min((len(folder.parts) for folder in complete), default=0)
+    return [_Candidate(path, chosen) for folder, chosen in complete.items() if len(folder.parts) == outermost]
 
 
 def _describe(role: Role, path: Path, label: str) -> RawFile:
@@ -253,7 +267,7 @@ def _encoding(path: Path) -> str:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return "latin-1"
-        except (OSError, EOFError) as error:
+        except _READ_ERRORS as error:
             raise InputError(f"{path} cannot be read: {error}.", "The file is damaged; get it again.") from error
     return "utf-8"
 
@@ -263,9 +277,12 @@ def _header(role: Role, path: Path, label: str) -> tuple[str, ...]:
     try:
         with open_binary(path) as file:
             first_line = file.readline(1 << 16).decode("utf-8-sig", errors="replace").strip()
-    except (OSError, EOFError) as error:
+    except _READ_ERRORS as error:
         raise InputError(f"{label} cannot be read: {error}.", "The file is damaged; get it again.") from error
-    found = next(csv.reader([first_line]), []) if first_line else []
+    try:
+        found = next(csv.reader([first_line]), [])
+    except csv.Error as error:
+        raise InputError(f"{label}, line 1: this is no line of a CSV file: {error}.", "Check the file.") from error
     known = {name.replace("_", ""): name for name in CSV_COLUMNS[role]}
     columns = tuple(known.get(name.strip().lower().replace("_", ""), name.strip()) for name in found)
     missing = [name for name in CSV_COLUMNS[role] if name not in columns]

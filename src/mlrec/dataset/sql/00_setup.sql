@@ -2,7 +2,8 @@
 -- In: nothing.  Out: macros; tables rejects, movies.
 
 -- The fields of one CSV line, quotes and all: a quoted field may hold commas and doubled quotes.
-CREATE MACRO csv_fields(line) AS regexp_extract_all(line, '(?:^|,)("(?:[^"]|"")*"|[^,]*)', 1);
+-- Every field is matched with the comma before it, so that an empty one is a match of its own.
+CREATE MACRO csv_fields(line) AS regexp_extract_all(',' || line, ',("(?:[^"]|"")*"|[^,]*)', 1);
 
 -- A field as a reader sees it: outer blanks and outer quotes gone, doubled quotes single.
 CREATE MACRO plain(field) AS
@@ -15,33 +16,47 @@ CREATE MACRO fields_of(line, delimiter) AS
     CASE WHEN delimiter = ',' THEN list_transform(csv_fields(line), lambda field: plain(field))
          ELSE list_transform(string_split(line, delimiter), lambda field: trim(field)) END;
 
--- A text file, described by the variable of that name, line by line with its fields; the header and blank lines are left out. read_csv only cuts the lines here: a
--- delimiter that no line holds makes each of them one field.
+-- How many fields a line has; an empty one after the last that is expected does not count, as DuckDB's reader has it.
+CREATE MACRO width_of(fields, expected) AS
+    CASE WHEN len(fields) = expected + 1 AND fields[-1] = '' THEN expected ELSE len(fields) END;
+
+-- A text file, described by the variable of that name, line by line with its fields; the header and blank lines are left
+-- out. read_csv only cuts the lines here: a delimiter that no line holds makes each of them one field. This new_line without
+-- strict_mode takes every mixture of line ends.
 CREATE MACRO rows_of(file) AS TABLE
-    SELECT line, text, fields_of(text, getvariable(file).delimiter) AS fields
+    SELECT line, text, fields, width_of(fields, getvariable(file).width) AS width
     FROM (
-        SELECT row_number() OVER () AS line, text
-        FROM read_csv(getvariable(file).path, columns = {'text': 'VARCHAR'}, delim = chr(1) || chr(2), quote = '',
-                      escape = '', header = false, auto_detect = false, parallel = false,
-                      encoding = getvariable(file).encoding)
-    )
-    WHERE line > getvariable(file).header_lines AND trim(text) <> '';
+        SELECT line, text, fields_of(text, getvariable(file).delimiter) AS fields
+        FROM (
+            SELECT row_number() OVER () AS line, text
+            FROM read_csv(getvariable(file).path, columns = {'text': 'VARCHAR'}, delim = chr(1) || chr(2), quote = '',
+                          escape = '', new_line = '\r\n', header = false, auto_detect = false, hive_partitioning = false, parallel = false,
+                          strict_mode = false, encoding = getvariable(file).encoding)
+        )
+        WHERE line > getvariable(file).header_lines AND trim(text) <> ''
+    );
 
--- A whole number that DOUBLE holds exactly. 20_ratings_typed.sql reads ids as DOUBLE and uses this to tell 3 from 3.7.
-CREATE MACRO is_exact(number) AS number = trunc(number) AND abs(number) <= 9007199254740992;
+-- A whole number that DOUBLE holds exactly, and no other number rounds to. 21_ratings_typed.sql reads ids as DOUBLE and uses
+-- this to tell 3 from 3.7.
+CREATE MACRO is_exact(number) AS number = trunc(number) AND abs(number) < 9007199254740992;
 
--- Text to int64: plain digits at full precision, and what DOUBLE reads as a whole number ("3.0", "1e3").
+-- Text to int64: digits at full precision, also with ".0" behind, and what DOUBLE reads as a whole number ("1e3").
 CREATE MACRO whole_number(field) AS
-    CASE WHEN regexp_full_match(field, '[+-]?\d+') THEN TRY_CAST(field AS BIGINT)
+    CASE WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?') THEN TRY_CAST(regexp_replace(field, '\.0*$', '') AS BIGINT)
          WHEN is_exact(TRY_CAST(field AS DOUBLE)) THEN CAST(TRY_CAST(field AS DOUBLE) AS BIGINT) END;
 
 -- Why an id cannot be used, or NULL.
 CREATE MACRO id_fault(field, name) AS
     CASE WHEN field IS NULL OR field = '' THEN 'empty ' || name
          WHEN whole_number(field) IS NOT NULL THEN NULL
-         WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?') OR abs(TRY_CAST(field AS DOUBLE)) > 9007199254740992
+         WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?')
+              OR isfinite(TRY_CAST(field AS DOUBLE)) AND abs(TRY_CAST(field AS DOUBLE)) >= 9007199254740992
              THEN name || ' beyond int64'
          ELSE 'unparsable ' || name END;
+
+-- The whole part of n that falls to the first, second or third number of the split ratio.
+CREATE MACRO share_of(n, part) AS
+    CAST(CAST(n AS HUGEINT) * getvariable('split_ratio')[part] // list_sum(getvariable('split_ratio')) AS BIGINT);
 
 CREATE MACRO rating_in_range(rating, max_rating) AS rating > 0 AND rating <= max_rating;
 

@@ -2,7 +2,7 @@
 -- In: variable movies_file (path, encoding, delimiter, header_lines, fields: position of each column).
 -- Out: view movie_rows(line, text, width, movie_id, title, genres); genres joined by '|'.
 CREATE VIEW movie_rows AS
-SELECT line, text, len(fields) AS width,
+SELECT line, text, width,
        fields[getvariable('movies_file').fields.movie_id] AS movie_id,
        fields[getvariable('movies_file').fields.title] AS title,
        fields[getvariable('movies_file').fields.genres] AS genres

@@ -2,7 +2,7 @@
 -- In: variables movies_file (path, encoding, delimiter, header_lines), genre_names (the flags' names in order).
 -- Out: view movie_rows(line, text, width, movie_id, title, genres); genres joined by '|'. The flag "unknown" is no genre.
 CREATE VIEW movie_rows AS
-SELECT line, text, len(fields) AS width, fields[1] AS movie_id, fields[2] AS title,
+SELECT line, text, width, fields[1] AS movie_id, fields[2] AS title,
        array_to_string(
            list_filter(getvariable('genre_names'), lambda name, i: fields[5 + i] = '1' AND name <> 'unknown'), '|')
            AS genres

@@ -6,7 +6,9 @@ WITH source AS (
     SELECT file_row_number + 1 AS line,
            CAST(COLUMNS('(?i)^movie_?id$') AS VARCHAR) AS movie_id,
            CAST(COLUMNS('(?i)^title$') AS VARCHAR) AS title,
-           replace(trim(CAST(COLUMNS('(?i)^genres$') AS VARCHAR), '[]'), ', ', '|') AS genres
-    FROM read_parquet(getvariable('movies_file').path, file_row_number = true)
+           -- Text is no list, unless it looks like one: then the cast gives NULL.
+           coalesce(array_to_string(TRY_CAST(COLUMNS('(?i)^genres$') AS VARCHAR[]), '|'),
+                    CAST(COLUMNS('(?i)^genres$') AS VARCHAR)) AS genres
+    FROM read_parquet(getvariable('movies_file').path, file_row_number = true, hive_partitioning = false)
 )
 SELECT line, concat_ws(',', movie_id, title, genres) AS text, 3 AS width, movie_id, title, genres FROM source;

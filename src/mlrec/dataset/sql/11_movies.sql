@@ -1,15 +1,19 @@
 -- Clean titles, years and genre lists; the first row of an id stands.
 -- In: view movie_rows; variable movies_file (label, width).  Out: table movies; adds to rejects.
 CREATE TEMP TABLE judged_movies AS
-SELECT line, text, title, genres,
-       whole_number(movie_id) AS movie_id,
-       CASE WHEN width < getvariable('movies_file').width THEN 'missing field'
-            WHEN width > getvariable('movies_file').width THEN 'too many fields'
-            ELSE coalesce(
-                id_fault(movie_id, 'movieId'),
-                CASE WHEN row_number() OVER (PARTITION BY whole_number(movie_id) ORDER BY line) > 1
-                     THEN 'duplicate movieId' END) END AS reason
-FROM movie_rows;
+WITH faults AS (
+    SELECT line, text, title, genres,
+           whole_number(movie_id) AS movie_id,
+           CASE WHEN width < getvariable('movies_file').width THEN 'missing field'
+                WHEN width > getvariable('movies_file').width THEN 'too many fields'
+                ELSE id_fault(movie_id, 'movieId') END AS fault
+    FROM movie_rows
+)
+SELECT line, text, title, genres, movie_id,
+       CASE WHEN fault IS NOT NULL THEN fault
+            WHEN row_number() OVER (PARTITION BY fault IS NULL, movie_id ORDER BY line) > 1 THEN 'duplicate movieId'
+       END AS reason
+FROM faults;
 
 INSERT INTO rejects
 SELECT getvariable('movies_file').label, line, text, reason FROM judged_movies WHERE reason IS NOT NULL;

@@ -2,7 +2,7 @@
 -- In: variable links_file (path, encoding, delimiter, header_lines, fields: position of each column).
 -- Out: view link_rows(line, text, width, movie_id, imdb_id, tmdb_id).
 CREATE VIEW link_rows AS
-SELECT line, text, len(fields) AS width,
+SELECT line, text, width,
        fields[getvariable('links_file').fields.movie_id] AS movie_id,
        fields[getvariable('links_file').fields.imdb_id] AS imdb_id,
        fields[getvariable('links_file').fields.tmdb_id] AS tmdb_id

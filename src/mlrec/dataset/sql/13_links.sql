@@ -1,9 +1,9 @@
--- Ids of other catalogues. IMDb's is text ("tt0114709"), TMDB's a number; either may be missing.
+-- Ids of other catalogues, by the first row of a movie. IMDb's is text ("tt0114709"), TMDB's a number; either may be missing.
 -- In: view link_rows; variable links_file (label, width); table movies.  Out: fills movies; adds to rejects.
 CREATE TEMP TABLE judged_links AS
 SELECT line, text,
        whole_number(movie_id) AS movie_id,
-       'tt' || lpad(regexp_replace(imdb_id, '^tt', ''), 7, '0') AS imdb_id,
+       'tt' || format('{:07d}', whole_number(regexp_replace(nullif(imdb_id, ''), '^tt', ''))) AS imdb_id,
        whole_number(tmdb_id) AS tmdb_id,
        CASE WHEN width < getvariable('links_file').width THEN 'missing field'
             WHEN width > getvariable('links_file').width THEN 'too many fields'
@@ -17,6 +17,6 @@ INSERT INTO rejects
 SELECT getvariable('links_file').label, line, text, reason FROM judged_links WHERE reason IS NOT NULL;
 
 UPDATE movies SET imdb_id = links.imdb_id, tmdb_id = links.tmdb_id
-FROM (SELECT movie_id, nullif(any_value(imdb_id), 'tt0000000') AS imdb_id, any_value(tmdb_id) AS tmdb_id
-      FROM judged_links WHERE reason IS NULL GROUP BY movie_id) AS links
+FROM (SELECT * FROM judged_links WHERE reason IS NULL
+      QUALIFY row_number() OVER (PARTITION BY movie_id ORDER BY line) = 1) AS links
 WHERE movies.movie_id = links.movie_id;

@@ -7,5 +7,5 @@ CREATE VIEW rating_numbers AS
 SELECT user_id, movie_id, rating, timestamp
 FROM read_csv(getvariable('ratings_file').path, columns = getvariable('ratings_file').columns,
               delim = getvariable('ratings_file').delimiter, quote = '', escape = '', header = false,
-              skip = getvariable('ratings_file').header_lines, auto_detect = false,
+              skip = getvariable('ratings_file').header_lines, auto_detect = false, hive_partitioning = false,
               store_rejects = true, rejects_limit = 1);

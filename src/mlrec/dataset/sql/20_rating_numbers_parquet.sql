@@ -5,4 +5,4 @@ SELECT TRY_CAST(COLUMNS('(?i)^user_?id$') AS DOUBLE) AS user_id,
        TRY_CAST(COLUMNS('(?i)^movie_?id$') AS DOUBLE) AS movie_id,
        TRY_CAST(COLUMNS('(?i)^rating$') AS DOUBLE) AS rating,
        TRY_CAST(COLUMNS('(?i)^timestamp$') AS DOUBLE) AS timestamp
-FROM read_parquet(getvariable('ratings_file').path);
+FROM read_parquet(getvariable('ratings_file').path, hive_partitioning = false);

@@ -2,7 +2,7 @@
 -- In: variable ratings_file (path, encoding, delimiter, header_lines, fields: position of each column).
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE VIEW rating_rows AS
-SELECT line, text, len(fields) AS width,
+SELECT line, text, width,
        fields[getvariable('ratings_file').fields.user_id] AS user_id,
        fields[getvariable('ratings_file').fields.movie_id] AS movie_id,
        fields[getvariable('ratings_file').fields.rating] AS rating,

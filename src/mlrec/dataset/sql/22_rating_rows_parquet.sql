@@ -8,7 +8,7 @@ WITH source AS (
            CAST(COLUMNS('(?i)^movie_?id$') AS VARCHAR) AS movie_id,
            CAST(COLUMNS('(?i)^rating$') AS VARCHAR) AS rating,
            CAST(COLUMNS('(?i)^timestamp$') AS VARCHAR) AS timestamp
-    FROM read_parquet(getvariable('ratings_file').path, file_row_number = true)
+    FROM read_parquet(getvariable('ratings_file').path, file_row_number = true, hive_partitioning = false)
 )
 SELECT line,
        concat_ws(',', coalesce(user_id, ''), coalesce(movie_id, ''), coalesce(rating, ''), coalesce(timestamp, '')) AS text,

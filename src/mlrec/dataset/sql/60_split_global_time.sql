@@ -5,8 +5,7 @@ CREATE TABLE moments AS
 WITH seconds AS (
     SELECT timestamp, sum(count(*)) OVER (ORDER BY timestamp) AS up_to FROM events GROUP BY timestamp
 ), positions AS (
-    SELECT count(*) * getvariable('split_ratio')[1] // list_sum(getvariable('split_ratio')) AS val_position,
-           val_position + count(*) * getvariable('split_ratio')[2] // list_sum(getvariable('split_ratio')) AS test_position
+    SELECT share_of(count(*), 1) AS val_position, val_position + share_of(count(*), 2) AS test_position
     FROM events
 )
 SELECT (SELECT min(timestamp) FROM seconds WHERE up_to > val_position) AS val_from,

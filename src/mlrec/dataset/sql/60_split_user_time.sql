@@ -3,10 +3,7 @@
 -- In: table events; variable split_ratio.  Out: view split_events(user_id, movie_id, preference, timestamp, split), in order.
 CREATE VIEW split_events AS
 SELECT user_id, movie_id, preference, timestamp,
-       CASE WHEN n < 3 OR rowid - start < n * getvariable('split_ratio')[1] // list_sum(getvariable('split_ratio'))
-                THEN 'train'
-            WHEN rowid - start < n * getvariable('split_ratio')[1] // list_sum(getvariable('split_ratio'))
-                               + n * getvariable('split_ratio')[2] // list_sum(getvariable('split_ratio'))
-                THEN 'val'
+       CASE WHEN n < 3 OR rowid - start < share_of(n, 1) THEN 'train'
+            WHEN rowid - start < share_of(n, 1) + share_of(n, 2) THEN 'val'
             ELSE 'test' END AS split
 FROM events;

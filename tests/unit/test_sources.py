@@ -1,0 +1,329 @@
+"""Finding the raw files of a data set in every form in which people have them."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mlrec.dataset.sources import RawSource, find_source, with_encoding
+from mlrec.errors import InputError, RawDataMissingError
+
+RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,10\n"
+MOVIES = "movieId,title,genres\n1,Amélie (2001),Comedy\n"
+LINKS = "movieId,imdbId,tmdbId\n1,0211915,194\n"
+CSV_FILES = {"ratings.csv": RATINGS, "movies.csv": MOVIES}
+DAT_FILES = {"ratings.dat": "1::1::4::10\n", "movies.dat": "1::Amélie (2001)::Comedy\n"}
+EARLY_FILES = {"u.data": "1\t1\t4\t10\n", "u.item": "1|Amélie (2001)|01-Jan-2001||http://x" + "|0" * 19 + "\n"}
+
+
+def write(folder: Path, files: dict[str, str | bytes] | dict[str, str]) -> Path:
+    """Write files into a folder; those that end in .gz are compressed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return folder
+
+
+def write_zip(path: Path, files: dict[str, str]) -> Path:
+    """Write a zip archive with these members."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def damage(path: Path, offset: int) -> None:
+    """Overwrite a few bytes of a file with ones that no compressor writes at the beginning of a block."""
+    data = bytearray(path.read_bytes())
+    data[offset : offset + 4] = b"\xff" * 4
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    return folder
+
+
+def find(raw: Path) -> RawSource:
+    scratch = raw.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return find_source(raw, scratch)
+
+
+# -- where -----------------------------------------------------------------------------------------------------------
+
+
+def test_csv_files_in_the_folder_itself(raw):
+    source = find(write(raw, CSV_FILES))
+    assert [(file.role, file.path, file.label) for file in source.files] == [
+        ("ratings", raw / "ratings.csv", "ratings.csv"),
+        ("movies", raw / "movies.csv", "movies.csv"),
+    ]
+    assert source.links is None
+
+
+def test_links_are_taken_where_they_are(raw):
+    source = find(write(raw, {**CSV_FILES, "links.csv": LINKS}))
+    assert source.links is not None
+    assert source.links.path == raw / "links.csv"
+    assert source.files == (source.ratings, source.movies, source.links)
+
+
+def test_a_subfolder_counts_where_the_folder_itself_has_nothing(raw):
+    write(raw / "ml-20m", CSV_FILES)
+    assert find(raw).ratings.label == "ml-20m/ratings.csv"
+
+
+def test_the_folder_itself_comes_before_its_subfolders(raw):
+    write(raw / "ml-20m", CSV_FILES)
+    assert find(write(raw, CSV_FILES)).ratings.label == "ratings.csv"
+
+
+@pytest.mark.parametrize("files", [CSV_FILES, DAT_FILES, EARLY_FILES], ids=["csv", "dat", "early"])
+def test_members_of_a_zip_in_the_folder_are_unpacked_to_the_scratch_folder(raw, files):
+    write_zip(raw / "ml.zip", {f"ml/{name}": content for name, content in files.items()})
+    source = find(raw)
+    name = next(iter(files))
+    assert source.ratings.label == f"ml.zip:ml/{name}"
+    assert source.ratings.path == raw.parent / "scratch" / name
+    assert source.ratings.path.read_text() == files[name]
+    assert sorted(path.name for path in raw.iterdir()) == ["ml.zip"]
+
+
+def test_a_zip_may_be_named_itself(raw):
+    path = write_zip(raw / "ML.ZIP", {"README.txt": "hello", **CSV_FILES})
+    assert find(path).movies.label == "ML.ZIP:movies.csv"
+
+
+def test_what_a_mac_adds_to_a_zip_is_not_data(raw):
+    write_zip(raw / "ml.zip", {"ml/ratings.csv": RATINGS, "ml/movies.csv": MOVIES, "__MACOSX/ml/ratings.csv": "junk"})
+    assert find(raw).ratings.path.read_text() == RATINGS
+
+
+def test_hidden_folders_and_other_files_are_passed_over(raw):
+    write(raw / ".trash", CSV_FILES)
+    write(raw / "ml-20m", {**CSV_FILES, "tags.csv": "userId,movieId,tag,timestamp\n", "README.txt": "hello"})
+    assert find(raw).ratings.label == "ml-20m/ratings.csv"
+
+
+@pytest.mark.parametrize(
+    ("files", "delimiter", "layout"),
+    [(CSV_FILES, ",", "delimited"), (DAT_FILES, "::", "delimited"), (EARLY_FILES, "\t", "item")],
+    ids=["csv", "dat", "early"],
+)
+@pytest.mark.parametrize("gzipped", [False, True], ids=["plain", "gz"])
+def test_every_edition_plain_or_gzipped(raw, files, delimiter, layout, gzipped):
+    source = find(write(raw, {name + ".gz" * gzipped: content for name, content in files.items()}))
+    assert source.ratings.delimiter == delimiter
+    assert source.movies.layout == layout
+    assert source.ratings.columns == ("user_id", "movie_id", "rating", "timestamp")
+    assert source.ratings.header_lines == (1 if delimiter == "," else 0)
+
+
+def test_parquet_files_are_taken_by_name(raw):
+    source = find(write(raw, {"ratings.parquet": b"PAR1", "movies.parquet": b"PAR1"}))
+    assert [file.layout for file in source.files] == ["parquet", "parquet"]
+
+
+def test_forms_may_be_mixed_within_a_data_set(raw):
+    source = find(write(raw, {"ratings.csv.gz": RATINGS, "movies.parquet": b"PAR1"}))
+    assert (source.ratings.layout, source.movies.layout) == ("delimited", "parquet")
+
+
+# -- not there, or there twice ---------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(RawDataMissingError, match="does not exist") as error:
+        find(tmp_path / "raw")
+    assert "mlrec fetch" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"ratings.csv": RATINGS},
+        {"movies.csv": MOVIES, "links.csv": LINKS},
+        {"ratings.csv": RATINGS, "movies.dat": "1::A::B\n"},
+        {"my-ratings.csv": RATINGS, "my-movies.csv": MOVIES},
+    ],
+    ids=["empty", "ratings only", "no ratings", "two families", "other names"],
+)
+def test_an_incomplete_data_set_is_none(raw, files):
+    with pytest.raises(RawDataMissingError, match="No ratings with their movies") as error:
+        find(write(raw, files))
+    assert "movies.csv and ratings.csv" in error.value.hint
+
+
+def test_a_file_that_is_not_an_archive_holds_no_data_set(raw):
+    write(raw, CSV_FILES)
+    with pytest.raises(RawDataMissingError):
+        find(raw / "ratings.csv")
+
+
+def test_several_data_sets_are_named(raw):
+    write(raw / "ml-1m", DAT_FILES)
+    write_zip(raw / "ml-20m.zip", CSV_FILES)
+    with pytest.raises(InputError, match="more than one data set") as error:
+        find(raw)
+    assert "ml-1m, ml-20m.zip" in error.value.message
+    assert "--raw" in error.value.hint
+
+
+def test_several_data_sets_in_one_zip_are_not_mixed(raw):
+    write_zip(
+        raw / "both.zip",
+        {f"{folder}/{name}": content for folder in ("ml-20m", "ml-25m") for name, content in CSV_FILES.items()},
+    )
+    with pytest.raises(InputError, match="more than one data set"):
+        find(raw)
+
+
+def test_of_equal_names_in_a_zip_the_outermost_stands(raw):
+    write_zip(raw / "ml.zip", {**CSV_FILES, "backup/ratings.csv": "old", "backup/movies.csv": "old"})
+    assert find(raw).ratings.path.read_text() == RATINGS
+
+
+# -- damage ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_only_claims_to_be_a_zip(raw):
+    (raw / "ml.zip").write_text("<html>Not found</html>")
+    with pytest.raises(InputError, match=r"ml\.zip is not a readable zip"):
+        find(raw)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+def test_a_damaged_member_of_a_zip(raw, compression):
+    content = RATINGS + "".join(f"{user_id},1,4.0,{user_id * 7919}\n" for user_id in range(2000))
+    with zipfile.ZipFile(raw / "ml.zip", "w", compression) as archive:
+        archive.writestr("ratings.csv", content)
+        archive.writestr("movies.csv", MOVIES)
+    damage(raw / "ml.zip", 30 + len("ratings.csv"))  # the header of a member has 30 bytes and its name
+    with pytest.raises(InputError, match=r"ml\.zip:ratings\.csv cannot be unpacked") as error:
+        find(raw)
+    assert "damaged" in error.value.hint
+
+
+@pytest.mark.parametrize("harm", ["damaged", "truncated", "not compressed"])
+def test_a_gzipped_file_that_cannot_be_read(raw, harm):
+    content = MOVIES + "".join(f"{movie_id},Movie {movie_id * 7919} (1990),Drama\n" for movie_id in range(2000))
+    write(raw, {"ratings.csv": RATINGS, "movies.csv.gz": content})
+    path = raw / "movies.csv.gz"
+    match harm:
+        case "damaged":
+            damage(path, 10)  # the header of a gzip file has 10 bytes
+        case "truncated":
+            path.write_bytes(path.read_bytes()[:-200])
+        case "not compressed":
+            path.write_text(content)
+    with pytest.raises(InputError, match=r"movies\.csv\.gz cannot be read") as error:
+        find(raw)
+    assert "damaged" in error.value.hint
+
+
+# -- headers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "userId,movieId,rating,timestamp",
+        "user_id,movie_id,rating,timestamp",
+        "USERID,MovieID,Rating,Timestamp",
+        '"userId","movieId","rating","timestamp"',
+        " userId , movieId , rating , timestamp ",
+        "\ufeffuserId,movieId,rating,timestamp",
+        '\ufeff"userId","movieId","rating","timestamp"',
+        "userId,movieId,rating,timestamp\r",
+    ],
+)
+def test_ways_to_write_the_header(raw, header):
+    source = find(write(raw, {"ratings.csv": f"{header}\n1,1,4,10\n", "movies.csv": MOVIES}))
+    assert source.ratings.columns == ("user_id", "movie_id", "rating", "timestamp")
+
+
+def test_columns_may_be_more_and_in_another_order(raw):
+    content = 'timestamp,"my, note",rating,movieId,userId\n10,x,4,1,1\n'
+    source = find(write(raw, {"ratings.csv": content, "movies.csv": MOVIES}))
+    assert source.ratings.columns == ("timestamp", "my, note", "rating", "movie_id", "user_id")
+    described = source.ratings.for_sql()
+    assert described["fields"] == {"user_id": 5, "movie_id": 4, "rating": 3, "timestamp": 1}
+    assert list(described["columns"].values()) == ["DOUBLE", "VARCHAR", "DOUBLE", "DOUBLE", "DOUBLE"]
+    assert described["width"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "missing"),
+    [
+        ("ratings.csv", "userId,movieId,rating\n1,1,4\n", "timestamp"),
+        ("ratings.csv", "user,movie,rating,timestamp\n1,1,4,10\n", "userId, movieId"),
+        ("ratings.csv", "1,1,4,10\n", "userId, movieId, rating, timestamp"),
+        ("ratings.csv", "userId;movieId;rating;timestamp\n1;1;4;10\n", "userId, movieId, rating, timestamp"),
+        ("ratings.csv", "", "userId, movieId, rating, timestamp"),
+        ("movies.csv", "movieId,title\n1,A\n", "genres"),
+        ("links.csv", "movieId,imdbId\n1,1\n", "tmdbId"),
+    ],
+)
+def test_a_missing_column_is_named_with_the_header_that_is_wanted(raw, name, content, missing):
+    with pytest.raises(InputError) as error:
+        find(write(raw, {**CSV_FILES, name: content}))
+    assert error.value.message == f"{name}, line 1: the header lacks {missing}."
+    assert "The first line should read " in error.value.hint
+
+
+def test_a_column_that_is_there_twice(raw):
+    with pytest.raises(InputError, match="twice"):
+        find(write(raw, {**CSV_FILES, "ratings.csv": "userId,user_id,movieId,rating,timestamp\n1,1,1,4,10\n"}))
+
+
+@pytest.mark.parametrize(
+    "content", [RATINGS.replace("\n", "\r"), RATINGS.encode("utf-16")], ids=["old Mac line ends", "UTF-16"]
+)
+def test_a_text_file_of_another_kind_is_refused(raw, content):
+    with pytest.raises(InputError, match=r"ratings\.csv"):
+        find(write(raw, {**CSV_FILES, "ratings.csv": content}))
+
+
+# -- encodings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    ("files", "movies"), [(DAT_FILES, "movies.dat"), (EARLY_FILES, "u.item"), (CSV_FILES, "movies.csv")]
+)
+def test_the_encoding_of_titles_is_found_out(raw, files, movies, encoding):
+    source = find(write(raw, {**files, movies: files[movies].encode(encoding)}))
+    assert source.movies.encoding == encoding
+
+
+def test_the_encoding_of_a_gzipped_file_is_found_out(raw):
+    source = find(write(raw, {"ratings.dat": b"", "movies.dat.gz": DAT_FILES["movies.dat"].encode("latin-1")}))
+    assert source.movies.encoding == "latin-1"
+
+
+def test_an_accent_late_in_a_large_file_counts(raw):
+    filler = "".join(f"{movie_id},Plain title (1990),Drama\n" for movie_id in range(2, 60_000))
+    content = ("movieId,title,genres\n" + filler + "1,Amélie (2001),Comedy\n").encode("latin-1")
+    assert len(content) > 1 << 20
+    assert find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content})).movies.encoding == "latin-1"
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_utf_8_character_may_lie_across_the_blocks_that_are_read(raw, shift):
+    header = "movieId,title,genres\n"
+    content = header + "x" * ((1 << 20) - len(header) - shift) + "€ (2001),Comedy\n"
+    assert find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content})).movies.encoding == "utf-8"
+
+
+def test_the_encoding_of_ratings_is_found_out_when_their_text_is_needed(raw):
+    source = find(write(raw, {**CSV_FILES, "ratings.csv": RATINGS.encode() + b"\xe9,1,4,10\n"}))
+    assert with_encoding(source.ratings).encoding == "latin-1"
+    assert with_encoding(source.ratings).columns == source.ratings.columns
