@@ -38,7 +38,7 @@ class Diagnosis:
 
 
 def diagnose(workspace: Workspace) -> Diagnosis:
-    """Look at the environment and at a data directory. Nothing is changed; a fault is a finding, not an error."""
+    """Look at the environment and at a data directory. A fault is a finding, not an error."""
     findings = [_python(), *_packages(), _extras(), _threads(), _memory(), _disk(workspace), _raw(workspace)]
     next_step = "mlrec recommend --user 42"
 
@@ -65,8 +65,13 @@ def diagnose(workspace: Workspace) -> Diagnosis:
             )
             next_step = "mlrec train"
     except ModelMissingError as error:
-        findings.append(Finding("published model", "note", error.message))
-        if fingerprint:
+        # Nothing published is a beginning; a pointer to a model that is gone is a fault.
+        dangling = models.published_id(workspace) is not None
+        findings.append(Finding("published model", "problem" if dangling else "note", error.message))
+        others = models.list_ids(workspace)
+        if others:
+            next_step = f"mlrec models use {others[-1]}"
+        elif fingerprint:
             next_step = "mlrec train"
     except MlrecError as error:
         findings.append(Finding("published model", "problem", f"{error.message} {error.hint}"))
@@ -137,9 +142,9 @@ def _disk(workspace: Workspace) -> Finding:
 
 
 def _raw(workspace: Workspace) -> Finding:
-    names = (
-        sorted(entry.name for entry in workspace.raw.iterdir() if not entry.name.startswith("."))
-        if workspace.raw.is_dir()
-        else []
-    )
+    try:
+        entries = list(workspace.raw.iterdir()) if workspace.raw.is_dir() else []
+    except OSError as error:
+        return Finding("raw data", "problem", f"{workspace.raw} cannot be read: {error.strerror}")
+    names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     return Finding("raw data", "ok" if names else "note", ", ".join(names) or "none yet")

@@ -164,6 +164,8 @@ class TrainSettings(_Settings):
         _require(1 <= self.factors <= 4096, "factors must be between 1 and 4096.")
         _require(self.iterations >= 1, "iterations must be at least 1.")
         _require(self.dislikes in get_args(Dislikes), f"dislikes must be one of {', '.join(get_args(Dislikes))}.")
+        vectors = get_args(UserVectors)
+        _require(self.user_vectors in vectors, f"user_vectors must be one of {', '.join(vectors)}.")
         _require(self.on in get_args(TrainOn), f"on must be one of {', '.join(get_args(TrainOn))}.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
@@ -187,6 +189,7 @@ class TrainSettings(_Settings):
         `baseline` is the configuration that was published for this design: 64 factors, α 15, λ 0.1, 15 iterations,
         dislikes trained as likes, no decay, and ALS's own user vectors.
         """
+        _require(name in get_args(PresetName), f"preset must be one of {', '.join(get_args(PresetName))}.")
         settings = cls()
         if name == "baseline":
             settings = cls(
@@ -223,6 +226,8 @@ class EvaluateSettings(_Settings):
     def __post_init__(self) -> None:
         """Check every value."""
         _require(self.split in ("val", "test"), "split must be val or test.")
+        _require(self.relevance in get_args(Relevance), "relevance must be liked or any.")
+        _require(self.history in get_args(History), "history must be known or train.")
         _require(bool(self.ks) and min(self.ks) >= 1, "every k must be at least 1.")
         _require(len(set(self.ks)) == len(self.ks), "every k may be given once.")
         _require(self.threads >= 0, "threads must be 0 (all processors) or more.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from scipy import sparse
 import mlrec
 from mlrec.artifacts import models
 from mlrec.artifacts.prepared import read_manifest
+from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
-from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
+from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.settings import SPLITS, TrainSettings
-from mlrec.workspace import ModelFiles
+from mlrec.settings import SPLITS, PrepareSettings, TrainSettings
+from mlrec.workspace import ModelFiles, Workspace
 
 
 @pytest.fixture
@@ -74,11 +76,10 @@ def test_each_users_history_lies_there_in_time_order_with_its_split(demo, folder
     model = models.open_model(ModelFiles(folder))
     events = read_prepared(demo).events
     mine = events.user_id == 42
-    known = np.isin(events.movie_id, model.movie_ids)
     history = model.history.of(model.user_idx(42))
-    assert model.movie_ids[model.history.movie_idx[history]].tolist() == events.movie_id[mine & known].tolist()
-    assert model.history.timestamp[history].tolist() == events.timestamp[mine & known].tolist()
-    assert model.history.split[history].tolist() == events.split[mine & known].tolist()
+    assert model.movie_ids[model.history.movie_idx[history]].tolist() == events.movie_id[mine].tolist()
+    assert model.history.timestamp[history].tolist() == events.timestamp[mine].tolist()
+    assert model.history.split[history].tolist() == events.split[mine].tolist()
 
 
 def test_model_info_says_where_the_model_comes_from(demo, folder):
@@ -176,3 +177,47 @@ def test_pickles_are_not_read(demo_copy):
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(IncompatibleFormatError):
         mlrec.Recommender.open(demo_copy.root)
+
+
+@pytest.mark.parametrize("model_id", ["", "../..", ".", "20200101T000000-als-0000"])
+def test_an_id_that_is_none_is_refused_everywhere(demo_copy, model_id):
+    before = models.list_ids(demo_copy), models.published_id(demo_copy)
+    for call in (models.publish, models.remove):
+        with pytest.raises(ModelMissingError):
+            call(demo_copy, model_id)
+    assert (models.list_ids(demo_copy), models.published_id(demo_copy)) == before
+
+
+def test_a_damaged_model_does_not_hide_the_others(demo_copy):
+    good = models.published_id(demo_copy)
+    bad = train(demo_copy, TrainSettings(iterations=1)).model_id
+    demo_copy.model(bad).info.write_text("{")
+    kinds = {model_id: models.summary(demo_copy, model_id)["kind"] for model_id in models.list_ids(demo_copy)}
+    assert kinds == {good: "als", bad: "damaged"}
+
+
+def test_a_failed_write_leaves_no_half_model(demo_copy):
+    model = models.open_model(models.resolve(demo_copy))
+
+    def fail(file):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        models.write_model(demo_copy, replace(model, model_id="20990101T000000-als-0000"), fail)
+    assert not demo_copy.unfinished_models()
+    assert models.list_ids(demo_copy) == [model.model_id]
+
+
+@pytest.mark.parametrize("dislikes", ["zero", "ignore"])
+def test_nothing_but_dislikes_is_nothing_to_learn_from(tmp_path, dislikes):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "movies.csv").write_text("movieId,title,genres\n1,A (1990),Drama\n2,B (1991),Drama\n")
+    (raw / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},1,{u}\n" for u in range(1, 9) for m in (1, 2))
+    )
+    workspace = Workspace(tmp_path)
+    prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+    with pytest.raises(EmptyResultError, match="no liked movie"):
+        train(workspace, TrainSettings(dislikes=dislikes))
+    assert models.list_ids(workspace) == []

@@ -9,7 +9,7 @@ import pytest
 
 from mlrec import MlrecError, Recommendation, Recommender
 from mlrec.artifacts import models
-from mlrec.errors import ModelMissingError, SettingsError, UnknownMovieError
+from mlrec.errors import ModelMissingError, SettingsError, StateError, UnknownMovieError
 from mlrec.model.train import train
 from mlrec.settings import TrainSettings
 
@@ -113,3 +113,18 @@ def test_no_model_is_a_clear_error(tmp_path):
     with pytest.raises(MlrecError, match="no model"):
         Recommender.open(model=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_twice_does_no_harm_and_a_closed_recommender_says_so(demo):
+    with Recommender.open(demo.root) as recommender:
+        recommender.close()
+    recommender.close()
+    with pytest.raises(StateError, match="closed"):
+        recommender.get_top_n(42)
+
+
+def test_ids_are_whole_numbers(recommender):
+    with pytest.raises(TypeError):
+        recommender.get_top_n("42")
+    assert recommender.get_top_n(np.int64(42)) == recommender.get_top_n(42)
+    assert recommender.get_top_n(42, genres="Comedy") == recommender.get_top_n(42, genres=["Comedy"])

@@ -119,6 +119,19 @@ def test_a_dislike_moves_the_movies_score_towards_zero(history, movie, preferenc
     assert abs(after) <= abs(before) + 1e-4
 
 
+def test_a_movie_without_factors_only_makes_earlier_events_older():
+    fold_in = FoldIn(FACTORS, DECAYING)
+    with_unknown = fold_in.user_vector(np.array([3, -1, 7], dtype=np.int32), np.array([1, 2, 1], dtype=np.int8))
+    by_hand = FACTORS.astype(np.float64)
+    A = by_hand.T @ by_hand + DECAYING.regularization * np.eye(8)
+    b = np.zeros(8)
+    for movie, age in ((3, 2), (7, 0)):
+        c = 1 + DECAYING.alpha * DECAYING.feedback_weight * 0.5 ** (age / DECAYING.half_life)
+        A += (c - 1) * np.outer(by_hand[movie], by_hand[movie])
+        b += c * by_hand[movie]
+    np.testing.assert_allclose(with_unknown, np.linalg.solve(A, b), atol=1e-5)
+
+
 def test_confidence_halves_with_each_half_life():
     rule = FoldInSettings(alpha=2.0, half_life=10.0, feedback_weight=4.0)
     c = confidence(np.array([1, 1, -2], dtype=np.int8), np.array([0, 10, 0]), rule)

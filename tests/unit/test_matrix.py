@@ -24,13 +24,21 @@ def events() -> Events:
     return Events(user, movie, preference.astype(np.int8), timestamp, split.astype(np.int8))
 
 
-def test_rows_ascend_by_id_and_unknown_movies_are_left_out():
+def test_rows_ascend_by_id_and_unknown_movies_have_none():
     rows = number_rows(events(), ("train",))
     assert rows.user_ids.tolist() == [7, 9]
     assert rows.movie_ids.tolist() == [20, 50]
-    assert rows.history.indptr.tolist() == [0, 2, 4]
-    assert rows.history.movie_idx.tolist() == [1, 0, 0, 1]
-    assert rows.history.split.tolist() == [TRAIN, TRAIN, TRAIN, VAL]
+    assert rows.history.indptr.tolist() == [0, 3, 5]
+    assert rows.history.movie_idx.tolist() == [1, 0, -1, 0, 1]
+    assert rows.history.split.tolist() == [TRAIN, TRAIN, VAL, TRAIN, VAL]
+
+
+def test_an_unknown_movie_beyond_all_ids_or_with_a_negative_one_has_no_row():
+    one = events()
+    moved = Events(
+        one.user_id, np.where(one.movie_id == 90, -1, one.movie_id), one.preference, one.timestamp, one.split
+    )
+    assert number_rows(moved, ("train",)).history.movie_idx.tolist() == [1, 0, -1, 0, 1]
 
 
 def test_popularity_counts_likes_in_what_was_learned():
@@ -46,9 +54,9 @@ def test_the_matrix_holds_signed_preferences():
 
 def test_making_the_matrix_leaves_the_history_in_time_order():
     # csr_matrix shares its arrays with what it is made of: sorting it in place once shuffled every user's history.
-    history = number_rows(events(), ("train",)).history
+    history = number_rows(events(), ("train",)).history.only(("train",))
     signed_matrix(history, 2)
-    assert history.movie_idx.tolist() == [1, 0, 0, 1]
+    assert history.movie_idx.tolist() == [1, 0, 0]
 
 
 def test_confidence_in_each_mode():
@@ -63,5 +71,5 @@ def test_confidence_in_each_mode():
 
 def test_history_of_some_splits_keeps_the_rows():
     history = number_rows(events(), ("train",)).history.only(("val",))
-    assert history.indptr.tolist() == [0, 0, 1]
-    assert history.movie_idx.tolist() == [1]
+    assert history.indptr.tolist() == [0, 1, 2]
+    assert history.movie_idx.tolist() == [-1, 1]

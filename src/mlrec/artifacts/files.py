@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,8 +49,8 @@ def write_json(path: Path, document: dict[str, Any], *, indent: int | None = 2) 
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def read_json(path: Path, format_version: int) -> dict[str, Any]:
-    """Read a JSON document that carries a `format_version`.
+def read_json(path: Path, format_version: int, required: Collection[str] = ()) -> dict[str, Any]:
+    """Read a JSON document that carries a `format_version` and the required keys.
 
     Raises
     ------
@@ -68,4 +70,17 @@ def read_json(path: Path, format_version: int) -> dict[str, Any]:
             f"{path} has format version {found}; this mlrec reads version {format_version}.",
             "Upgrade mlrec." if newer else "Make it again with this version of mlrec.",
         )
+    if missing := [key for key in required if key not in document]:
+        raise IncompatibleFormatError(f"{path} is damaged: it lacks {', '.join(missing)}.", "Make it again.")
     return dict(document)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Wait until no other process holds this file, and hold it: for changes that read, modify and write."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -12,26 +12,30 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.files import read_json, sync, sync_tree, write_atomically, write_json
+from mlrec.artifacts.files import exclusive, read_json, sync, sync_tree, write_atomically, write_json
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.settings import SPLITS, FoldInSettings, SplitName
 from mlrec.workspace import ModelFiles, Workspace
 
 FORMAT_VERSION = 1
 METRICS_FORMAT_VERSION = 1
+_INFO_KEYS = (
+    "model_id", "created_at", "kind", "settings", "fold_in", "trained_on", "prepared_fingerprint", "dimensions",
+)  # fmt: skip
+_CATALOGUE_KEYS = ("title", "year", "genres")
 _HISTORY_ARRAYS = ("indptr", "movie_idx", "preference", "timestamp", "split")
 
 
 @dataclass(frozen=True)
 class History:
-    """What the model's data says that each user did: all splits, movies of the model only, in time order.
+    """What the model's data says that each user did: all splits, in time order.
 
     Attributes
     ----------
     indptr
         The events of user row i are indptr[i]:indptr[i + 1]; int64 (users + 1,).
     movie_idx
-        Movie rows, int32 (events,).
+        Movie rows, int32 (events,); −1 for a movie that the model does not know, whose event still ages the others.
     preference
         −2, −1, +1 or +2, int8 (events,).
     timestamp
@@ -138,6 +142,19 @@ def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable
     _remove_leftovers(workspace)
     files = workspace.unfinished_model(model.model_id)
     files.root.mkdir(parents=True)
+    try:
+        _write_files(files, model, write_train_matrix)
+        sync_tree(files.root)
+        finished = workspace.model(model.model_id)
+        files.root.rename(finished.root)
+    except BaseException:
+        shutil.rmtree(files.root, ignore_errors=True)
+        raise
+    sync(workspace.models)
+    return finished
+
+
+def _write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[IO[bytes]], object]) -> None:
     with files.train_matrix.open("wb") as file:
         write_train_matrix(file)
     mappings = {
@@ -161,11 +178,6 @@ def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable
         encoding="utf-8",
     )
     write_json(files.info, {"format_version": FORMAT_VERSION, "model_id": model.model_id, **model.info})
-    sync_tree(files.root)
-    finished = workspace.model(model.model_id)
-    files.root.rename(finished.root)
-    sync(workspace.models)
-    return finished
 
 
 def open_model(files: ModelFiles) -> Model:
@@ -179,11 +191,11 @@ def open_model(files: ModelFiles) -> Model:
         If a file is missing, damaged, or of another format version.
     """
     try:
-        info = read_json(files.info, FORMAT_VERSION)
+        info = read_json(files.info, FORMAT_VERSION, _INFO_KEYS)
     except FileNotFoundError:
         raise ModelMissingError(f"{files.root} holds no model.", "Run 'mlrec train' first.") from None
     try:
-        catalogue = read_json(files.catalogue, FORMAT_VERSION)
+        catalogue = read_json(files.catalogue, FORMAT_VERSION, _CATALOGUE_KEYS)
         model = Model(
             model_id=info["model_id"],
             info=info,
@@ -199,12 +211,21 @@ def open_model(files: ModelFiles) -> Model:
         raise IncompatibleFormatError(
             f"The model in {files.root} is damaged: {error}.", "Train again, or use another model."
         ) from error
-    if (len(model.movie_ids), len(model.user_ids)) != (len(model.movie_factors), len(model.user_vectors)):
+    if not _is_consistent(model):
         raise IncompatibleFormatError(
-            f"The model in {files.root} is damaged: its ids and vectors differ in number.",
+            f"The model in {files.root} is damaged: its files do not fit each other.",
             "Train again, or use another model.",
         )
     return model
+
+
+def _is_consistent(model: Model) -> bool:
+    n_movies, n_users, history = len(model.movie_ids), len(model.user_ids), model.history
+    return (
+        {n_movies} == {len(model.movie_factors), len(model.popularity), *map(len, vars(model.catalogue).values())}
+        and n_users == len(model.user_vectors) == len(history.indptr) - 1
+        and {int(history.indptr[-1])} == {len(getattr(history, name)) for name in _HISTORY_ARRAYS if name != "indptr"}
+    )
 
 
 def _load(path: Path) -> NDArray[Any]:
@@ -217,7 +238,7 @@ def _load(path: Path) -> NDArray[Any]:
 def published_id(workspace: Workspace) -> str | None:
     """Return the id of the published model, if any."""
     try:
-        return workspace.current_pointer.read_text().strip() or None
+        return workspace.current_pointer.read_text(errors="replace").strip() or None
     except FileNotFoundError:
         return None
 
@@ -230,7 +251,7 @@ def resolve(workspace: Workspace, model_id: str | None = None) -> ModelFiles:
     ModelMissingError
         If there is none.
     """
-    wanted = model_id or published_id(workspace)
+    wanted = published_id(workspace) if model_id is None else model_id
     if wanted is None:
         if unpublished := list_ids(workspace):
             raise ModelMissingError(
@@ -255,12 +276,18 @@ def list_ids(workspace: Workspace) -> list[str]:
 
 
 def summary(workspace: Workspace, model_id: str) -> dict[str, Any]:
-    """What a listing shows of a model: id, creation time, kind, settings and metrics. Its arrays are not opened."""
+    """What a listing shows of a model: id, creation time, kind, settings and metrics. Its arrays are not opened.
+
+    A model whose description cannot be read is of kind "damaged", so that the others can still be listed.
+    """
     files = workspace.model(model_id)
-    info = read_json(files.info, FORMAT_VERSION)
-    return {name: info[name] for name in ("model_id", "created_at", "kind", "settings")} | {
-        "metrics": read_metrics(files)
-    }
+    try:
+        info = read_json(files.info, FORMAT_VERSION, _INFO_KEYS)
+        return {name: info[name] for name in ("model_id", "created_at", "kind", "settings")} | {
+            "metrics": read_metrics(files)
+        }
+    except IncompatibleFormatError:
+        return {"model_id": model_id, "created_at": None, "kind": "damaged", "settings": {}, "metrics": {}}
 
 
 def publish(workspace: Workspace, model_id: str) -> None:
@@ -273,7 +300,7 @@ def publish(workspace: Workspace, model_id: str) -> None:
 def remove(workspace: Workspace, model_id: str) -> None:
     """Delete a model that is not published. The caller holds the write lock."""
     files = resolve(workspace, model_id)
-    if model_id == published_id(workspace):
+    if files.root.name == published_id(workspace):
         raise StateError(f"Model {model_id} is published.", "Publish another first: mlrec models use <id>")
     # Out of sight in one step, so that an interrupt leaves no half model under a valid id.
     doomed = workspace.unfinished_model(model_id)
@@ -312,6 +339,7 @@ def read_metrics(files: ModelFiles) -> dict[str, Any]:
 
 def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, result: Mapping[str, Any]) -> None:
     """Put one evaluation result beside the others of a model, replacing an earlier one of the same kind."""
-    results = read_metrics(files)
-    results.setdefault(split, {}).setdefault(history, {})[relevance] = result
-    write_json(files.metrics, {"format_version": METRICS_FORMAT_VERSION, **results})
+    with exclusive(files.info):
+        results = read_metrics(files)
+        results.setdefault(split, {}).setdefault(history, {})[relevance] = result
+        write_json(files.metrics, {"format_version": METRICS_FORMAT_VERSION, **results})

@@ -13,13 +13,15 @@ from mlrec.errors import PreparedDataMissingError
 from mlrec.workspace import PreparedFiles, Workspace
 
 FORMAT_VERSION = 1
+_REQUIRED = ("fingerprint", "settings", "splits")
 # A swap takes two renames; nobody needs to look for longer than a second.
 _LOOKS = 200
 _PAUSE = 0.005
 
 
-def write_manifest(files: PreparedFiles, manifest: dict[str, Any]) -> None:
-    """Write the manifest, which completes a prepared folder."""
+def complete(files: PreparedFiles, manifest: dict[str, Any]) -> None:
+    """Complete a prepared folder: all of it goes to the disk, then the manifest. From here on readers may use it."""
+    sync_tree(files.root)
     write_json(files.manifest, {"format_version": FORMAT_VERSION, **manifest})
 
 
@@ -36,7 +38,7 @@ def read_manifest(workspace: Workspace) -> dict[str, Any]:
     for _ in range(_LOOKS):
         finish_swap(workspace)
         with suppress(FileNotFoundError):
-            return read_json(workspace.prepared.manifest, FORMAT_VERSION)
+            return read_json(workspace.prepared.manifest, FORMAT_VERSION, _REQUIRED)
         if not (workspace.prepared_new.manifest.exists() or workspace.prepared_old.manifest.exists()):
             break
         time.sleep(_PAUSE)  # a writer is between its two renames
@@ -47,7 +49,7 @@ def read_manifest(workspace: Workspace) -> dict[str, Any]:
 def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
     """Write the next prepared folder: it takes the place of the last one if the block ends well, and is removed if not.
 
-    The caller holds the write lock, and writes the manifest last.
+    The caller holds the write lock, and calls `complete` last.
 
     Yields
     ------
@@ -63,9 +65,9 @@ def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
     except BaseException:
         shutil.rmtree(new.root, ignore_errors=True)
         raise
-    sync_tree(new.root)
     shutil.rmtree(workspace.prepared_old.root, ignore_errors=True)
-    if workspace.prepared.root.exists():
+    # Where there was no prepared folder, a reader may have put the complete new one in place already.
+    if new.root.exists() and workspace.prepared.root.exists():
         workspace.prepared.root.rename(workspace.prepared_old.root)
     finish_swap(workspace)
     sync(workspace.root)

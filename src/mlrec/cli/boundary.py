@@ -13,16 +13,11 @@ from typer.core import TyperGroup
 from mlrec.cli import exit_codes
 from mlrec.errors import MlrecError
 
+# What an operating system says of a disk or a path, as opposed to what a bug makes of it.
 _DISK_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EIO,
-    errno.ENOTDIR,
-    errno.EFBIG,
-}
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+}  # fmt: skip
 
 
 class ErrorBoundary(TyperGroup):
@@ -49,18 +44,6 @@ class ErrorBoundary(TyperGroup):
             where = f": {error.filename}" if error.filename else ""
             _say(f"Error: {error.strerror}{where}", "What was complete before is still there.")
             raise typer.Exit(exit_codes.STATE) from error
-
-
-_DISK_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EIO,
-    errno.ENOTDIR,
-    errno.EFBIG,
-}
 
 
 def _say(message: str, hint: str = "") -> None:

@@ -20,7 +20,11 @@ def out() -> Console:
     """Console for results."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    class ResultConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # the error boundary knows what to do; Rich would exit with code 1
+
+    return ResultConsole(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 @cache

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def connect(database: str = ":memory:", **config: str | int) -> duckdb.DuckDBPyConnection:
-    """Open a database.
+@contextmanager
+def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database for the time of a block.
 
     Parameters
     ----------
@@ -18,14 +21,27 @@ def connect(database: str = ":memory:", **config: str | int) -> duckdb.DuckDBPyC
         A file, or by default nothing but memory.
     config
         DuckDB settings.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If a query was interrupted, which DuckDB itself tells as another error.
     """
     import duckdb
 
-    connection = duckdb.connect(
-        database, config={"python_enable_replacements": False, "autoinstall_known_extensions": False, **config}
-    )
-    connection.execute("SET enable_progress_bar = false")
-    return connection
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        **config,
+    }
+    with duckdb.connect(database, config=settings) as connection:
+        connection.execute("SET enable_progress_bar = false")
+        try:
+            yield connection
+        except (RuntimeError, duckdb.InterruptException) as error:
+            if "interrupt" in str(error).lower():
+                raise KeyboardInterrupt from error
+            raise
 
 
 def literal(path: object) -> str:

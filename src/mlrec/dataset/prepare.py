@@ -31,6 +31,8 @@ from mlrec.workspace import PreparedFiles, Workspace
 if TYPE_CHECKING:
     import duckdb
 
+# Raised whenever the SQL gives other rows for the same input and settings.
+_RULES_VERSION = 1
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
 
@@ -95,7 +97,7 @@ def prepare(
         with prepared.replacing(workspace) as files:
             manifest = _prepare_into(files, source, settings, scratch, workspace.failed_rejects, progress)
             manifest["seconds"] = round(time.perf_counter() - started, 3)
-            prepared.write_manifest(files, manifest)
+            prepared.complete(files, manifest)
         workspace.failed_rejects.unlink(missing_ok=True)
     return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
 
@@ -151,7 +153,7 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
             f"The memory limit of {settings.memory_limit} does not suffice for this data.",
             "Give more with --memory-limit, or free space on the disk that holds the data directory.",
         ) from error
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.TransactionException) as error:
         raise StateError(f"Reading or writing failed: {_first_line(error)}", "Check the disk and the file.") from error
 
 
@@ -385,8 +387,9 @@ def _sha256(path: Path) -> str:
 
 
 def _fingerprint(manifest: dict[str, Any]) -> str:
-    """Hash of everything that determines the prepared rows: the input's bytes and the settings."""
+    """Hash of everything that determines the prepared rows: the rules, the input's bytes and the settings."""
     origin = {
+        "rules": _RULES_VERSION,
         "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
         "settings": {name: value for name, value in manifest["settings"].items() if name not in _NEUTRAL_SETTINGS},
     }

@@ -268,7 +268,9 @@ def _encoding(path: Path) -> str:
         except UnicodeDecodeError:
             return "latin-1"
         except _READ_ERRORS as error:
-            raise InputError(f"{path} cannot be read: {error}.", "The file is damaged; get it again.") from error
+            raise InputError(
+                f"{path} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
+            ) from error
     return "utf-8"
 
 
@@ -278,7 +280,9 @@ def _header(role: Role, path: Path, label: str) -> tuple[str, ...]:
         with open_binary(path) as file:
             first_line = file.readline(1 << 16).decode("utf-8-sig", errors="replace").strip()
     except _READ_ERRORS as error:
-        raise InputError(f"{label} cannot be read: {error}.", "The file is damaged; get it again.") from error
+        raise InputError(
+            f"{label} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
+        ) from error
     try:
         found = next(csv.reader([first_line]), [])
     except csv.Error as error:

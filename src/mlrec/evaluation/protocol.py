@@ -55,7 +55,7 @@ class Evaluation:
     users
         Users with at least one relevant held-out movie: those that the means run over.
     users_left_out
-        Users with held-out movies none of which is relevant.
+        Users without a relevant held-out movie.
     users_without_taste
         Those of `users` of whose taste nothing is known; they get the popular list, here as in serving.
     ks
@@ -193,7 +193,7 @@ class _Answers:
     indptr, movie_idx
         Those that the model knows: user i of `users` has movie_idx[indptr[i]:indptr[i + 1]].
     users_left_out
-        Users with held-out movies of which none is relevant.
+        All other users of the model.
     """
 
     users: NDArray[np.int64]
@@ -216,7 +216,7 @@ def _answers(model: Model, held_out: HeldOut, settings: EvaluateSettings) -> _An
         n_relevant=n_relevant,
         indptr=np.searchsorted(position[known], np.arange(len(user_ids) + 1)),
         movie_idx=movie_idx[known],
-        users_left_out=len(np.unique(held_out.user_id)) - len(user_ids),
+        users_left_out=len(model.user_ids) - len(user_ids),
     )
 
 
@@ -229,7 +229,8 @@ def _user_vectors(
     progress: Progress,
 ) -> NDArray[np.float32]:
     """Vectors by user row: the saved ones if they know just this history, else folded in for the judged users."""
-    if settings.history_splits == tuple(model.info["trained_on"]):
+    exact = model.info["settings"]["user_vectors"] == "fold-in"
+    if settings.history_splits == tuple(model.info["trained_on"]) and (exact or settings.split == "val"):
         return np.asarray(model.user_vectors)
     judged = _rows_only(history, users)
     vectors = np.zeros_like(model.user_vectors)
@@ -268,7 +269,8 @@ def _per_user(
         rows = answers.users[block]
         scores = scorer(rows)
         masked = _rows_only(history, rows)
-        scores[np.repeat(np.arange(len(rows)), np.diff(masked.indptr)), masked.movie_idx] = -np.inf
+        known = masked.movie_idx >= 0
+        scores[np.repeat(np.arange(len(rows)), np.diff(masked.indptr))[known], masked.movie_idx[known]] = -np.inf
         ranked = top_n_rows(scores, max(ks))
         relevant = np.zeros(scores.shape, dtype=bool)
         starts = answers.indptr[block.start : block.stop + 1]

@@ -27,7 +27,7 @@ class Interactions:
     movie_ids
         The movies that occur in the splits trained on, int64 (movies,); others are unknown to the model.
     history
-        All events on known movies.
+        All events, also those on movies that are unknown to the model.
     popularity
         Likes in the splits trained on by movie row, int64 (movies,).
     """
@@ -51,15 +51,16 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
     learned = np.isin(events.split, [SPLITS.index(name) for name in trained_on])
     movie_ids = np.unique(events.movie_id[learned])
     movie_idx = np.searchsorted(movie_ids, events.movie_id).astype(np.int32)
-    known = movie_ids[np.minimum(movie_idx, len(movie_ids) - 1)] == events.movie_id if len(movie_ids) else learned
+    known = np.zeros(len(events), dtype=bool)
+    in_range = movie_idx < len(movie_ids)
+    known[in_range] = movie_ids[movie_idx[in_range]] == events.movie_id[in_range]
     user_ids, starts = np.unique(events.user_id, return_index=True)
-    known_before = np.concatenate([[0], np.cumsum(known)])
     history = History(
-        indptr=known_before[np.append(starts, len(events))],
-        movie_idx=movie_idx[known],
-        preference=events.preference[known],
-        timestamp=events.timestamp[known],
-        split=events.split[known],
+        indptr=np.append(starts, len(events)),
+        movie_idx=np.where(known, movie_idx, np.int32(-1)),
+        preference=events.preference,
+        timestamp=events.timestamp,
+        split=events.split,
     )
     liked = learned & (events.preference > 0)
     popularity = np.bincount(movie_idx[liked], minlength=len(movie_ids)).astype(np.int64)

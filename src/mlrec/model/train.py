@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Catalogue, Model
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import Movies, read_prepared
 from mlrec.errors import EmptyResultError
 from mlrec.model import als
@@ -100,6 +101,7 @@ def train(
     settings = settings or TrainSettings()
     threads = settings.threads or available_threads()
     watch = _Stopwatch()
+    read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
     with workspace.writing("train"), threadpool_limits(1, user_api="blas"):
         with watch.stage("read"), progress.task("Reading prepared data"):
             data = read_prepared(workspace)
@@ -107,7 +109,7 @@ def train(
             interactions = number_rows(data.events, trained_on)
             learned = interactions.history.only(trained_on)
             preferences = signed_matrix(learned, len(interactions.movie_ids))
-        if preferences.nnz == 0 or (settings.dislikes == "ignore" and preferences.data.max() <= 0):
+        if preferences.nnz == 0 or (settings.dislikes != "as-likes" and preferences.data.max() <= 0):
             raise EmptyResultError(
                 "There is nothing to learn from: the training part has no liked movie.",
                 "Prepare with other thresholds or another split.",

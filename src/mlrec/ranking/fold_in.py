@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mlrec.settings import FoldInSettings
 
-# Floats that one block of histories may gather (64 MB in float64); keeps memory flat however many users there are.
+# Floats of each of the three arrays of a block (64 MB in float64); keeps memory flat however many users there are.
 _BLOCK_FLOATS = 8_000_000
 
 
@@ -67,7 +67,8 @@ class FoldIn:
         Parameters
         ----------
         movie_idx
-            Rows of the user's movies in time order, oldest first, (n,). A movie stands at most once.
+            Rows of the user's movies in time order, oldest first, (n,). A movie stands at most once; −1 is a movie
+            without factors, whose event only makes the earlier ones older.
         preferences
             Signed preferences, int8 (n,).
 
@@ -96,7 +97,7 @@ class FoldIn:
         indptr
             The events of user i are indptr[i]:indptr[i + 1], (users + 1,).
         movie_idx
-            Movie rows, each user's in time order, oldest first, (events,).
+            Movie rows, each user's in time order, oldest first, (events,); −1 as in `user_vector`.
         preferences
             Signed preferences, int8 (events,).
         threads
@@ -153,15 +154,17 @@ class FoldIn:
         slots = np.arange(lengths.max())
         real = slots < lengths[:, None]
         events = np.where(real, indptr[users][:, None] + slots, 0)
-        signed = np.where(real, preferences[events], 0)
+        rows = np.where(real, movie_idx[events], -1)
+        signed = np.where(rows >= 0, preferences[events], 0)
         ages = np.maximum(lengths[:, None] - 1 - slots, 0)
 
+        # Without a preference, as in the padding and for movies without factors, c is 1 and weighs nothing.
         c = confidence(signed, ages, self.settings)
         liked = signed != 0 if self.settings.dislikes == "as-likes" else signed > 0
         if self.settings.dislikes == "ignore":
             c = np.where(liked, c, 1.0)
 
-        Y = self._factors[movie_idx[events]]
+        Y = self._factors[rows]
         weighted = np.multiply(Y, (c - 1.0)[:, :, None])
         A = self._base + np.matmul(weighted.transpose(0, 2, 1), Y)
         b = np.einsum("ul,ulf->uf", np.where(liked, c, 0.0), Y)

@@ -44,7 +44,7 @@ def top_n_rows(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     Parameters
     ----------
     scores
-        Float32 (lists, movies); −∞ where a movie must not be listed.
+        Float32 (lists, movies), no NaN; −∞ where a movie must not be listed.
     n
         How many movies are wanted in each list.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from operator import index
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
-from mlrec.errors import SettingsError, UnknownMovieError
+from mlrec.errors import SettingsError, StateError, UnknownMovieError
 from mlrec.ranking import filters
 from mlrec.ranking.scores import movie_likeness, popularity_scores, user_scores
 from mlrec.ranking.top_n import top_n
@@ -92,7 +93,13 @@ class Recommender:
 
     def __init__(self, model: Model, workspace: Workspace | None = None) -> None:
         self._workspace = workspace
-        self._serving = _Serving(model)
+        self._opened: _Serving | None = _Serving(model)
+
+    @property
+    def _serving(self) -> _Serving:
+        if self._opened is None:
+            raise StateError("This recommender is closed.", "Open another with Recommender.open.")
+        return self._opened
 
     @classmethod
     def open(
@@ -130,8 +137,8 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release the files of the model. The object must not be used afterwards."""
-        del self._serving
+        """Release the files of the model. Closing twice does no harm; any other use afterwards is a StateError."""
+        self._opened = None
 
     def refresh(self) -> bool:
         """Switch to the model that is published now, if it is another. Calls under way finish on the former one.
@@ -143,7 +150,7 @@ class Recommender:
         """
         if self._workspace is None or models.published_id(self._workspace) == self.model_id:
             return False
-        self._serving = _Serving(models.open_model(models.resolve(self._workspace)))
+        self._opened = _Serving(models.open_model(models.resolve(self._workspace)))
         return True
 
     @property
@@ -174,7 +181,7 @@ class Recommender:
         n
             How many movies; fewer come back if fewer are left.
         genres
-            Only movies of at least one of these genres.
+            Only movies of at least one of these genres; case does not matter.
         years
             Only movies released from the first to the second year, both included.
         exclude
@@ -193,6 +200,7 @@ class Recommender:
             If n is below 1, or no movie has one of the genres.
         """
         serving = self._serving
+        user_id = index(user_id)
         if n < 1:
             raise SettingsError(f"n must be at least 1, not {n}.")
         candidates = serving.candidates(genres, years, exclude)
@@ -267,6 +275,19 @@ class _Serving:
         catalogue = self.model.catalogue
         return TitleIndex(self.model.movie_ids, catalogue.title, catalogue.year, self.model.popularity)
 
+    @cached_property
+    def genre_names(self) -> list[str]:
+        return sorted({name for names in self.model.catalogue.genres for name in names})
+
+    @cached_property
+    def genre_masks(self) -> dict[str, NDArray[np.bool_]]:
+        genres = self.model.catalogue.genres
+        return {name.casefold(): filters.by_genre(genres, name) for name in self.genre_names}
+
+    @cached_property
+    def years(self) -> NDArray[np.int64]:
+        return np.array([year or 0 for year in self.model.catalogue.year])
+
     def taste(self, user_id: int) -> NDArray[np.float32] | None:
         """Vector of a user; None where nothing is known of the taste."""
         row = self.model.user_idx(user_id)
@@ -278,26 +299,24 @@ class _Serving:
     def seen(self, user_id: int) -> NDArray[np.int32]:
         """Rows of all movies that the user is known to have rated, whatever the model was trained on."""
         row = self.model.user_idx(user_id)
-        return self.model.history.movie_idx[self.model.history.of(row) if row is not None else slice(0, 0)]
+        rows = self.model.history.movie_idx[self.model.history.of(row) if row is not None else slice(0, 0)]
+        return rows[rows >= 0]
 
     def candidates(
         self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[int]
     ) -> NDArray[np.bool_]:
         """Movies that pass the filters."""
-        catalogue = self.model.catalogue
         rows = [row for movie_id in exclude if (row := self.model.movie_idx(movie_id)) is not None]
         mask = filters.without(len(self.model.movie_ids), np.array(rows, dtype=np.int64))
         if genres is not None:
-            wanted = list(genres)
-            known = {name.casefold(): name for names in catalogue.genres for name in names}
-            if unknown := [name for name in wanted if name.casefold() not in known]:
+            wanted = [genres] if isinstance(genres, str) else list(genres)
+            if unknown := [name for name in wanted if name.casefold() not in self.genre_masks]:
                 raise SettingsError(
-                    f"No movie has the genre {', '.join(unknown)}.",
-                    f"Genres: {', '.join(sorted(known.values()))}",
+                    f"No movie has the genre {', '.join(unknown)}.", f"Genres: {', '.join(self.genre_names)}"
                 )
-            mask &= filters.by_genres(catalogue.genres, wanted)
+            mask &= np.logical_or.reduce([self.genre_masks[name.casefold()] for name in wanted])
         if years is not None:
-            mask &= filters.by_years(catalogue.year, *years)
+            mask &= filters.by_years(self.years, *years)
         return mask
 
     def movie(self, row: int) -> Movie:

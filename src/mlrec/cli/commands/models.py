@@ -9,7 +9,11 @@ import typer
 from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, examples
 
-app = typer.Typer(help="See, publish and delete trained models.", no_args_is_help=True)
+app = typer.Typer(
+    help="See, publish and delete trained models.",
+    no_args_is_help=True,
+    epilog=examples("mlrec models list", "mlrec models use 20261123T142501-als-3f9a"),
+)
 
 OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id; the published one by default.")]
 RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as 'mlrec models list' shows it.")]
@@ -33,10 +37,7 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
             (
                 "→" if summary["model_id"] == current else "",
                 summary["model_id"],
-                summary["settings"]["factors"],
-                f"{summary['settings']['alpha']:g}",
-                f"{summary['settings']['regularization']:g}",
-                summary["settings"]["on"],
+                *_settings_cells(summary),
                 _headline(summary["metrics"], "val", "train"),
                 _headline(summary["metrics"], "test", "train+val"),
             )
@@ -45,6 +46,13 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
     )
     if not summaries:
         render.note("No models yet: run 'mlrec train'.")
+
+
+def _settings_cells(summary: dict[str, Any]) -> tuple[object, ...]:
+    settings = summary["settings"]
+    if not settings:
+        return "", "", "", summary["kind"]
+    return settings["factors"], f"{settings['alpha']:g}", f"{settings['regularization']:g}", settings["on"]
 
 
 def _headline(metrics: dict[str, Any], split: str, history: str) -> str:

@@ -74,7 +74,7 @@ def show(items: Sequence[Recommendation], title: str, score_name: str) -> None:
         title=title,
     )
     if not items:
-        render.note("No movie passes these filters.")
+        render.note("No movie is left to show.")
 
 
 def _years(text: str | None) -> tuple[int, int] | None:
@@ -85,4 +85,6 @@ def _years(text: str | None) -> tuple[int, int] | None:
         raise typer.BadParameter(f"'{text}' is no span of years such as 1990-1999.", param_hint="--years")
     first = int(match[1]) if match[1] else 0
     last = int(match[3]) if match[3] else 9999 if match[2] else first
+    if first > last:
+        raise typer.BadParameter(f"'{text}' ends before it begins.", param_hint="--years")
     return first, last

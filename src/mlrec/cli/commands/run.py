@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,11 @@ from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.errors import EmptyResultError
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from mlrec.evaluation.protocol import Evaluation
 
 EXAMPLES = examples(
     "mlrec run demo",
@@ -77,10 +81,16 @@ def run(
     if not as_json:
         train_command.show(trained)
 
-    evaluations = [
-        evaluate(workspace, EvaluateSettings(split=part, threads=threads), model_id=trained.model_id, progress=bar)
-        for part in ("val", "test")
-    ]
+    evaluations = []
+    for part in ("val", "test"):
+        try:
+            evaluations.append(
+                evaluate(
+                    workspace, EvaluateSettings(split=part, threads=threads), model_id=trained.model_id, progress=bar
+                )
+            )
+        except EmptyResultError as error:  # small data may leave a part empty; the model is none the worse for it
+            render.warn(f"{error.message} It is not evaluated.")
     document["evaluate"] = {result.split: result.to_json() for result in evaluations}
     if not as_json:
         for result in evaluations:
@@ -98,12 +108,12 @@ def run(
             train_command.show(last)
     if as_json:
         render.print_json(document)
-    else:
+    elif evaluations:
         _summarize(evaluations[-1])
 
 
-def _summarize(result: Any) -> None:
+def _summarize(result: Evaluation) -> None:
     als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
     comparison = f"{als / popularity:.1f} times popularity's" if popularity else "popularity finds nothing"
-    render.line(f"On test, NDCG@10 is {als:.4f}: {comparison}.")
+    render.line(f"On {result.split}, NDCG@10 is {als:.4f}: {comparison}.")
     render.note("Next: mlrec recommend --user 42")
