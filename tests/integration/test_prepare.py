@@ -43,6 +43,8 @@ from mlrec.workspace import PreparedFiles, Workspace
 
 RATINGS_HEADER = "userId,movieId,rating,timestamp"
 MOVIES_HEADER = "movieId,title,genres"
+REQUIRED: dict[str, Any] = {"fingerprint": "", "settings": {}, "splits": {}}
+"""What every manifest has."""
 INT64_MAX = 2**63 - 1
 
 
@@ -942,7 +944,7 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(small):
 
 def publish(workspace: Workspace, n: int) -> None:
     with prepared.replacing(workspace) as files:
-        prepared.complete(files, {"n": n})
+        prepared.complete(files, {**REQUIRED, "n": n})
 
 
 @pytest.mark.parametrize(
@@ -963,7 +965,7 @@ def test_an_interrupted_swap_is_finished_or_undone(tmp_path, whole, half_written
     workspace = Workspace(tmp_path)
     for name in whole:
         (tmp_path / name).mkdir()
-        prepared.complete(PreparedFiles(tmp_path / name), {"name": name})
+        prepared.complete(PreparedFiles(tmp_path / name), {**REQUIRED, "name": name})
     for name in half_written:
         (tmp_path / name).mkdir()
         (tmp_path / name / "train.parquet").write_bytes(b"half a file")
