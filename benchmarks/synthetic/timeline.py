@@ -11,7 +11,7 @@ DAY = 86_400
 _FIRST_YEAR, _END_YEAR = 1890, 2017
 _YEAR_STARTS = np.arange(str(_FIRST_YEAR), str(_END_YEAR), dtype="datetime64[Y]").astype("datetime64[s]").astype(int)
 
-# Shares of users who join in each year from 1995 to 2015; roughly ML-20M's ratings of these years.
+# Shares of users who join in each year from 1995 to 2015; about as ML-20M's ratings are spread over them.
 _JOINS = (0.001, 8, 3.5, 1.6, 6, 10, 6, 4.4, 5.2, 5.9, 9, 6, 5.3, 5.8, 4.7, 4.6, 4.1, 4, 3, 2.8, 1.2)
 _JOINED = np.append(0.0, np.cumsum(_JOINS) / np.sum(_JOINS))
 # The last to join have some days left for their ratings.

@@ -85,8 +85,8 @@ class PrepareSettings(_Settings):
             f"cut-points must rise between 0 and {self.max_rating:g}, not {low:g}, {middle:g}, {high:g}.",
         )
         _require(
-            self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0,
-            "split_ratio must be three whole numbers, the first of them above 0.",
+            self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0 and max(self.split_ratio) <= 10**9,
+            "split_ratio must be three whole numbers up to 10^9, the first of them above 0.",
         )
         _require(self.split in get_args(SplitKind), f"split must be one of {', '.join(get_args(SplitKind))}.")
         _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")

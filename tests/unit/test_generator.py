@@ -100,6 +100,18 @@ def test_the_larger_set_has_more_movies_but_fewer_in_proportion(generate):
     assert large.n_listed < real.n_listed * 2
 
 
+def test_the_curves_at_scale_1_meet_the_published_figures(generate):
+    from benchmarks.synthetic.marginals import gini, shape_at
+
+    shape = shape_at(1)
+    assert (shape.activity.min(), np.median(shape.activity), shape.activity.max()) == (20, 68, 9_254)
+    assert shape.activity.sum() == 20_000_263
+    assert shape.popularity.sum() == pytest.approx(20_000_263)
+    assert np.median(shape.popularity) == pytest.approx(18, abs=0.5)
+    # LensKit's description of ML-20M gives 0.903.
+    assert gini(shape.popularity) == pytest.approx(0.903, abs=0.001)
+
+
 def test_movies_have_the_titles_that_parsers_stumble_over(movies):
     head, *rows = movies
     assert head == ["movieId", "title", "genres"]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Off a terminal there is no width to fit into: titles must not be cut in a file or a pipe.
 _PIPE_WIDTH = 240
+_NARROW = 72
 
 
 @cache
@@ -33,6 +34,11 @@ def err() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, markup=False, highlight=False)
+
+
+def is_narrow() -> bool:
+    """Whether a table has to do without what is least needed."""
+    return out().width < _NARROW
 
 
 def print_json(document: Any) -> None:

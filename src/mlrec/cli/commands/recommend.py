@@ -58,21 +58,21 @@ def recommend(
 
 def show(items: Sequence[Recommendation], title: str, score_name: str) -> None:
     """Render a ranked list."""
-    render.table(
-        ["#rank", "title", "year", "genres", f"#{score_name}", "#id"],
-        [
-            (
-                item.rank,
-                item.title,
-                item.year or "",
-                ", ".join(item.genres),
-                f"{item.score:,.0f}" if item.source == "popular" else f"{item.score:.3f}",
-                item.movie_id,
-            )
-            for item in items
-        ],
-        title=title,
-    )
+    columns = ["#rank", "title", "year", "genres", f"#{score_name}", "#id"]
+    rows: list[tuple[object, ...]] = [
+        (
+            item.rank,
+            item.title,
+            item.year or "",
+            ", ".join(item.genres),
+            f"{item.score:,.0f}" if item.source == "popular" else f"{item.score:.3f}",
+            item.movie_id,
+        )
+        for item in items
+    ]
+    if render.is_narrow():
+        columns, rows = ["#rank", "title", "year", f"#{score_name}"], [(*row[:3], row[4]) for row in rows]
+    render.table(columns, rows, title=title)
     if not items:
         render.note("No movie is left to show.")
 

@@ -30,8 +30,8 @@ CREATE MACRO rows_of(file) AS TABLE
         FROM (
             SELECT row_number() OVER () AS line, text
             FROM read_csv(getvariable(file).path, columns = {'text': 'VARCHAR'}, delim = chr(1) || chr(2), quote = '',
-                          escape = '', new_line = '\r\n', header = false, auto_detect = false, hive_partitioning = false, parallel = false,
-                          strict_mode = false, encoding = getvariable(file).encoding)
+                          escape = '', new_line = '\r\n', strict_mode = false, header = false, auto_detect = false,
+                          hive_partitioning = false, parallel = false, encoding = getvariable(file).encoding)
         )
         WHERE line > getvariable(file).header_lines AND trim(text) <> ''
     );
@@ -56,7 +56,8 @@ CREATE MACRO id_fault(field, name) AS
 
 -- The whole part of n that falls to the first, second or third number of the split ratio.
 CREATE MACRO share_of(n, part) AS
-    CAST(CAST(n AS HUGEINT) * getvariable('split_ratio')[part] // list_sum(getvariable('split_ratio')) AS BIGINT);
+    CAST(n AS BIGINT) * CAST(getvariable('split_ratio')[part] AS BIGINT)
+    // CAST(list_sum(getvariable('split_ratio')) AS BIGINT);
 
 CREATE MACRO rating_in_range(rating, max_rating) AS rating > 0 AND rating <= max_rating;
 

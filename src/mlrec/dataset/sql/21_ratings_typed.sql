@@ -1,7 +1,7 @@
 -- Ratings, if every row is good: one pass.
 -- In: view rating_numbers; table movies; variables user_offset, max_rating.
 -- Out: table ratings(user_id, movie_id, rating, timestamp, valid). With a row that is not valid, or one in reject_errors, the
--- caller drops this table and takes 22_ratings_by_row.sql instead.
+-- caller drops this table and takes 23_ratings_by_row.sql instead.
 CREATE TABLE ratings AS
 SELECT CASE WHEN is_exact(user_id) THEN CAST(user_id AS BIGINT) END + getvariable('user_offset') AS user_id,
        TRY_CAST(movie_id AS BIGINT) AS movie_id,
