@@ -51,6 +51,14 @@ def test_its_python_example_runs(demo, tmp_path):
     assert "1 " in execute([sys.executable, "-c", example], tmp_path)
 
 
+@pytest.mark.parametrize("options", [["--seeds", "1"], ["--calls", "20"]], ids=["quality", "serving"])
+def test_the_commands_behind_its_figures_run(demo_copy, options):
+    script = {"--seeds": "benchmarks/quality.py", "--calls": "benchmarks/serving.py"}[options[0]]
+    assert f"python {script}" in README
+    output = execute([sys.executable, script, "--data-dir", str(demo_copy.root), *options], ROOT)
+    assert "popularity" in output or "get_top_n: median" in output
+
+
 @pytest.mark.parametrize("page", ["README.md", *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
