@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,15 +197,13 @@ class Workspace:
             If another process is writing.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        # Some attempts: a reader that puts a broken swap right holds the lock for a moment.
+        with self._lock(attempts=10) as (handle, held):
+            if not held:
                 holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
                 raise WorkspaceLockedError(
                     f"{self.root} is being changed by {holder}.", "Wait until it is done, then try again."
-                ) from None
+                )
             os.ftruncate(handle, 0)
             os.write(handle, f"mlrec {what} (process {os.getpid()})".encode())
             shutil.rmtree(self.scratch, ignore_errors=True)
@@ -214,5 +213,33 @@ class Workspace:
             finally:
                 shutil.rmtree(self.scratch, ignore_errors=True)
                 os.ftruncate(handle, 0)
+
+    @contextmanager
+    def unless_writing(self) -> Iterator[bool]:
+        """Hold the write lock if nobody else does, for a reader that finds something to put right.
+
+        Yields
+        ------
+        bool
+            Whether the lock is held.
+        """
+        with self._lock(attempts=1) as (_, held):
+            yield held
+
+    @contextmanager
+    def _lock(self, attempts: int) -> Iterator[tuple[int, bool]]:
+        """Open the lock file and try to lock it; yields the open file and whether it is locked."""
+        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            for attempt in range(attempts):
+                if attempt:
+                    time.sleep(0.01)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield handle, True
+                return
+            yield handle, False
         finally:
             os.close(handle)

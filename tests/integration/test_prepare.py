@@ -335,12 +335,11 @@ def test_global_time_writes_its_two_moments(tmp_path):
     assert prepare(workspace, loose()).manifest["moments"] is None
 
 
-@pytest.mark.parametrize("split", ["user-time", "global-time"])
-def test_a_ratio_in_large_numbers_is_the_same_ratio(tmp_path, split):
+def test_a_ratio_in_large_numbers_is_the_same_ratio(tmp_path):
     workspace = write_raw(tmp_path, csv_lines(crowd(5, ratings=100)), movies=25)
-    prepare(workspace, loose(split=split))
+    prepare(workspace, loose(split="global-time"))
     small = split_rows(workspace)
-    prepare(workspace, loose(split=split, split_ratio=(800_000_000, 100_000_000, 100_000_000)))
+    prepare(workspace, loose(split="global-time", split_ratio=(800_000_000, 100_000_000, 100_000_000)))
     assert split_rows(workspace) == small
 
 
@@ -646,7 +645,7 @@ def test_the_report_of_a_failure_goes_when_the_input_is_mended(tmp_path):
     assert names(tmp_path) == [".lock", "prepared", "raw"]
 
 
-@pytest.mark.parametrize(("share", "enough"), [(0.0, False), (0.08, False), (0.09, True)])
+@pytest.mark.parametrize(("share", "enough"), [(0.08, False), (0.09, True)])
 def test_the_share_of_bad_rows_is_a_setting(tmp_path, share, enough):
     workspace = with_bad_rows(tmp_path, bad=1, good=11)  # 1 of 12 is 8.3%
     how = loose(max_reject_share=share)
@@ -943,7 +942,7 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(small):
 
 
 def publish(workspace: Workspace, n: int) -> None:
-    with prepared.replacing(workspace) as files:
+    with workspace.writing("test"), prepared.replacing(workspace) as files:
         prepared.complete(files, {**REQUIRED, "n": n})
 
 
@@ -977,7 +976,7 @@ def test_an_interrupted_swap_is_finished_or_undone(tmp_path, whole, half_written
         assert prepared.read_manifest(workspace)["name"] == standing
     publish(workspace, 7)
     assert prepared.read_manifest(workspace)["n"] == 7
-    assert names(tmp_path) == ["prepared"]
+    assert names(tmp_path) == [".lock", "prepared"]
 
 
 def test_readers_find_a_whole_folder_at_every_moment_of_a_swap(tmp_path):
@@ -993,9 +992,11 @@ def test_readers_find_a_whole_folder_at_every_moment_of_a_swap(tmp_path):
     publish(workspace, 0)
     with ThreadPoolExecutor(2) as pool:
         readers = [pool.submit(read) for _ in range(2)]
-        for n in range(1, 60):
-            publish(workspace, n)
-        done.set()
+        try:
+            for n in range(1, 50):
+                publish(workspace, n)
+        finally:
+            done.set()
     for reader in readers:
         seen = reader.result()
         assert seen == sorted(seen)

@@ -186,7 +186,7 @@ def test_an_interrupt_before_any_change_of_the_file_system(tmp_path, how):
     assert not any(is_old[changed:])
     assert all(rows(Workspace(folder)) == new for folder in folders[changed:])
     # Wherever it stopped, the next run gets through and clears up.
-    for folder in folders[2 : changed + 4 : 4]:
+    for folder in folders[2 : changed + 6 : 6]:
         prepare(Workspace(folder), NEW, raw=raw)
         assert rows(Workspace(folder)) == new
         assert names(folder) == [".lock", "prepared"]

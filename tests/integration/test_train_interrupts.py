@@ -30,7 +30,8 @@ def test_interrupted_training(demo_copy, how, delay):
         _, messages = process.communicate(timeout=60)
     assert "Traceback" not in messages
     if how == signal.SIGINT:
-        assert process.returncode in (130, 0)
+        # Python itself dies of an interrupt that comes when all is done and it is tidying up.
+        assert process.returncode in (130, 0, -signal.SIGINT)
 
     with Recommender.open(demo_copy.root) as recommender:
         assert len(recommender.get_top_n(42)) == 10

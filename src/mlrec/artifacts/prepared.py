@@ -36,12 +36,15 @@ def read_manifest(workspace: Workspace) -> dict[str, Any]:
         If it is damaged or of another format.
     """
     for _ in range(_LOOKS):
-        finish_swap(workspace)
         with suppress(FileNotFoundError):
             return read_json(workspace.prepared.manifest, FORMAT_VERSION, _REQUIRED)
         if not (workspace.prepared_new.manifest.exists() or workspace.prepared_old.manifest.exists()):
             break
-        time.sleep(_PAUSE)  # a writer is between its two renames
+        # Either a writer is between its two renames and needs no help, or one was killed there.
+        with workspace.unless_writing() as free:
+            if free:
+                finish_swap(workspace)
+        time.sleep(_PAUSE)
     raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first.")
 
 
@@ -66,8 +69,7 @@ def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
         shutil.rmtree(new.root, ignore_errors=True)
         raise
     shutil.rmtree(workspace.prepared_old.root, ignore_errors=True)
-    # Where there was no prepared folder, a reader may have put the complete new one in place already.
-    if new.root.exists() and workspace.prepared.root.exists():
+    if workspace.prepared.root.exists():
         workspace.prepared.root.rename(workspace.prepared_old.root)
     finish_swap(workspace)
     sync(workspace.root)
@@ -75,7 +77,7 @@ def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
 
 
 def finish_swap(workspace: Workspace) -> None:
-    """Complete or undo a swap that stands between its two renames; safe to call by several readers at once.
+    """Complete or undo a swap that stands between its two renames. The caller holds the write lock.
 
     Between the renames `prepared` is missing. The new folder takes its place if it is complete (its manifest is written
     last), else the old one comes back.
@@ -84,9 +86,5 @@ def finish_swap(workspace: Workspace) -> None:
         return
     for candidate in (workspace.prepared_new, workspace.prepared_old):
         if candidate.manifest.exists():
-            try:
-                candidate.root.rename(workspace.prepared.root)
-            except OSError:  # another process was quicker
-                if not workspace.prepared.root.exists():
-                    raise
+            candidate.root.rename(workspace.prepared.root)
             return
