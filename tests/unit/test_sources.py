@@ -68,6 +68,15 @@ def test_csv_files_in_the_folder_itself(raw):
     assert source.links is None
 
 
+def test_an_archive_unpacked_where_it_lay_is_one_data_set(raw):
+    write_zip(raw / "ml-20m.zip", {f"ml-20m/{name}": content for name, content in CSV_FILES.items()})
+    write(raw / "ml-20m", CSV_FILES)
+    assert find(raw).ratings.path == raw / "ml-20m" / "ratings.csv"
+    write(raw / "another", CSV_FILES)
+    with pytest.raises(InputError, match="more than one data set: another, ml-20m"):
+        find(raw)
+
+
 def test_links_are_taken_where_they_are(raw):
     source = find(write(raw, {**CSV_FILES, "links.csv": LINKS}))
     assert source.links is not None
