@@ -38,7 +38,9 @@ def read_manifest(workspace: Workspace) -> dict[str, Any]:
     for _ in range(_LOOKS):
         with suppress(FileNotFoundError):
             return read_json(workspace.prepared.manifest, FORMAT_VERSION, _REQUIRED)
-        if not (workspace.prepared_new.manifest.exists() or workspace.prepared_old.manifest.exists()):
+        # The prepared folder is the last to be looked for: a swap that has ended meanwhile has put it in its place.
+        places = (workspace.prepared_new, workspace.prepared_old, workspace.prepared)
+        if not any(files.manifest.exists() for files in places):
             break
         # Either a writer is between its two renames and needs no help, or one was killed there.
         with workspace.unless_writing() as free:

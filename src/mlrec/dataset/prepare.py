@@ -140,6 +140,8 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
     """Open a database in the scratch folder; what DuckDB cannot do there is told in our words."""
     import duckdb
 
+    if "?" in str(scratch):
+        raise StateError(f"DuckDB cannot work in a path with a question mark: {scratch}.", "Use another --data-dir.")
     try:
         with connect(
             str(scratch / "prepare.duckdb"),
@@ -251,10 +253,11 @@ class _Preparation:
         allowed = self.settings.max_reject_share
         if rejects <= allowed * rows:
             if not self.steps[-1].ratings:
+                if rejects:
+                    self._run("72_write_rejects", "Writing rejects", path=str(report))
                 raise EmptyResultError(
-                    f"{self.source.ratings.label} holds no ratings"
-                    + (f" but {rejects:,} bad rows." if rejects else "."),
-                    "Check the file.",
+                    f"{self.source.ratings.label} holds no ratings" + (" that can be used." if rejects else "."),
+                    f"The bad rows are in {report}." if rejects else "Check the file.",
                 )
             return
         self._run("72_write_rejects", "Writing rejects", path=str(report))

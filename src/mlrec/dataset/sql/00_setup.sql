@@ -3,7 +3,7 @@
 
 -- The fields of one CSV line, quotes and all: a quoted field may hold commas and doubled quotes.
 -- Every field is matched with the comma before it, so that an empty one is a match of its own.
-CREATE MACRO csv_fields(line) AS regexp_extract_all(',' || line, ',("(?:[^"]|"")*"|[^,]*)', 1);
+CREATE MACRO csv_fields(line) AS regexp_extract_all(',' || line, ',("(?:[^"]|"")*"[^,]*|[^,]*)', 1);
 
 -- A field as a reader sees it: outer blanks and outer quotes gone, doubled quotes single.
 CREATE MACRO plain(field) AS
