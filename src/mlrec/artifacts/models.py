@@ -207,7 +207,7 @@ def open_model(files: ModelFiles) -> Model:
             catalogue=Catalogue(catalogue["title"], catalogue["year"], catalogue["genres"]),
             history=History(**{name: _load(files.array(f"history_{name}")) for name in _HISTORY_ARRAYS}),
         )
-    except (FileNotFoundError, KeyError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise IncompatibleFormatError(
             f"The model in {files.root} is damaged: {error}.", "Train again, or use another model."
         ) from error

@@ -251,16 +251,16 @@ class _Preparation:
         """Stop if more rows are bad than the settings allow, leaving a report of them, or if no rating is left."""
         rejects, rows = self._value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
         allowed = self.settings.max_reject_share
-        if rejects <= allowed * rows:
-            if not self.steps[-1].ratings:
-                if rejects:
-                    self._run("72_write_rejects", "Writing rejects", path=str(report))
-                raise EmptyResultError(
-                    f"{self.source.ratings.label} holds no ratings" + (" that can be used." if rejects else "."),
-                    f"The bad rows are in {report}." if rejects else "Check the file.",
-                )
+        too_many = rejects > allowed * rows
+        if not too_many and self.steps[-1].ratings:
             return
-        self._run("72_write_rejects", "Writing rejects", path=str(report))
+        if rejects:
+            self._run("72_write_rejects", "Writing rejects", path=str(report))
+        if not too_many:
+            raise EmptyResultError(
+                f"{self.source.ratings.label} holds no ratings" + (" that can be used." if rejects else "."),
+                f"The bad rows are in {report}." if rejects else "Check the file.",
+            )
         file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line LIMIT 1")[0]
         raise TooManyRejectsError(
             f"{rejects:,} of {rows:,} rows are bad ({rejects / rows:.1%}, allowed {allowed:.1%}),"

@@ -20,7 +20,7 @@ from mlrec.errors import SettingsError, StateError, UnknownMovieError
 from mlrec.ranking import filters
 from mlrec.ranking.scores import movie_likeness, popularity_scores, user_scores
 from mlrec.ranking.top_n import top_n
-from mlrec.serving.titles import TitleIndex
+from mlrec.serving.titles import TitleIndex, label
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N
 from mlrec.workspace import ModelFiles, Workspace
 
@@ -78,7 +78,7 @@ class Movie:
     @property
     def label(self) -> str:
         """Title and year as one text."""
-        return f"{self.title} ({self.year})" if self.year else self.title
+        return label(self.title, self.year)
 
     def to_json(self) -> dict[str, Any]:
         """Return the movie as plain JSON values."""

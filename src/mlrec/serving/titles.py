@@ -107,13 +107,13 @@ class TitleIndex:
             raise UnknownMovieError(
                 f"The model knows no movie like '{text}'.", "Try 'mlrec search' with one word of it."
             )
-        candidates = "; ".join(f"{self._movie_ids[row]} {self.label(row)}" for row in meant)
+        candidates = "; ".join(f"{self._movie_ids[row]} {label(self._titles[row], self._years[row])}" for row in meant)
         raise UnknownMovieError(f"'{text}' could be several movies.", f"Give the id or the year: {candidates}")
 
-    def label(self, row: int) -> str:
-        """Title and year of a movie as one text."""
-        year = self._years[row]
-        return f"{self._titles[row]} ({year})" if year else self._titles[row]
+
+def label(title: str, year: int | None) -> str:
+    """Title and year of a movie as one text."""
+    return f"{title} ({year})" if year else title
 
 
 def normalized(title: str) -> str:
