@@ -10,13 +10,15 @@ import pytest
 from mlrec.dataset.demo import write_demo
 from mlrec.dataset.prepare import prepare
 from mlrec.model.train import train
+from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
+from tests.stores import KINDS, redis_server
 
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch):
     """A developer's own settings must not reach the tests."""
-    for name in ("MLREC_DATA_DIR", "MLREC_MIRROR"):
+    for name in ("MLREC_DATA_DIR", "MLREC_MIRROR", "MLREC_STORE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -49,3 +51,35 @@ def demo_copy(_demo_trained, tmp_path) -> Workspace:
     workspace = Workspace(tmp_path / "data")
     shutil.copytree(_demo_trained.root, workspace.root)
     return workspace
+
+
+@pytest.fixture(scope="session")
+def _shared_redis(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(_shared_redis) -> str:
+    """URL of an empty database in a real server that keeps what it acknowledges."""
+    import redis
+
+    with redis.Redis.from_url(_shared_redis.url) as client:
+        client.flushall()
+    return _shared_redis.url
+
+
+@pytest.fixture(params=KINDS)
+def store_name(request, tmp_path) -> str:
+    """Name of an empty store of each kind."""
+    if request.param == "redis":
+        return str(request.getfixturevalue("redis_url"))
+    return str(tmp_path / "stores" / "users.db") if request.param == "sqlite" else "memory"
+
+
+@pytest.fixture
+def store(store_name):
+    """An empty store of each kind."""
+    opened = open_store(store_name, None)
+    yield opened
+    opened.close()

@@ -10,16 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlrec.errors import MlrecError as MlrecError
-    from mlrec.serving.recommender import Recommendation as Recommendation
+    from mlrec.preferences import Swipe as Swipe
     from mlrec.serving.recommender import Recommender as Recommender
+    from mlrec.serving.results import Explanation as Explanation
+    from mlrec.serving.results import Recommendation as Recommendation
+    from mlrec.serving.results import UserState as UserState
+    from mlrec.settings import ServeSettings as ServeSettings
 
 _HOMES = {
+    "Explanation": "mlrec.serving.results",
     "MlrecError": "mlrec.errors",
-    "Recommendation": "mlrec.serving.recommender",
+    "Recommendation": "mlrec.serving.results",
     "Recommender": "mlrec.serving.recommender",
+    "ServeSettings": "mlrec.settings",
+    "Swipe": "mlrec.preferences",
+    "UserState": "mlrec.serving.results",
 }
 
-__all__ = ["MlrecError", "Recommendation", "Recommender", "__version__"]
+__all__ = [
+    "Explanation",
+    "MlrecError",
+    "Recommendation",
+    "Recommender",
+    "ServeSettings",
+    "Swipe",
+    "UserState",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,6 +57,14 @@ class UnknownMovieError(InputError):
     """No movie, or more than one, goes by the given id or title."""
 
 
+class NothingToUndoError(InputError):
+    """A user has no swipe that could be undone."""
+
+
+class EventIdConflictError(InputError):
+    """A client's event id has been used for another swipe of the same user."""
+
+
 class StateError(MlrecError):
     """The model, the data directory or the environment is not in the state that the call needs."""
 
@@ -79,6 +87,18 @@ class TrainingFailedError(StateError):
 
 class WorkspaceLockedError(StateError):
     """Another process is changing this data directory."""
+
+
+class StoreUnavailableError(StateError):
+    """The store of swipes cannot be reached, read or written."""
+
+
+class ForgottenUserError(StateError):
+    """A user has been forgotten, and nothing may be stored of them."""
+
+
+class CannotExplainError(StateError):
+    """A score does not come from a rule whose parts add up."""
 
 
 class MissingExtraError(StateError):

@@ -6,12 +6,11 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 from mlrec.errors import SettingsError
 
-Preference = Literal[-2, -1, 1, 2]
 SplitKind = Literal["user-time", "global-time"]
 SplitName = Literal["train", "val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
@@ -20,6 +19,8 @@ UserVectors = Literal["fold-in", "trained"]
 Relevance = Literal["liked", "any"]
 History = Literal["known", "train"]
 PresetName = Literal["default", "baseline"]
+UpdateRule = Literal["fold-in", "gradient"]
+NormRule = Literal["cap", "unit"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 DEFAULT_DATA_DIR = "data"
@@ -236,3 +237,47 @@ class EvaluateSettings(_Settings):
     def history_splits(self) -> tuple[SplitName, ...]:
         """The splits whose events the models may use, and whose movies are masked."""
         return ("train", "val") if self.split == "test" and self.history == "known" else ("train",)
+
+
+@dataclass(frozen=True)
+class GradientSettings(_Settings):
+    """The step u ← u + η · p̃ · m of the gradient rule."""
+
+    learning_rate: float = 0.05
+    """η."""
+    norm: NormRule = "cap"
+    """After a step the vector is at most max_norm long (cap), or exactly 1 (unit)."""
+    max_norm: float = 10.0
+    """The cap."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(self.learning_rate > 0 and math.isfinite(self.learning_rate), "learning_rate must be above 0.")
+        _require(self.norm in get_args(NormRule), f"norm must be one of {', '.join(get_args(NormRule))}.")
+        _require(self.max_norm > 0 and math.isfinite(self.max_norm), "max_norm must be above 0.")
+
+
+@dataclass(frozen=True)
+class ServeSettings(_Settings):
+    """How a recommender learns from swipes and ranks."""
+
+    rule: UpdateRule = "fold-in"
+    """How a user's vector follows from the user's history: the exact solve, or steps."""
+    gradient: GradientSettings = field(default_factory=GradientSettings)
+    """The step of the gradient rule."""
+    handover: int = 5
+    """With fewer opinions than this, popularity takes part in a user's scores: all of it at none."""
+    cold_diversity: float = 0.3
+    """How far the list of a new user is spread over genres, 0 to 1."""
+    refresh_seconds: float = 60.0
+    """How often a long-lived recommender looks for a newly published model; infinity: only when told to."""
+    cached_users: int = 10_000
+    """Users whose state is held in memory between calls."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(self.rule in get_args(UpdateRule), f"rule must be one of {', '.join(get_args(UpdateRule))}.")
+        _require(self.handover >= 0, "handover must be 0 or more.")
+        _require(0 <= self.cold_diversity <= 1, "cold_diversity must be between 0 and 1.")
+        _require(self.refresh_seconds >= 0, "refresh_seconds must be 0 or more.")
+        _require(self.cached_users >= 0, "cached_users must be 0 or more.")

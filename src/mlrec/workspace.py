@@ -156,6 +156,11 @@ class Workspace:
         return self.root / ".scratch"
 
     @property
+    def users_db(self) -> Path:
+        """The swipe log, unless another store is named."""
+        return self.root / "users.db"
+
+    @property
     def models(self) -> Path:
         """All model folders, and the pointer to the published one."""
         return self.root / "models"

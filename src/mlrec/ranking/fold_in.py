@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,22 @@ def confidence(preferences: NDArray[np.int8], ages: NDArray[np.int64], settings:
     return 1.0 + settings.alpha * np.abs(preferences.astype(np.float64)) * settings.feedback_weight * decay
 
 
+@dataclass(frozen=True)
+class Contributions:
+    """What a user's opinions do to the user's score of one movie; all arrays are float64 (opinions,).
+
+    Attributes
+    ----------
+    liked
+        c_i · (y_iᵀ A⁻¹ m): what a liked movie adds; 0 for others. They sum to the score.
+    disliked
+        The score as it is, minus the score without this dislike, all other weights as they are; 0 for others.
+    """
+
+    liked: NDArray[np.float64]
+    disliked: NDArray[np.float64]
+
+
 class FoldIn:
     """Solver for user vectors on one set of movie factors.
 
@@ -61,7 +78,9 @@ class FoldIn:
         n_factors = self._factors.shape[1]
         self._base = self._factors.T @ self._factors + settings.regularization * np.eye(n_factors)
 
-    def user_vector(self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8]) -> NDArray[np.float32]:
+    def user_vector(
+        self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], *, decay: bool = True
+    ) -> NDArray[np.float32]:
         """Vector of one user.
 
         Parameters
@@ -71,15 +90,63 @@ class FoldIn:
             without factors, whose event only makes the earlier ones older.
         preferences
             Signed preferences, int8 (n,).
+        decay
+            False where the order means nothing: every opinion then weighs as the newest.
 
         Returns
         -------
         ndarray
             float32 (factors,); zeros for an empty history, or one in which nothing is liked.
         """
-        indptr = np.array([0, len(movie_idx)], dtype=np.int64)
-        vector: NDArray[np.float32] = self.user_vectors(indptr, movie_idx, preferences)[0]
-        return vector
+        Y, c, liked = self._known(movie_idx, preferences, decay)
+        A = self._base + (Y * (c - 1.0)[:, None]).T @ Y
+        return np.linalg.solve(A, np.where(liked, c, 0.0) @ Y).astype(np.float32)
+
+    def contributions(
+        self, movie: int, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], *, decay: bool = True
+    ) -> Contributions:
+        """Take apart the score that `user_vector` gives a movie (Hu, Koren & Volinsky 2008, section 5).
+
+        Parameters
+        ----------
+        movie
+            Row of the movie.
+        movie_idx, preferences, decay
+            As in `user_vector`.
+        """
+        Y, c, liked = self._known(movie_idx, preferences, decay)
+        A = self._base + (Y * (c - 1.0)[:, None]).T @ Y
+        answers = np.where(liked, c, 0.0)
+        # A is symmetric: one solve gives A⁻¹m, and with it every y_iᵀ A⁻¹ m.
+        towards_movie = Y @ np.linalg.solve(A, self._factors[movie])
+        away = np.flatnonzero(~liked & (c > 1.0))
+        disliked = np.zeros(len(c))
+        if len(away):
+            # Without dislike d, A loses (c − 1) y yᵀ: Sherman & Morrison's formula for the inverse.
+            solved = np.linalg.solve(A, np.column_stack([Y[away].T, answers @ Y]))
+            weight = c[away] - 1.0
+            own_score = Y[away] @ solved[:, -1]
+            leverage = np.einsum("df,fd->d", Y[away], solved[:, :-1])
+            disliked[away] = -weight * own_score * towards_movie[away] / (1.0 - weight * leverage)
+        return Contributions(answers * towards_movie, disliked)
+
+    def _known(
+        self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Factors of a user's movies, confidences of the opinions, and which of them say 1 rather than 0."""
+        ages = np.arange(len(movie_idx) - 1, -1, -1) if decay else np.zeros(len(movie_idx), dtype=np.int64)
+        c, liked = self._weigh(np.where(movie_idx >= 0, preferences, 0), ages)
+        return self._factors[movie_idx], c, liked
+
+    def _weigh(
+        self, preferences: NDArray[np.int8], ages: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Confidences, 1 where an event weighs nothing, and which preferences say 1 rather than 0."""
+        c = confidence(preferences, ages, self.settings)
+        liked = preferences != 0 if self.settings.dislikes == "as-likes" else preferences > 0
+        if self.settings.dislikes == "ignore":
+            c = np.where(liked, c, 1.0)
+        return c, liked
 
     def user_vectors(
         self,
@@ -159,11 +226,7 @@ class FoldIn:
         ages = np.maximum(lengths[:, None] - 1 - slots, 0)
 
         # Without a preference, as in the padding and for movies without factors, c is 1 and weighs nothing.
-        c = confidence(signed, ages, self.settings)
-        liked = signed != 0 if self.settings.dislikes == "as-likes" else signed > 0
-        if self.settings.dislikes == "ignore":
-            c = np.where(liked, c, 1.0)
-
+        c, liked = self._weigh(signed, ages)
         Y = self._factors[rows]
         weighted = np.multiply(Y, (c - 1.0)[:, :, None])
         A = self._base + np.matmul(weighted.transpose(0, 2, 1), Y)

@@ -1,118 +1,86 @@
-"""The object that an application holds: a model, opened once, that answers with typed results and public ids only."""
+"""The object that an application holds: a model and a store of swipes, opened once; answers are typed, ids public."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from functools import cached_property
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from operator import index
 from os import PathLike
 from pathlib import Path
+from threading import Lock, Thread
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
-from mlrec.errors import SettingsError, StateError, UnknownMovieError
-from mlrec.ranking import filters
-from mlrec.ranking.scores import movie_likeness, popularity_scores, user_scores
+from mlrec.errors import EventIdConflictError, MlrecError, NothingToUndoError, SettingsError, StateError
+from mlrec.preferences import Swipe
+from mlrec.progress import SILENT, Progress
+from mlrec.ranking.scores import movie_likeness
 from mlrec.ranking.top_n import top_n
-from mlrec.serving.titles import TitleIndex, label
-from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N
+from mlrec.serving.batch import Block, recommend_all
+from mlrec.serving.history import HistoryEvent, history_of
+from mlrec.serving.lists import ListOptions, check_length, explained, ranked
+from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
+from mlrec.serving.served_model import ServedModel
+from mlrec.serving.stores import open_store
+from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
+from mlrec.serving.user_views import UserView, UserViews
+from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace
 
-Source = Literal["personal", "popular", "similar"]
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """One movie of a ranked list.
-
-    Attributes
-    ----------
-    rank
-        Place in the list, from 1.
-    movie_id, title, year, genres
-        The movie; year is None where the data has none.
-    score
-        `personal`: predicted preference, about 1 for a movie that is surely liked and 0 for an average one.
-        `popular`: likes in training. `similar`: cosine, −1 to 1.
-    source
-        Where the recommendation comes from.
-    """
-
-    rank: int
-    movie_id: int
-    title: str
-    year: int | None
-    genres: tuple[str, ...]
-    score: float
-    source: Source
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the recommendation as plain JSON values."""
-        return {**asdict(self), "genres": list(self.genres)}
-
-
-@dataclass(frozen=True)
-class Movie:
-    """A movie of the model.
-
-    Attributes
-    ----------
-    movie_id, title, year, genres
-        As in the prepared catalogue; year is None where the data has none.
-    likes
-        How many users liked it in training.
-    """
-
-    movie_id: int
-    title: str
-    year: int | None
-    genres: tuple[str, ...]
-    likes: int
-
-    @property
-    def label(self) -> str:
-        """Title and year as one text."""
-        return label(self.title, self.year)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the movie as plain JSON values."""
-        return {**asdict(self), "genres": list(self.genres)}
+_log = logging.getLogger(__name__)
+_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 class Recommender:
-    """Recommendations from a published model. Use `Recommender.open`; close it, or use it as a context manager.
+    """Recommendations that learn from swipes. Use `Recommender.open`; close it, or use it as a context manager.
 
-    One object may serve several threads at once: what a call reads of the model is fixed when the call begins.
+    One object may serve several threads at once, and several processes may share a store: a swipe is logged before the
+    call returns, and shows in every later answer, whichever process gives it. What a call reads of the model is fixed
+    when the call begins.
     """
 
-    def __init__(self, model: Model, workspace: Workspace | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        store: SwipeStore,
+        workspace: Workspace | None = None,
+        settings: ServeSettings | None = None,
+    ) -> None:
+        self.settings = settings or ServeSettings()
+        self.store = store
         self._workspace = workspace
-        self._opened: _Serving | None = _Serving(model)
-
-    @property
-    def _serving(self) -> _Serving:
-        if self._opened is None:
-            raise StateError("This recommender is closed.", "Open another with Recommender.open.")
-        return self._opened
+        self._users = UserViews(store, self.settings)
+        self._opened: ServedModel | None = ServedModel(model, self.settings)
+        self._switching = Lock()
+        self._next_look = time.monotonic() + self.settings.refresh_seconds
 
     @classmethod
     def open(
-        cls, data_dir: str | PathLike[str] = DEFAULT_DATA_DIR, *, model: str | PathLike[str] | None = None
+        cls,
+        data_dir: str | PathLike[str] = DEFAULT_DATA_DIR,
+        *,
+        model: str | PathLike[str] | None = None,
+        store: str | PathLike[str] | None = None,
+        settings: ServeSettings | None = None,
     ) -> Self:
-        """Open the published model of a data directory, or one model folder.
+        """Open the published model of a data directory, or one model folder, and a store of swipes.
 
         Parameters
         ----------
         data_dir
-            A data directory; its published model is opened.
+            A data directory; its published model is opened, and `users.db` in it is the store.
         model
-            A model folder, which needs no data directory around it.
+            A model folder, which needs no data directory around it. Without a store, swipes then live in memory only.
+        store
+            Another store: a path of an SQLite file, relative to the data directory; `redis://host:6379/0`; `memory`.
+        settings
+            Update rule, handover from popular to personal, and more; defaults to `ServeSettings()`.
 
         Raises
         ------
@@ -120,11 +88,15 @@ class Recommender:
             If there is no model there.
         IncompatibleFormatError
             If the model is damaged, or was written by a version of mlrec with another format.
+        MissingExtraError
+            If the store is a Redis server and its client is not installed.
         """
+        name = None if store is None else str(store)
         if model is not None:
-            return cls(models.open_model(ModelFiles(Path(model))))
+            return cls(models.open_model(ModelFiles(Path(model))), open_store(name, None), settings=settings)
         workspace = Workspace(Path(data_dir))
-        return cls(models.open_model(models.resolve(workspace)), workspace)
+        opened = models.open_model(models.resolve(workspace))
+        return cls(opened, open_store(name, workspace), workspace, settings)
 
     def __enter__(self) -> Self:
         """Return the recommender itself."""
@@ -137,8 +109,17 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release the files of the model. Closing twice does no harm; any other use afterwards is a StateError."""
-        self._opened = None
+        """Release model and store. Closing twice does no harm; any other use afterwards is a StateError."""
+        with self._switching:
+            self._opened = None
+        self.store.close()
+
+    # -- the model ---------------------------------------------------------------------------------------------------
+
+    @property
+    def model_id(self) -> str:
+        """Id of the model that answers."""
+        return self._served().model_id
 
     def refresh(self) -> bool:
         """Switch to the model that is published now, if it is another. Calls under way finish on the former one.
@@ -148,19 +129,35 @@ class Recommender:
         bool
             Whether the model has changed. Always False for a lone model folder.
         """
-        if self._workspace is None or models.published_id(self._workspace) == self.model_id:
-            return False
-        self._opened = _Serving(models.open_model(models.resolve(self._workspace)))
-        return True
+        with self._switching:
+            served = self._opened_or_error()
+            if self._workspace is None or models.published_id(self._workspace) == served.model_id:
+                return False
+            self._opened = ServedModel(models.open_model(models.resolve(self._workspace)), self.settings)
+            return True
 
-    @property
-    def model_id(self) -> str:
-        """Id of the model that answers."""
-        return self._serving.model.model_id
+    def _opened_or_error(self) -> ServedModel:
+        if self._opened is None:
+            raise StateError("This recommender is closed.", "Open another with Recommender.open.")
+        return self._opened
 
-    def knows_user(self, user_id: int) -> bool:
-        """Whether the model has a taste for this user; anybody else gets the popular list."""
-        return self._serving.taste(user_id) is not None
+    def _served(self) -> ServedModel:
+        """The model for one call; now and then a look whether another is published, which a thread then opens."""
+        served = self._opened_or_error()
+        if self._workspace is not None and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self.settings.refresh_seconds
+            if models.published_id(self._workspace) != served.model_id and not self._switching.locked():
+                Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
+        return served
+
+    def _refresh_quietly(self) -> None:
+        try:
+            self.refresh()
+        except MlrecError as error:
+            # Serving goes on with the model that it has; the next look tries again.
+            _log.warning("The newly published model was not opened: %s %s", error.message, error.hint)
+
+    # -- recommending ------------------------------------------------------------------------------------------------
 
     def get_top_n(
         self,
@@ -171,13 +168,15 @@ class Recommender:
         years: tuple[int, int] | None = None,
         exclude: Iterable[int] = (),
         include_seen: bool = False,
+        diversity: float = 0.0,
     ) -> list[Recommendation]:
         """Recommend movies to a user.
 
         Parameters
         ----------
         user_id
-            Anybody: a user without a known taste gets the popular movies, with source `popular`.
+            Anybody. A new user gets popular movies, spread over genres; with the first opinions the list becomes
+            personal. `source` of each recommendation says where it comes from.
         n
             How many movies; fewer come back if fewer are left.
         genres
@@ -187,7 +186,9 @@ class Recommender:
         exclude
             Movie ids not to show. Ids that the model does not know are passed over.
         include_seen
-            Also show movies that the user has rated.
+            Also show movies that the user has rated or swiped.
+        diversity
+            0 ranks by score alone; up to 1, movies like those higher in the list give way (maximal marginal relevance).
 
         Returns
         -------
@@ -197,22 +198,71 @@ class Recommender:
         Raises
         ------
         SettingsError
-            If n is below 1, or no movie has one of the genres.
+            If n is below 1, diversity is out of range, or no movie has one of the genres.
         """
-        serving = self._serving
-        user_id = index(user_id)
-        if n < 1:
-            raise SettingsError(f"n must be at least 1, not {n}.")
-        candidates = serving.candidates(genres, years, exclude)
-        if not include_seen:
-            candidates &= filters.without(len(candidates), serving.seen(user_id))
-        vector = serving.taste(user_id)
-        if vector is None:
-            rows = top_n(serving.popular, n, candidates)
-            return serving.recommendations(rows, serving.model.popularity[rows], "popular")
-        scores = user_scores(vector, serving.movie_factors)
-        rows = top_n(scores, n, candidates)
-        return serving.recommendations(rows, scores[rows], "personal")
+        options = ListOptions(genres, years, exclude, include_seen, diversity)
+        return ranked(self._view(user_id), n, options, self.settings.handover)
+
+    def recommend_for(
+        self,
+        likes: Iterable[int] = (),
+        dislikes: Iterable[int] = (),
+        n: int = DEFAULT_TOP_N,
+        *,
+        genres: Iterable[str] | None = None,
+        years: tuple[int, int] | None = None,
+        exclude: Iterable[int] = (),
+        include_seen: bool = False,
+        diversity: float = 0.0,
+    ) -> list[Recommendation]:
+        """Recommend movies to a visitor without an account; nothing is stored.
+
+        Parameters
+        ----------
+        likes, dislikes
+            Movie ids. Their order does not matter.
+        n, genres, years, exclude, include_seen, diversity
+            As in `get_top_n`; seen are the liked and disliked movies.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know one of the movies.
+        SettingsError
+            As in `get_top_n`, and if a movie is both liked and disliked.
+        """
+        options = ListOptions(genres, years, exclude, include_seen, diversity)
+        return ranked(self._visitor(likes, dislikes), n, options, self.settings.handover)
+
+    def recommend_all(
+        self,
+        n: int = DEFAULT_TOP_N,
+        *,
+        genres: Iterable[str] | None = None,
+        years: tuple[int, int] | None = None,
+        exclude: Iterable[int] = (),
+        include_seen: bool = False,
+        diversity: float = 0.0,
+        progress: Progress = SILENT,
+    ) -> Iterator[Block]:
+        """Recommend movies to every user of the model and of the store, block by block, for those who precompute.
+
+        Parameters
+        ----------
+        n, genres, years, exclude, include_seen, diversity
+            As in `get_top_n`.
+        progress
+            Told of the users that are done.
+
+        Yields
+        ------
+        Block
+            Columns of the lists of some users, ascending by user id.
+        """
+        check_length(n)
+        genres = genres if genres is None or isinstance(genres, str) else list(genres)
+        options = ListOptions(genres, years, list(exclude), include_seen, diversity)
+        return recommend_all(self._served(), self._users, self.store, n, options, self.settings.handover, progress)
 
     def similar_movies(self, movie_id: int, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
         """Movies whose vectors point the same way, by cosine.
@@ -229,15 +279,169 @@ class Recommender:
         UnknownMovieError
             If the model does not know the movie.
         """
-        serving = self._serving
-        if n < 1:
-            raise SettingsError(f"n must be at least 1, not {n}.")
-        row = serving.model.movie_idx(movie_id)
-        if row is None:
-            raise UnknownMovieError(f"The model does not know movie {movie_id}.", "Look for one with 'mlrec search'.")
-        likeness = movie_likeness(row, serving.movie_factors)
+        served = self._served()
+        check_length(n)
+        likeness = movie_likeness(served.row_of(index(movie_id)), served.movie_factors)
         rows = top_n(likeness, n)
-        return serving.recommendations(rows, likeness[rows], "similar")
+        return served.recommendations(rows, likeness[rows], ["similar"] * len(rows))
+
+    def explain(self, user_id: int, movie_id: int) -> Explanation:
+        """Take apart a user's score of a movie into what each opinion adds.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know the movie.
+        CannotExplainError
+            If the user's vector does not come from the exact fold-in.
+        """
+        view = self._view(user_id)
+        return explained(view, index(user_id), view.served.row_of(index(movie_id)), self.settings.handover)
+
+    def explain_for(self, movie_id: int, likes: Iterable[int] = (), dislikes: Iterable[int] = ()) -> Explanation:
+        """Take apart the score of a movie in the list of `recommend_for`. Raises as `explain` does."""
+        view = self._visitor(likes, dislikes)
+        return explained(view, None, view.served.row_of(index(movie_id)), self.settings.handover)
+
+    def _view(self, user_id: int) -> UserView:
+        return self._users.get(self._served(), _int64(user_id, "user id"))
+
+    def _visitor(self, likes: Iterable[int], dislikes: Iterable[int]) -> UserView:
+        served = self._served()
+        opinions: dict[int, Swipe] = {}
+        for swipe, movie_ids in ((Swipe.LIKE, likes), (Swipe.DISLIKE, dislikes)):
+            for movie_id in movie_ids:
+                row = served.row_of(index(movie_id))
+                if opinions.setdefault(row, swipe) != swipe:
+                    raise SettingsError(f"Movie {movie_id} is both liked and disliked.", "Give it once.")
+        rows = np.array(sorted(opinions), dtype=np.int32)
+        return self._users.visitor(served, rows, np.array([opinions[row] for row in rows.tolist()], dtype=np.int8))
+
+    # -- learning ----------------------------------------------------------------------------------------------------
+
+    def update_user(
+        self,
+        user_id: int,
+        movie_id: int,
+        preference: int | str,
+        *,
+        at: int | datetime | None = None,
+        event_id: str | None = None,
+    ) -> UserState:
+        """Log a swipe and learn from it. When this returns, the swipe is as durable as the store makes it.
+
+        Parameters
+        ----------
+        user_id
+            Anybody.
+        movie_id
+            A movie of the model. A new swipe on it replaces an earlier opinion in effect; the log keeps both.
+        preference
+            −2, −1, +1 or +2; 0 for a skip (seen, no opinion). Names do as well: superdislike, dislike, skip, like,
+            superlike.
+        at
+            When it happened, in epoch seconds or as an aware datetime; now by default.
+        event_id
+            The caller's own id of this swipe, unique for the user. A repeated call with it changes nothing, so a call
+            whose answer was lost can be made again.
+
+        Returns
+        -------
+        UserState
+            The user after the swipe.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know the movie; the hint names near ones. Nothing has changed.
+        SettingsError
+            If the preference, the time or the event id is of no use.
+        EventIdConflictError
+            If the event id was used for another movie or preference.
+        ForgottenUserError
+            If the user asked to be forgotten.
+        StoreUnavailableError
+            If the swipe could not be stored. With a Redis store and a lost connection it may have been: call again with
+            an event id.
+        """
+        served = self._served()
+        swipe, user_id = Swipe.parse(preference), _int64(user_id, "user id")
+        movie_id = int(served.movie_ids[served.row_of(index(movie_id))])
+        draft = Draft(movie_id, int(swipe), _seconds(at), client_id=_client_id(event_id))
+        logged = self.store.append(user_id, draft)
+        assert logged is not None  # only if_last lets an append be passed over
+        if logged.event[1:3] != draft[:2] or logged.event.undoes:
+            raise EventIdConflictError(
+                f"Event id '{event_id}' was used for another swipe of user {user_id}.", "Give each swipe its own id."
+            )
+        return self._state(served, user_id, logged, movie_id, int(swipe))
+
+    def undo(self, user_id: int, *, event_id: str | None = None) -> UserState:
+        """Take back the user's latest swipe, as if it had never been made. The log keeps it, with a tombstone.
+
+        Parameters
+        ----------
+        user_id
+            Whose.
+        event_id
+            The caller's own id of this undo, as in `update_user`.
+
+        Raises
+        ------
+        NothingToUndoError
+            If the user has no swipe in the log that has not been undone.
+        EventIdConflictError, ForgottenUserError, StoreUnavailableError
+            As in `update_user`.
+        """
+        served = self._served()
+        user_id, client_id = _int64(user_id, "user id"), _client_id(event_id)
+        while True:
+            view = self._users.get(served, user_id)
+            position = view.log.last_alive()
+            if position is None:
+                raise NothingToUndoError(
+                    f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}"
+                )
+            undone, movie_id, preference = (
+                int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
+            )
+            draft = Draft(movie_id, 0, _seconds(None), undoes=undone, client_id=client_id)
+            logged = self.store.append(user_id, draft, if_last=view.head.last_event_id)
+            if logged is None:
+                continue  # somebody has swiped meanwhile: look again what is the latest
+            if not logged.event.undoes:
+                raise EventIdConflictError(
+                    f"Event id '{event_id}' was used for a swipe of user {user_id}.", "Give each event its own id."
+                )
+            if not logged.is_new:  # this undo had been made before: tell which swipe it took back
+                position = int(np.searchsorted(view.log.event_id, logged.event.undoes))
+                movie_id, preference = int(view.log.movie_id[position]), int(view.log.preference[position])
+            return self._state(served, user_id, logged, movie_id, preference)
+
+    def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:
+        view = self._users.get(served, user_id)
+        return UserState(
+            user_id=user_id,
+            model_id=served.model_id,
+            event_id=logged.event.event_id,
+            movie_id=movie_id,
+            preference=preference,
+            undone=logged.event.undoes > 0,
+            is_new=logged.is_new,
+            opinions=len(view.history),
+            vector=view.vector,
+        )
+
+    # -- looking up --------------------------------------------------------------------------------------------------
+
+    def history(self, user_id: int) -> list[HistoryEvent]:
+        """Return the user's log, oldest first, undone swipes marked; ratings of the model's data are not part of it."""
+        served = self._served()
+        return history_of(self.store, _int64(user_id, "user id"), served)
+
+    def knows_user(self, user_id: int) -> bool:
+        """Whether anything is known of this user's taste; anybody else gets the popular list."""
+        return self._view(user_id).has_taste
 
     def find_movie(self, text: str) -> Movie:
         """Return the one movie that an id or a title means; the title need not be exact.
@@ -247,99 +451,36 @@ class Recommender:
         UnknownMovieError
             If none is meant, or several could be.
         """
-        serving = self._serving
-        return serving.movie(serving.titles.resolve(text))
+        served = self._served()
+        return served.movie(served.titles.resolve(text))
 
     def search(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
         """Movies whose titles match a text, best match first; at most n, none if no title is near."""
-        serving = self._serving
-        return [serving.movie(row) for row in serving.titles.search(text, n)]
+        served = self._served()
+        return [served.movie(row) for row in served.titles.search(text, n)]
 
 
-class _Serving:
-    """One model, with what is derived from it once."""
+def _int64(value: int, what: str) -> int:
+    number = index(value)
+    if not -(2**63) <= number < 2**63:
+        raise SettingsError(f"{number} is no {what}: it does not fit into 64 bits.")
+    return number
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
 
-    @cached_property
-    def movie_factors(self) -> NDArray[np.float32]:
-        return np.ascontiguousarray(self.model.movie_factors)
+def _seconds(at: int | datetime | None) -> int:
+    if at is None:
+        return int(time.time())
+    if isinstance(at, datetime):
+        if at.tzinfo is None:
+            raise SettingsError("at has no time zone.", "Give an aware datetime, such as datetime.now(UTC).")
+        at = int(at.timestamp())
+    seconds = index(at)
+    if not 0 <= seconds <= _LAST_SECOND:
+        raise SettingsError(f"at is {seconds}, which is no time in epoch seconds.", "Milliseconds, perhaps?")
+    return seconds
 
-    @cached_property
-    def popular(self) -> NDArray[np.float32]:
-        return popularity_scores(self.model.popularity)
 
-    @cached_property
-    def titles(self) -> TitleIndex:
-        catalogue = self.model.catalogue
-        return TitleIndex(self.model.movie_ids, catalogue.title, catalogue.year, self.model.popularity)
-
-    @cached_property
-    def genre_names(self) -> list[str]:
-        return sorted({name for names in self.model.catalogue.genres for name in names})
-
-    @cached_property
-    def genre_masks(self) -> dict[str, NDArray[np.bool_]]:
-        genres = self.model.catalogue.genres
-        return {name.casefold(): filters.by_genre(genres, name) for name in self.genre_names}
-
-    @cached_property
-    def years(self) -> NDArray[np.int64]:
-        return np.array([year or 0 for year in self.model.catalogue.year])
-
-    def taste(self, user_id: int) -> NDArray[np.float32] | None:
-        """Vector of a user; None where nothing is known of the taste."""
-        row = self.model.user_idx(user_id)
-        if row is None:
-            return None
-        vector = np.asarray(self.model.user_vectors[row])
-        return vector if vector.any() else None
-
-    def seen(self, user_id: int) -> NDArray[np.int32]:
-        """Rows of all movies that the user is known to have rated, whatever the model was trained on."""
-        row = self.model.user_idx(user_id)
-        rows = self.model.history.movie_idx[self.model.history.of(row) if row is not None else slice(0, 0)]
-        return rows[rows >= 0]
-
-    def candidates(
-        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[int]
-    ) -> NDArray[np.bool_]:
-        """Movies that pass the filters."""
-        rows = [row for movie_id in exclude if (row := self.model.movie_idx(movie_id)) is not None]
-        mask = filters.without(len(self.model.movie_ids), np.array(rows, dtype=np.int64))
-        if genres is not None:
-            wanted = [genres] if isinstance(genres, str) else list(genres)
-            if unknown := [name for name in wanted if name.casefold() not in self.genre_masks]:
-                raise SettingsError(
-                    f"No movie has the genre {', '.join(unknown)}.", f"Genres: {', '.join(self.genre_names)}"
-                )
-            mask &= np.logical_or.reduce([self.genre_masks[name.casefold()] for name in wanted])
-        if years is not None:
-            mask &= filters.by_years(self.years, *years)
-        return mask
-
-    def movie(self, row: int) -> Movie:
-        catalogue = self.model.catalogue
-        return Movie(
-            movie_id=int(self.model.movie_ids[row]),
-            title=catalogue.title[row],
-            year=catalogue.year[row],
-            genres=tuple(catalogue.genres[row]),
-            likes=int(self.model.popularity[row]),
-        )
-
-    def recommendations(self, rows: NDArray[np.int64], scores: NDArray[Any], source: Source) -> list[Recommendation]:
-        catalogue = self.model.catalogue
-        return [
-            Recommendation(
-                rank=rank,
-                movie_id=int(self.model.movie_ids[row]),
-                title=catalogue.title[row],
-                year=catalogue.year[row],
-                genres=tuple(catalogue.genres[row]),
-                score=float(score),
-                source=source,
-            )
-            for rank, (row, score) in enumerate(zip(rows, scores, strict=True), start=1)
-        ]
+def _client_id(event_id: str | None) -> str | None:
+    if event_id is not None and not (isinstance(event_id, str) and 0 < len(event_id) <= 200):
+        raise SettingsError("event_id must be a text of 1 to 200 characters.")
+    return event_id

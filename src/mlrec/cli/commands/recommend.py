@@ -12,7 +12,7 @@ from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, examples
 
 if TYPE_CHECKING:
-    from mlrec.serving.recommender import Recommendation
+    from mlrec.serving.results import Recommendation
 
 EXAMPLES = examples(
     "mlrec recommend --user 42",

@@ -1,0 +1,196 @@
+"""A user's effective history: what the model knows of the user, overlaid by the user's swipe log.
+
+For each movie the latest opinion stands, by time and then by event id; where the log and the model are of the same
+second, the log stands, so a swipe that a later preparation has merged into the model's data is not counted twice. An
+undone swipe counts as never made, also where the model has learned of it. A skip means seen without an opinion, and
+cancels an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def _no_events() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class SwipeLog:
+    """One user's log as columns, in the order of event ids; all arrays are int64 (events,).
+
+    Attributes
+    ----------
+    event_id
+        Ascending.
+    movie_id, preference
+        What was swiped, and how: −2 to +2, 0 is a skip.
+    at
+        Epoch seconds.
+    undoes
+        0 for a swipe; for a tombstone, the id of the swipe that it undoes.
+    """
+
+    event_id: NDArray[np.int64] = field(default_factory=_no_events)
+    movie_id: NDArray[np.int64] = field(default_factory=_no_events)
+    preference: NDArray[np.int64] = field(default_factory=_no_events)
+    at: NDArray[np.int64] = field(default_factory=_no_events)
+    undoes: NDArray[np.int64] = field(default_factory=_no_events)
+
+    def __len__(self) -> int:
+        """Return the number of events, tombstones included."""
+        return len(self.event_id)
+
+    def extended(self, rows: Iterable[tuple[int, int, int, int, int]]) -> Self:
+        """Append rows of (event_id, movie_id, preference, at, undoes)."""
+        columns = np.array(list(rows), dtype=np.int64).reshape(-1, 5).T
+        names = ("event_id", "movie_id", "preference", "at", "undoes")
+        return type(self)(
+            **{name: np.concatenate([getattr(self, name), column]) for name, column in zip(names, columns, strict=True)}
+        )
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """Which events are swipes that have not been undone; bool (events,)."""
+        swipes: NDArray[np.bool_] = self.undoes == 0
+        return swipes if bool(swipes.all()) else swipes & ~np.isin(self.event_id, self.undoes[~swipes])
+
+    def last_alive(self) -> int | None:
+        """Position of the swipe that an undo takes back, the one that was logged last; None if there is none."""
+        positions = np.flatnonzero(self.alive)
+        return int(positions[-1]) if len(positions) else None
+
+    def standing(self) -> NDArray[np.int64]:
+        """Positions of the latest swipe of each movie, ascending by movie id."""
+        alive = np.flatnonzero(self.alive)
+        order = alive[np.lexsort((self.event_id[alive], self.at[alive], self.movie_id[alive]))]
+        movies = self.movie_id[order]
+        return order[np.append(movies[1:] != movies[:-1], True)] if len(order) else order
+
+
+@dataclass(frozen=True)
+class KnownHistory:
+    """What the model's data says of one user, in time order; all arrays are (events,).
+
+    Attributes
+    ----------
+    movie_idx
+        Movie rows, int32; −1 for a movie that the model does not know.
+    preference
+        −2, −1, +1 or +2, int8.
+    timestamp
+        Epoch seconds, int64.
+    learned
+        Whether the model has learned from the event, bool. Only those count in the user's vector: the others were kept
+        for judging the model, and are merely known to be seen.
+    """
+
+    movie_idx: NDArray[np.int32]
+    preference: NDArray[np.int8]
+    timestamp: NDArray[np.int64]
+    learned: NDArray[np.bool_]
+
+
+STRANGER = KnownHistory(
+    np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0, np.int64), np.empty(0, np.bool_)
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EffectiveHistory:
+    """The opinions that make a user's vector, in the order (timestamp, movie id).
+
+    Attributes
+    ----------
+    movie_idx
+        Movie rows, int32 (opinions,); −1 for a movie that the model does not know, which only ages the others.
+    movie_id
+        Public ids, int64 (opinions,).
+    preference
+        −2, −1, +1 or +2, int8 (opinions,).
+    is_new
+        Whether an opinion comes from the log and the model has not learned of it, bool (opinions,).
+    seen
+        Rows of all movies that the user is known to have seen, int32, in no order, perhaps repeated.
+    """
+
+    movie_idx: NDArray[np.int32]
+    movie_id: NDArray[np.int64]
+    preference: NDArray[np.int8]
+    is_new: NDArray[np.bool_]
+    seen: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of opinions."""
+        return len(self.movie_idx)
+
+
+def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.int64]) -> EffectiveHistory:
+    """Overlay what the model knows of a user with the user's swipe log.
+
+    Parameters
+    ----------
+    known
+        The model's events of that user.
+    log
+        The user's log.
+    movie_ids
+        Public ids by movie row, ascending.
+    """
+    kept = known.movie_idx >= 0
+    if not len(log):
+        learned = known.learned & kept
+        rows = known.movie_idx[learned]
+        nothing_new = np.zeros(len(rows), dtype=bool)
+        return EffectiveHistory(
+            rows, movie_ids[rows], known.preference[learned], nothing_new, known.movie_idx[kept]
+        )  # fmt: skip
+
+    for position in np.flatnonzero((log.undoes == 0) & ~log.alive):
+        row = rows_of(log.movie_id[position : position + 1], movie_ids)[0]
+        kept &= ~(
+            (known.movie_idx == row)
+            & (known.timestamp == log.at[position])
+            & (known.preference == log.preference[position])
+        )
+
+    standing = log.standing()
+    rows = rows_of(log.movie_id[standing], movie_ids)
+    at, preference = log.at[standing], log.preference[standing]
+    seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
+    stands = preference != 0
+    is_new = np.ones(len(standing), dtype=bool)
+
+    # Standing swipes are ordered by movie id, so their rows ascend once those of unknown movies are out.
+    in_model = np.flatnonzero(rows >= 0)
+    if len(in_model) and kept.any():
+        positions = in_model[np.minimum(np.searchsorted(rows[in_model], known.movie_idx), len(in_model) - 1)]
+        same_movie = kept & (rows[positions] == known.movie_idx)
+        later = same_movie & (at[positions] >= known.timestamp)
+        merged = later & known.learned & (at[positions] == known.timestamp)
+        is_new[positions[merged & (preference[positions] == known.preference)]] = False
+        stands[positions[same_movie & ~later]] = False
+        kept &= ~later
+
+    learned = kept & known.learned
+    all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
+    all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
+    order = np.lexsort((all_ids, np.concatenate([known.timestamp[learned], at[stands]])))
+    return EffectiveHistory(
+        movie_idx=all_rows[order],
+        movie_id=all_ids[order],
+        preference=np.concatenate([known.preference[learned], preference[stands].astype(np.int8)])[order],
+        is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
+        seen=seen,
+    )
+
+
+def rows_of(wanted: NDArray[np.int64], movie_ids: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Rows of public ids, −1 for those that are not there; `movie_ids` ascends."""
+    positions = np.minimum(np.searchsorted(movie_ids, wanted), len(movie_ids) - 1)
+    return np.where(movie_ids[positions] == wanted, positions, -1).astype(np.int32)

@@ -1,0 +1,55 @@
+"""The other rule of updating a user's vector: one step towards, or away from, each movie that is swiped.
+
+    u ← u + η · p̃ · m,   p̃ = preference / 2, so −1 to +1
+
+and then the vector is held to a norm: at most a cap, or exactly 1. The rule comes from the published design. It hardly
+moves the ranking (`mlrec evaluate --replay` shows it beside the exact fold-in), but its step is easy to explain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.settings import GradientSettings
+
+
+def gradient_vector(
+    start: NDArray[np.float32],
+    movie_factors: NDArray[np.float32],
+    movie_idx: NDArray[np.int32],
+    preferences: NDArray[np.int8],
+    settings: GradientSettings,
+) -> NDArray[np.float32]:
+    """Vector after a sequence of swipes.
+
+    Parameters
+    ----------
+    start
+        The model's vector of the user, or the average vector for a user whom it does not know, float32 (factors,).
+    movie_factors
+        Float32 (movies, factors).
+    movie_idx
+        Rows of the swiped movies, in time order, (n,); −1 for a movie without factors, which takes no step.
+    preferences
+        −2, −1, +1 or +2, (n,).
+    settings
+        Step size and norm.
+
+    Returns
+    -------
+    ndarray
+        Float32 (factors,).
+    """
+    vector = start.astype(np.float64)
+    for row, preference in zip(movie_idx.tolist(), preferences.tolist(), strict=True):
+        if row >= 0:
+            vector += settings.learning_rate * (preference / 2) * movie_factors[row]
+            vector *= _scale(float(np.linalg.norm(vector)), settings)
+    return vector.astype(np.float32)
+
+
+def _scale(norm: float, settings: GradientSettings) -> float:
+    if norm == 0.0:
+        return 1.0
+    return 1.0 / norm if settings.norm == "unit" else min(1.0, settings.max_norm / norm)

@@ -1,0 +1,209 @@
+"""From a user's view to a ranked list, and from a place in the list to the reasons for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.errors import CannotExplainError, SettingsError
+from mlrec.ranking.cold_start import blended, popular_weight, wary_share
+from mlrec.ranking.diversity import maximal_marginal_relevance
+from mlrec.ranking.scores import user_scores
+from mlrec.ranking.top_n import top_n
+from mlrec.serving.results import Contribution, Explanation, Recommendation, Source
+from mlrec.serving.user_views import UserView
+
+# Diversity picks among this many times the wanted movies, and at least so many.
+_POOL_FACTOR, _POOL_LEAST = 10, 100
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """Which movies may be listed, and how.
+
+    Attributes
+    ----------
+    genres
+        Only movies of at least one of these genres; case does not matter.
+    years
+        Only movies released from the first to the second year, both included.
+    exclude
+        Movie ids not to show. Ids that the model does not know are passed over.
+    include_seen
+        Also show movies that the user has rated or swiped.
+    diversity
+        0 ranks by score alone; up to 1, movies like those higher in the list give way.
+    """
+
+    genres: Iterable[str] | None = None
+    years: tuple[int, int] | None = None
+    exclude: Iterable[int] = ()
+    include_seen: bool = False
+    diversity: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        if not 0 <= self.diversity <= 1:
+            raise SettingsError(f"diversity must be between 0 and 1, not {self.diversity}.")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of all movies for one user; arrays are float32 (movies,).
+
+    Attributes
+    ----------
+    shown
+        What a recommendation tells as its score.
+    order
+        What ranks: the scores themselves, but for a new user the list that is spread over genres.
+    popular_part
+        How much of `shown` is popularity.
+    """
+
+    shown: NDArray[np.float32]
+    order: NDArray[np.float32]
+    popular_part: NDArray[np.float32]
+
+
+def scores(view: UserView, handover: int) -> Scores:
+    """Score all movies for a user; with few opinions popularity takes part, with none it is all there is."""
+    served = view.served
+    if not view.has_taste:
+        away = view.history.preference < 0
+        if not away.any():
+            return Scores(served.share, served.popular, served.share)
+        likes = np.abs(view.history.preference[away])
+        disliked = served.fold_in.user_vector(view.history.movie_idx[away], likes, decay=False)
+        wary = wary_share(served.share, user_scores(disliked, served.movie_factors))
+        return Scores(wary, wary, wary)
+    personal = user_scores(view.vector, served.movie_factors)
+    weight = popular_weight(len(view.history), handover)
+    if not weight:
+        return Scores(personal, personal, np.zeros_like(personal))
+    mixed = blended(personal, served.share, weight)
+    return Scores(mixed, mixed, np.float32(weight) * served.share)
+
+
+@dataclass(frozen=True)
+class RankedRows:
+    """A ranked list before movies get their names; all arrays are (places,).
+
+    Attributes
+    ----------
+    rows
+        Movie rows, best first.
+    shown
+        Scores, float32.
+    is_personal
+        Whether most of a score is the user's own, bool.
+    """
+
+    rows: NDArray[np.int64]
+    shown: NDArray[np.float32]
+    is_personal: NDArray[np.bool_]
+
+
+NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.bool_))
+
+
+def ranked(view: UserView, n: int, options: ListOptions, handover: int) -> list[Recommendation]:
+    """Rank the best movies for a user; fewer than n if fewer are left."""
+    check_length(n)
+    found = ranked_rows(view, n, options, handover)
+    return view.served.recommendations(found.rows, found.shown, sources(found.is_personal, options))
+
+
+def ranked_rows(view: UserView, n: int, options: ListOptions, handover: int) -> RankedRows:
+    """Rank as `ranked` does, without names."""
+    candidates = view.served.candidates(options.genres, options.years, options.exclude)
+    if not options.include_seen:
+        candidates[view.history.seen] = False
+    of_user = scores(view, handover)
+    if options.diversity:
+        pool = top_n(of_user.order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
+        factors = view.served.movie_factors[pool]
+        rows = pool[maximal_marginal_relevance(of_user.order[pool], factors, n, options.diversity)]
+    else:
+        rows = top_n(of_user.order, n, candidates)
+    shown = of_user.shown[rows]
+    return RankedRows(rows, shown, of_user.popular_part[rows] <= shown / 2 if view.has_taste else shown < -np.inf)
+
+
+def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source]:
+    """Name where each place of a list comes from."""
+    otherwise: Source = "popular" if options.genres is None else "genre"
+    return ["personal" if own else otherwise for own in is_personal.tolist()]
+
+
+def explained(view: UserView, user_id: int | None, row: int, handover: int) -> Explanation:
+    """Take apart the score of one movie for a user.
+
+    Raises
+    ------
+    CannotExplainError
+        If the score does not come from fold-in.
+    """
+    served = view.served
+    history = view.history
+    if not view.has_taste:
+        share = float(scores(view, handover).shown[row])
+        return _explanation(view, user_id, row, share, np.zeros(len(history)), np.zeros(len(history)))
+    if not view.is_folded_in:
+        raise CannotExplainError(
+            "This user's vector does not come from the exact fold-in, so its scores have no parts that add up.",
+            "Use the update rule fold-in, and a model whose user vectors are folded in (not the baseline preset).",
+        )
+    parts = served.fold_in.contributions(row, history.movie_idx, history.preference, decay=view.decay)
+    weight = float(popular_weight(len(history), handover))
+    popularity = weight * float(served.share[row])
+    return _explanation(
+        view, user_id, row, popularity, (1 - weight) * parts.liked, (1 - weight) * parts.disliked
+    )  # fmt: skip
+
+
+def _explanation(
+    view: UserView,
+    user_id: int | None,
+    row: int,
+    popularity: float,
+    liked: NDArray[np.float64],
+    disliked: NDArray[np.float64],
+) -> Explanation:
+    def largest(values: NDArray[np.float64], sort_by: NDArray[np.float64]) -> tuple[Contribution, ...]:
+        positions = np.flatnonzero(values)
+        return tuple(
+            _contribution(view, position, float(values[position]))
+            for position in positions[np.argsort(-sort_by[positions], kind="stable")].tolist()
+        )
+
+    return Explanation(
+        user_id=user_id,
+        movie_id=int(view.served.movie_ids[row]),
+        title=view.served.model.catalogue.title[row],
+        score=float(liked.sum()) + popularity,
+        popularity=popularity,
+        likes=largest(liked, liked),
+        dislikes=largest(disliked, np.abs(disliked)),
+    )
+
+
+def _contribution(view: UserView, position: int, value: float) -> Contribution:
+    row = int(view.history.movie_idx[position])
+    catalogue = view.served.model.catalogue
+    return Contribution(
+        movie_id=int(view.served.movie_ids[row]),
+        title=catalogue.title[row],
+        year=catalogue.year[row],
+        preference=int(view.history.preference[position]),
+        value=value,
+    )
+
+
+def check_length(n: int) -> None:
+    """Refuse a list length that cannot be meant."""
+    if n < 1:
+        raise SettingsError(f"n must be at least 1, not {n}.")

@@ -1,0 +1,165 @@
+"""One opened model, with what is derived from it once and then only read, by any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.models import Model
+from mlrec.errors import SettingsError, UnknownMovieError
+from mlrec.ranking import filters
+from mlrec.ranking.cold_start import liked_share, spread_order
+from mlrec.ranking.effective_history import STRANGER, KnownHistory
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.serving.results import Movie, Recommendation, Source
+from mlrec.serving.titles import TitleIndex, label
+from mlrec.settings import SPLITS, ServeSettings
+
+_NEAR_IDS = 4
+
+
+class ServedModel:
+    """A model as requests use it.
+
+    Parameters
+    ----------
+    model
+        The opened model.
+    settings
+        How to serve it.
+    """
+
+    def __init__(self, model: Model, settings: ServeSettings) -> None:
+        self.model = model
+        self.model_id = model.model_id
+        # Copies: the hot path reads memory, not a file.
+        self.movie_ids = np.array(model.movie_ids)
+        self.movie_factors = np.array(model.movie_factors, order="C")
+        self.share = liked_share(model.popularity, len(model.user_ids))
+        self.popular = spread_order(self.share, model.catalogue.genres, settings.cold_diversity)
+        self.fold_in = FoldIn(self.movie_factors, model.fold_in)
+        self.learned = np.array([name in model.info["trained_on"] for name in SPLITS])
+
+    @cached_property
+    def titles(self) -> TitleIndex:
+        """Titles, ready to be searched."""
+        catalogue = self.model.catalogue
+        return TitleIndex(self.movie_ids, catalogue.title, catalogue.year, self.model.popularity)
+
+    @cached_property
+    def genre_names(self) -> list[str]:
+        """All genres of the catalogue, sorted."""
+        return sorted({name for names in self.model.catalogue.genres for name in names})
+
+    @cached_property
+    def _genre_masks(self) -> dict[str, NDArray[np.bool_]]:
+        genres = self.model.catalogue.genres
+        return {name.casefold(): filters.by_genre(genres, name) for name in self.genre_names}
+
+    @cached_property
+    def _years(self) -> NDArray[np.int64]:
+        return np.array([year or 0 for year in self.model.catalogue.year])
+
+    @cached_property
+    def average_vector(self) -> NDArray[np.float32]:
+        """Mean of all user vectors, float32 (factors,)."""
+        mean: NDArray[np.float64] = np.mean(self.model.user_vectors, axis=0, dtype=np.float64)
+        return mean.astype(np.float32)
+
+    # -- users -------------------------------------------------------------------------------------------------------
+
+    def known_history(self, user_id: int) -> KnownHistory:
+        """What the model's data says of a user."""
+        row = self.model.user_idx(user_id)
+        if row is None:
+            return STRANGER
+        history = self.model.history
+        events = history.of(row)
+        return KnownHistory(
+            movie_idx=np.asarray(history.movie_idx[events]),
+            preference=np.asarray(history.preference[events]),
+            timestamp=np.asarray(history.timestamp[events]),
+            learned=self.learned[history.split[events]],
+        )
+
+    def saved_vector(self, user_id: int) -> NDArray[np.float32] | None:
+        """The vector that was saved with the model; None for a user whom it does not know."""
+        row = self.model.user_idx(user_id)
+        return None if row is None else np.array(self.model.user_vectors[row])
+
+    @property
+    def saves_fold_in(self) -> bool:
+        """Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own."""
+        return bool(self.model.info["settings"]["user_vectors"] == "fold-in")
+
+    # -- movies ------------------------------------------------------------------------------------------------------
+
+    def row_of(self, movie_id: int) -> int:
+        """Row of a movie.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know the movie; the hint names those with the nearest ids.
+        """
+        row = self.model.movie_idx(movie_id)
+        if row is None:
+            nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - movie_id), kind="stable")[:_NEAR_IDS]
+            near = "; ".join(f"{self.movie_ids[row]} {self.label(row)}" for row in sorted(nearest.tolist()))
+            raise UnknownMovieError(
+                f"The model does not know movie {movie_id}.", f"Near ids: {near}. Titles: mlrec search"
+            )
+        return row
+
+    def label(self, row: int) -> str:
+        """Title and year of a movie as one text."""
+        return label(self.model.catalogue.title[row], self.model.catalogue.year[row])
+
+    def movie(self, row: int) -> Movie:
+        """All that is known of a movie."""
+        return Movie(**self._public(row), likes=int(self.model.popularity[row]))
+
+    def recommendations(
+        self, rows: NDArray[np.int64], scores: NDArray[Any], sources: Iterable[Source]
+    ) -> list[Recommendation]:
+        """Movie rows as a ranked list."""
+        return [
+            Recommendation(rank=rank, **self._public(row), score=score, source=source)
+            for rank, (row, score, source) in enumerate(zip(rows.tolist(), scores.tolist(), sources, strict=True), 1)
+        ]
+
+    def _public(self, row: int) -> dict[str, Any]:
+        catalogue = self.model.catalogue
+        return {
+            "movie_id": int(self.movie_ids[row]),
+            "title": catalogue.title[row],
+            "year": catalogue.year[row],
+            "genres": tuple(catalogue.genres[row]),
+        }
+
+    def candidates(
+        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[int]
+    ) -> NDArray[np.bool_]:
+        """Movies that pass the filters; a fresh array, bool (movies,).
+
+        Raises
+        ------
+        SettingsError
+            If no movie has one of the genres.
+        """
+        rows = [row for movie_id in exclude if (row := self.model.movie_idx(movie_id)) is not None]
+        mask = filters.without(len(self.movie_ids), np.array(rows, dtype=np.int64))
+        if genres is not None:
+            wanted = [genres] if isinstance(genres, str) else list(genres)
+            if unknown := [name for name in wanted if name.casefold() not in self._genre_masks]:
+                raise SettingsError(
+                    f"No movie has the genre {', '.join(unknown)}.", f"Genres: {', '.join(self.genre_names)}"
+                )
+            mask &= np.logical_or.reduce([self._genre_masks[name.casefold()] for name in wanted])
+        if years is not None:
+            mask &= filters.by_years(self._years, *years)
+        return mask

@@ -1,0 +1,178 @@
+"""What every store of swipes does. The log is the truth and is only appended to; a vector beside it is a cache.
+
+All implementations pass one suite of tests, tests/contract/test_stores.py. All are safe for several threads, and all
+but the one in memory for several processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Draft(NamedTuple):
+    """An event that is to be logged.
+
+    Attributes
+    ----------
+    movie_id
+        Public id.
+    preference
+        −2 to +2, 0 is a skip; 0 in a tombstone.
+    at
+        Epoch seconds.
+    undoes
+        0 for a swipe; for a tombstone, the id of the swipe that it undoes.
+    client_id
+        The caller's own id of the event, which makes a repeated call idempotent, or None.
+    """
+
+    movie_id: int
+    preference: int
+    at: int
+    undoes: int = 0
+    client_id: str | None = None
+
+
+class Event(NamedTuple):
+    """An event of a user's log; see `Draft`. The id rises with each event of a user and is never used again."""
+
+    event_id: int
+    movie_id: int
+    preference: int
+    at: int
+    undoes: int
+    client_id: str | None
+
+
+class Head(NamedTuple):
+    """The little that must be known of a user at each call.
+
+    Attributes
+    ----------
+    last_event_id
+        Id of the user's latest event, 0 if there never was one.
+    forgotten
+        Whether the user is on the blocklist.
+    erased_up_to
+        Events with ids up to this one are gone, because the user was forgotten once; 0 if never.
+    """
+
+    last_event_id: int
+    forgotten: bool
+    erased_up_to: int
+
+
+NOBODY = Head(0, forgotten=False, erased_up_to=0)
+
+
+class Appended(NamedTuple):
+    """Outcome of an append: the event in the log, and whether this call has put it there."""
+
+    event: Event
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class StoredVector:
+    """A user's vector, and what it was derived from.
+
+    Attributes
+    ----------
+    stamp
+        Model and rule.
+    last_event_id
+        The last event of the log that went into it.
+    values
+        Float32, as bytes in the machine's little-endian order.
+    """
+
+    stamp: str
+    last_event_id: int
+    values: bytes
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a store holds."""
+
+    users: int
+    swipes: int
+    undone: int
+    forgotten: int
+
+
+class SwipeStore(Protocol):
+    """A log of swipes for each user, a vector derived from it, and a blocklist of forgotten users.
+
+    Every method raises `StoreUnavailableError` if the store cannot be reached or written, and
+    `IncompatibleFormatError` if what lies there is damaged or not mlrec's.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where the swipes are kept, for people, without a password."""
+
+    def head(self, user_id: int) -> Head:
+        """Return the user's latest event id and whether the user is forgotten."""
+
+    def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
+        """Return the user's events with ids above `after`, ascending."""
+
+    def append(self, user_id: int, draft: Draft, *, if_last: int | None = None) -> Appended | None:
+        """Log an event; when this returns, it is as durable as the store makes it.
+
+        Parameters
+        ----------
+        user_id
+            Whose event it is.
+        draft
+            If its `client_id` is in the user's log already, nothing is appended, and that event is returned.
+        if_last
+            Append only if this is still the user's latest event id; else return None.
+
+        Raises
+        ------
+        ForgottenUserError
+            If the user is on the blocklist.
+        """
+
+    def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
+        """Log events of several users, all in one go; returns how many were new.
+
+        Raises
+        ------
+        ForgottenUserError
+            If one of the users is on the blocklist; nothing is logged then.
+        """
+
+    def vector(self, user_id: int) -> StoredVector | None:
+        """Return the vector that was saved last, if any."""
+
+    def save_vector(self, user_id: int, vector: StoredVector) -> None:
+        """Keep a vector, unless one of the same stamp and a later event is there. Losing it does no harm."""
+
+    def user_ids(self) -> list[int]:
+        """Ids of all users with a log, ascending."""
+
+    def counts(self) -> Counts:
+        """Count what is there."""
+
+    def forget(self, user_id: int, at: int) -> int:
+        """Delete a user's log and vector and put the user on the blocklist; returns how many events are gone."""
+
+    def allow(self, user_id: int) -> bool:
+        """Take a user off the blocklist; returns whether the user was on it."""
+
+    def forgotten(self) -> list[int]:
+        """Ids of all users on the blocklist, ascending."""
+
+    def check(self) -> list[str]:
+        """Look for damage and for risky configuration; returns warnings, none if all is well."""
+
+    def describe(self) -> str:
+        """One line about what is kept, and how durable an acknowledged swipe is."""
+
+    def close(self) -> None:
+        """Release connections. Closing twice does no harm."""

@@ -1,0 +1,131 @@
+"""Swipes in this process's memory, lost at its end: for tests, and for a lone model folder without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from threading import RLock
+
+from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector
+from mlrec.serving.stores.refusals import forgotten_user
+
+
+@dataclass
+class _User:
+    last_event_id: int = 0
+    events: list[Event] = field(default_factory=list)
+    by_client_id: dict[str, Event] = field(default_factory=dict)
+    vector: StoredVector | None = None
+    forgotten: bool = False
+    erased_up_to: int = 0
+
+
+class MemoryStore:
+    """A `SwipeStore` that forgets everything when the process ends."""
+
+    place = "memory"
+
+    def __init__(self) -> None:
+        self._users: dict[int, _User] = {}
+        self._lock = RLock()
+
+    def head(self, user_id: int) -> Head:
+        """See `SwipeStore`."""
+        user = self._users.get(user_id)
+        return Head(user.last_event_id, user.forgotten, user.erased_up_to) if user else NOBODY
+
+    def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
+        """See `SwipeStore`."""
+        with self._lock:
+            user = self._users.get(user_id)
+            if user is None:
+                return []
+            # Ids are counted without gaps, so the last ones lie at the end.
+            newer = min(user.last_event_id - after, len(user.events))
+            return user.events[len(user.events) - newer :]
+
+    def append(self, user_id: int, draft: Draft, *, if_last: int | None = None) -> Appended | None:
+        """See `SwipeStore`."""
+        with self._lock:
+            user = self._users.setdefault(user_id, _User())
+            if user.forgotten:
+                raise forgotten_user(user_id)
+            if draft.client_id is not None and draft.client_id in user.by_client_id:
+                return Appended(user.by_client_id[draft.client_id], is_new=False)
+            if if_last is not None and if_last != user.last_event_id:
+                return None
+            user.last_event_id += 1
+            event = Event(user.last_event_id, *draft)
+            user.events.append(event)
+            if draft.client_id is not None:
+                user.by_client_id[draft.client_id] = event
+            return Appended(event, is_new=True)
+
+    def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
+        """See `SwipeStore`."""
+        rows = list(drafts)
+        with self._lock:
+            for user_id, _ in rows:
+                if self.head(user_id).forgotten:
+                    raise forgotten_user(user_id)
+            outcomes = [self.append(user_id, draft) for user_id, draft in rows]
+        return sum(1 for outcome in outcomes if outcome and outcome.is_new)
+
+    def vector(self, user_id: int) -> StoredVector | None:
+        """See `SwipeStore`."""
+        user = self._users.get(user_id)
+        return user.vector if user else None
+
+    def save_vector(self, user_id: int, vector: StoredVector) -> None:
+        """See `SwipeStore`."""
+        with self._lock:
+            user = self._users.get(user_id)
+            if user is None or user.forgotten:
+                return
+            there = user.vector
+            if not there or there.stamp != vector.stamp or there.last_event_id <= vector.last_event_id:
+                user.vector = vector
+
+    def user_ids(self) -> list[int]:
+        """See `SwipeStore`."""
+        with self._lock:
+            return sorted(user_id for user_id, user in self._users.items() if user.events)
+
+    def counts(self) -> Counts:
+        """See `SwipeStore`."""
+        with self._lock:
+            undone = sum(event.undoes > 0 for user in self._users.values() for event in user.events)
+            events = sum(len(user.events) for user in self._users.values())
+            return Counts(len(self.user_ids()), events - undone, undone, len(self.forgotten()))
+
+    def forget(self, user_id: int, at: int) -> int:  # noqa: ARG002
+        """See `SwipeStore`."""
+        with self._lock:
+            user = self._users.get(user_id, _User())
+            last = user.last_event_id
+            self._users[user_id] = _User(last_event_id=last, forgotten=True, erased_up_to=last)
+            return len(user.events)
+
+    def allow(self, user_id: int) -> bool:
+        """See `SwipeStore`."""
+        with self._lock:
+            user = self._users.get(user_id)
+            was, self._users[user_id] = bool(user and user.forgotten), user or _User()
+            self._users[user_id].forgotten = False
+            return was
+
+    def forgotten(self) -> list[int]:
+        """See `SwipeStore`."""
+        with self._lock:
+            return sorted(user_id for user_id, user in self._users.items() if user.forgotten)
+
+    def check(self) -> list[str]:
+        """See `SwipeStore`."""
+        return []
+
+    def describe(self) -> str:
+        """See `SwipeStore`."""
+        return "swipes live in this process only and end with it"
+
+    def close(self) -> None:
+        """See `SwipeStore`."""

@@ -1,0 +1,179 @@
+"""Users as a model sees them: the effective history and the vector that follows from it, kept between calls.
+
+Swipes are the truth and live in the store; everything here can be derived again. What is kept is checked on each use
+against the model and the last event of the log, so that another process's swipe, a new model or an undo shows at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.errors import StoreUnavailableError
+from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
+from mlrec.ranking.gradient import gradient_vector
+from mlrec.serving.served_model import ServedModel
+from mlrec.serving.stores.interface import Event, Head, StoredVector, SwipeStore
+from mlrec.settings import ServeSettings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class UserView:
+    """One user on one model, at one moment.
+
+    Attributes
+    ----------
+    served
+        The model.
+    head
+        Where the user's log stood.
+    log
+        The user's log.
+    history
+        The opinions in effect.
+    vector
+        Float32 (factors,); zeros while nothing is liked.
+    decay
+        Whether the order of the history means something.
+    is_folded_in
+        Whether the vector is the exact solve over the history, so that its scores can be taken apart.
+    """
+
+    served: ServedModel
+    head: Head
+    log: SwipeLog
+    history: EffectiveHistory
+    vector: NDArray[np.float32]
+    decay: bool
+    is_folded_in: bool
+
+    @property
+    def has_taste(self) -> bool:
+        """Whether the vector says anything."""
+        return bool(self.vector.any())
+
+
+class UserViews:
+    """Derives views, and keeps those of the users who were asked for last.
+
+    Parameters
+    ----------
+    store
+        Where the swipes are.
+    settings
+        The update rule, and how many users to keep.
+    """
+
+    def __init__(self, store: SwipeStore, settings: ServeSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._kept: OrderedDict[int, UserView] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, served: ServedModel, user_id: int) -> UserView:
+        """Return a user's view on a model, as the log stands now."""
+        head = self._store.head(user_id)
+        with self._lock:
+            kept = self._kept.get(user_id)
+            if kept is not None:
+                if kept.served is served and kept.head == head:
+                    self._kept.move_to_end(user_id)
+                    return kept
+                if head.forgotten or kept.head.erased_up_to != head.erased_up_to:
+                    del self._kept[user_id]
+                    kept = None
+        if head.forgotten:
+            return self._derived(served, user_id, head, SwipeLog(), known=False)
+        log = kept.log if kept else SwipeLog()
+        last = kept.head.last_event_id if kept else 0
+        if head.last_event_id > last:
+            log, last = _extended(log, self._store.events(user_id, after=last), last)
+        view = self._derived(served, user_id, head._replace(last_event_id=max(last, head.last_event_id)), log)
+        self._keep(user_id, view)
+        return view
+
+    def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
+        """Return the view of somebody without an account, whose opinions have no order."""
+        rows = movie_idx.astype(np.int32)
+        history = EffectiveHistory(rows, served.movie_ids[rows], preference, np.ones(len(rows), dtype=bool), rows)
+        if self._settings.rule == "gradient":
+            vector = self._stepped(served, None, history) if len(history) else _nothing(served)
+        else:
+            vector = served.fold_in.user_vector(rows, preference, decay=False)
+        is_folded_in = self._settings.rule == "fold-in"
+        return UserView(served, Head(0, False, 0), SwipeLog(), history, vector, False, is_folded_in)
+
+    def _keep(self, user_id: int, view: UserView) -> None:
+        with self._lock:
+            self._kept[user_id] = view
+            self._kept.move_to_end(user_id)
+            while len(self._kept) > self._settings.cached_users:
+                self._kept.popitem(last=False)
+
+    def _derived(self, served: ServedModel, user_id: int, head: Head, log: SwipeLog, *, known: bool = True) -> UserView:
+        of_model = served.known_history(user_id) if known else STRANGER
+        history = effective_history(of_model, log, served.movie_ids)
+        saved = served.saved_vector(user_id) if known else None
+        if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
+            # The log adds nothing to what the model has learned.
+            vector = _nothing(served) if saved is None else saved
+            return UserView(served, head, log, history, vector, True, served.saves_fold_in)
+        vector = self._vector(served, user_id, head, history, saved)
+        return UserView(served, head, log, history, vector, True, self._settings.rule == "fold-in")
+
+    def _vector(
+        self,
+        served: ServedModel,
+        user_id: int,
+        head: Head,
+        history: EffectiveHistory,
+        saved: NDArray[np.float32] | None,
+    ) -> NDArray[np.float32]:
+        """The vector by the rule; taken from the store if it was derived from just this."""
+        stamp = self._stamp(served)
+        there = self._store.vector(user_id)
+        if there and (there.stamp, there.last_event_id) == (stamp, head.last_event_id):
+            vector = np.frombuffer(there.values, dtype="<f4")
+            if vector.shape == (served.movie_factors.shape[1],):
+                return vector.astype(np.float32)
+        if self._settings.rule == "fold-in":
+            vector = served.fold_in.user_vector(history.movie_idx, history.preference)
+        else:
+            vector = self._stepped(served, saved, history)
+        try:
+            self._store.save_vector(user_id, StoredVector(stamp, head.last_event_id, vector.astype("<f4").tobytes()))
+        except StoreUnavailableError as error:
+            # The swipe itself is safe, and the vector can be derived again: no reason to fail.
+            _log.warning("The vector of user %s was not kept: %s", user_id, error.message)
+        return vector
+
+    def _stepped(
+        self, served: ServedModel, saved: NDArray[np.float32] | None, history: EffectiveHistory
+    ) -> NDArray[np.float32]:
+        start = served.average_vector if saved is None or not saved.any() else saved
+        new = history.is_new
+        return gradient_vector(
+            start, served.movie_factors, history.movie_idx[new], history.preference[new], self._settings.gradient
+        )
+
+    def _stamp(self, served: ServedModel) -> str:
+        if self._settings.rule == "fold-in":
+            return f"{served.model_id} fold-in"
+        gradient = self._settings.gradient
+        return f"{served.model_id} gradient {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
+
+
+def _extended(log: SwipeLog, events: Sequence[Event], last: int) -> tuple[SwipeLog, int]:
+    return log.extended(event[:5] for event in events), events[-1].event_id if events else last
+
+
+def _nothing(served: ServedModel) -> NDArray[np.float32]:
+    return np.zeros(served.movie_factors.shape[1], dtype=np.float32)

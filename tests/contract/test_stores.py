@@ -1,0 +1,442 @@
+"""What every store of swipes promises, on a real SQLite file, a real Redis server, and memory."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mlrec.errors import (
+    ForgottenUserError,
+    IncompatibleFormatError,
+    MissingExtraError,
+    SettingsError,
+    StoreUnavailableError,
+)
+from mlrec.serving.stores import open_store
+from mlrec.serving.stores import sqlite as sqlite_module
+from mlrec.serving.stores.interface import NOBODY, Counts, Draft, Event, Head, StoredVector
+from mlrec.serving.stores.redis import RedisStore
+from mlrec.serving.stores.sqlite import SqliteStore
+from mlrec.workspace import Workspace
+from tests.stores import redis_server
+
+BIG = 2**62 + 1
+
+
+def test_an_empty_store_is_empty(store):
+    assert store.head(1) == NOBODY
+    assert list(store.events(1)) == []
+    assert store.vector(1) is None
+    assert store.user_ids() == store.forgotten() == []
+    assert store.counts() == Counts(0, 0, 0, 0)
+    assert store.allow(1) is False
+    assert store.check() == []
+
+
+def test_events_come_back_in_order_as_they_were(store):
+    drafts = [Draft(BIG, 2, 100), Draft(7, -2, 50, client_id="é 1"), Draft(7, 0, 0), Draft(7, 0, 101, undoes=2)]
+    for draft in drafts:
+        store.append(BIG, draft)
+    store.append(-3, Draft(1, 1, 1))
+    expected = [Event(number, *draft) for number, draft in enumerate(drafts, start=1)]
+    assert list(store.events(BIG)) == expected
+    assert list(store.events(BIG, after=2)) == expected[2:]
+    assert store.head(BIG) == Head(4, False, 0)
+    assert store.user_ids() == [-3, BIG]
+    assert store.counts() == Counts(users=2, swipes=4, undone=1, forgotten=0)
+
+
+def test_a_repeated_client_id_is_logged_once_a_user(store):
+    first = store.append(1, Draft(10, 1, 100, client_id="a"))
+    again = store.append(1, Draft(11, -1, 200, client_id="a"))
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.event == first.event == store.events(1)[0]
+    assert store.append(2, Draft(10, 1, 100, client_id="a")).is_new
+    assert len(store.events(1)) == 1
+
+
+def test_if_last_lets_only_the_first_of_two_through(store):
+    store.append(1, Draft(10, 1, 100))
+    assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=1).event.event_id == 2
+    assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=1) is None
+    assert len(store.events(1)) == 2
+
+
+def test_a_batch_is_logged_in_order_and_counts_what_is_new(store):
+    store.append(1, Draft(10, 1, 100, client_id="a"))
+    batch = [(1, Draft(10, 1, 100, client_id="a")), (2, Draft(11, 1, 5)), (1, Draft(12, -1, 6)), (2, Draft(13, 1, 7))]
+    assert store.extend(batch) == 3
+    assert [event.movie_id for event in store.events(1)] == [10, 12]
+    assert [event.movie_id for event in store.events(2)] == [11, 13]
+    assert store.extend([]) == 0
+
+
+def test_a_batch_with_a_forgotten_user_is_refused_whole(store):
+    store.forget(2, 100)
+    with pytest.raises(ForgottenUserError):
+        store.extend([(1, Draft(10, 1, 100)), (2, Draft(11, 1, 5))])
+    assert store.user_ids() == []
+
+
+def test_the_newest_vector_stays(store):
+    store.append(1, Draft(10, 1, 100))
+    newest = StoredVector("model a", 5, b"\x00\xff\x80newest")
+    store.save_vector(1, newest)
+    store.save_vector(1, StoredVector("model a", 4, b"late"))
+    assert store.vector(1) == newest
+    other = StoredVector("model b", 4, b"other")
+    store.save_vector(1, other)
+    assert store.vector(1) == other
+    store.save_vector(99, other)
+    assert store.vector(99) is None  # no log, no vector
+
+
+def test_a_forgotten_user_is_gone_and_refused_until_allowed(store):
+    for _ in range(3):
+        store.append(1, Draft(10, 1, 100, client_id=None))
+    store.append(1, Draft(10, 1, 100, client_id="a"))
+    store.append(1, Draft(10, 0, 100, undoes=4))
+    store.save_vector(1, StoredVector("m", 5, b"v"))
+    store.append(2, Draft(10, 1, 100))
+    assert store.forget(1, 12345) == 5
+    assert store.forget(1, 12345) == 0
+    assert store.forget(77, 12345) == 0
+    assert store.head(1) == Head(5, True, 5)
+    assert list(store.events(1)) == []
+    assert store.vector(1) is None
+    assert store.user_ids() == [2]
+    assert store.forgotten() == [1, 77]
+    assert store.counts() == Counts(users=1, swipes=1, undone=0, forgotten=2)
+    with pytest.raises(ForgottenUserError, match="User 1 "):
+        store.append(1, Draft(10, 1, 100))
+    store.save_vector(1, StoredVector("m", 5, b"v"))
+    assert store.vector(1) is None
+
+    assert store.allow(1) is True
+    assert store.allow(1) is False
+    # No event id is used twice, and client ids are free again.
+    assert store.append(1, Draft(10, 1, 100, client_id="a")).event.event_id == 6
+    assert [event.event_id for event in store.events(1)] == [6]
+
+
+def test_many_threads_lose_nothing(store):
+    def swipe(number: int) -> int:
+        return store.append(number % 3, Draft(number, 1, number)).event.event_id
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(swipe, range(300)))
+    for user in range(3):
+        events = store.events(user)
+        assert [event.event_id for event in events] == list(range(1, 101))
+        assert {event.movie_id for event in events} == set(range(user, 300, 3))
+
+
+def test_closing_twice_does_no_harm(store):
+    store.append(1, Draft(10, 1, 100))
+    store.close()
+    store.close()
+
+
+def test_what_is_kept_is_told(store):
+    assert "swipe" in store.describe()
+    assert store.place
+
+
+@pytest.mark.parametrize("name", ["", "postgres://host/db", "http://x"])
+def test_a_name_that_is_no_store_is_refused(name):
+    with pytest.raises(SettingsError, match="no store"):
+        open_store(name, None)
+
+
+def test_relative_paths_are_relative_to_the_data_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    workspace = Workspace(Path("data"))
+    assert Path(open_store(None, workspace).place) == tmp_path / "data" / "users.db"
+    assert open_store("mine.db", workspace).place == "data/mine.db"
+    assert open_store(str(tmp_path / "x.db"), workspace).place == str(tmp_path / "x.db")
+    assert open_store(None, None).place == "memory"
+
+
+# -- the SQLite file ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "users.db"
+
+
+def test_reading_makes_no_file(path):
+    store = SqliteStore(path)
+    store.head(1)
+    store.counts()
+    assert not path.exists()
+
+
+def test_the_file_says_whose_it_is_and_is_durable(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    header = path.read_bytes()[:100]
+    assert header[68:72] == b"mlrc"
+    assert header[18:20] == b"\x02\x02"  # write-ahead log
+    with store._writing() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite_module.MIGRATIONS),)
+    # A vector is not worth a flush, and does not make the next swipe less durable.
+    store.save_vector(1, StoredVector("m", 1, b"v"))
+    with store._writing() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database, but some text that is long enough to be one" * 9, b"x", b"SQLite format 3\x00short"]
+)
+def test_a_foreign_or_damaged_file_is_left_as_it_is(path, content):
+    path.write_bytes(content)
+    store = SqliteStore(path)
+    for call in (lambda: store.head(1), lambda: store.append(1, Draft(10, 1, 100)), lambda: store.forget(1, 1)):
+        with pytest.raises(IncompatibleFormatError, match="left as it is"):
+            call()
+    assert path.read_bytes() == content
+    assert [entry.name for entry in path.parent.iterdir()] == ["users.db"]
+
+
+def test_another_applications_database_is_left_as_it_is(path):
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE events (x)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(IncompatibleFormatError, match="another application"):
+        SqliteStore(path).append(1, Draft(10, 1, 100))
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == ["users.db"]
+
+
+def test_damage_inside_is_told(path):
+    store = SqliteStore(path)
+    store.extend((1, Draft(movie, 1, 100, client_id=f"client {movie}")) for movie in range(3000))
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 5 : 4096 * 9] = b"\xab" * 4096 * 4
+    path.write_bytes(content)
+    assert SqliteStore(path).check()
+    with pytest.raises(IncompatibleFormatError, match="damaged"):
+        SqliteStore(path).events(1)
+
+
+def test_a_later_schema_says_what_to_upgrade(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    store.close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(IncompatibleFormatError, match="version 99") as error:
+        SqliteStore(path).head(1)
+    assert error.value.hint == "Upgrade mlrec."
+
+
+def test_an_earlier_schema_is_migrated_once_by_many_at_once(path, monkeypatch, tmp_path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    store.close()
+    later = tmp_path / "sql" / "002_later.sql"
+    later.parent.mkdir()
+    later.write_text("CREATE TABLE later (x TEXT DEFAULT 'a;b'); -- one; more\nINSERT INTO later VALUES ('once');")
+
+    class Files:
+        def joinpath(self, *names):
+            return tmp_path.joinpath(*names)
+
+    monkeypatch.setattr(sqlite_module.resources, "files", lambda package: Files())
+    monkeypatch.setattr(sqlite_module, "MIGRATIONS", ("001_swipe_log", "002_later"))
+    stores = [SqliteStore(path) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        heads = list(pool.map(lambda store: store.head(1), stores))
+    assert heads == [Head(1, False, 0)] * 8
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM later").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+    database.close()
+
+
+def test_many_processes_may_make_the_file_at_once(path):
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from mlrec.serving.stores.sqlite import SqliteStore\nfrom mlrec.serving.stores.interface import Draft\n"
+        "store = SqliteStore(Path(sys.argv[1]))\n"
+        "for number in range(20): store.append(1, Draft(int(sys.argv[2]) * 100 + number, 1, 1))\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program, str(path), str(number)]) for number in range(8)]
+    assert [process.wait(60) for process in running] == [0] * 8
+    events = SqliteStore(path).events(1)
+    assert [event.event_id for event in events] == list(range(1, 161))
+    assert len({event.movie_id for event in events}) == 160
+
+
+def test_what_is_forgotten_is_not_left_in_the_file(path):
+    store = SqliteStore(path)
+    store.append(2, Draft(10, 1, 100, client_id="stays here"))
+    for number in range(50):
+        store.append(1, Draft(10, 1, 100, client_id=f"a secret that only user 1 has {number}"))
+    assert any(b"a secret" in entry.read_bytes() for entry in path.parent.iterdir())
+    store.forget(1, 5)
+    content = b"".join(entry.read_bytes() for entry in path.parent.iterdir())
+    assert b"a secret" not in content
+    assert b"stays here" in content
+
+
+def test_a_file_that_was_replaced_is_opened_anew(path, tmp_path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    elsewhere = SqliteStore(tmp_path / "backup.db")
+    elsewhere.append(1, Draft(77, 1, 100))
+    elsewhere.close()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    (tmp_path / "backup.db").replace(path)
+    assert store.events(1)[0].movie_id == 77
+    store.append(1, Draft(78, 1, 100))
+    assert [event.movie_id for event in SqliteStore(path).events(1)] == [77, 78]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_file_that_may_not_be_written_is_told(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    store.close()
+    path.chmod(0o400)
+    with pytest.raises(StoreUnavailableError, match="read-only"):
+        SqliteStore(path).append(1, Draft(10, 1, 100))
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailableError, match="cannot be read or written"):
+        SqliteStore(tmp_path / "file" / "users.db").append(1, Draft(10, 1, 100))
+
+
+def test_a_lock_that_is_held_too_long_is_told(path, monkeypatch):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 0.2)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError, match="locked by another process"):
+        SqliteStore(path).append(1, Draft(11, 1, 100))
+    assert store.head(1) == Head(1, False, 0)  # readers go on
+    holder.close()
+    SqliteStore(path).append(1, Draft(11, 1, 100))
+
+
+def test_a_fork_does_not_share_connections(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    child = os.fork()
+    if child == 0:
+        try:
+            store.append(1, Draft(11, 1, 100))
+            store.close()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    store.append(1, Draft(12, 1, 100))
+    assert [event.movie_id for event in store.events(1)] == [10, 11, 12]
+
+
+# -- the Redis server --------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path):
+    store = RedisStore(f"unix://{tmp_path / 'nothing.sock'}")
+    with pytest.raises(StoreUnavailableError, match=r"nothing\.sock") as error:
+        store.head(1)
+    assert "server runs" in error.value.hint
+
+
+def test_passwords_are_not_shown():
+    store = RedisStore("redis://me:secret@127.0.0.1:1/3?health_check_interval=1")
+    assert store.place == "redis://127.0.0.1:1/3"
+    with pytest.raises(StoreUnavailableError) as error:
+        store.head(1)
+    assert "secret" not in error.value.message
+
+
+def test_a_url_that_cannot_work_is_told():
+    with pytest.raises(StoreUnavailableError, match="cannot be used"):
+        RedisStore("redis://host:port/0")
+
+
+def test_another_format_or_another_applications_keys_are_told(redis_url):
+    import redis
+
+    client = redis.Redis.from_url(redis_url)
+    client.set("mlrec:{1}:user", "a string")
+    with pytest.raises(IncompatibleFormatError, match="not mlrec's"):
+        RedisStore(redis_url).head(1)
+    client.set("mlrec:format", 2)
+    with pytest.raises(IncompatibleFormatError, match="format version 2"):
+        RedisStore(redis_url).head(1)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "warning", "kept"),
+    [
+        (("--appendonly", "no"), "appendonly yes", "next snapshot"),
+        (("--appendfsync", "everysec"), "appendfsync always", "server's death"),
+        (("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "noeviction", "loss of power"),
+    ],
+)
+def test_risky_configuration_is_told(tmp_path, options, warning, kept):
+    with redis_server(tmp_path / "redis", *options) as server:
+        store = RedisStore(server.url)
+        assert any(warning in text for text in store.check())
+        assert kept in store.describe()
+
+
+def test_a_server_that_comes_back_is_used_again(tmp_path):
+    with redis_server(tmp_path / "redis") as server:
+        store = RedisStore(server.url)
+        store.append(1, Draft(10, 1, 100))
+        server.kill()
+        with pytest.raises(StoreUnavailableError):
+            store.append(1, Draft(11, 1, 100))
+        server.start()
+        store.append(1, Draft(12, 1, 100))
+        assert [event.movie_id for event in store.events(1)] == [10, 12]
+
+
+def test_a_server_that_refuses_writes_is_told(tmp_path):
+    with redis_server(tmp_path / "redis", "--replicaof", "127.0.0.1 1") as server:
+        with pytest.raises(StoreUnavailableError) as error:
+            RedisStore(server.url).append(1, Draft(10, 1, 100))
+        assert error.value.hint
+
+
+def test_without_the_client_library_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingExtraError, match="redis"):
+        open_store("redis://localhost/0", None)
+
+
+def test_threads_see_each_others_swipes(store):
+    seen = threading.Event()
+
+    def look() -> None:
+        while store.head(1).last_event_id < 1:
+            pass
+        seen.set()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    store.append(1, Draft(10, 1, 100))
+    thread.join(10)
+    assert seen.is_set()

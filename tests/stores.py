@@ -1,0 +1,61 @@
+"""Stores for tests: one of each kind; Redis is a real server of the test's own, SQLite a real file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+KINDS = ("sqlite", "redis", "memory")
+
+
+class RedisServer:
+    """A `redis-server` process on a socket in a folder, with an append-only file there."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        import redis
+
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "",
+             "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", *self.options],
+        )  # fmt: skip
+        for _ in range(500):
+            try:
+                redis.Redis.from_url(self.url).ping()
+                return
+            except redis.exceptions.ConnectionError:
+                time.sleep(0.02)
+        raise AssertionError((self.folder / "redis.log").read_text())
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def redis_server(folder: Path, *options: str):
+    """A running server; a skip with the reason on a machine without one, a failure in continuous integration."""
+    if shutil.which("redis-server") is None:
+        assert not os.environ.get("CI"), "redis-server is missing"
+        pytest.skip("redis-server is not installed")
+    server = RedisServer(folder, *options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
