@@ -15,6 +15,16 @@ DATA_DIR_DEFAULT = Path(DEFAULT_DATA_DIR)
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="MLREC_DATA_DIR", help="Data directory.", metavar="DIRECTORY")
 ]
+StoreName = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="MLREC_STORE",
+        metavar="STORE",
+        help="Where swipes are kept: a file, relative to the data directory, or redis://host:6379/0.",
+        show_default="users.db in the data directory",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 ModelId = Annotated[str | None, typer.Option("--model", help="Model id; the published one by default.", metavar="ID")]
 Threads = Annotated[int, typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.")]
