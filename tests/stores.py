@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,3 +60,9 @@ def redis_server(folder: Path, *options: str):
         yield server
     finally:
         server.kill()
+
+
+def planned_swipe(name: str, number: int) -> tuple[int, int, int, int]:
+    """User, movie row, preference and time of a worker's nth swipe: five users shared by all, many movies twice."""
+    draw = zlib.crc32(f"{name}-{number}".encode())
+    return 9_000_001 + draw % 5, draw // 5 % 400, (-2, -1, 0, 1, 2)[draw // 2000 % 5], 1_700_000_000 + draw % 1_000_000

@@ -51,12 +51,15 @@ class Contributions:
 
     Attributes
     ----------
+    is_liked
+        Which opinions say 1 rather than 0; bool (opinions,).
     liked
         c_i · (y_iᵀ A⁻¹ m): what a liked movie adds; 0 for others. They sum to the score.
     disliked
         The score as it is, minus the score without this dislike, all other weights as they are; 0 for others.
     """
 
+    is_liked: NDArray[np.bool_]
     liked: NDArray[np.float64]
     disliked: NDArray[np.float64]
 
@@ -128,7 +131,7 @@ class FoldIn:
             own_score = Y[away] @ solved[:, -1]
             leverage = np.einsum("df,fd->d", Y[away], solved[:, :-1])
             disliked[away] = -weight * own_score * towards_movie[away] / (1.0 - weight * leverage)
-        return Contributions(answers * towards_movie, disliked)
+        return Contributions(liked, answers * towards_movie, disliked)
 
     def _known(
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import CannotExplainError, SettingsError
-from mlrec.ranking.cold_start import blended, popular_weight, wary_share
+from mlrec.ranking.cold_start import blended, popular_weight
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n
@@ -73,13 +74,8 @@ def scores(view: UserView, handover: int) -> Scores:
     """Score all movies for a user; with few opinions popularity takes part, with none it is all there is."""
     served = view.served
     if not view.has_taste:
-        away = view.history.preference < 0
-        if not away.any():
-            return Scores(served.share, served.popular, served.share)
-        likes = np.abs(view.history.preference[away])
-        disliked = served.fold_in.user_vector(view.history.movie_idx[away], likes, decay=False)
-        wary = wary_share(served.share, user_scores(disliked, served.movie_factors))
-        return Scores(wary, wary, wary)
+        shown, order = served.cold_start.without_taste((view.history.movie_idx, view.history.preference))
+        return Scores(shown, order, shown)
     personal = user_scores(view.vector, served.movie_factors)
     weight = popular_weight(len(view.history), handover)
     if not weight:
@@ -147,11 +143,15 @@ def explained(view: UserView, user_id: int | None, row: int, handover: int) -> E
     CannotExplainError
         If the score does not come from fold-in.
     """
-    served = view.served
-    history = view.history
+    served, history = view.served, view.history
+    name: dict[str, Any] = {
+        "user_id": user_id,
+        "movie_id": int(served.movie_ids[row]),
+        "title": served.model.catalogue.title[row],
+    }
     if not view.has_taste:
         share = float(scores(view, handover).shown[row])
-        return _explanation(view, user_id, row, share, np.zeros(len(history)), np.zeros(len(history)))
+        return Explanation(**name, score=share, popularity=share, likes=(), dislikes=())
     if not view.is_folded_in:
         raise CannotExplainError(
             "This user's vector does not come from the exact fold-in, so its scores have no parts that add up.",
@@ -160,46 +160,32 @@ def explained(view: UserView, user_id: int | None, row: int, handover: int) -> E
     parts = served.fold_in.contributions(row, history.movie_idx, history.preference, decay=view.decay)
     weight = float(popular_weight(len(history), handover))
     popularity = weight * float(served.share[row])
-    return _explanation(
-        view, user_id, row, popularity, (1 - weight) * parts.liked, (1 - weight) * parts.disliked
-    )  # fmt: skip
-
-
-def _explanation(
-    view: UserView,
-    user_id: int | None,
-    row: int,
-    popularity: float,
-    liked: NDArray[np.float64],
-    disliked: NDArray[np.float64],
-) -> Explanation:
-    def largest(values: NDArray[np.float64], sort_by: NDArray[np.float64]) -> tuple[Contribution, ...]:
-        positions = np.flatnonzero(values)
-        return tuple(
-            _contribution(view, position, float(values[position]))
-            for position in positions[np.argsort(-sort_by[positions], kind="stable")].tolist()
-        )
-
+    liked, disliked = (1 - weight) * parts.liked, (1 - weight) * parts.disliked
+    known = history.movie_idx >= 0
     return Explanation(
-        user_id=user_id,
-        movie_id=int(view.served.movie_ids[row]),
-        title=view.served.model.catalogue.title[row],
+        **name,
         score=float(liked.sum()) + popularity,
         popularity=popularity,
-        likes=largest(liked, liked),
-        dislikes=largest(disliked, np.abs(disliked)),
+        likes=_contributions(view, liked, np.flatnonzero(parts.is_liked & known)),
+        dislikes=_contributions(view, disliked, np.flatnonzero(~parts.is_liked & known)),
     )
 
 
-def _contribution(view: UserView, position: int, value: float) -> Contribution:
-    row = int(view.history.movie_idx[position])
+def _contributions(
+    view: UserView, values: NDArray[np.float64], positions: NDArray[np.int64]
+) -> tuple[Contribution, ...]:
+    """Name the opinions at some positions of the history, the largest effect, up or down, first."""
     catalogue = view.served.model.catalogue
-    return Contribution(
-        movie_id=int(view.served.movie_ids[row]),
-        title=catalogue.title[row],
-        year=catalogue.year[row],
-        preference=int(view.history.preference[position]),
-        value=value,
+    order = positions[np.argsort(-np.abs(values[positions]), kind="stable")]
+    return tuple(
+        Contribution(
+            movie_id=int(view.history.movie_id[position]),
+            title=catalogue.title[view.history.movie_idx[position]],
+            year=catalogue.year[view.history.movie_idx[position]],
+            preference=int(view.history.preference[position]),
+            value=float(values[position]),
+        )
+        for position in order.tolist()
     )
 
 

@@ -439,6 +439,12 @@ class Recommender:
         served = self._served()
         return history_of(self.store, _int64(user_id, "user id"), served)
 
+    def label_of(self, movie_id: int) -> str:
+        """Title and year of a movie as one text; for one that the model does not know, its id."""
+        served = self._served()
+        row = served.model.movie_idx(index(movie_id))
+        return f"movie {movie_id}" if row is None else served.label(row)
+
     def knows_user(self, user_id: int) -> bool:
         """Whether anything is known of this user's taste; anybody else gets the popular list."""
         return self._view(user_id).has_taste

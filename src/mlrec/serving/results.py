@@ -153,9 +153,9 @@ class Explanation:
     popularity
         What popularity adds; 0 once enough is known of the user.
     likes
-        What each liked movie adds, the largest first.
+        What each liked movie adds, the largest effect, up or down, first.
     dislikes
-        What each dislike changes, the largest change first. It is part of the likes' values already.
+        What each dislike changes, likewise. It is part of the likes' values already.
     """
 
     user_id: int | None
@@ -168,7 +168,7 @@ class Explanation:
 
     def because(self, n: int = 3) -> list[Contribution]:
         """Return the liked movies that add most."""
-        return [like for like in self.likes[:n] if like.value > 0]
+        return [like for like in self.likes if like.value > 0][:n]
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as plain JSON values."""

@@ -1,83 +1,206 @@
-"""mlrec recommend: the best movies for a user."""
+"""mlrec recommend: the best movies for a user, for a visitor, or for everybody."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, examples
+from mlrec.cli import cards, render
+from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, StoreName, examples
+from mlrec.cli.progress import progress
+from mlrec.settings import ServeSettings
 
 if TYPE_CHECKING:
-    from mlrec.serving.results import Recommendation
+    from mlrec.serving.recommender import Recommender
+    from mlrec.serving.results import Explanation, Recommendation
 
 EXAMPLES = examples(
     "mlrec recommend --user 42",
-    "mlrec recommend --user 42 -n 5 --genre Comedy --years 1980-1999",
+    "mlrec recommend --user 42 -n 5 --genre Comedy --years 1980-1999 --explain",
+    'mlrec recommend --like "Toy Story" --like 260 --dislike 3',
+    "mlrec recommend --all-users --out recs.parquet",
 )
 
 
+class Rule(StrEnum):
+    """How a user's vector follows from the user's history."""
+
+    fold_in = "fold-in"
+    gradient = "gradient"
+
+
+Genres = Annotated[list[str] | None, typer.Option("--genre", help="Only movies of this genre; may be repeated.")]
+Years = Annotated[
+    str | None,
+    typer.Option("--years", metavar="FIRST-LAST", help="Only movies of these years: 1990-1999, 1990- or 1990."),
+]
+UpdateRule = Annotated[
+    Rule, typer.Option("--rule", help="How swipes become a vector: exactly, or by steps of the published design.")
+]
+
+
 def recommend(
-    user: Annotated[int, typer.Option("--user", "-u", help="User id; anybody unknown gets the popular movies.")],
+    user: Annotated[
+        int | None, typer.Option("--user", "-u", help="User id; anybody unknown gets popular movies.")
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(help="For a visitor who likes this movie, by id or title; may be repeated. Nothing is stored."),
+    ] = None,
+    dislike: Annotated[list[str] | None, typer.Option(help="The same for a movie that the visitor dislikes.")] = None,
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help="Every user's list into a file, for those who precompute; with --out.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to: a .parquet or .csv file.", dir_okay=False)
+    ] = None,
     n: ListLength = TOP_N,
-    genre: Annotated[
-        list[str] | None, typer.Option(help="Only movies of this genre; may be given several times.")
-    ] = None,
-    years: Annotated[
-        str | None,
-        typer.Option(metavar="FIRST-LAST", help="Only movies of these years: 1990-1999, 1990- or 1990."),
-    ] = None,
+    genre: Genres = None,
+    years: Years = None,
     exclude: Annotated[
         list[int] | None, typer.Option(help="Leave out this movie id; may be given several times.")
     ] = None,
     include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Also list movies that the user has rated.")
+        bool, typer.Option("--include-seen", help="Also list movies that the user has rated or swiped.")
     ] = False,
+    diversity: Annotated[
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="Up to 1: movies like those higher in the list give way."),
+    ] = 0.0,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which liked movies speak most for each recommendation.")
+    ] = False,
+    rule: UpdateRule = Rule(ServeSettings.rule),
+    store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Recommend movies to a user."""
-    span = _years(years)
+    """Recommend movies to a user, to a visitor without an account (--like), or to everybody (--all-users)."""
+    likes, dislikes = like or [], dislike or []
+    _check_usage(user, bool(likes or dislikes), all_users, out, explain)
+    options: dict[str, Any] = {
+        "genres": genre or None,
+        "years": parse_years(years),
+        "exclude": exclude or (),
+        "include_seen": include_seen,
+        "diversity": diversity,
+    }
     from mlrec.serving.recommender import Recommender
 
-    with Recommender.open(data_dir) as recommender:
-        items = recommender.get_top_n(
-            user, n, genres=genre or None, years=span, exclude=exclude or (), include_seen=include_seen
+    with Recommender.open(data_dir, store=store, settings=ServeSettings(rule=rule.value)) as recommender:
+        if out is not None:
+            _write_all(recommender, n, options, out, as_json)
+        elif user is not None:
+            items = recommender.get_top_n(user, n, **options)
+            reasons = [recommender.explain(user, item.movie_id) for item in items] if explain else None
+            _show(recommender, {"user_id": user}, f"For user {user}", items, reasons, as_json)
+            if not as_json and not recommender.knows_user(user):
+                render.warn(f"Nothing is known of the taste of user {user}: these are popular movies.")
+        else:
+            liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
+            like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))
+            items = recommender.recommend_for(like_ids, dislike_ids, n, **options)
+            reasons = None
+            if explain:
+                reasons = [recommender.explain_for(item.movie_id, like_ids, dislike_ids) for item in items]
+            who = {"user_id": None, "likes": like_ids, "dislikes": dislike_ids}
+            echo = [f"likes {movie.label}" for movie in liked] + [f"dislikes {movie.label}" for movie in disliked]
+            _show(recommender, who, f"For a visitor who {', '.join(echo)}", items, reasons, as_json)
+
+
+def _check_usage(user: int | None, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:
+    if [user is not None, is_visitor, all_users].count(True) != 1:
+        raise typer.BadParameter(
+            "Say for whom: --user ID, or --like and --dislike for a visitor, or --all-users.", param_hint="--user"
         )
-        known, model_id = recommender.knows_user(user), recommender.model_id
+    if all_users != (out is not None):
+        raise typer.BadParameter("--all-users and --out go together.", param_hint="--out")
+    if out is not None and explain:
+        raise typer.BadParameter("Explanations are for one user's list.", param_hint="--explain")
+    if out is not None and out.suffix not in (".parquet", ".csv"):
+        raise typer.BadParameter(f"{out} is neither a .parquet nor a .csv file.", param_hint="--out")
+
+
+def _write_all(recommender: Recommender, n: int, options: dict[str, Any], out: Path, as_json: bool) -> None:
+    from mlrec.dataset.lists_file import write_lists
+
+    users = 0
+
+    def columns() -> Any:
+        nonlocal users
+        for block in recommender.recommend_all(n, **options, progress=progress()):
+            users += block.users
+            yield {name: value for name, value in vars(block).items() if name != "users"}
+
+    rows = write_lists(out, columns())
     if as_json:
-        render.print_json({"user_id": user, "model_id": model_id, "items": [item.to_json() for item in items]})
-        return
-    if not known:
-        render.warn(f"The model knows no taste of user {user}: these are the most popular movies.")
-    show(items, f"For user {user}", "score" if known else "likes")
+        render.print_json({"model_id": recommender.model_id, "users": users, "rows": rows, "out": str(out)})
+    else:
+        render.line(f"{rows:,} recommendations for {users:,} users are in {out}.")
 
 
-def show(items: Sequence[Recommendation], title: str, score_name: str) -> None:
-    """Render a ranked list."""
-    columns = ["#rank", "title", "year", "genres", f"#{score_name}", "#id"]
+def _show(
+    recommender: Recommender,
+    who: dict[str, Any],
+    title: str,
+    items: Sequence[Recommendation],
+    reasons: Sequence[Explanation] | None,
+    as_json: bool,
+) -> None:
+    if as_json:
+        documents = [item.to_json() for item in items]
+        for document, explanation in zip(documents, reasons or [], strict=False):
+            document["explanation"] = explanation.to_json()
+        render.print_json({**who, "model_id": recommender.model_id, "items": documents})
+    else:
+        show(items, title, "score", reasons)
+
+
+def show(
+    items: Sequence[Recommendation], title: str, score_name: str, reasons: Sequence[Explanation] | None = None
+) -> None:
+    """Render a ranked list, with the reasons where they are given."""
+    columns = ["#rank", "title", "year", "genres", f"#{score_name}", "source", "#id"]
     rows: list[tuple[object, ...]] = [
         (
             item.rank,
             item.title,
             item.year or "",
             ", ".join(item.genres),
-            f"{item.score:,.0f}" if item.source == "popular" else f"{item.score:.3f}",
+            f"{item.score:.3f}",
+            item.source,
             item.movie_id,
         )
         for item in items
     ]
-    if render.is_narrow():
-        columns, rows = ["#rank", "title", "year", f"#{score_name}"], [(*row[:3], row[4]) for row in rows]
-    render.table(columns, rows, title=title)
+    kept = [0, 1, 2, 4] if render.is_narrow() else [0, 1, 2, 3, 4, 6] if _is_plain(items) else list(range(7))
+    if reasons is not None:
+        kept = [0, 1, 4]
+        columns.append("why")
+        rows = [(*row, _why(item, reason)) for row, item, reason in zip(rows, items, reasons, strict=True)]
+        kept.append(7)
+    render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], title=title)
     if not items:
         render.note("No movie is left to show.")
 
 
-def _years(text: str | None) -> tuple[int, int] | None:
+def _is_plain(items: Sequence[Recommendation]) -> bool:
+    """Whether a column of sources would say the same in each row, and nothing new."""
+    return {item.source for item in items} <= {"personal"} or {item.source for item in items} <= {"similar"}
+
+
+def _why(item: Recommendation, explanation: Explanation) -> str:
+    likes = explanation.because() if item.source == "personal" else []
+    return cards.because(likes) if likes else item.source
+
+
+def parse_years(text: str | None) -> tuple[int, int] | None:
+    """Read a span of years: 1990-1999, 1990-, -1999 or 1990."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d{4})?(-)?(\d{4})?", text.strip())

@@ -1,0 +1,192 @@
+"""How a swiping session looks, on a screen and in lines of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlrec.preferences import Swipe
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from mlrec.serving.results import Contribution, Explanation, Recommendation
+    from mlrec.serving.swipe import Card, Effect, Place, SwipeSession
+
+ANSWERS = {
+    "like": ("→", "l", Swipe.LIKE),
+    "dislike": ("←", "d", Swipe.DISLIKE),
+    "superlike": ("↑", "s", Swipe.SUPERLIKE),
+    "superdislike": ("↓", "x", Swipe.SUPERDISLIKE),
+    "skip": ("space", "n", Swipe.SKIP),
+}
+"""Name of each answer: arrow or key, letter, meaning."""
+REQUESTS = {
+    "undo": ("u", "take back the last swipe"),
+    "why": ("w", "why this movie is shown"),
+    "help": ("h", "all keys"),
+    "quit": ("q", "end; everything is stored already"),
+}
+"""Name of each other request: letter, what it does."""
+
+_STYLES = {Swipe.SUPERLIKE: "bold green", Swipe.LIKE: "green", Swipe.SKIP: "dim", Swipe.DISLIKE: "red",
+           Swipe.SUPERDISLIKE: "bold red"}  # fmt: skip
+_PAST = {Swipe.SUPERLIKE: "superliked", Swipe.LIKE: "liked", Swipe.SKIP: "skipped", Swipe.DISLIKE: "disliked",
+         Swipe.SUPERDISLIKE: "superdisliked"}  # fmt: skip
+_BAR = 20
+
+
+def match(movie: Recommendation) -> str:
+    """How well a movie matches, in words."""
+    return f"match {100 * min(max(movie.score, 0.0), 1.0):.0f}%"
+
+
+def reason(card: Card) -> str:
+    """Why a card is shown."""
+    if card.because:
+        return because(card.because)
+    return {"genre": "popular in the genres you asked for", "popular": "popular with everybody"}.get(
+        card.movie.source, "fits your taste"
+    )
+
+
+def because(contributions: tuple[Contribution, ...] | list[Contribution]) -> str:
+    """The likes that speak for a movie, in words."""
+    return "because you liked " + ", ".join(like.label for like in contributions)
+
+
+def moved(place: Place) -> str:
+    """How a place in the list has come about: ▲2, ▼1, =, new, or back after an undo."""
+    if place.rise is None:
+        return "back" if place.is_back else "new"
+    return f"▲{place.rise}" if place.rise > 0 else f"▼{-place.rise}" if place.rise < 0 else "="
+
+
+def told(effect: Effect) -> str:
+    """What was done, and how long it took."""
+    what = f"{_PAST[effect.swipe]} {effect.title}"
+    what = f"took back: {what}" if effect.state.undone else what
+    return f"{what} (stored and learned in {effect.seconds * 1e3:.1f} ms)"
+
+
+def summary(session: SwipeSession) -> str:
+    """What a session has brought, in one line."""
+    counts = [
+        f"{count} {_PAST[swipe]}"
+        for swipe in sorted(session.answers, reverse=True)
+        if (count := session.answers[swipe])
+    ]
+    undone = sum(effect.state.undone for effect in session.effects)
+    if undone:
+        counts.append(f"{undone} taken back")
+    if not counts:
+        return "No swipes."
+    took = sorted(effect.seconds for effect in session.effects)
+    middle = took[len(took) // 2] * 1e3
+    return f"{', '.join(counts)}; stored and learned in {middle:.1f} ms each (median)."
+
+
+# -- on a screen -------------------------------------------------------------------------------------------------------
+
+
+def screen(session: SwipeSession, card: Card | None, notice: str = "") -> RenderableType:
+    """The whole screen: card, keys, effect of the last answer; a low window cuts what is least needed."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_header(session)]
+    parts.append(_panel(card) if card else Text("You have seen every movie that fits. Press q.", style="bold"))
+    parts.append(_keys())
+    if notice:
+        parts += [Text(), Text(notice, style="yellow")]
+    if session.effects:
+        parts += [Text(), *_effect(session.effects[-1])]
+    return Group(*parts)
+
+
+def _header(session: SwipeSession) -> Text:
+    from rich.text import Text
+
+    n = session.answers.total()
+    return Text(f"User {session.user_id} · {n} swipe{'s' if n != 1 else ''} in this session", style="dim")
+
+
+def _panel(card: Card) -> RenderableType:
+    from rich.panel import Panel
+    from rich.text import Text
+
+    movie = card.movie
+    filled = round(_BAR * min(max(movie.score, 0.0), 1.0))
+    return Panel(
+        Text.assemble(
+            (movie.label, "bold"),
+            f"\n{', '.join(movie.genres)}\n\n",
+            ("█" * filled, "green"),
+            ("░" * (_BAR - filled), "dim"),
+            f" {match(movie)}\n",
+            (reason(card), "italic"),
+        ),
+        padding=(1, 2),
+        width=None,
+    )
+
+
+def _effect(effect: Effect) -> list[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(justify="right")
+    grid.add_column()
+    grid.add_column(ratio=1)
+    styles = {"▲": "green", "▼": "red", "n": "cyan", "b": "cyan"}
+    for place in effect.top:
+        arrow = moved(place)
+        grid.add_row(
+            Text(str(place.movie.rank)), Text(arrow, style=styles.get(arrow[0], "dim")), Text(place.movie.label)
+        )
+    for movie in effect.gone:
+        grid.add_row(Text(""), Text("out", style="dim"), Text(movie.label, style="dim"))
+    return [Text(told(effect), style=_STYLES[effect.swipe]), Text("Your list now:", style="dim"), grid]
+
+
+def _keys() -> Text:
+    from rich.text import Text
+
+    words = [(f"{arrow}/{letter}", name) for name, (arrow, letter, _) in ANSWERS.items()]
+    words += [(letter, name) for name, (letter, _) in REQUESTS.items()]
+    text = Text()
+    for key, name in words:
+        # Blanks that do not break keep a key and its word on one line.
+        text.append(f"{key}\u00a0", style="bold").append(f"{name}  ")
+    return text
+
+
+def page(lines: list[str]) -> RenderableType:
+    """A page of text in place of the card."""
+    from rich.text import Text
+
+    return Text("\n".join([*lines, "", "Any key goes back."]))
+
+
+def help_lines() -> list[str]:
+    """All answers and requests with their keys."""
+    lines = [f"{f'{arrow} or {letter}':>10}  {name}" for name, (arrow, letter, _) in ANSWERS.items()]
+    return lines + [f"{letter:>10}  {name}: {text}" for name, (letter, text) in REQUESTS.items()]
+
+
+def why_lines(explanation: Explanation, most: int = 8) -> list[str]:
+    """The parts of a score, the largest first."""
+    lines = [f"{explanation.title}: {explanation.score:.3f}"]
+    if explanation.popularity:
+        lines.append(f"{explanation.popularity:+.3f}  popularity")
+    lines += [f"{like.value:+.3f}  you liked {like.label}" for like in explanation.likes[:most]]
+    rest = explanation.likes[most:]
+    if rest:
+        lines.append(f"{sum(like.value for like in rest):+.3f}  {len(rest)} other likes")
+    if explanation.dislikes:
+        lines.append("Part of these already, what your dislikes change:")
+        lines += [
+            f"{dislike.value:+.3f}  you disliked {dislike.label}" for dislike in explanation.dislikes[: most // 2]
+        ]
+    return lines

@@ -1,0 +1,277 @@
+"""mlrec swipe: answer movies one by one; each answer is stored and learned from at once."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlrec.cli import cards, render
+from mlrec.cli.commands.recommend import Genres, Rule, UpdateRule, Years, parse_years
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples
+from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
+from mlrec.preferences import Swipe, from_bucket
+from mlrec.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from mlrec.serving.recommender import Recommender
+    from mlrec.serving.results import UserState
+    from mlrec.serving.swipe import Effect, SwipeSession
+
+EXAMPLES = examples(
+    "mlrec swipe --user 42",
+    "mlrec swipe --user 42 --movie 318 --preference +2",
+    'mlrec swipe --user 42 --movie "Toy Story" --preference like --event-id 7f3a',
+    "mlrec swipe --user 42 --undo",
+    "printf 'like\\ndislike\\nquit\\n' | mlrec swipe --user 42",
+)
+_KEYS = {
+    "right": "like", "left": "dislike", "up": "superlike", "down": "superdislike", "space": "skip", "?": "help",
+    **{letter: name for name, (_, letter, _) in cards.ANSWERS.items()},
+    **{letter: name for name, (letter, _) in cards.REQUESTS.items()},
+}  # fmt: skip
+
+
+def swipe(
+    user: Annotated[int, typer.Option("--user", "-u", help="User id; anybody, also one that the model does not know.")],
+    movie: Annotated[
+        str | None, typer.Option(help="One movie, by id or title, instead of a session; with --preference or --bucket.")
+    ] = None,
+    preference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P", help="−2, −1, 0, +1, +2, or superdislike, dislike, skip (seen, no opinion), like, superlike."
+        ),
+    ] = None,
+    bucket: Annotated[
+        int | None, typer.Option(metavar="1-4", help="The same as a rating bucket: 1 is worst, 4 is best.")
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="When it happened, in epoch seconds; now by default.")
+    ] = None,
+    event_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Your own id of the swipe: a repeated call with it changes nothing."),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the user's latest swipe.")] = False,
+    genre: Genres = None,
+    years: Years = None,
+    rule: UpdateRule = Rule(ServeSettings.rule),
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Swipe through movies: one card at a time, one key an answer, learned from at once.
+
+    Arrow keys or letters on a terminal; one word a line in a pipe (like, dislike, superlike, superdislike, skip, undo,
+    why, help, quit). Every answer is stored before the next card comes, so nothing is lost however a session ends.
+    """
+    given = _preference(preference, bucket)
+    _check_usage(movie, given, undo, at, event_id)
+    span = parse_years(years)
+    from mlrec.serving.recommender import Recommender
+
+    settings = ServeSettings(rule=rule.value)
+    with Recommender.open(data_dir, store=store, settings=settings) as recommender:
+        if undo:
+            _show_one(recommender, recommender.undo(user, event_id=event_id), as_json)
+        elif movie is not None and given is not None:
+            meant = recommender.find_movie(movie)
+            state = recommender.update_user(user, meant.movie_id, int(given), at=at, event_id=event_id)
+            _show_one(recommender, state, as_json)
+        else:
+            from mlrec.serving.swipe import SwipeSession
+
+            session = SwipeSession(recommender, user, genres=genre or None, years=span)
+            if _on_terminal() and not as_json:
+                _on_screen(session)
+            else:
+                _in_lines(session, as_json)
+
+
+def _preference(preference: str | None, bucket: int | None) -> Swipe | None:
+    if preference is not None and bucket is not None:
+        raise typer.BadParameter("Give --preference or --bucket, not both.", param_hint="--bucket")
+    return Swipe.parse(preference) if preference is not None else from_bucket(bucket) if bucket is not None else None
+
+
+def _check_usage(movie: str | None, given: Swipe | None, undo: bool, at: int | None, event_id: str | None) -> None:
+    if undo and (movie is not None or given is not None or at is not None):
+        raise typer.BadParameter("An undo takes no movie, preference or time.", param_hint="--undo")
+    if (movie is None) != (given is None):
+        missing = "--movie" if movie is None else "--preference"
+        raise typer.BadParameter("A movie and a preference go together.", param_hint=missing)
+    if movie is None and not undo and (at is not None or event_id is not None):
+        raise typer.BadParameter("These belong to a single swipe: give --movie.", param_hint="--at, --event-id")
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and not render.out().is_dumb_terminal
+
+
+# -- a single swipe ----------------------------------------------------------------------------------------------------
+
+
+def _show_one(recommender: Recommender, state: UserState, as_json: bool) -> None:
+    from mlrec.serving.swipe import TOP
+
+    items = recommender.get_top_n(state.user_id, TOP)
+    if as_json:
+        render.print_json({**_event(state), "items": [item.to_json() for item in items]})
+        return
+    name = Swipe(state.preference).label
+    done = f"took back {name} of" if state.undone else name
+    again = "" if state.is_new else " (stored before; nothing has changed)"
+    render.line(f"User {state.user_id}: {done} {recommender.label_of(state.movie_id)}{again}")
+    for item in items:
+        render.line(f"{item.rank:>4}  {item.label}")
+
+
+def _event(state: UserState) -> dict[str, Any]:
+    return {
+        "user_id": state.user_id,
+        "model_id": state.model_id,
+        "event_id": state.event_id,
+        "movie_id": state.movie_id,
+        "preference": state.preference,
+        "undone": state.undone,
+        "is_new": state.is_new,
+    }
+
+
+# -- a session in lines ------------------------------------------------------------------------------------------------
+
+
+def _in_lines(session: SwipeSession, as_json: bool) -> None:
+    say = (lambda text: None) if as_json else render.line  # noqa: ARG005
+    _tell_card(session, say)
+    for number, text in enumerate(sys.stdin, start=1):
+        word = text.strip().lower()
+        if not word:
+            continue
+        request = _request(word, number)
+        if request == "quit":
+            break
+        if request == "help":
+            for line in cards.help_lines():
+                say(line)
+            continue
+        if request == "why":
+            for line in _why(session):
+                say(line)
+            continue
+        effect = _do(session, request)
+        if isinstance(effect, str):
+            render.warn(effect)
+            continue
+        say(f"   {cards.told(effect)}")
+        say("   now: " + ", ".join(f"{p.movie.rank} {p.movie.label} {cards.moved(p)}" for p in effect.top))
+        if not _tell_card(session, say):
+            break
+    if as_json:
+        render.print_json(
+            {
+                "user_id": session.user_id,
+                "model_id": session.recommender.model_id,
+                "swipes": [_event(effect.state) for effect in session.effects],
+                "items": [movie.to_json() for movie in session.top],
+            }
+        )
+    else:
+        say(cards.summary(session))
+
+
+def _tell_card(session: SwipeSession, say: Any) -> bool:
+    card = session.card
+    if card is None:
+        say("You have seen every movie that fits.")
+        return False
+    number = session.answers.total() + 1
+    genres = ", ".join(card.movie.genres)
+    say(f"{number}. {card.movie.label} · {genres} · {cards.match(card.movie)} · {cards.reason(card)}")
+    return True
+
+
+def _request(word: str, number: int) -> str:
+    if word in cards.ANSWERS or word in cards.REQUESTS:
+        return word
+    if word in _KEYS:
+        return _KEYS[word]
+    try:
+        return Swipe.parse(word).label
+    except SettingsError:
+        known = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
+        raise SettingsError(
+            f"Line {number}: '{word}' is no answer. The swipes before it are stored.", f"Answers: {known}"
+        ) from None
+
+
+def _do(session: SwipeSession, request: str) -> Effect | str:
+    """Answer or undo; a text says why it could not be done."""
+    if request == "undo":
+        try:
+            return session.undo()
+        except NothingToUndoError as error:
+            return error.message
+    return session.answer(cards.ANSWERS[request][2])
+
+
+def _why(session: SwipeSession) -> list[str]:
+    if not session.top:
+        return []
+    try:
+        return cards.why_lines(session.why(session.top[0].movie_id))
+    except CannotExplainError as error:
+        return [error.message]
+
+
+# -- a session on a screen ---------------------------------------------------------------------------------------------
+
+
+def _on_screen(session: SwipeSession) -> None:
+    from mlrec.cli.keys import key_presses
+
+    try:
+        with key_presses() as keys, render.out().screen() as screen:
+            _swipe_on(session, keys, screen)
+    except EOFError:
+        return  # the terminal is gone
+    finally:
+        render.line(cards.summary(session))
+    for movie in session.top:
+        render.line(f"{movie.rank:>4}  {movie.label}  ({cards.match(movie)})")
+    render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")
+
+
+def _swipe_on(session: SwipeSession, keys: Any, screen: Any) -> None:
+    notice, page, size = "", None, None
+    card = session.card
+    while True:
+        if size != (now := shutil.get_terminal_size()):
+            size = now
+            screen.update(page or cards.screen(session, card, notice))
+        key = keys.next()
+        if key is None:
+            continue
+        size = None  # draw again
+        if page is not None:
+            page = None
+            continue
+        notice = ""
+        request = _KEYS.get(key) or _KEYS.get(key.lower())
+        if request == "quit":
+            return
+        if request == "help":
+            page = cards.page(cards.help_lines())
+        elif request == "why":
+            page = cards.page(_why(session))
+        elif request is None:
+            notice = "That key means nothing here: h for help."
+        elif request != "undo" and card is None:
+            notice = "No movie is left to answer: u takes back, q ends."
+        else:
+            effect = _do(session, request)
+            notice = effect if isinstance(effect, str) else ""
+            card = session.card

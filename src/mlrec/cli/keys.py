@@ -1,0 +1,63 @@
+"""Single key presses from a terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SEQUENCES = {
+    b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[C": "right", b"\x1b[D": "left",
+    b"\x1bOA": "up", b"\x1bOB": "down", b"\x1bOC": "right", b"\x1bOD": "left",
+}  # fmt: skip
+_WAIT_SECONDS = 0.2
+
+
+class Keys:
+    """Key presses as names: a letter as it is, "up", "down", "left", "right", "space", "enter", "escape"."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._pending = b""
+
+    def next(self) -> str | None:
+        """Return the next key, or None after a moment without one, so that the caller can look at the window's size.
+
+        Raises
+        ------
+        EOFError
+            If the terminal is gone.
+        """
+        if not self._pending:
+            ready, _, _ = select.select([self._handle], [], [], _WAIT_SECONDS)
+            if not ready:
+                return None
+            self._pending = os.read(self._handle, 1024)
+            if not self._pending:
+                raise EOFError
+        for sequence, name in _SEQUENCES.items():
+            if self._pending.startswith(sequence):
+                self._pending = self._pending[len(sequence) :]
+                return name
+        if self._pending.startswith((b"\x1b[", b"\x1bO")):  # a function key, whole
+            self._pending = b""
+            return "unknown"
+        first, self._pending = self._pending[:1], self._pending[1:]
+        names = {b" ": "space", b"\r": "enter", b"\n": "enter", b"\x1b": "escape", b"\x04": "q"}
+        return names.get(first, first.decode(errors="replace"))
+
+
+@contextmanager
+def key_presses() -> Iterator[Keys]:
+    """Take single keys from the terminal on stdin for the time of a block; Ctrl-C still interrupts."""
+    handle = sys.stdin.fileno()
+    before = termios.tcgetattr(handle)
+    try:
+        tty.setcbreak(handle)
+        yield Keys(handle)
+    finally:
+        termios.tcsetattr(handle, termios.TCSADRAIN, before)

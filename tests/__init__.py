@@ -1,0 +1,1 @@
+"""Tests of mlrec. A package, so that processes which tests start can import from it."""
