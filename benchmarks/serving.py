@@ -1,51 +1,174 @@
-"""Prints how long the calls of a Recommender take: median and 99th percentile, on one thread.
+"""Prints how long serving takes: opening, a cold command, lists, and updates by length of history, a store apart.
 
-python benchmarks/serving.py [--data-dir data] [--calls 2000]
+    python benchmarks/serving.py [--data-dir data] [--calls 2000] [--redis redis://localhost:6379/15] [--work-dir DIR]
+
+Only the model of the data directory is read. Swipes go to stores of the benchmark's own: a file in the work directory
+(on the disk to be measured), the same on a RAM disk, which shows what is ours beside the disk's flush, memory, and an
+empty Redis database if one is named. One thread; medians and 99th percentiles.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from mlrec import Recommender
 from mlrec.artifacts import models
-from mlrec.workspace import ModelFiles, Workspace
+from mlrec.serving.stores.interface import Draft
+from mlrec.workspace import Workspace
+
+LENGTHS = (0, 10, 100, 300, 1_000, 3_000, 10_000)
+UPDATES = 40
+COLD_RUNS = 7
+RAM_DISK = Path("/dev/shm")
+# Opens a model, asks for one list, and says what that took; the interpreter's own start is left out.
+OPEN = """
+import resource, sys, time
+started = time.perf_counter()
+from mlrec import Recommender
+imported = time.perf_counter()
+rec = Recommender.open(sys.argv[1], store="memory")
+opened = time.perf_counter()
+rec.get_top_n(int(sys.argv[2]))
+listed = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(imported - started, opened - imported, listed - opened, peak * (1 if sys.platform == "darwin" else 1024))
+"""
 
 
 def main() -> None:
-    """Time opening, get_top_n and similar_movies over users and movies drawn at random with a fixed seed."""
+    """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", default="data")
-    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--calls", type=int, default=2000, help="calls a figure (default: %(default)s)")
+    parser.add_argument("--redis", help="URL of an empty Redis database; its keys are deleted afterwards")
+    parser.add_argument("--work-dir", type=Path, default=Path(), help="where the SQLite file lies (default: here)")
     arguments = parser.parse_args()
 
-    started = time.perf_counter()
-    with Recommender.open(arguments.data_dir) as recommender:
-        recommender.get_top_n(1)
-        print(f"open and first list: {(time.perf_counter() - started) * 1e3:.1f} ms")
-        model = models.open_model(ModelFiles(Workspace(Path(arguments.data_dir)).model(recommender.model_id).root))
-        print(f"model: {len(model.movie_ids):,} movies, {len(model.user_ids):,} users")
-        draw = np.random.default_rng(0)
-        users = draw.choice(np.asarray(model.user_ids), arguments.calls).tolist()
-        movies = draw.choice(np.asarray(model.movie_ids), arguments.calls).tolist()
-        report("get_top_n", recommender.get_top_n, users)
-        report("similar_movies", recommender.similar_movies, movies)
+    model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
+    sizes = {"movies": model.movie_ids, "users": model.user_ids, "events": model.history.movie_idx}
+    print("model: " + ", ".join(f"{len(array):,} {name}" for name, array in sizes.items()))
+    users = np.asarray(model.user_ids)
+    cold_start(arguments.data_dir, int(users[len(users) // 2]))
+
+    draw = np.random.default_rng(0)
+    users_asked = draw.choice(users, arguments.calls).tolist()
+    movies_asked = draw.choice(np.asarray(model.movie_ids), arguments.calls).tolist()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(dir=arguments.work_dir)))
+        stores = {"memory": "memory", "SQLite": str(folder.absolute() / "users.db")}
+        if RAM_DISK.is_dir():
+            ram = Path(stack.enter_context(TemporaryDirectory(dir=RAM_DISK)))
+            stores["SQLite, RAM disk"] = str(ram / "users.db")
+        if arguments.redis:
+            stores["Redis"] = arguments.redis
+            stack.callback(empty, arguments.redis)
+        opened = {
+            name: stack.enter_context(Recommender.open(arguments.data_dir, store=store))
+            for name, store in stores.items()
+        }
+        for name, recommender in opened.items():
+            recommender.update_user(users_asked[0], movies_asked[0], 1)
+            for user_id in set(users_asked):
+                recommender.get_top_n(user_id)
+            report(f"get_top_n, {name}", recommender.get_top_n, users_asked)
+        report("get_top_n", opened["SQLite"].get_top_n, users_asked)
+        report("get_top_n, diversity 0.3", lambda u: opened["memory"].get_top_n(u, diversity=0.3), users_asked[:500])
+        report("similar_movies", opened["memory"].similar_movies, movies_asked)
+        report("explain", lambda u: opened["memory"].explain(u, movies_asked[0]), users_asked[:500])
+        updates(opened, np.asarray(model.movie_ids).tolist())
 
 
-def report(name: str, call: Callable[[int], object], ids: list[int]) -> None:
-    """Time one call an id."""
+def cold_start(data_dir: str, user_id: int) -> None:
+    """Opening in a process of its own, and the whole command."""
+    rows = []
+    for _ in range(COLD_RUNS):
+        done = subprocess.run(
+            [sys.executable, "-c", OPEN, data_dir, str(user_id)], capture_output=True, text=True, check=True
+        )
+        rows.append([float(value) for value in done.stdout.split()])
+    imports, opening, first, peak = np.median(rows, axis=0)
+    print(
+        f"open: {opening * 1e3:.0f} ms, beside {imports * 1e3:.0f} ms of imports and {first * 1e3:.1f} ms for the first"
+        f" list; peak memory {peak / 2**20:.0f} MiB"
+    )
+    command = [
+        str(Path(sys.executable).with_name("mlrec")),
+        "--data-dir",
+        data_dir,
+        "recommend",
+        "--user",
+        str(user_id),
+    ]
     seconds = []
+    for _ in range(COLD_RUNS):
+        started = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=True)
+        seconds.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(
+        f"mlrec recommend, cold: {np.median(seconds):.2f} s (median of {COLD_RUNS}, {min(seconds):.2f} to"
+        f" {max(seconds):.2f}); peak memory at most {peak / 2**20:.0f} MiB"
+    )
+
+
+def report(name: str, call: Callable[[int], object], ids: Sequence[int]) -> None:
+    """Time one call an id."""
+    milliseconds = timed(call, ids)
+    median, late = np.percentile(milliseconds, [50, 99])
+    print(f"{name}: median {median:.3f} ms, 99th percentile {late:.3f} ms over {len(ids):,} calls")
+
+
+def timed(call: Callable[[int], object], ids: Sequence[int]) -> list[float]:
+    """Milliseconds of each call."""
+    milliseconds = []
     for public_id in ids:
         started = time.perf_counter()
         call(public_id)
-        seconds.append(time.perf_counter() - started)
-    median, late = np.percentile(seconds, [50, 99]) * 1e3
-    print(f"{name}: median {median:.3f} ms, 99th percentile {late:.3f} ms over {len(ids):,} calls")
+        milliseconds.append((time.perf_counter() - started) * 1e3)
+    return milliseconds
+
+
+def updates(opened: dict[str, Recommender], movie_ids: list[int]) -> None:
+    """Print `update_user` by the number of swipes that the user has made, and updates a second of one caller."""
+    print(f"\nupdate_user, median ms (99th percentile) over {UPDATES} calls, by swipes in the user's log")
+    print(f"| swipes | {' | '.join(opened)} |")
+    print("|---:" * (len(opened) + 1) + "|")
+    for position, length in enumerate(LENGTHS):
+        if length + UPDATES > len(movie_ids):
+            break
+        user_id = 2**40 + position
+        cells = []
+        for recommender in opened.values():
+            recommender.store.extend(
+                (user_id, Draft(movie_id, 1 + number % 2 if number % 4 else -1, 1_500_000_000 + number))
+                for number, movie_id in enumerate(movie_ids[:length])
+            )
+            recommender.get_top_n(user_id)
+            milliseconds = timed(
+                lambda movie_id: recommender.update_user(user_id, movie_id, 1),  # noqa: B023
+                movie_ids[length : length + UPDATES],
+            )
+            cells.append("{:.2f} ({:.2f})".format(*np.percentile(milliseconds, [50, 99])))
+        print(f"| {length:,} | {' | '.join(cells)} |")
+
+
+def empty(url: str) -> None:
+    """Delete what the benchmark has written to Redis."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match="mlrec:*"):
+            client.delete(key)
 
 
 if __name__ == "__main__":

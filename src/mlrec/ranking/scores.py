@@ -24,7 +24,9 @@ def user_scores(user_vectors: NDArray[np.float32], movie_factors: NDArray[np.flo
     return user_vectors @ movie_factors.T
 
 
-def movie_likeness(movie_idx: int, movie_factors: NDArray[np.float32]) -> NDArray[np.float32]:
+def movie_likeness(
+    movie_idx: int, movie_factors: NDArray[np.float32], norms: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Cosine between one movie's vector and all movies' vectors.
 
     Parameters
@@ -33,13 +35,16 @@ def movie_likeness(movie_idx: int, movie_factors: NDArray[np.float32]) -> NDArra
         Row of the movie.
     movie_factors
         Float32 (movies, factors).
+    norms
+        Lengths of the vectors, float32 (movies,), if they are at hand.
 
     Returns
     -------
     ndarray
         Float32 (movies,), between −1 and 1; NaN for the movie itself and for movies without a direction.
     """
-    norms = np.linalg.norm(movie_factors, axis=1)
+    if norms is None:
+        norms = np.linalg.norm(movie_factors, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines = (movie_factors @ movie_factors[movie_idx]) / (norms * norms[movie_idx])
     cosines[movie_idx] = np.nan

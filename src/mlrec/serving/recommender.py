@@ -281,7 +281,7 @@ class Recommender:
         """
         served = self._served()
         check_length(n)
-        likeness = movie_likeness(served.row_of(index(movie_id)), served.movie_factors)
+        likeness = movie_likeness(served.row_of(index(movie_id)), served.movie_factors, served.factor_norms)
         rows = top_n(likeness, n)
         return served.recommendations(rows, likeness[rows], ["similar"] * len(rows))
 

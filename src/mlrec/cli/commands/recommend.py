@@ -124,6 +124,8 @@ def _check_usage(user: int | None, is_visitor: bool, all_users: bool, out: Path 
         raise typer.BadParameter("Explanations are for one user's list.", param_hint="--explain")
     if out is not None and out.suffix not in (".parquet", ".csv"):
         raise typer.BadParameter(f"{out} is neither a .parquet nor a .csv file.", param_hint="--out")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise typer.BadParameter(f"There is no folder {out.parent}.", param_hint="--out")
 
 
 def _write_all(recommender: Recommender, n: int, options: dict[str, Any], out: Path, as_json: bool) -> None:

@@ -1,0 +1,410 @@
+"""mlrec swipe as people and scripts meet it: in a real pseudo-terminal, in a pipe, and as a single call."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from mlrec.serving.stores import open_store
+from mlrec.workspace import Workspace
+
+MLREC = str(Path(sys.executable).with_name("mlrec"))
+NEW = 9_000_001
+
+
+@pytest.fixture
+def data(demo_copy) -> Path:
+    return demo_copy.root
+
+
+@pytest.fixture
+def run(data):
+    """Run mlrec on the demo model, in a pipe."""
+
+    def run(*arguments: object, text: str = "", expect: int = 0, **environment: str):
+        done = subprocess.run(
+            [MLREC, *map(str, arguments)],
+            env=os.environ | {"MLREC_DATA_DIR": str(data)} | environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == expect, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def log(data, user_id=NEW):
+    store = open_store(None, Workspace(data))
+    events = store.events(user_id)
+    store.close()
+    return [(event.movie_id, event.preference, event.undoes) for event in events]
+
+
+# -- a single swipe ----------------------------------------------------------------------------------------------------
+
+
+def test_a_swipe_in_json(run, data):
+    document = json.loads(run("swipe", "--user", 42, "--movie", 318, "--preference", "+2", "--json").stdout)
+    assert (document["user_id"], document["event_id"], document["movie_id"], document["preference"]) == (42, 1, 318, 2)
+    assert document["model_id"]
+    assert [item["rank"] for item in document["items"]] == [1, 2, 3, 4, 5]
+    undone = json.loads(run("swipe", "--user", 42, "--undo", "--json").stdout)
+    assert (undone["event_id"], undone["movie_id"], undone["undone"]) == (2, 318, True)
+    assert log(data, 42) == [(318, 2, 0), (318, 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "stored"),
+    [
+        (["--preference", "-2"], -2),
+        (["--preference", "0"], 0),
+        (["--preference", "SuperLike"], 2),
+        (["--bucket", "2"], -1),
+        (["--bucket", "4"], 2),
+    ],
+)
+def test_preferences_names_and_buckets(run, data, options, stored):
+    done = run("swipe", "--user", NEW, "--movie", "toy story", *options)
+    assert "Toy Story (1995)" in done.stdout
+    assert log(data) == [(1, stored, 0)]
+
+
+def test_a_retried_swipe_is_told_so(run, data):
+    arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like", "--event-id", "x", "--at", 1000)
+    run(*arguments)
+    assert "stored before" in run(*arguments).stdout
+    assert len(log(data)) == 1
+    other = ("swipe", "--user", NEW, "--movie", 318, "--preference", -1, "--event-id", "x")
+    assert "used for another swipe" in run(*other, expect=3).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--movie", "318"], 2, "--preference"),
+        (["--preference", "like"], 2, "--movie"),
+        (["--movie", "318", "--preference", "lik"], 2, "superlike"),
+        (["--movie", "318", "--bucket", "5"], 2, "bucket"),
+        (["--movie", "318", "--bucket", "4", "--preference", "1"], 2, "not both"),
+        (["--undo", "--movie", "318", "--preference", "1"], 2, "undo"),
+        (["--at", "5"], 2, "--movie"),
+        (["--movie", "star wars", "--preference", "1"], 3, "260 Star Wars: Episode IV"),
+        (["--movie", "nosuchmovie zz", "--preference", "1"], 3, "no movie like"),
+        (["--movie", "318", "--preference", "1", "--at", "99999999999999"], 2, "epoch seconds"),
+        (["--undo"], 3, "no swipe to undo"),
+        (["--store", "nosuch://x"], 2, "no store"),
+        (["--store", "redis://127.0.0.1:1/0"], 4, "See that the server runs"),
+        (["--genre", "Scifi"], 2, "Sci-Fi"),
+    ],
+)
+def test_mistakes_are_told_and_change_nothing(run, data, arguments, code, words):
+    done = run("swipe", "--user", NEW, *arguments, expect=code)
+    assert words in done.stderr
+    assert not (data / "users.db").exists()
+
+
+def test_without_a_model_what_to_do_is_told(run, tmp_path):
+    done = run("swipe", "--user", 1, expect=4, MLREC_DATA_DIR=str(tmp_path / "nothing"))
+    assert "mlrec train" in done.stderr
+
+
+def test_a_damaged_store_is_told_and_left_as_it_is(run, data):
+    (data / "users.db").write_text("not a database")
+    for arguments in (["swipe", "--user", 42, "--movie", 318, "--preference", 1], ["recommend", "--user", 42]):
+        assert "left as it is" in run(*arguments, expect=4).stderr
+    assert (data / "users.db").read_text() == "not a database"
+
+
+def test_a_store_that_may_not_be_written_is_told(data, tmp_path):
+    """As another user, for root may write anywhere."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    place = tmp_path / "store"
+    place.mkdir(mode=0o755)
+    store = open_store(str(place / "users.db"), None)
+    from mlrec.serving.stores.interface import Draft
+
+    store.append(42, Draft(318, 1, 100))
+    store.close()
+    for folder in (place, *place.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\nfrom mlrec.serving.stores.sqlite import SqliteStore\n"
+        "from mlrec.serving.stores.interface import Draft\nfrom mlrec.errors import StoreUnavailableError\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "try: SqliteStore(Path(sys.argv[1])).append(42, Draft(1, 1, 100))\n"
+        "except StoreUnavailableError as error: print(error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(place / "users.db")], capture_output=True, text=True, check=False
+    )
+    assert "cannot be read or written: read-only" in done.stdout, done.stderr
+
+
+# -- in a pipe ---------------------------------------------------------------------------------------------------------
+
+
+def test_words_in_a_pipe(run, data):
+    done = run("swipe", "--user", NEW, text="like\n\nDislike\n+2\nskip\nsuperdislike\nundo\nwhy\nhelp\nquit\nlike\n")
+    assert [preference for _, preference, _ in log(data)] == [1, -1, 2, 0, -2, 0]
+    assert log(data)[-1][2] == 5
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("1. Shawshank Redemption, The (1994)")
+    assert any("took back: superdisliked" in line for line in lines)
+    assert any("popularity" in line for line in lines)
+    assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 taken back" in lines[-1]
+
+
+def test_a_session_in_json(run):
+    document = json.loads(run("swipe", "--user", NEW, "--json", text="like\nundo\ndislike\n").stdout)
+    assert [swipe["preference"] for swipe in document["swipes"]] == [1, 1, -1]
+    assert [swipe["undone"] for swipe in document["swipes"]] == [False, True, False]
+    assert len(document["items"]) == 5
+
+
+def test_an_empty_pipe_is_no_error(run, data):
+    assert "No swipes." in run("swipe", "--user", NEW).stdout
+    assert not (data / "users.db").exists()
+
+
+def test_a_wrong_word_stops_and_what_was_before_is_stored(run, data):
+    done = run("swipe", "--user", NEW, text="like\nlke\nlike\n", expect=2)
+    assert "Line 2: 'lke'" in done.stderr
+    assert len(log(data)) == 1
+
+
+def test_nothing_to_undo_is_a_warning_in_a_session(run, data):
+    done = run("swipe", "--user", NEW, text="undo\nlike\n")
+    assert "no swipe to undo" in done.stderr
+    assert len(log(data)) == 1
+
+
+def test_cards_come_from_the_genres_asked_for(run, data):
+    done = run("swipe", "--user", NEW, "--genre", "Western", "--years", "1960-1999", text="like\nlike\n")
+    assert all("Western" in line for line in done.stdout.splitlines() if re.match(r"\d\. ", line))
+    assert "popular in the genres you asked for" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(data):
+    done = subprocess.run(
+        f"set -o pipefail; yes like | {MLREC} --data-dir {data} swipe --user {NEW} | head -n 3",
+        shell=True, capture_output=True, text=True, executable="/bin/bash", timeout=60,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert len(log(data)) >= 1
+
+
+def test_when_every_movie_is_seen_it_ends(run, data):
+    text = "skip\n" * 50
+    done = run("swipe", "--user", NEW, "--genre", "Film-Noir", text=text)
+    assert "You have seen every movie that fits." in done.stdout
+
+
+# -- on a terminal -----------------------------------------------------------------------------------------------------
+
+RIGHT, LEFT, UP, DOWN = "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B"
+
+
+class Terminal:
+    """mlrec in a pseudo-terminal of its own."""
+
+    def __init__(self, data: Path, *arguments: str, columns: int = 80, rows: int = 30, **environment: str) -> None:
+        self.master, slave = pty.openpty()
+        self.resize(columns, rows)
+        names = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CI"}
+        self.process = subprocess.Popen(
+            [MLREC, "--data-dir", str(data), *arguments],
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env={k: v for k, v in os.environ.items() if k not in names} | {"TERM": "xterm-256color"} | environment,
+        )  # fmt: skip
+        self.settings = termios.tcgetattr(slave)
+        self.slave = slave
+        self.output = self.drawn = ""
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def until(self, words: str, seconds: float = 20) -> str:
+        """Read until these words come; returns what came since the last call."""
+        came, end = "", time.monotonic() + seconds
+        while words not in plain(came):
+            assert time.monotonic() < end, f"no {words!r} in {plain(came)!r}"
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    came += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:  # the other end is closed
+                    break
+        while select.select([self.master], [], [], 0.1)[0]:  # the rest of what is being drawn
+            try:
+                came += os.read(self.master, 65536).decode(errors="replace")
+            except OSError:
+                break
+        self.output, self.drawn = self.output + came, came
+        assert words in plain(came), plain(came)
+        return plain(came)
+
+    def send(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def end(self) -> int:
+        """Wait for the end, reading what comes, and return the exit code."""
+        while self.process.poll() is None:
+            if select.select([self.master], [], [], 0.05)[0]:
+                self.output += os.read(self.master, 65536).decode(errors="replace")
+        while select.select([self.master], [], [], 0.05)[0]:
+            try:
+                self.output += os.read(self.master, 65536).decode(errors="replace")
+            except OSError:
+                break
+        return self.process.wait()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for handle in (self.master, self.slave):
+            os.close(handle)
+
+
+def plain(text: str) -> str:
+    """Without escape sequences and line ends."""
+    return re.sub(r"\s+", " ", re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|\(B|[=>])", "", text))
+
+
+@pytest.fixture
+def terminal(data):
+    opened = []
+
+    def open_terminal(*arguments: str, **options):
+        opened.append(Terminal(data, *arguments, **options))
+        return opened[-1]
+
+    yield open_terminal
+    for each in opened:
+        each.close()
+
+
+def test_all_keys_on_a_terminal(terminal, data):
+    session = terminal("swipe", "--user", str(NEW))
+    assert "match 37%" in session.until("Shawshank Redemption, The (1994)")
+    for keys, words in [
+        (RIGHT, "liked Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
+        (" ", "skipped "), ("l", "liked "), ("d", "disliked "), ("s", "superliked "), ("x", "superdisliked "),
+        ("n", "skipped "), ("L", "liked "), ("\x1bOC", "liked "),
+    ]:  # fmt: skip
+        session.send(keys)
+        assert "stored and learned in" in session.until(words)
+    session.send("u")
+    session.until("took back: liked")
+    session.send("w")
+    session.until("Any key goes back.")
+    session.send(" ")
+    session.until("swipes in this session")
+    session.send("h")
+    assert "superdislike" in session.until("Any key goes back.")
+    session.send("q")  # goes back only
+    session.until("in this session")
+    session.send("é")
+    session.until("That key means nothing here")
+    session.send("q")
+    assert session.end() == 0
+    assert "1 taken back" in plain(session.output)
+    assert [p for _, p, _ in log(data)] == [1, -1, 2, -2, 0, 1, -1, 2, -2, 0, 1, 1, 0]
+    # The terminal is as it was.
+    assert termios.tcgetattr(session.slave) == session.settings
+    assert session.output.count("\x1b[?1049h") == session.output.count("\x1b[?1049l") == 1
+    assert session.output.count("\x1b[?25l") == session.output.count("\x1b[?25h") == 1
+
+
+def test_keys_typed_ahead_are_all_taken(terminal, data):
+    session = terminal("swipe", "--user", str(NEW))
+    session.until("Shawshank")
+    session.send(RIGHT + LEFT + "s q")
+    assert session.end() == 0
+    assert [p for _, p, _ in log(data)] == [1, -1, 2, 0]
+
+
+def test_ctrl_c_loses_nothing(terminal, data):
+    session = terminal("swipe", "--user", str(NEW))
+    session.until("Shawshank")
+    session.send(RIGHT)
+    session.until("liked Shawshank")
+    session.send("\x03")
+    assert session.end() == 130
+    assert "Traceback" not in session.output
+    assert "1 liked" in plain(session.output)
+    assert termios.tcgetattr(session.slave) == session.settings
+    assert len(log(data)) == 1
+
+
+def test_a_killed_terminal_loses_nothing(terminal, data):
+    session = terminal("swipe", "--user", str(NEW))
+    session.until("Shawshank")
+    session.send(RIGHT)
+    session.until("liked Shawshank")
+    session.process.send_signal(signal.SIGHUP)
+    session.end()
+    assert len(log(data)) == 1
+    later = terminal("swipe", "--user", str(NEW))
+    assert "Shawshank" not in later.until("match")
+
+
+def test_resizing_and_narrow_windows(terminal):
+    session = terminal("swipe", "--user", str(NEW), columns=100, rows=30)
+    session.until("q quit")
+    session.resize(34, 24)
+    session.until("User 9000001")
+    session.send(RIGHT)
+    session.until("Your list now")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", session.drawn).splitlines()
+    assert 20 <= len(lines) <= 24
+    assert max(map(len, lines)) <= 34
+    session.send("q")
+    assert session.end() == 0
+
+
+def test_without_colour(terminal):
+    session = terminal("swipe", "--user", str(NEW), NO_COLOR="1")
+    session.until("Shawshank")
+    session.send(RIGHT)
+    session.until("Your list now")
+    session.send("q")
+    session.end()
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", session.output)
+
+
+def test_a_dumb_terminal_gets_lines(terminal, data):
+    session = terminal("swipe", "--user", str(NEW), TERM="dumb")
+    session.until("1. Shawshank")
+    session.send("like\n")
+    session.until("2. ")
+    session.send("quit\n")
+    assert session.end() == 0
+    assert "\x1b" not in session.output
+    assert len(log(data)) == 1
+
+
+def test_a_list_in_the_narrow_terminal_keeps_title_and_score(terminal):
+    session = terminal("recommend", "--user", "42", "--explain", columns=60)
+    session.until("because you liked")
+    assert session.end() == 0
