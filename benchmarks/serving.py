@@ -55,8 +55,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
-    sizes = {"movies": model.movie_ids, "users": model.user_ids, "events": model.history.movie_idx}
-    print("model: " + ", ".join(f"{len(array):,} {name}" for name, array in sizes.items()))
+    sizes = {"movies": len(model.movie_ids), "users": len(model.user_ids), "events": len(model.history.movie_idx)}
+    print("model: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()))
     users = np.asarray(model.user_ids)
     cold_start(arguments.data_dir, int(users[len(users) // 2]))
 

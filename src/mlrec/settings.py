@@ -184,6 +184,11 @@ class TrainSettings(_Settings):
         )
 
     @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`."""
+        return cls(**{**values, "half_life": math.inf if values["half_life"] is None else values["half_life"]})
+
+    @classmethod
     def preset(cls, name: PresetName, **overrides: Any) -> Self:
         """Return a named configuration, with single values replaced.
 
@@ -240,6 +245,30 @@ class EvaluateSettings(_Settings):
 
 
 @dataclass(frozen=True)
+class ReplaySettings(_Settings):
+    """How learning from swipes is judged on users whom the model has never seen."""
+
+    held_out_share: float = 0.2
+    """Share of all users, those whose first event is the latest, whose events are replayed."""
+    k: int = DEFAULT_TOP_N
+    """A liked movie among the first k of a list is a hit."""
+    resamples: int = 2000
+    """Bootstrap samples of users that the intervals come from."""
+    random_seed: int = 42
+    """Seed of the bootstrap."""
+    threads: int = 0
+    """Threads of training and replaying; 0 means all processors."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(0 < self.held_out_share < 1, "held_out_share must be between 0 and 1, neither included.")
+        _require(self.k >= 1, "k must be at least 1.")
+        _require(self.resamples >= 1000, "resamples must be at least 1000.")
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
+        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+
+
+@dataclass(frozen=True)
 class GradientSettings(_Settings):
     """The step u ← u + η · p̃ · m of the gradient rule."""
 
@@ -265,9 +294,9 @@ class ServeSettings(_Settings):
     """How a user's vector follows from the user's history: the exact solve, or steps."""
     gradient: GradientSettings = field(default_factory=GradientSettings)
     """The step of the gradient rule."""
-    handover: int = 5
+    handover: int = 3
     """With fewer opinions than this, popularity takes part in a user's scores: all of it at none."""
-    cold_diversity: float = 0.3
+    cold_diversity: float = 0.2
     """How far the list of a new user is spread over genres, 0 to 1."""
     refresh_seconds: float = 60.0
     """How often a long-lived recommender looks for a newly published model; infinity: only when told to."""

@@ -60,9 +60,11 @@ def check(demo, store_name: str, acknowledged: set[str]) -> None:
             assert [event.event_id for event in events] == list(range(1, len(events) + 1))
             opinions: dict[int, tuple[int, int, int]] = {}
             for event in events:
+                assert event.client_id is not None
                 name, _, number = event.client_id.partition("-")
                 planned = planned_swipe(name, int(number))
                 row = model.movie_idx(event.movie_id)
+                assert row is not None
                 assert (user_id, row, event.preference, event.at) == planned
                 assert event.client_id not in found
                 found.add(event.client_id)
@@ -75,6 +77,7 @@ def check(demo, store_name: str, acknowledged: set[str]) -> None:
             )
             np.testing.assert_allclose(rec._view(user_id).vector, expected, atol=1e-5)
             kept = store.vector(user_id)
+            assert kept is not None
             assert kept.last_event_id == len(events)
             np.testing.assert_allclose(np.frombuffer(kept.values, dtype="<f4"), expected, atol=1e-5)
     store.close()

@@ -125,8 +125,13 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
         vector = users[mappings["user_id_to_index"][str(user)]]
         if split == "test":
             vector = FoldIn(movies, rule).user_vector(seen.astype(np.int32), preferences.astype(np.int8))
-        # Where nothing is known of the taste, serving lists what is popular.
-        scores = movies @ vector if vector.any() else likes.copy()
+        if vector.any():
+            scores = movies @ vector
+        else:  # somebody who has liked nothing gets what is popular, but less of what is like the disliked movies
+            disliked = FoldIn(movies, rule).user_vector(
+                seen.astype(np.int32), np.abs(preferences).astype(np.int8), decay=False
+            )
+            scores = likes / len(users) * (1 - np.clip(movies @ disliked, 0, 1))
         scores[seen] = -np.inf
         order = np.lexsort((np.arange(len(scores)), -scores))[: max(ks)]
         by_row = {row: movie for movie, row in rows.items()}

@@ -100,6 +100,8 @@ def test_preferences_by_name_or_number(memory, given, stored):
         ((42, 318, 1), {"at": 1_700_000_000_000}, SettingsError, "epoch seconds"),
         ((42, 318, 1), {"at": datetime(2020, 1, 1)}, SettingsError, "time zone"),
         ((42, 318, 1), {"event_id": ""}, SettingsError, "1 to 200"),
+        ((42, 318, 1), {"event_id": "\ud800"}, SettingsError, "1 to 200"),
+        ((42, 10**400, 1), {}, UnknownMovieError, "does not know"),
         ((2**63, 318, 1), {}, SettingsError, "64 bits"),
         ((42, 999_999, 1), {}, UnknownMovieError, "999999"),
     ],
@@ -137,6 +139,10 @@ def test_a_retried_swipe_is_counted_once(rec):
     assert rec.update_user(NEW, 1, 1).is_new
     again = rec.undo(NEW, event_id="b")
     assert (again.event_id, again.movie_id, again.preference, again.is_new) == (undone.event_id, 318, 1, False)
+    rec.undo(NEW)
+    again = rec.undo(NEW, event_id="b")  # nothing is left to undo, and nothing needs to be
+    assert (again.event_id, again.movie_id, again.is_new) == (undone.event_id, 318, False)
+    rec.update_user(NEW, 1, 1)
     for call in (lambda: rec.undo(NEW, event_id="a"), lambda: rec.update_user(NEW, 318, 0, event_id="b")):
         with pytest.raises(EventIdConflictError):
             call()
@@ -363,11 +369,13 @@ def test_few_users_are_kept_and_all_are_answered_right(demo):
 def test_a_forgotten_user_is_a_stranger_here_and_elsewhere(rec):
     stranger = rec.get_top_n(NEW)
     rec.update_user(42, 318, 2)
-    rec.store.forget(42, 1)
+    assert rec.forget_user(42) == 1
     assert rec.get_top_n(42) == stranger
     assert not rec.knows_user(42)
     with pytest.raises(ForgottenUserError):
         rec.update_user(42, 318, 2)
+    with pytest.raises(ForgottenUserError):
+        rec.undo(42)
     rec.store.allow(42)
     assert rec.knows_user(42)  # by the model's data
     assert rec.history(42) == []
@@ -570,8 +578,8 @@ def test_contributions_sum_to_the_score(demo, model, events):
 def test_a_known_users_scores_are_explained_too(memory, user_id):
     for item in memory.get_top_n(user_id, 5):
         explanation = memory.explain(user_id, item.movie_id)
-        assert explanation.popularity == 0
-        assert sum(like.value for like in explanation.likes) == pytest.approx(item.score, abs=1e-6)
+        parts = explanation.popularity + sum(like.value for like in explanation.likes)
+        assert parts == pytest.approx(item.score, abs=1e-6)
         effects = [abs(like.value) for like in explanation.likes]
         assert effects == sorted(effects, reverse=True)
 

@@ -40,9 +40,9 @@ def test_the_norm_is_capped_or_held_at_one():
     "make",
     [
         lambda: GradientSettings(learning_rate=0),
-        lambda: GradientSettings(norm="both"),
+        lambda: GradientSettings(norm="both"),  # type: ignore[arg-type]
         lambda: GradientSettings(max_norm=-1),
-        lambda: ServeSettings(rule="guess"),
+        lambda: ServeSettings(rule="guess"),  # type: ignore[arg-type]
         lambda: ServeSettings(handover=-1),
         lambda: ServeSettings(cold_diversity=2),
         lambda: ServeSettings(refresh_seconds=-1),

@@ -122,6 +122,8 @@ class Model:
 
 
 def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
+    if not -(2**63) <= wanted < 2**63:
+        return None
     position = int(np.searchsorted(ids, wanted))
     return position if position < len(ids) and ids[position] == wanted else None
 

@@ -20,10 +20,11 @@ from mlrec.dataset.reading import HeldOut, read_held_out
 from mlrec.errors import DataChangedError, EmptyResultError, StateError
 from mlrec.evaluation.metrics import METRICS, PUBLISHED_METRICS, Metric
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.cold_start import ColdStart, Opinions, popular_weight
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.ranking.scores import popularity_scores, user_scores
+from mlrec.ranking.scores import popularity_scores
 from mlrec.ranking.top_n import top_n_rows
-from mlrec.settings import EvaluateSettings, available_threads
+from mlrec.settings import EvaluateSettings, ServeSettings, available_threads
 from mlrec.workspace import Workspace
 
 # Scores held at once by one thread (16 MB of float32).
@@ -57,7 +58,7 @@ class Evaluation:
     users_left_out
         Users without a relevant held-out movie.
     users_without_taste
-        Those of `users` of whose taste nothing is known; they get the popular list, here as in serving.
+        Those of `users` of whose taste nothing is known; they get popular movies, here as in serving.
     ks
         List lengths.
     models
@@ -150,12 +151,24 @@ def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress
     popular = popularity_scores(model.popularity)
     vectors = _user_vectors(model, history, users, settings, threads, progress)
     tasteless = np.asarray(~vectors.any(axis=1))
+    serve = ServeSettings()
     factors = np.ascontiguousarray(model.movie_factors)
+    cold_start = ColdStart.of(
+        FoldIn(factors, model.fold_in),
+        factors,
+        model.popularity,
+        len(model.user_ids),
+        model.catalogue.genres,
+        serve.cold_diversity,
+    )
+    popular_weights = popular_weight(np.diff(history.indptr), serve.handover)
 
     def als_scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores = user_scores(vectors[rows], factors)
-        scores[tasteless[rows]] = popular
-        return scores
+        def opinions(position: int) -> Opinions:
+            events = history.of(int(rows[position]))
+            return history.movie_idx[events], history.preference[events]
+
+        return cold_start.ranking(vectors[rows], popular_weights[rows], opinions)
 
     scorers: dict[str, Scorer] = {
         "als": als_scores,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History
-from mlrec.dataset.reading import Events
+from mlrec.artifacts.models import Catalogue, History
+from mlrec.dataset.reading import Events, Movies
 from mlrec.settings import SPLITS, SplitName
 
 if TYPE_CHECKING:
@@ -77,3 +77,13 @@ def signed_matrix(history: History, n_movies: int) -> csr_matrix:
     )
     # A copy: the matrix above shares its indices with the history, which must stay in time order.
     return matrix.sorted_indices()
+
+
+def catalogue_of(movies: Movies, movie_ids: NDArray[np.int64]) -> Catalogue:
+    """Pick the model's movies out of the whole catalogue, in row order."""
+    rows: NDArray[np.int64] = np.searchsorted(movies.movie_id, movie_ids)
+    return Catalogue(
+        title=[movies.title[row] for row in rows],
+        year=[movies.year[row] for row in rows],
+        genres=[movies.genres[row] for row in rows],
+    )

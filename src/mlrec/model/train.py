@@ -13,19 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import models
-from mlrec.artifacts.models import Catalogue, Model
+from mlrec.artifacts.models import Model
 from mlrec.artifacts.prepared import read_manifest
-from mlrec.dataset.reading import Movies, read_prepared
-from mlrec.errors import EmptyResultError
-from mlrec.model import als
-from mlrec.model.matrix import Interactions, number_rows, signed_matrix
+from mlrec.dataset.reading import read_prepared
+from mlrec.model.learn import learn
+from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import SPLITS, SplitName, TrainSettings, available_threads
 from mlrec.workspace import Workspace
 
@@ -107,28 +103,9 @@ def train(
             data = read_prepared(workspace)
             trained_on: tuple[SplitName, ...] = SPLITS if settings.on == "all" else ("train",)
             interactions = number_rows(data.events, trained_on)
-            learned = interactions.history.only(trained_on)
-            preferences = signed_matrix(learned, len(interactions.movie_ids))
-        if preferences.nnz == 0 or (settings.dislikes != "as-likes" and preferences.data.max() <= 0):
-            raise EmptyResultError(
-                "There is nothing to learn from: the training part has no liked movie.",
-                "Prepare with other thresholds or another split.",
-            )
-        with watch.stage("fit"):
-            factors = als.fit(preferences, settings, threads, progress)
-        with watch.stage("fold_in"):
-            if settings.user_vectors == "trained":
-                user_vectors = factors.users
-            else:
-                with progress.task("Folding in users", len(interactions.user_ids), "users") as task:
-                    user_vectors = FoldIn(factors.movies, settings.fold_in).user_vectors(
-                        learned.indptr,
-                        learned.movie_idx,
-                        learned.preference,
-                        threads=threads,
-                        advance=task.advance,
-                    )
-            als.check_finite(settings, user_vectors)
+            history = interactions.history.only(trained_on)
+            preferences = signed_matrix(history, len(interactions.movie_ids))
+        learned = learn(history, preferences, settings, threads, progress=progress, stage=watch.stage)
         with watch.stage("save"), progress.task("Saving"):
             created_at = datetime.now(UTC)
             model = Model(
@@ -154,10 +131,10 @@ def train(
                 },
                 user_ids=interactions.user_ids,
                 movie_ids=interactions.movie_ids,
-                movie_factors=factors.movies,
-                user_vectors=user_vectors,
+                movie_factors=learned.movie_factors,
+                user_vectors=learned.user_vectors,
                 popularity=interactions.popularity,
-                catalogue=_catalogue(data.movies, interactions),
+                catalogue=catalogue_of(data.movies, interactions.movie_ids),
                 history=interactions.history,
             )
             files = models.write_model(
@@ -166,16 +143,6 @@ def train(
         if publish:
             models.publish(workspace, model.model_id)
     return Trained(model.model_id, files.root, publish, settings, watch.seconds)
-
-
-def _catalogue(movies: Movies, interactions: Interactions) -> Catalogue:
-    """Pick the model's movies out of the whole catalogue, in row order."""
-    rows: NDArray[np.int64] = np.searchsorted(movies.movie_id, interactions.movie_ids)
-    return Catalogue(
-        title=[movies.title[row] for row in rows],
-        year=[movies.year[row] for row in rows],
-        genres=[movies.genres[row] for row in rows],
-    )
 
 
 class _Stopwatch:

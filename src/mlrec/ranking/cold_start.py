@@ -7,12 +7,16 @@ fans of a rarity never beat five thousand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.diversity import maximal_marginal_relevance
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.scores import user_scores
 
 # The cards that a new user may come to see before the first like; behind them plain popularity ranks.
 _SPREAD_OVER = 300
@@ -39,7 +43,8 @@ def liked_share(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float
 def popular_weight(n_opinions: NDArray[np.int64] | int, handover: int) -> NDArray[np.float64]:
     """Weight of popularity in a user's scores: 1 without an opinion, 0 from `handover` opinions on, a line between.
 
-    score = (1 − weight) · personal + weight · liked share. docs/decisions has the replay that chose the rule.
+    score = (1 − weight) · personal + weight · liked share. Replay chose the rule and the default of `handover`:
+    docs/decisions/0004.
     """
     return np.maximum(0.0, 1.0 - np.asarray(n_opinions) / handover) if handover else np.zeros(np.shape(n_opinions))
 
@@ -103,3 +108,83 @@ def wary_share(share: NDArray[np.float32], disliked: NDArray[np.float32]) -> NDA
         share · (1 − disliked), with disliked held between 0 and 1; float32 (movies,).
     """
     return share * (1.0 - np.clip(disliked, 0.0, 1.0))
+
+
+Opinions = tuple[NDArray[np.int32], NDArray[np.int8]]
+"""A user's opinions in time order: movie rows (−1 for a movie without factors) and signed preferences."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColdStart:
+    """Scores that rank movies for users, little as may be known of them; for serving and evaluation alike.
+
+    Attributes
+    ----------
+    fold_in
+        The rule of user vectors.
+    movie_factors
+        Float32 (movies, factors).
+    share
+        Share of users who liked each movie, float32 (movies,).
+    spread
+        What ranks for somebody of whom nothing is known; see `spread_order`.
+    """
+
+    fold_in: FoldIn
+    movie_factors: NDArray[np.float32]
+    share: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        fold_in: FoldIn,
+        movie_factors: NDArray[np.float32],
+        popularity: NDArray[np.int64],
+        n_users: int,
+        movie_genres: Sequence[Sequence[str]],
+        diversity: float,
+    ) -> Self:
+        """Derive it from a model; see `liked_share` and `spread_order` for what they take."""
+        share = liked_share(popularity, n_users)
+        return cls(fold_in, movie_factors, share, spread_order(share, movie_genres, diversity))
+
+    def without_taste(self, opinions: Opinions) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Scores for a user whose vector is zero: how much a movie is liked, and what ranks; float32 (movies,) each."""
+        movie_idx, preference = opinions
+        away = preference < 0
+        if not away.any():
+            return self.share, self.spread
+        disliked = self.fold_in.user_vector(movie_idx[away], np.abs(preference[away]), decay=False)
+        wary = wary_share(self.share, user_scores(disliked, self.movie_factors))
+        return wary, wary
+
+    def ranking(
+        self,
+        vectors: NDArray[np.float32],
+        weight: NDArray[np.float64],
+        opinions_of: Callable[[int], Opinions],
+    ) -> NDArray[np.float32]:
+        """What ranks for many users at once.
+
+        Parameters
+        ----------
+        vectors
+            Float32 (users, factors); zeros for a user without taste.
+        weight
+            Weight of popularity in the scores of the others, (users,); see `popular_weight`.
+        opinions_of
+            Opinions of the user at a position of `vectors`; asked only for those without taste.
+
+        Returns
+        -------
+        ndarray
+            Float32 (users, movies), a fresh array.
+        """
+        scores = user_scores(vectors, self.movie_factors)
+        has_taste = vectors.any(axis=1)
+        mixed = np.flatnonzero(has_taste & (weight > 0))
+        scores[mixed] = blended(scores[mixed], self.share, weight[mixed])
+        for position in np.flatnonzero(~has_taste).tolist():
+            scores[position] = self.without_taste(opinions_of(position))[1]
+        return scores

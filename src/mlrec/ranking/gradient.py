@@ -41,12 +41,27 @@ def gradient_vector(
     ndarray
         Float32 (factors,).
     """
+    last: NDArray[np.float32] = gradient_vectors(start, movie_factors, movie_idx, preferences, settings)[-1]
+    return last
+
+
+def gradient_vectors(
+    start: NDArray[np.float32],
+    movie_factors: NDArray[np.float32],
+    movie_idx: NDArray[np.int32],
+    preferences: NDArray[np.int8],
+    settings: GradientSettings,
+) -> NDArray[np.float32]:
+    """All vectors on the way of `gradient_vector`: before the first swipe and after each; float32 (n + 1, factors)."""
     vector = start.astype(np.float64)
-    for row, preference in zip(movie_idx.tolist(), preferences.tolist(), strict=True):
+    vectors = np.empty((len(movie_idx) + 1, len(start)), dtype=np.float32)
+    vectors[0] = vector
+    for step, (row, preference) in enumerate(zip(movie_idx.tolist(), preferences.tolist(), strict=True), 1):
         if row >= 0:
             vector += settings.learning_rate * (preference / 2) * movie_factors[row]
             vector *= _scale(float(np.linalg.norm(vector)), settings)
-    return vector.astype(np.float32)
+        vectors[step] = vector
+    return vectors
 
 
 def _scale(norm: float, settings: GradientSettings) -> float:

@@ -73,3 +73,29 @@ def top_n_rows(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     for row in tied:
         ranked[row] = top_n(scores[row], n)
     return ranked
+
+
+def places(
+    scores: NDArray[np.float32], movie_idx: NDArray[np.integer], candidates: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Where one movie of each list stands by the rules of `top_n`, without ranking the others.
+
+    Parameters
+    ----------
+    scores
+        Float32 (lists, movies), no NaN.
+    movie_idx
+        The movie to be found in each list, (lists,); a candidate with a score above −∞.
+    candidates
+        Which movies may be listed, bool (lists, movies).
+
+    Returns
+    -------
+    ndarray
+        Number of candidates that rank before it, int64 (lists,).
+    """
+    own = np.take_along_axis(scores, movie_idx[:, None], axis=1)
+    earlier_row = np.arange(scores.shape[1]) < movie_idx[:, None]
+    before = (scores > own) | ((scores == own) & earlier_row)
+    count: NDArray[np.int64] = np.count_nonzero(before & candidates, axis=1)
+    return count

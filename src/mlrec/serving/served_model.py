@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlrec.artifacts.models import Model
 from mlrec.errors import SettingsError, UnknownMovieError
 from mlrec.ranking import filters
-from mlrec.ranking.cold_start import liked_share, spread_order
+from mlrec.ranking.cold_start import ColdStart
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.results import Movie, Recommendation, Source
@@ -39,9 +39,16 @@ class ServedModel:
         # Copies: the hot path reads memory, not a file.
         self.movie_ids = np.array(model.movie_ids)
         self.movie_factors = np.array(model.movie_factors, order="C")
-        self.share = liked_share(model.popularity, len(model.user_ids))
-        self.popular = spread_order(self.share, model.catalogue.genres, settings.cold_diversity)
         self.fold_in = FoldIn(self.movie_factors, model.fold_in)
+        self.cold_start = ColdStart.of(
+            self.fold_in,
+            self.movie_factors,
+            model.popularity,
+            len(model.user_ids),
+            model.catalogue.genres,
+            settings.cold_diversity,
+        )
+        self.share = self.cold_start.share
         self.learned = np.array([name in model.info["trained_on"] for name in SPLITS])
 
     @cached_property
@@ -63,6 +70,11 @@ class ServedModel:
     @cached_property
     def _years(self) -> NDArray[np.int64]:
         return np.array([year or 0 for year in self.model.catalogue.year])
+
+    @cached_property
+    def factor_norms(self) -> NDArray[np.float32]:
+        """Lengths of the movie vectors, float32 (movies,)."""
+        return np.asarray(np.linalg.norm(self.movie_factors, axis=1), dtype=np.float32)
 
     @cached_property
     def average_vector(self) -> NDArray[np.float32]:
@@ -108,7 +120,8 @@ class ServedModel:
         """
         row = self.model.movie_idx(movie_id)
         if row is None:
-            nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - movie_id), kind="stable")[:_NEAR_IDS]
+            within = min(max(movie_id, -(2**63)), 2**63 - 1)
+            nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - within), kind="stable")[:_NEAR_IDS]
             near = "; ".join(f"{self.movie_ids[row]} {self.label(row)}" for row in sorted(nearest.tolist()))
             raise UnknownMovieError(
                 f"The model does not know movie {movie_id}.", f"Near ids: {near}. Titles: mlrec search"

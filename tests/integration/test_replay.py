@@ -1,0 +1,168 @@
+"""Replay on the demo data: what is held out, that nothing is known beforehand, and who learns best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlrec.artifacts import models
+from mlrec.dataset.reading import Events, read_prepared
+from mlrec.errors import EmptyResultError, ModelMissingError
+from mlrec.evaluation.replay import default_arms, hold_out, learn_before, predict, replay
+from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
+
+QUICK = TrainSettings(iterations=3)
+
+
+@pytest.fixture(scope="module")
+def data(demo):
+    return read_prepared(demo)
+
+
+@pytest.fixture(scope="module")
+def window(data):
+    return hold_out(data.events, 0.2)
+
+
+@pytest.fixture(scope="module")
+def model(data, window):
+    return learn_before(window, data.movies, QUICK, 0.2, 2)
+
+
+def test_fold_in_learns_better_than_all_others(demo):
+    """On held-out users of real data, with the default settings; the intervals of the differences exclude 0."""
+    result = replay(demo)
+    assert 120 <= result.users <= 150
+    assert result.likes > 5000
+    assert list(result.arms) == ["fold-in", "gradient", "static", "popularity"]
+    for name, difference in result.differences.items():
+        figure = difference["hit_rate@10"]
+        assert 0 < figure.low < figure.value < figure.high, name
+        other = result.arms[name.removeprefix("fold-in - ")]["hit_rate@10"]
+        assert figure.value == pytest.approx(result.arms["fold-in"]["hit_rate@10"].value - other.value)
+    for arm in result.arms.values():
+        assert arm["hit_rate@10"].low < arm["hit_rate@10"].value < arm["hit_rate@10"].high
+
+
+def test_held_out_users_are_the_latest_and_nothing_later_is_learned(data, window):
+    events = data.events
+    first = {int(user): int(events.timestamp[events.user_id == user].min()) for user in np.unique(events.user_id)}
+    expected = {user for user, moment in first.items() if moment >= window.starts_at}
+    held_out = set(window.replayed.user_id.tolist())
+    assert held_out == expected
+    assert len(held_out) == pytest.approx(0.2 * len(first), abs=2)
+    assert not held_out & set(window.learned.user_id.tolist())
+    assert window.learned.timestamp.max() < window.starts_at
+    # Nothing of a held-out user is left out.
+    assert len(window.replayed) == np.isin(events.user_id, list(held_out)).sum()
+
+
+def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
+    """Plain numpy solves, blends, masks and ranks before each like, as somebody would who reads the documentation."""
+    serve = ServeSettings()
+    users = np.unique(window.replayed.user_id)[::8]
+    own = np.isin(window.replayed.user_id, users)
+    events = Events(**{name: column[own] for name, column in vars(window.replayed).items()})
+    trials = predict(events, model, default_arms(model, serve), 10, threads=2)
+
+    rule = QUICK.fold_in
+    Y = model.cold_start.movie_factors.astype(np.float64)
+    gram = Y.T @ Y + rule.regularization * np.eye(Y.shape[1])
+    row_of = {int(movie): row for row, movie in enumerate(model.movie_ids)}
+    n_users = len(np.unique(window.learned.user_id))
+    likes = np.zeros(len(row_of))
+    for movie, preference in zip(window.learned.movie_id.tolist(), window.learned.preference.tolist(), strict=True):
+        likes[row_of[movie]] += preference > 0
+
+    def fold_in(rows, preferences):
+        A, b = gram.copy(), np.zeros(Y.shape[1])
+        for position, (row, preference) in enumerate(zip(rows, preferences, strict=True)):
+            age = len(rows) - 1 - position
+            confidence = 1 + rule.alpha * abs(preference) * rule.feedback_weight * 0.5 ** (age / rule.half_life)
+            if row is None:
+                continue
+            A += (confidence - 1) * np.outer(Y[row], Y[row])
+            b += confidence * Y[row] * (preference > 0)
+        return np.linalg.solve(A, b)
+
+    def lists(scores, seen):
+        scores = scores.copy()
+        scores[seen] = -np.inf
+        return np.lexsort((np.arange(len(scores)), -scores))[:10]
+
+    expected = {"fold-in": [], "gradient": [], "popularity": []}
+    compared = []
+    for user in users.tolist():
+        history = events.user_id == user
+        rows = [row_of.get(movie) for movie in events.movie_id[history].tolist()]
+        preferences = events.preference[history].tolist()
+        step = model.average_vector.astype(np.float64)
+        for position, (row, preference) in enumerate(zip(rows, preferences, strict=True)):
+            if preference > 0:
+                seen = [earlier for earlier in rows[:position] if earlier is not None]
+                liked_before = any(p > 0 and r is not None for p, r in zip(preferences[:position], rows, strict=False))
+                weight = max(0.0, 1 - position / serve.handover)
+                personal = Y @ fold_in(rows[:position], preferences[:position])
+                # The spread of the very first list, and dislikes alone, have tests of their own.
+                compared.append(liked_before)
+                blended = (1 - weight) * personal + weight * likes / n_users
+                expected["fold-in"].append(row in lists(blended, seen))
+                expected["gradient"].append(row in lists(Y @ step, seen))
+                expected["popularity"].append(row in lists(likes, seen))
+            if row is not None:
+                step += serve.gradient.learning_rate * preference / 2 * Y[row]
+                step *= min(1.0, serve.gradient.max_norm / np.linalg.norm(step))
+    assert len(compared) == len(trials.user_id) > 300
+    assert trials.hits["popularity"].tolist() == expected["popularity"]
+    # Two scores that differ in the seventh digit only may change places.
+    assert np.mean(trials.hits["gradient"] != np.array(expected["gradient"])) < 0.005
+    usual = np.array(compared)
+    assert np.mean(trials.hits["fold-in"][usual] != np.array(expected["fold-in"])[usual]) < 0.005
+    assert sum(expected["fold-in"]) > sum(expected["popularity"])
+
+
+def test_what_comes_later_does_not_matter(window, model):
+    """Whoever cuts the held-out users' events short, or turns them round at the end, sees the same earlier hits."""
+    arms = default_arms(model, ServeSettings())
+    whole = predict(window.replayed, model, arms, 10, threads=1)
+    _, starts = np.unique(window.replayed.user_id, return_index=True)
+    position = np.arange(len(window.replayed)) - np.repeat(starts, np.diff([*starts, len(window.replayed)]))
+    early = position < 30
+    cut = Events(**{name: column[early] for name, column in vars(window.replayed).items()})
+    short = predict(cut, model, arms, 10, threads=2)
+    for name, hits in whole.hits.items():
+        np.testing.assert_array_equal(hits[whole.n_before < 30], short.hits[name])
+
+
+def test_the_same_seed_gives_the_same_figures_on_any_number_of_threads(demo):
+    first, second = (replay(demo, ReplaySettings(threads=threads, resamples=1000)) for threads in (1, 2))
+    assert first.arms == second.arms
+    assert first.differences == second.differences
+    other = replay(demo, ReplaySettings(random_seed=7, resamples=1000))
+    assert other.differences != first.differences
+
+
+def test_nothing_is_written(demo):
+    def files():
+        return {path: path.stat().st_mtime_ns for path in demo.root.rglob("*")}
+
+    before = files()
+    replay(demo, ReplaySettings(resamples=1000))
+    assert files() == before
+
+
+def test_the_models_own_settings_are_used(demo):
+    info = models.open_model(models.resolve(demo)).info
+    result = replay(demo, ReplaySettings(resamples=1000))
+    assert result.settings_of == info["model_id"]
+    assert replace(result.train, threads=0).to_json() == info["settings"] | {"threads": 0}
+    with pytest.raises(ModelMissingError):
+        replay(demo, model_id="20200101T000000-als-0000")
+
+
+@pytest.mark.parametrize(("share", "what"), [(0.0001, "holds nobody out"), (0.9999, "nothing to learn from")])
+def test_a_share_that_leaves_nothing_is_an_error(demo, share, what):
+    with pytest.raises(EmptyResultError, match=what):
+        replay(demo, ReplaySettings(held_out_share=share))
