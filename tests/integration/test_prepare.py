@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from mlrec.errors import (
     TooManyRejectsError,
     WorkspaceLockedError,
 )
+from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.settings import PrepareSettings
 from mlrec.workspace import PreparedFiles, Workspace
 
@@ -76,6 +78,26 @@ def core_rounds(ratings: list[Rating], min_user: int, min_movie: int) -> list[li
         if len(left) == len(ratings):
             return rounds
         ratings = left
+
+
+class Swiped(NamedTuple):
+    user_id: int
+    movie_id: int
+    preference: int
+    at: int
+
+
+def merged(ratings: Iterable[Rating], swipes: Iterable[Swiped], how: PrepareSettings) -> list[Rating]:
+    """Latest opinions of ratings and standing swipes; of the same second the swipe stands, and a skip is no opinion."""
+    tops = dict(zip((-2, -1, 1, 2), (*how.cut_points, how.max_rating), strict=True))
+    standing = {(rating.user_id, rating.movie_id): rating for rating in drop_duplicates(ratings)}
+    for user_id, movie_id, preference, at in swipes:
+        rating = standing.get((user_id, movie_id))
+        if rating is None or at >= rating.timestamp:
+            standing.pop((user_id, movie_id), None)
+            if preference:
+                standing[user_id, movie_id] = Rating(user_id, movie_id, tops[preference], at)
+    return list(standing.values())
 
 
 def bucket(rating: float, cut_points: Sequence[float]) -> int:
@@ -137,6 +159,12 @@ def counts(name: str, ratings: list[Rating]) -> dict[str, Any]:
 def loose(**settings: Any) -> PrepareSettings:
     """Settings with which nothing is filtered and no number of bad rows is too many."""
     return PrepareSettings(**{"min_user_ratings": 1, "min_movie_ratings": 1, "max_reject_share": 1.0, **settings})
+
+
+def swipe_table(swipes: Iterable[Swiped]) -> StandingSwipes:
+    """As the store of an app gives them."""
+    rows = [(*swipe, event_id) for event_id, swipe in enumerate(swipes, 1)]
+    return StandingSwipes(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
 
 
 def csv_lines(ratings: Iterable[Rating]) -> list[str]:
@@ -256,6 +284,68 @@ def test_any_table_gives_what_the_definitions_say(table, how):
         *(counts(f"core round {i}", left) for i, left in enumerate(rounds, 1)),
     ]
     assert manifest["splits"] == {name: len(events) for name, events in rows.items()}
+
+
+swipes_of_a_table = st.lists(
+    st.builds(
+        Swiped,
+        user_id=st.integers(-1, 9),
+        movie_id=st.integers(1, 7),
+        preference=st.integers(-2, 2),
+        at=st.integers(-1, 8),
+    ),
+    max_size=30,
+    unique_by=lambda swipe: swipe[:2],
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(good_rows, min_size=1, max_size=70), swipes_of_a_table, st.sets(st.integers(-1, 9), max_size=3), ways)
+def test_any_swipes_and_forgotten_users_give_what_the_definitions_say(ratings, swipes, forgotten, how):
+    """Ids in the raw files are moved by the offset, those of swipes and of forgotten users are not."""
+    offset, plain = how.user_offset, replace(how, user_offset=0)
+    moved = [rating._replace(user_id=rating.user_id + offset) for rating in ratings]
+    swipes = [swipe._replace(user_id=swipe.user_id + offset) for swipe in swipes]
+    forgotten = {user_id + offset for user_id in forgotten}
+
+    known = [rating for rating in moved if rating.user_id not in forgotten]
+    told = [swipe for swipe in swipes if swipe.user_id not in forgotten]
+    good = [swipe for swipe in told if swipe.movie_id <= 6 and swipe.at >= 0]
+    standing = merged(known, good, plain)
+    rounds = core_rounds(standing, how.min_user_ratings, how.min_movie_ratings)
+    with tempfile.TemporaryDirectory() as root:
+        workspace = write_raw(Path(root), csv_lines(ratings), movies=6)
+        if not rounds[-1]:
+            with pytest.raises(EmptyResultError):
+                prepare(workspace, how, swipes=swipe_table(swipes), forgotten=forgotten)
+            return
+        manifest = prepare(workspace, how, swipes=swipe_table(swipes), forgotten=forgotten).manifest
+        rows = expected_rows(rounds[-1], plain)
+        assert split_rows(workspace) == rows
+        rejected = rejects(workspace.prepared.rejects)
+    reason = {True: "timestamp out of range", False: "unknown movie"}
+    assert rejected == [
+        ("swipe log", line, ",".join(map(str, swipe)), reason[swipe.at < 0])
+        for line, swipe in enumerate(swipes, 1)
+        if swipe in told and swipe not in good
+    ]
+    latest = {(rating.user_id, rating.movie_id): rating.timestamp for rating in drop_duplicates(known)}
+    outdated = [swipe for swipe in good if latest.get(swipe[:2], -1) > swipe.at]
+    skips = [swipe for swipe in good if not swipe.preference and swipe not in outdated]
+    assert manifest["swipes"] == {
+        "standing": len(told),
+        "merged": len(good) - len(outdated) - len(skips),
+        "skips": len(skips),
+        "outdated": len(outdated),
+        "rejected": len(told) - len(good),
+    }
+    assert manifest["steps"][0] == counts("read", moved)
+    steps = {step["name"]: step for step in manifest["steps"]}
+    assert ("without forgotten users" in steps) == (len(known) < len(ratings))
+    if "without forgotten users" in steps:
+        assert steps["without forgotten users"] == counts("without forgotten users", known)
+    assert steps["deduplicated"] == counts("deduplicated", standing)
+    assert sum(manifest["rating_histogram"].values()) == len(ratings)
 
 
 @pytest.mark.parametrize("split", ["user-time", "global-time"])
@@ -898,6 +988,78 @@ def test_the_fingerprint_changes_with_the_input(one_run, tmp_path, name):
     shutil.copytree(workspace.raw, raw)
     (raw / name).write_text((raw / name).read_text().replace("1", "2", 1))
     assert fingerprint(tmp_path, raw) != result.manifest["fingerprint"]
+
+
+def test_without_swipes_and_forgotten_users_the_folder_says_nothing_of_them(one_run):
+    _, result, _ = one_run
+    assert result.manifest["swipes"] is None
+    assert {step["name"] for step in result.manifest["steps"]} & {"with swipes", "without forgotten users"} == set()
+
+
+RATED_AT = 10**9 + 300
+"""Later than every rating of `crowd`."""
+
+
+def app_fingerprint(
+    tmp_path: Path, raw: Path, swipes: Sequence[Swiped] | None = None, forgotten: Sequence[int] = (), **changes: Any
+) -> str:
+    table = None if swipes is None else swipe_table(swipes)
+    workspace, how = Workspace(tmp_path / "app"), loose(**changes)
+    return str(prepare(workspace, how, raw=raw, swipes=table, forgotten=forgotten).manifest["fingerprint"])
+
+
+def test_the_fingerprint_changes_with_the_swipes_and_forgotten_users_that_change_the_rows(small, tmp_path):
+    ours = Swiped(1, 2, 2, RATED_AT)
+    ways: list[tuple[list[Swiped] | None, list[int]]] = [
+        (None, []),
+        ([ours], []),
+        ([ours._replace(preference=1)], []),
+        ([ours._replace(preference=0)], []),
+        ([ours._replace(at=RATED_AT + 1)], []),
+        ([ours._replace(movie_id=3)], []),
+        ([ours._replace(user_id=2)], []),
+        ([ours, Swiped(2, 2, 2, RATED_AT)], []),
+        (None, [1]),
+        (None, [2]),
+        (None, [1, 2]),
+        ([ours], [2]),
+    ]
+    found = [app_fingerprint(tmp_path, small.raw, *way) for way in ways]
+    assert len(set(found)) == len(ways)
+    again = [app_fingerprint(tmp_path, small.raw, *way, threads=1) for way in ways]
+    assert again == found
+
+
+def test_the_fingerprint_stays_where_swipes_and_forgotten_users_change_nothing(small, tmp_path):
+    plain = app_fingerprint(tmp_path, small.raw)
+    assert app_fingerprint(tmp_path, small.raw, []) == plain
+    assert app_fingerprint(tmp_path, small.raw, [Swiped(1, 1, 2, 5), Swiped(1, 99, 2, RATED_AT)]) == plain
+    assert app_fingerprint(tmp_path, small.raw, None, [777]) == plain
+    assert app_fingerprint(tmp_path, small.raw, [Swiped(777, 1, 2, RATED_AT)], [777]) == plain
+    ours = [Swiped(1, 2, 2, RATED_AT), Swiped(3, 2, -2, RATED_AT)]
+    in_turn = app_fingerprint(tmp_path, small.raw, ours, [2, 4])
+    assert app_fingerprint(tmp_path, small.raw, ours[::-1], [4, 2, 2, 777]) == in_turn
+
+
+def test_bad_swipes_count_as_bad_rows_and_leave_the_last_folder_as_it_is(small):
+    prepare(small, loose())
+    before = snapshot(small.prepared.root)
+    bad = [Swiped(user_id, 99, 1, RATED_AT) for user_id in range(10)]
+    with pytest.raises(TooManyRejectsError, match="10 of 79 rows are bad") as stopped:
+        prepare(small, loose(max_reject_share=0.1), swipes=swipe_table(bad))
+    assert "leave out the swipes (10 bad ones)" in stopped.value.hint
+    assert snapshot(small.prepared.root) == before
+    assert len(rejects(small.failed_rejects)) == 10
+    manifest = prepare(small, loose(max_reject_share=0.2), swipes=swipe_table(bad)).manifest
+    assert manifest["swipes"] == {"standing": 10, "merged": 0, "skips": 0, "outdated": 0, "rejected": 10}
+    assert manifest["input"]["rows"]["swipes"] == 10
+
+
+def test_a_swipe_log_is_the_same_log_whatever_the_cut_points(small):
+    swipes = [Swiped(77, movie_id, preference, RATED_AT) for movie_id, preference in enumerate((-2, -1, 1, 2), 1)]
+    for cut_points in ((2.5, 3.5, 4.5), (0.1, 0.2, 4.9)):
+        prepare(small, loose(cut_points=cut_points, split_ratio=(1, 0, 0)), swipes=swipe_table(swipes))
+        assert [row for row in split_rows(small)["train"] if row[0] == 77] == [tuple(swipe) for swipe in swipes]
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ INT64_MIN = -(2**63)
 DOUBLE_EXACT = 2**53
 """Beyond it not every whole number has a DOUBLE of its own."""
 
+PREFERENCES = [-2, -1, 1, 2]
+"""Of buckets 1 to 4."""
+
 RATING_COLUMNS = "user_id BIGINT, movie_id BIGINT, rating DOUBLE, timestamp BIGINT, valid BOOLEAN"
 RATING_ROW_COLUMNS = (
     "line BIGINT, text VARCHAR, width BIGINT, user_id VARCHAR, movie_id VARCHAR, rating VARCHAR, timestamp VARCHAR"
@@ -32,6 +35,8 @@ RATING_ROW_COLUMNS = (
 MOVIE_ROW_COLUMNS = "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, title VARCHAR, genres VARCHAR"
 LINK_ROW_COLUMNS = "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, imdb_id VARCHAR, tmdb_id VARCHAR"
 EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, start BIGINT"
+SWIPE_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference BIGINT, timestamp BIGINT, event_id BIGINT"
+JUDGED_COLUMNS = f"{SWIPE_COLUMNS}, reason VARCHAR, fate VARCHAR"
 SPLIT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, split VARCHAR"
 
 
@@ -751,11 +756,118 @@ def test_the_quick_and_the_slow_way_judge_alike(db, tmp_path, position):
     assert {number: slow.get(number) for number in quick} == quick
 
 
-# -- duplicates and core ---------------------------------------------------------------------------------------------
-
-
 def load_ratings(db: Database, *ratings: tuple[int, int, float, int]) -> None:
     db.table("ratings", RATING_COLUMNS, [(*rating, True) for rating in ratings])
+
+
+# -- swipes and forgotten users --------------------------------------------------------------------------------------
+
+
+def judge_swipes(
+    db: Database,
+    swipes: Sequence[tuple[int, int, int, int, int]],
+    *ratings: tuple[int, int, float, int],
+    forgotten: Sequence[int] = (),
+) -> list[tuple[Any, ...]]:
+    """Run the step where movies 1 to 5 are known; user, movie and fate of each swipe."""
+    db.set(preferences=PREFERENCES)
+    db.movies(1, 2, 3, 4, 5)
+    load_ratings(db, *ratings)
+    db.table("swipes", SWIPE_COLUMNS, swipes)
+    db.table("forgotten", "user_id BIGINT", [(user_id,) for user_id in forgotten])
+    db.run("24_judge_swipes")
+    return db.rows("SELECT user_id, movie_id, fate FROM judged_swipes ORDER BY user_id, movie_id")
+
+
+@pytest.mark.parametrize("preference", [-2, -1, 0, 1, 2])
+@pytest.mark.parametrize(
+    ("rated_at", "stands"),
+    [([], True), ([99], True), ([100], True), ([101], False), ([99, 100], True), ([99, 101], False)],
+)
+def test_a_swipe_stands_unless_a_rating_of_the_movie_is_later(db, preference, rated_at, stands):
+    ratings = [(1, 2, 4.0, timestamp) for timestamp in rated_at]
+    fates = judge_swipes(db, [(1, 2, preference, 100, 1)], *ratings, (1, 3, 4.0, 999), (2, 2, 4.0, 999))
+    assert fates == [(1, 2, "outdated" if not stands else "merged" if preference else "skip")]
+    assert db.reasons() == []
+
+
+@pytest.mark.parametrize(
+    ("swipe", "reason"),
+    [
+        ((1, 9, 1, 100, 7), "unknown movie"),
+        ((1, 9, 0, 100, 7), "unknown movie"),
+        ((1, 2, 1, -1, 7), "timestamp out of range"),
+        ((1, 2, 1, 1_500_000_000_000, 7), "timestamp out of range"),
+        ((1, 2, 3, 100, 7), "preference out of range"),
+    ],
+)
+def test_a_swipe_that_cannot_be_used_is_rejected_by_its_event_id(db, swipe, reason):
+    assert judge_swipes(db, [swipe, (2, 2, 1, 100, 1)]) == [(*swipe[:2], "rejected"), (2, 2, "merged")]
+    assert db.rows("SELECT file, line, text, reason FROM rejects") == [
+        ("swipe log", 7, ",".join(map(str, swipe[:4])), reason)
+    ]
+
+
+def test_swipes_of_forgotten_users_are_passed_over(db):
+    swipes = [(1, 2, 1, 100, 1), (2, 2, 1, 100, 1), (2, 9, 1, 100, 2)]
+    assert judge_swipes(db, swipes, forgotten=[2, 3]) == [(1, 2, "merged")]
+    assert db.reasons() == []
+
+
+def test_ratings_of_forgotten_users_go(db):
+    load_ratings(db, (1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (INT64_MAX, 1, 4.0, 1))
+    db.table("forgotten", "user_id BIGINT", [(1,), (INT64_MAX,), (3,)])
+    db.run("25_drop_forgotten")
+    assert db.rows("FROM ratings") == [(2, 1, 4.0, 1, True)]
+    assert db.rows("FROM gone ORDER BY user_id") == [(1,), (INT64_MAX,)]
+
+
+def merge_swipes(
+    db: Database,
+    judged: Sequence[tuple[int, int, int, int, str]],
+    *ratings: tuple[int, int, float, int],
+    cut_points: Sequence[float] = (2.5, 3.5, 4.5),
+    max_rating: float = 5.0,
+) -> list[tuple[Any, ...]]:
+    """Run the step on rows of (user, movie, preference, timestamp, fate); the ratings that are left."""
+    db.set(preferences=PREFERENCES, cut_points=list(cut_points), max_rating=max_rating)
+    load_ratings(db, *ratings)
+    db.table("judged_swipes", JUDGED_COLUMNS, [(*row, 1, None, fate) for *row, fate in judged])
+    db.run("26_merge_swipes")
+    return db.rows("SELECT user_id, movie_id, rating, timestamp FROM ratings ORDER BY ALL")
+
+
+def test_a_swipe_takes_the_place_of_all_ratings_of_its_movie(db):
+    others = [(1, 3, 4.0, 10), (2, 2, 4.0, 10)]
+    merged = merge_swipes(db, [(1, 2, -2, 20, "merged")], (1, 2, 5.0, 10), (1, 2, 4.0, 20), *others)
+    assert merged == [(1, 2, 2.5, 20), *others]
+
+
+def test_a_skip_takes_ratings_away_and_adds_none(db):
+    assert merge_swipes(db, [(1, 2, 0, 20, "skip"), (1, 4, 0, 20, "skip")], (1, 2, 5.0, 10), (1, 3, 4.0, 10)) == [
+        (1, 3, 4.0, 10)
+    ]
+
+
+@pytest.mark.parametrize("fate", ["outdated", "rejected"])
+def test_other_swipes_change_nothing(db, fate):
+    swipes = [(1, 2, 1, 20, fate), (1, 3, 0, 20, fate), (1, 9, 1, 20, fate)]
+    assert merge_swipes(db, swipes, (1, 2, 5.0, 30), (1, 3, 4.0, 30)) == [(1, 2, 5.0, 30), (1, 3, 4.0, 30)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.floats(1e-6, 1e6), min_size=4, max_size=4, unique=True))
+def test_whatever_the_cut_points_bucketing_gives_back_the_preference_of_a_swipe(server, bounds):
+    *cut_points, max_rating = sorted(bounds)
+    database = Database(server)
+    swipes = [(1, movie_id, preference, 20, "merged") for movie_id, preference in enumerate(PREFERENCES)]
+    merge_swipes(database, swipes, cut_points=cut_points, max_rating=max_rating)
+    database.run("40_core_begin")
+    database.run("50_events")
+    assert [preference for _, _, preference, *_ in database.rows("FROM events")] == PREFERENCES
+
+
+# -- duplicates and core ---------------------------------------------------------------------------------------------
 
 
 def test_pairs_rated_more_than_once_are_found(db):
@@ -873,7 +985,7 @@ def sort_events(
     db: Database, *ratings: tuple[int, int, float, int], cut_points: Sequence[float] = (2.5, 3.5, 4.5)
 ) -> list[tuple[Any, ...]]:
     """Run the step with everybody in the core."""
-    db.set(cut_points=list(cut_points))
+    db.set(cut_points=list(cut_points), preferences=PREFERENCES)
     load_ratings(db, *ratings)
     db.run("40_core_begin")
     db.run("50_events")
@@ -905,6 +1017,14 @@ def test_cut_points_are_a_setting(db):
     assert [preference for _, _, preference, *_ in events] == [-2, -1, 1, 1, 2]
 
 
+def test_what_buckets_mean_is_a_variable(db):
+    db.set(cut_points=[1.0, 2.0, 3.0], preferences=[7, -7, 5, -5])
+    load_ratings(db, *((1, movie_id, float(movie_id), 0) for movie_id in (1, 2, 3, 4)))
+    db.run("40_core_begin")
+    db.run("50_events")
+    assert [preference for _, _, preference, *_ in db.rows("FROM events")] == [7, -7, 5, -5]
+
+
 def test_events_are_in_the_order_of_user_time_and_movie(db):
     events = sort_events(db, (2, 1, 4, 5), (1, 9, 4, 7), (1, 3, 4, 7), (1, 5, 4, 6), (-1, 2, 4, 99))
     assert [(user_id, movie_id, timestamp) for user_id, movie_id, _, timestamp, *_ in events] == [
@@ -928,7 +1048,7 @@ def test_an_event_knows_the_length_and_the_beginning_of_its_users_history(db):
 
 
 def test_ratings_outside_the_core_are_not_events(db):
-    db.set(cut_points=[2.5, 3.5, 4.5])
+    db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES)
     load_ratings(db, (1, 1, 4, 1), (1, 2, 4, 1), (2, 1, 4, 1), (2, 2, 4, 1))
     db.table("core_users", "user_id BIGINT, n BIGINT", [(1, 1)])
     db.table("core_movies", "movie_id BIGINT, n BIGINT", [(2, 1)])
@@ -1093,6 +1213,8 @@ def test_rejects_are_written_so_that_a_csv_reader_gets_the_raw_text_back(db, tmp
         ("ratings.csv", 12, 'say "a, b",2', "missing field"),
         ("ratings.csv", 3, "", "empty userId"),
         ("movies.csv", 200, "é|x", "unparsable movieId"),
+        ("swipe log", 1, "9,7,2,5", "unknown movie"),
+        ("swipe log", 1, "8,7,2,5", "unknown movie"),
     ]
     db.table("rejects", "file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR", rejects)
     db.run("72_write_rejects", path=str(tmp_path / "rejects.csv"))
@@ -1102,6 +1224,8 @@ def test_rejects_are_written_so_that_a_csv_reader_gets_the_raw_text_back(db, tmp
             ["movies.csv", "200", "é|x", "unparsable movieId"],
             ["ratings.csv", "3", "", "empty userId"],
             ["ratings.csv", "12", 'say "a, b",2', "missing field"],
+            ["swipe log", "1", "8,7,2,5", "unknown movie"],
+            ["swipe log", "1", "9,7,2,5", "unknown movie"],
         ]
 
 

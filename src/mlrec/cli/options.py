@@ -32,6 +32,13 @@ ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="
 TOP_N = DEFAULT_TOP_N
 
 
+def checked_user_id(user_id: int) -> int:
+    """Callback of options and arguments that take a user id."""
+    if not -(2**63) <= user_id < 2**63:
+        raise typer.BadParameter(f"{user_id} does not fit into 64 bits.")
+    return user_id
+
+
 def examples(*commands: str) -> str:
     """Text below a command's help: one example a line."""
     return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])

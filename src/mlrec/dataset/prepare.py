@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +18,17 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import mlrec
 from mlrec.artifacts import prepared
 from mlrec.dataset.database import connect, literal
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, with_encoding
 from mlrec.errors import EmptyResultError, InputError, StateError, TooManyRejectsError
+from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.settings import SPLITS, PrepareSettings, available_threads
 from mlrec.workspace import PreparedFiles, Workspace
 
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 _RULES_VERSION = 1
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
+# What becomes of a swipe in 24_judge_swipes.sql, and how the manifest calls its number.
+_FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,11 @@ def prepare(
     settings: PrepareSettings | None = None,
     *,
     raw: Path | None = None,
+    swipes: StandingSwipes | None = None,
+    forgotten: Collection[int] = (),
     progress: Progress = SILENT,
 ) -> Prepared:
-    """Turn raw ratings into the prepared folder of a workspace.
+    """Turn raw ratings, and what the app has learned since, into the prepared folder of a workspace.
 
     Parameters
     ----------
@@ -80,6 +88,10 @@ def prepare(
         Defaults to `PrepareSettings()`.
     raw
         A folder or zip archive with the raw files; by default the workspace's own.
+    swipes
+        To be merged into the ratings. A swipe stands over a rating of the same movie unless the rating is later.
+    forgotten
+        Ids of users, as serving knows them, who are left out.
     progress
         Told of each step.
 
@@ -95,7 +107,9 @@ def prepare(
     with workspace.writing("prepare") as scratch:
         source = find_source(raw or workspace.raw, scratch)
         with prepared.replacing(workspace) as files:
-            manifest = _prepare_into(files, source, settings, scratch, workspace.failed_rejects, progress)
+            with _connect(scratch, settings) as connection:
+                run = _Preparation(connection, source, settings, progress)
+                manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
             manifest["seconds"] = round(time.perf_counter() - started, 3)
             prepared.complete(files, manifest)
         workspace.failed_rejects.unlink(missing_ok=True)
@@ -104,31 +118,33 @@ def prepare(
 
 def _prepare_into(
     files: PreparedFiles,
-    source: RawSource,
-    settings: PrepareSettings,
-    scratch: Path,
+    run: _Preparation,
+    swipes: StandingSwipes | None,
+    forgotten: Collection[int],
     failed_rejects: Path,
-    progress: Progress,
 ) -> dict[str, Any]:
     """Write everything but the manifest, and return that."""
-    with ThreadPoolExecutor(1) as hashing, _connect(scratch, settings) as connection:
-        checksums = hashing.submit(lambda: {file.role: _sha256(file.path) for file in source.files})
-        run = _Preparation(connection, source, settings, progress)
+    with ThreadPoolExecutor(1) as hashing:
+        checksums = hashing.submit(lambda: {file.role: _sha256(file.path) for file in run.source.files})
         run.read()
+        run.take_in(swipes, forgotten)
         run.check_rejects(failed_rejects)
+        run.drop_forgotten()
+        run.merge_swipes()
         run.drop_duplicates()
         run.filter_core()
         manifest: dict[str, Any] = {
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "mlrec_version": mlrec.__version__,
             "input": run.input_summary(checksums.result()),
-            "settings": settings.to_json(),
+            "settings": run.settings.to_json(),
+            "swipes": run.swipe_summary(),
             "steps": [vars(step) for step in run.steps],
             "rejects": run.reject_summary(),
             "rating_histogram": run.rating_histogram,
             "ratings_per_month": run.ratings_per_month,
         }
-        manifest["fingerprint"] = _fingerprint(manifest)
+        manifest["fingerprint"] = _fingerprint(manifest, run.app_checksums())
         run.write(files.movies, files.rejects)
         manifest["splits"] = {name: run.write_split(name, files.split(name)) for name in SPLITS}
         manifest["moments"] = run.moments()
@@ -175,6 +191,8 @@ class _Preparation:
         self.progress = progress
         self.steps: list[StepCount] = []
         self.rows_read: dict[str, int] = {}
+        self.has_swipes = False
+        self.users_gone = 0
         self.rating_histogram: dict[str, int] = {}
         self.ratings_per_month: dict[str, int] = {}
 
@@ -194,6 +212,7 @@ class _Preparation:
             value = getattr(self.settings, name)
             self._set(name, list(value) if isinstance(value, tuple) else value)
         self._set("genre_names", list(ML_100K_GENRES))
+        self._set("preferences", [int(swipe) for swipe in BUCKETS])
         self._read_movies()
         self._read_ratings()
         self._count("read")
@@ -247,6 +266,17 @@ class _Preparation:
         unreadable = file.layout == "delimited" and self._value("SELECT count(*) FROM reject_errors")
         return not unreadable and not self._value("SELECT count(*) FROM ratings WHERE NOT valid")
 
+    def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[int]) -> None:
+        """Take in the blocklist, and judge the swipes as rows of the input."""
+        self.connection.register("forgotten", {"user_id": np.array(sorted(set(forgotten)), dtype=np.int64)})
+        if swipes is not None:
+            self.has_swipes = True
+            # "at" is a word of DuckDB's own.
+            columns = {"timestamp" if name == "at" else name: column for name, column in vars(swipes).items()}
+            self.connection.register("swipes", columns)
+            self._run("24_judge_swipes", "Judging swipes")
+            self.rows_read["swipes"] = self._value("SELECT count(*) FROM judged_swipes")
+
     def check_rejects(self, report: Path) -> None:
         """Stop if more rows are bad than the settings allow, leaving a report of them, or if no rating is left."""
         rejects, rows = self._value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
@@ -261,13 +291,30 @@ class _Preparation:
                 f"{self.source.ratings.label} holds no ratings" + (" that can be used." if rejects else "."),
                 f"The bad rows are in {report}." if rejects else "Check the file.",
             )
-        file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line LIMIT 1")[0]
+        file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line, text LIMIT 1")[0]
+        swipes = self.swipe_summary() or {"rejected": 0}
+        ways = "Mend the input, or allow more with --max-reject-share"
+        if swipes["rejected"]:
+            ways += f", or leave out the swipes ({swipes['rejected']:,} bad ones)"
         raise TooManyRejectsError(
             f"{rejects:,} of {rows:,} rows are bad ({rejects / rows:.1%}, allowed {allowed:.1%}),"
             f" the first is {file}, line {line}: {reason}.",
-            f"All of them are in {report}. Mend the input, or allow more with --max-reject-share."
-            " The last prepared data is untouched.",
+            f"All of them are in {report}. {ways}. The last prepared data is untouched.",
         )
+
+    def drop_forgotten(self) -> None:
+        """Leave out the users on the blocklist."""
+        if self._value("SELECT count(*) FROM forgotten"):
+            self._run("25_drop_forgotten", "Leaving out forgotten users")
+            self.users_gone = self._value("SELECT count(*) FROM gone")
+        if self.users_gone:
+            self._count("without forgotten users")
+
+    def merge_swipes(self) -> None:
+        """Let swipes take the place of earlier ratings."""
+        if self.has_swipes:
+            self._run("26_merge_swipes", "Merging swipes")
+            self._count("with swipes")
 
     def drop_duplicates(self) -> None:
         """Keep one rating a user and movie."""
@@ -336,6 +383,29 @@ class _Preparation:
         )
         return {"rows": sum(by_reason.values()), "by_reason": by_reason}
 
+    def swipe_summary(self) -> dict[str, int] | None:
+        """Count the standing swipes by what has become of them; None if there were none to be merged."""
+        if not self.has_swipes:
+            return None
+        fates = dict(self._rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
+        return {"standing": sum(fates.values())} | {name: fates.get(fate, 0) for fate, name in _FATES.items()}
+
+    def app_checksums(self) -> dict[str, str]:
+        """Hashes of what the app has changed in the rows; empty if that is nothing."""
+        queries = {}
+        if self.users_gone:
+            queries["forgotten"] = "SELECT user_id FROM gone ORDER BY user_id"
+        if self.has_swipes:
+            queries["swipes"] = (
+                "SELECT user_id, movie_id, preference, timestamp FROM judged_swipes"
+                " WHERE fate IN ('merged', 'skip') ORDER BY user_id, movie_id"
+            )
+        tables = {
+            name: np.stack([column.astype("<i8") for column in self.connection.execute(query).fetchnumpy().values()])
+            for name, query in queries.items()
+        }
+        return {name: hashlib.sha256(table.tobytes()).hexdigest() for name, table in tables.items() if table.size}
+
     def moments(self) -> dict[str, int | None] | None:
         """Epoch seconds at which validation and test begin, for a global split."""
         if self.settings.split != "global-time":
@@ -389,12 +459,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fingerprint(manifest: dict[str, Any]) -> str:
-    """Hash of everything that determines the prepared rows: the rules, the input's bytes and the settings."""
+def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> str:
+    """Hash of everything that determines the prepared rows: the rules, the input's bytes, the app and the settings."""
     origin = {
         "rules": _RULES_VERSION,
         "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
         "settings": {name: value for name, value in manifest["settings"].items() if name not in _NEUTRAL_SETTINGS},
+        **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
 

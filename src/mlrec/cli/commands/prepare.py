@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,18 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.dataset.prepare import Prepared
+    from mlrec.progress import Progress
+    from mlrec.ranking.standing_swipes import StandingSwipes
+    from mlrec.workspace import Workspace
 
 EXAMPLES = examples(
     "mlrec prepare",
     "mlrec prepare --min-user-ratings 1",
     "mlrec prepare --raw ~/Downloads/ml-1m.zip",
     "mlrec prepare --split global-time",
+    "mlrec prepare --with-swipes",
 )
 _DEFAULTS = PrepareSettings()
 
@@ -42,10 +48,29 @@ Raw = Annotated[
 ]
 MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
 MinMovieRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop movies with fewer ratings.")]
+WithSwipes = Annotated[
+    bool,
+    typer.Option(
+        "--with-swipes",
+        help="Merge the swipes of the store into the ratings, in place of earlier opinions. The newest fifth of each"
+        " user's events is held out for judging; 'mlrec run --final --with-swipes' gives a model that has learned from"
+        " all of them.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class StoreContent:
+    """What a preparation takes from the store of swipes."""
+
+    swipes: StandingSwipes | None
+    left_out: int
+    forgotten: list[int]
 
 
 def prepare(
     raw: Raw = None,
+    with_swipes: WithSwipes = False,
     min_user_ratings: MinUserRatings = _DEFAULTS.min_user_ratings,
     min_movie_ratings: MinMovieRatings = _DEFAULTS.min_movie_ratings,
     cut_points: Annotated[
@@ -71,13 +96,15 @@ def prepare(
         str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
     ] = _DEFAULTS.memory_limit,
     threads: Threads = _DEFAULTS.threads,
+    store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Turn raw ratings into swipe preferences: bucket, filter to a dense core, split by time.
 
     Reads movies.csv and ratings.csv, or any MovieLens edition's own files, plain, gzipped or zipped, or Parquet. Rows
-    that cannot be used are listed in prepared/rejects.csv with the reason.
+    that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store of
+    swipes are left out, with or without --with-swipes.
     """
     from mlrec.dataset.prepare import prepare as run
     from mlrec.workspace import Workspace
@@ -93,14 +120,31 @@ def prepare(
         memory_limit=memory_limit,
         threads=threads,
     )
-    result = run(Workspace(data_dir), settings, raw=raw, progress=progress())
+    workspace, bar = Workspace(data_dir), progress()
+    content = read_store(store, workspace, with_swipes, bar)
+    result = run(workspace, settings, raw=raw, swipes=content.swipes, forgotten=content.forgotten, progress=bar)
     if as_json:
         render.print_json(result.manifest)
     else:
-        show(result)
+        show(result, content)
 
 
-def show(result: Prepared) -> None:
+def read_store(name: str | None, workspace: Workspace, with_swipes: bool, bar: Progress) -> StoreContent:
+    """Read the blocklist, and the swipes or how many there are. A store that does not exist yet is empty."""
+    from mlrec.serving.loop import standing_swipes
+    from mlrec.serving.stores import open_store
+
+    with closing(open_store(name, workspace)) as store:
+        if with_swipes:
+            swipes, left_out = standing_swipes(store, bar), 0
+        else:
+            counts = store.counts()
+            swipes, left_out = None, counts.swipes - counts.undone
+        # The blocklist last: whoever is forgotten while the swipes are read is on it.
+        return StoreContent(swipes, left_out, store.forgotten())
+
+
+def show(result: Prepared, content: StoreContent) -> None:
     """Render the counts of a preparation."""
     manifest: dict[str, Any] = result.manifest
     render.table(
@@ -112,6 +156,13 @@ def show(result: Prepared) -> None:
     )
     splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
     render.line(f"Prepared in {result.folder}: {splits}.")
+    if swipes := manifest["swipes"]:
+        render.line(
+            f"Swipes: merged {swipes['merged']:,}, skips {swipes['skips']:,},"
+            f" older than a rating of the movie {swipes['outdated']:,}."
+        )
+    if content.left_out:
+        render.note(f"The swipe log holds {content.left_out:,} swipes, which --with-swipes merges into the ratings.")
     if rejects := manifest["rejects"]["rows"]:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest["rejects"]["by_reason"].items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")

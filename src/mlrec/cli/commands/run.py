@@ -12,7 +12,7 @@ from mlrec.cli.commands import evaluate as evaluate_command
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, StoreName, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.errors import EmptyResultError
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
@@ -24,6 +24,7 @@ EXAMPLES = examples(
     "mlrec run demo",
     "mlrec run ml-20m",
     "mlrec run --final",
+    "mlrec run --final --with-swipes",
     "mlrec run --preset baseline",
 )
 
@@ -36,6 +37,7 @@ def run(
     final: Annotated[
         bool, typer.Option("--final", help="After judging the model, train on everything and publish that.")
     ] = False,
+    with_swipes: prepare_command.WithSwipes = False,
     preset: train_command.PresetOption = Preset.default,
     raw: prepare_command.Raw = None,
     min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
@@ -46,6 +48,7 @@ def run(
     random_seed: train_command.RandomSeed = TrainSettings.random_seed,
     source: fetch_command.Source = None,
     threads: Threads = 0,
+    store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
@@ -70,10 +73,13 @@ def run(
         split=split.value,
         threads=threads,
     )
-    prepared = prepare(workspace, prepare_settings, raw=raw, progress=bar)
+    content = prepare_command.read_store(store, workspace, with_swipes, bar)
+    prepared = prepare(
+        workspace, prepare_settings, raw=raw, swipes=content.swipes, forgotten=content.forgotten, progress=bar
+    )
     document["prepare"] = prepared.manifest
     if not as_json:
-        prepare_command.show(prepared)
+        prepare_command.show(prepared, content)
 
     settings = preset.settings(random_seed=random_seed, threads=threads)
     trained = train(workspace, settings, publish=not final, progress=bar)

@@ -1,0 +1,12 @@
+-- Swipes take the place of what was rated before; a skip leaves that place empty. A swipe's rating is the upper end of its
+-- bucket, so that 50_events.sql gives back just its preference, whatever the cut-points.
+-- In: tables ratings, judged_swipes; variables preferences, cut_points, max_rating.  Out: table ratings with the swipes.
+-- A swipe with one of these fates has no later rating beside it, so all of the movie's ratings go.
+DELETE FROM ratings USING judged_swipes AS swipes
+WHERE ratings.user_id = swipes.user_id AND ratings.movie_id = swipes.movie_id AND swipes.fate IN ('merged', 'skip');
+
+INSERT INTO ratings (user_id, movie_id, rating, timestamp, valid)
+SELECT user_id, movie_id,
+       list_append(getvariable('cut_points'), getvariable('max_rating'))[list_position(getvariable('preferences'), preference)],
+       timestamp, true
+FROM judged_swipes WHERE fate = 'merged';
