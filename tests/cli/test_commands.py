@@ -96,6 +96,16 @@ def test_published_ndcg_goes_under_its_own_name(run, demo_copy):
 # -- the way of a person -----------------------------------------------------------------------------------------------
 
 
+def test_replay_in_json_and_as_a_table(run, demo):
+    document = as_json(run("evaluate", "--replay", "--json", data=demo.root))
+    assert {"protocol": "replay", "k": 10}.items() <= document.items()
+    assert list(document["arms"]) == ["fold-in", "gradient", "static", "popularity"]
+    assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high"}
+    table = run("evaluate", "--replay", "-k", "20", data=demo.root).stdout
+    assert "hit_rate@20" in table
+    assert f"of {document['users']:,} new users" in table
+
+
 def test_run_fetches_prepares_trains_and_evaluates(run, tmp_path):
     done = run("run", "demo", data=tmp_path / "data")
     for words in ("69,096", "Trained ", "popularity", "On test, NDCG@10 is"):
@@ -164,6 +174,7 @@ def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
         (["prepare"], 3, "mlrec fetch demo"),
         (["train"], 3, "mlrec prepare"),
         (["evaluate"], 4, "mlrec train"),
+        (["evaluate", "--replay"], 3, "mlrec prepare"),
         (["recommend", "--user", "1"], 4, "mlrec train"),
         (["similar", "1"], 4, "mlrec train"),
         (["models", "show"], 4, "mlrec train"),
@@ -193,6 +204,8 @@ def test_in_an_empty_directory_each_command_says_what_to_do(run, tmp_path, argum
         (["recommend", "--user", "1", "-n", "0"], 2, "-n"),
         (["evaluate", "--model", "20200101T000000-als-0000"], 4, "models list"),
         (["evaluate", "-k", "0"], 2, "-k"),
+        (["evaluate", "--replay", "--split", "test"], 2, "--split"),
+        (["evaluate", "--replay", "-k", "5", "-k", "10"], 2, "one list length"),
     ],
 )
 def test_mistakes_on_a_trained_model(run, demo, arguments, code, words):
@@ -264,7 +277,7 @@ def command_words() -> list[list[str]]:
     return [
         [name, *child]
         for name, command in commands.items()
-        for child in ([[c] for c in command.commands] if hasattr(command, "commands") else [[]])
+        for child in [[], *([child] for child in getattr(command, "commands", {}))]
     ]
 
 

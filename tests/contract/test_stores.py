@@ -225,9 +225,9 @@ def test_damage_inside_is_told(path):
     content = bytearray(path.read_bytes())
     content[4096 * 5 : 4096 * 9] = b"\xab" * 4096 * 4
     path.write_bytes(content)
-    assert SqliteStore(path).check()
-    with pytest.raises(IncompatibleFormatError, match="damaged"):
-        SqliteStore(path).events(1)
+    for look in (lambda: SqliteStore(path).check(), lambda: SqliteStore(path).events(1)):
+        with pytest.raises(IncompatibleFormatError, match="damaged"):
+            look()
 
 
 def test_a_later_schema_says_what_to_upgrade(path):
@@ -333,6 +333,25 @@ def test_a_lock_that_is_held_too_long_is_told(path, monkeypatch):
     assert store.head(1) == Head(1, False, 0)  # readers go on
     holder.close()
     SqliteStore(path).append(1, Draft(11, 1, 100))
+
+
+def test_opening_more_connections_keeps_the_locks_of_the_first(path):
+    """Else a process that comes and goes would take itself for the last one and delete the write-ahead log in use."""
+    store = SqliteStore(path)
+    store.append(1, Draft(1, 1, 1))
+    with store._lent(), store._lent():
+        pass
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom mlrec.serving.stores.sqlite import SqliteStore\n"
+        "from mlrec.serving.stores.interface import Draft\n"
+        "store = SqliteStore(Path(sys.argv[1]))\nstore.append(2, Draft(1, 1, 1))\n"
+        "print([event.movie_id for event in store.events(1)])\nstore.close()\n"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    SqliteStore(path).head(1)  # another store in this process opens the file as well
+    store.append(1, Draft(77, 1, 1))
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[1, 77]\n"
 
 
 def test_a_fork_does_not_share_connections(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Annotated
 
@@ -12,13 +13,16 @@ from mlrec.cli.commands import (
     doctor,
     evaluate,
     fetch,
+    history,
     models,
     prepare,
     recommend,
     run,
     search,
     similar,
+    swipe,
     train,
+    users,
 )
 
 app = typer.Typer(
@@ -62,6 +66,15 @@ app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("recommend", epilog=recommend.EXAMPLES)(recommend.recommend)
 app.command("similar", epilog=similar.EXAMPLES)(similar.similar)
+app.command("swipe", epilog=swipe.EXAMPLES)(swipe.swipe)
 app.command("search", epilog=search.EXAMPLES)(search.search)
+app.command("history", epilog=history.EXAMPLES)(history.history)
+app.add_typer(users.app, name="users")
 app.add_typer(models.app, name="models")
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+# Typer breaks the later paragraphs of a help text where the source does; a terminal knows better.
+for _commands in (app, users.app, models.app):
+    for _command in _commands.registered_commands:
+        _paragraphs = inspect.cleandoc(getattr(_command.callback, "__doc__", None) or "").split("\n\n")
+        _command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in _paragraphs)

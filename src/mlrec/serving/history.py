@@ -26,6 +26,8 @@ class HistoryEvent:
         Epoch seconds.
     undone
         Whether it was taken back.
+    client_id
+        The application's own id of the swipe, if it gave one.
     """
 
     event_id: int
@@ -35,6 +37,7 @@ class HistoryEvent:
     preference: int
     at: int
     undone: bool
+    client_id: str | None
 
     @property
     def label(self) -> str:
@@ -75,6 +78,7 @@ def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> l
                 preference=event.preference,
                 at=event.at,
                 undone=event.event_id in undone,
+                client_id=event.client_id,
             )
         )
     return found

@@ -29,6 +29,7 @@ from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
+from mlrec.serving.stores.refusals import forgotten_user
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace
@@ -397,11 +398,11 @@ class Recommender:
         user_id, client_id = _int64(user_id, "user id"), _client_id(event_id)
         while True:
             view = self._users.get(served, user_id)
+            if view.head.forgotten:
+                raise forgotten_user(user_id)
             position = view.log.last_alive()
             if position is None:
-                raise NothingToUndoError(
-                    f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}"
-                )
+                return self._repeated_undo(served, view, user_id, client_id)
             undone, movie_id, preference = (
                 int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
             )
@@ -413,10 +414,23 @@ class Recommender:
                 raise EventIdConflictError(
                     f"Event id '{event_id}' was used for a swipe of user {user_id}.", "Give each event its own id."
                 )
-            if not logged.is_new:  # this undo had been made before: tell which swipe it took back
-                position = int(np.searchsorted(view.log.event_id, logged.event.undoes))
-                movie_id, preference = int(view.log.movie_id[position]), int(view.log.preference[position])
+            if not logged.is_new:
+                return self._undone(served, view, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
+
+    def _repeated_undo(self, served: ServedModel, view: UserView, user_id: int, client_id: str | None) -> UserState:
+        """Where nothing is left to undo, the call may be the repetition of one that took back the last swipe."""
+        for event in self.store.events(user_id):
+            if event.undoes and event.client_id is not None and event.client_id == client_id:
+                return self._undone(served, view, user_id, Appended(event, is_new=False))
+        raise NothingToUndoError(f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}")
+
+    def _undone(self, served: ServedModel, view: UserView, user_id: int, logged: Appended) -> UserState:
+        """For an undo that had been made before: which swipe it took back."""
+        position = int(np.searchsorted(view.log.event_id, logged.event.undoes))
+        return self._state(
+            served, user_id, logged, int(view.log.movie_id[position]), int(view.log.preference[position])
+        )
 
     def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:
         view = self._users.get(served, user_id)
@@ -431,6 +445,19 @@ class Recommender:
             opinions=len(view.history),
             vector=view.vector,
         )
+
+    def forget_user(self, user_id: int) -> int:
+        """Delete a user's log and vector, and refuse to store anything of the user from now on.
+
+        The user is a stranger to every recommender on this store, and later preparations leave the user out. A model
+        that has learned from the user's ratings keeps what it learned until it is trained anew.
+
+        Returns
+        -------
+        int
+            How many events are gone.
+        """
+        return self.store.forget(_int64(user_id, "user id"), int(time.time()))
 
     # -- looking up --------------------------------------------------------------------------------------------------
 
@@ -463,6 +490,7 @@ class Recommender:
     def search(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
         """Movies whose titles match a text, best match first; at most n, none if no title is near."""
         served = self._served()
+        check_length(n)
         return [served.movie(row) for row in served.titles.search(text, n)]
 
 
@@ -487,6 +515,16 @@ def _seconds(at: int | datetime | None) -> int:
 
 
 def _client_id(event_id: str | None) -> str | None:
-    if event_id is not None and not (isinstance(event_id, str) and 0 < len(event_id) <= 200):
+    if event_id is None:
+        return None
+    if not isinstance(event_id, str) or not 0 < len(event_id) <= 200 or not _is_utf8(event_id):
         raise SettingsError("event_id must be a text of 1 to 200 characters.")
     return event_id
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -110,6 +110,10 @@ class UserState:
     opinions: int
     vector: NDArray[np.float32] = field(compare=False, repr=False)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as plain JSON values, without the vector."""
+        return {name: value for name, value in vars(self).items() if name != "vector"}
+
 
 @dataclass(frozen=True)
 class Contribution:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mlrec.errors import CannotExplainError
@@ -131,13 +132,11 @@ class SwipeSession:
         if not self.top:
             return None
         movie = self.top[0]
-        return Card(movie, tuple(self.why(movie.movie_id).because()) if self._can_explain(movie) else ())
-
-    def _can_explain(self, movie: Recommendation) -> bool:
-        try:
-            return movie.source == "personal" and bool(self.why(movie.movie_id))
-        except CannotExplainError:
-            return False
+        reasons: list[Contribution] = []
+        if movie.source == "personal":
+            with suppress(CannotExplainError):
+                reasons = self.why(movie.movie_id).because()
+        return Card(movie, tuple(reasons))
 
     def why(self, movie_id: int) -> Explanation:
         """Take apart the score of a card. Raises as `Recommender.explain` does."""

@@ -7,24 +7,25 @@ from dataclasses import asdict
 import typer
 
 from mlrec.cli import exit_codes, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples
 
 EXAMPLES = examples(
     "mlrec doctor",
     "mlrec doctor --json",
+    "mlrec doctor --store redis://localhost:6379/0",
 )
 _MARKS = {"ok": "✓", "note": "·", "problem": "✗"}
 
 
-def doctor(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
-    """Check versions, threads, memory, the data directory and the published model, and say what to do next.
+def doctor(store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
+    """Check versions, memory, the data directory, the published model and the swipes, and say what to do next.
 
     Exit code 4 if something is broken.
     """
     from mlrec.doctor import diagnose
     from mlrec.workspace import Workspace
 
-    diagnosis = diagnose(Workspace(data_dir))
+    diagnosis = diagnose(Workspace(data_dir), store)
     if as_json:
         render.print_json(asdict(diagnosis))
     else:

@@ -100,7 +100,7 @@ def recommend(
             reasons = [recommender.explain(user, item.movie_id) for item in items] if explain else None
             _show(recommender, {"user_id": user}, f"For user {user}", items, reasons, as_json)
             if not as_json and not recommender.knows_user(user):
-                render.warn(f"Nothing is known of the taste of user {user}: these are popular movies.")
+                render.warn(f"The model knows no taste of user {user}: these are popular movies.")
         else:
             liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
             like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))

@@ -119,7 +119,7 @@ def _show_one(recommender: Recommender, state: UserState, as_json: bool) -> None
 
     items = recommender.get_top_n(state.user_id, TOP)
     if as_json:
-        render.print_json({**_event(state), "items": [item.to_json() for item in items]})
+        render.print_json({**state.to_json(), "items": [item.to_json() for item in items]})
         return
     name = Swipe(state.preference).label
     done = f"took back {name} of" if state.undone else name
@@ -127,18 +127,6 @@ def _show_one(recommender: Recommender, state: UserState, as_json: bool) -> None
     render.line(f"User {state.user_id}: {done} {recommender.label_of(state.movie_id)}{again}")
     for item in items:
         render.line(f"{item.rank:>4}  {item.label}")
-
-
-def _event(state: UserState) -> dict[str, Any]:
-    return {
-        "user_id": state.user_id,
-        "model_id": state.model_id,
-        "event_id": state.event_id,
-        "movie_id": state.movie_id,
-        "preference": state.preference,
-        "undone": state.undone,
-        "is_new": state.is_new,
-    }
 
 
 # -- a session in lines ------------------------------------------------------------------------------------------------
@@ -175,7 +163,7 @@ def _in_lines(session: SwipeSession, as_json: bool) -> None:
             {
                 "user_id": session.user_id,
                 "model_id": session.recommender.model_id,
-                "swipes": [_event(effect.state) for effect in session.effects],
+                "swipes": [effect.state.to_json() for effect in session.effects],
                 "items": [movie.to_json() for movie in session.top],
             }
         )

@@ -169,7 +169,7 @@ class SwipeStore(Protocol):
         """Ids of all users on the blocklist, ascending."""
 
     def check(self) -> list[str]:
-        """Look for damage and for risky configuration; returns warnings, none if all is well."""
+        """Look closely for damage, which raises, and for risky configuration; returns warnings, none if all is well."""
 
     def describe(self) -> str:
         """One line about what is kept, and how durable an acknowledged swipe is."""

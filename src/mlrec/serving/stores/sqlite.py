@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 
 from mlrec.errors import IncompatibleFormatError, MlrecError, StoreUnavailableError
 from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector
@@ -33,6 +34,9 @@ _DISK_FAULTS = {3: "no permission", 8: "read-only", 10: "disk fault", 13: "disk 
 
 # Connections that a fork has copied from another process: closing them here would damage that process's.
 _inherited: list[object] = []
+# Files whose first bytes have been looked at, by identity.
+_held_open: dict[tuple[int, int] | None, list[int]] = {}
+_looking = Lock()
 
 
 class SqliteStore:
@@ -146,16 +150,19 @@ class SqliteStore:
                 "See what holds it (on Linux: fuser -v FILE), then try again.",
             )
         if code in (_CORRUPT, _NOT_A_DATABASE):
-            return IncompatibleFormatError(
-                f"{self.path} is damaged: {error}. It has been left as it is.",
-                "Put a backup in its place; what can be saved: sqlite3 FILE .recover",
-            )
+            return self._damaged(str(error))
         if code in _DISK_FAULTS:
             return StoreUnavailableError(
                 f"The swipes in {self.path} cannot be read or written: {_DISK_FAULTS[code]}.",
                 "Check the disk, and the permissions of the file and its folder, or name another store with --store.",
             )
         return StoreUnavailableError(f"The swipes in {self.path} cannot be used: {error}.", "Run 'mlrec doctor'.")
+
+    def _damaged(self, what: str) -> IncompatibleFormatError:
+        return IncompatibleFormatError(
+            f"{self.path} is damaged: {what}. It has been left as it is.",
+            "Put a backup in its place; what can be saved: sqlite3 FILE .recover",
+        )
 
     def close(self) -> None:
         """See `SwipeStore`."""
@@ -274,13 +281,11 @@ class SqliteStore:
     def check(self) -> list[str]:
         """See `SwipeStore`."""
         with self._reading() as connection:
-            if connection is None:
-                return []
-            try:
-                found = [text for (text,) in connection.execute("PRAGMA quick_check(5)").fetchall()]
-            except sqlite3.DatabaseError as error:
-                found = [str(error)]
-        return [] if found == ["ok"] else [f"{self.path} is damaged: {text}" for text in found]
+            if connection is not None:
+                (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+                if found != "ok":
+                    raise self._damaged(found)
+        return []
 
     def describe(self) -> str:
         """See `SwipeStore`."""
@@ -343,11 +348,25 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def _header(path: Path) -> bytes:
+    """First bytes of a file, read without ever closing it: that would drop all locks that SQLite holds on the file in
+    this process, and another process would then delete the write-ahead log under our feet (POSIX; "How to corrupt an
+    SQLite database file", section 2.2). A file is held open once, so its inode is not used again meanwhile.
+    """
+    with _looking:
+        identity = _identity(path)
+        if identity not in _held_open:
+            handle = os.open(path, os.O_RDONLY)
+            status = os.fstat(handle)
+            identity = status.st_dev, status.st_ino
+            _held_open.setdefault(identity, []).append(handle)
+        return os.pread(_held_open[identity][0], _HEADER_BYTES, 0)
+
+
 def _is_new(path: Path) -> bool:
     """Whether there is no database yet. A file that is none, or somebody else's, is an error before SQLite opens it."""
     try:
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
+        header = _header(path)
     except FileNotFoundError:
         return True
     if not header:

@@ -1,0 +1,110 @@
+"""mlrec history: a user's swipes."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlrec.cli import render
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, checked_user_id, examples
+from mlrec.cli.output import STDOUT, write_output
+from mlrec.errors import MlrecError, ModelMissingError
+from mlrec.preferences import Swipe
+
+if TYPE_CHECKING:
+    from mlrec.serving.history import HistoryEvent
+    from mlrec.serving.served_model import ServedModel
+    from mlrec.workspace import Workspace
+
+EXAMPLES = examples(
+    "mlrec history --user 42",
+    "mlrec history --user 42 -n 5 --json",
+    "mlrec history --user 42 --csv swipes-of-42.csv",
+)
+
+
+def history(
+    user: Annotated[int, typer.Option("--user", "-u", help="User id.", callback=checked_user_id)],
+    n: Annotated[
+        int | None, typer.Option("-n", "--n", metavar="N", min=1, help="Only the latest N.", show_default="all")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write CSV to this file, or with - to stdout; 'mlrec users import' reads it."
+        ),
+    ] = None,
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Show a user's swipes, oldest first. Undone ones are part of the log and marked; ratings are not part of it."""
+    if csv is not None and as_json:
+        raise typer.BadParameter("Give --csv or --json, not both.", param_hint="--csv")
+    from mlrec.serving.history import history_of
+    from mlrec.serving.interchange import export_swipes
+    from mlrec.serving.stores import open_store
+    from mlrec.workspace import Workspace
+
+    workspace = Workspace(data_dir)
+    with closing(open_store(store, workspace)) as opened:
+        events = history_of(opened, user, titles_from(workspace))[-n if n else 0 :]
+        forgotten, place = opened.head(user).forgotten, opened.place
+    if as_json:
+        render.print_json({"user_id": user, "events": [event.to_json() for event in events]})
+    elif csv is not None:
+        written = write_output(csv, lambda file: export_swipes(file, [(user, events)]), source=place)
+        if csv != STDOUT:
+            render.line(f"{written:,} swipes of user {user} are in {csv}.")
+    else:
+        _show(events)
+        if not events:
+            render.note(f"User {user} has been forgotten." if forgotten else f"User {user} has not swiped yet.")
+
+
+def titles_from(workspace: Workspace) -> ServedModel | None:
+    """The published model, which knows titles. A log can be read without: what is wrong with the model is told only."""
+    from mlrec.artifacts import models
+    from mlrec.serving.served_model import ServedModel
+    from mlrec.settings import ServeSettings
+
+    try:
+        return ServedModel(models.open_model(models.resolve(workspace)), ServeSettings())
+    except ModelMissingError as error:
+        render.note(f"{error.message} Titles are left out.")
+    except MlrecError as error:
+        render.warn(f"{error.message} Titles are left out.")
+    return None
+
+
+def _show(events: list[HistoryEvent]) -> None:
+    render.table(
+        ["#event", "when", "movie", "year", "swipe", ""],
+        [
+            (
+                event.event_id,
+                _when(event.at),
+                event.label if event.title is None else event.title,
+                event.year or "",
+                Swipe(event.preference).label,
+                "undone" if event.undone else "",
+            )
+            for event in events
+        ],
+    )
+
+
+def _when(at: int) -> str:
+    """ISO 8601: local time for a person, UTC with its zone for a program."""
+    moment = datetime.fromtimestamp(at, UTC)
+    if not sys.stdout.isatty():
+        return moment.isoformat()
+    try:
+        return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError):  # the last hours of year 9999, east of Greenwich
+        return moment.isoformat()

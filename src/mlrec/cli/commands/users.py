@@ -1,0 +1,279 @@
+"""mlrec users: count, forget, import and export users' swipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from mlrec.cli import exit_codes, render
+from mlrec.cli.commands.history import titles_from
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, checked_user_id, examples
+from mlrec.cli.output import STDOUT, write_output
+from mlrec.cli.progress import progress
+from mlrec.errors import InputError, ModelMissingError, SettingsError
+from mlrec.settings import PrepareSettings
+
+if TYPE_CHECKING:
+    from mlrec.serving.history import HistoryEvent
+    from mlrec.workspace import Workspace
+
+STDIN = Path("-")
+
+app = typer.Typer(
+    help="Count users and their swipes; forget a user; import and export swipes.",
+    invoke_without_command=True,
+    epilog=examples("mlrec users", "mlrec users --json", "mlrec users forget 42", "mlrec users export swipes.csv"),
+)
+
+UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", callback=checked_user_id)]
+
+
+@app.callback()
+def users(
+    context: typer.Context, store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT
+) -> None:
+    if context.invoked_subcommand is not None:
+        # `mlrec users --store X forget 42` means `mlrec users forget 42 --store X`, whose options read these variables.
+        os.environ["MLREC_DATA_DIR"] = str(data_dir)
+        if store is not None:
+            os.environ["MLREC_STORE"] = store
+        if as_json:
+            raise typer.BadParameter(f"It goes behind '{context.invoked_subcommand}'.", param_hint="--json")
+        return
+    from mlrec.serving.stores import open_store
+    from mlrec.workspace import Workspace
+
+    with closing(open_store(store, Workspace(data_dir))) as opened:
+        counts, place, kept = opened.counts(), opened.place, opened.describe()
+        forgotten = opened.forgotten()
+    if as_json:
+        render.print_json(asdict(counts) | {"forgotten_user_ids": forgotten, "store": place, "durability": kept})
+        return
+    rows = {
+        "users with swipes": counts.users,
+        "swipes": counts.swipes,
+        "of them undone": counts.undone,
+        "forgotten users": counts.forgotten,
+    }
+    render.table(["", "#"], [(name, f"{count:,}") for name, count in rows.items()])
+    render.line(kept)
+
+
+@app.command("forget", epilog=examples("mlrec users forget 42", "mlrec users forget 42 --yes --json"))
+def forget_user(
+    user: UserId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Off a terminal nothing is asked.")] = False,
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Delete a user's swipes for good, and keep the user out from now on.
+
+    A blocklist keeps the id: no swipe is stored, nothing personal is served, and preparations leave the ratings out.
+
+    What a model has learned from the user stays in it until the next training.
+    """
+    from mlrec.serving.stores import open_store
+    from mlrec.workspace import Workspace
+
+    with closing(open_store(store, Workspace(data_dir))) as opened:
+        if not yes:
+            _ask(f"Delete all {len(opened.events(user)):,} events of user {user} in {opened.place}?")
+        deleted = opened.forget(user, int(time.time()))
+    if as_json:
+        render.print_json({"user_id": user, "forgotten": True, "deleted_events": deleted})
+        return
+    render.line(f"User {user} is forgotten: {deleted:,} events are deleted, and none will be stored from now on.")
+    render.line("What a model has learned stays in it until you train again: mlrec run --final")
+
+
+def _ask(question: str) -> None:
+    """Let a person say no; where nobody can answer, nothing is asked."""
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        print("Nothing has been deleted.", file=sys.stderr)
+        raise typer.Exit(exit_codes.INTERRUPTED)
+
+
+@app.command("allow", epilog=examples("mlrec users allow 42"))
+def allow_user(
+    user: UserId, store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT
+) -> None:
+    """Take a user off the blocklist. What was deleted does not come back."""
+    from mlrec.serving.stores import open_store
+    from mlrec.workspace import Workspace
+
+    with closing(open_store(store, Workspace(data_dir))) as opened:
+        was_forgotten = opened.allow(user)
+    if as_json:
+        render.print_json({"user_id": user, "was_forgotten": was_forgotten})
+    elif was_forgotten:
+        render.line(f"User {user} may swipe again.")
+    else:
+        render.line(f"User {user} was not forgotten; nothing has changed.")
+
+
+@app.command(
+    "import",
+    epilog=examples(
+        "mlrec users import swipes.csv",
+        "mlrec users import swipes.csv --store redis://localhost:6379/0",
+        "mlrec users export - | mlrec users import - --store redis://localhost:6379/0",
+    ),
+)
+def import_users(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file; - is stdin.")],
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where rows that cannot be used are listed, with line and reason.",
+            show_default="swipes.rejects.csv in the data directory",
+        ),
+    ] = None,
+    max_reject_share: Annotated[
+        float, typer.Option(metavar="X", min=0, max=1, help="Import nothing if a larger share of the rows is bad.")
+    ] = PrepareSettings.max_reject_share,
+    any_movie: Annotated[
+        bool, typer.Option("--any-movie", help="Also import swipes of movies that the published model does not know.")
+    ] = False,
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Import swipes from a CSV file: what 'mlrec users export' has written, or your own.
+
+    UTF-8 with commas; a header, then one swipe a line. Columns in any order; others are passed over:
+
+    user_id and movie_id (or userId, movieId): whole numbers, not below 0.
+
+    preference: -2 to 2, or superdislike, dislike, skip, like, superlike. Or bucket: 1 (worst) to 4 (best).
+
+    at (or timestamp): epoch seconds, or ISO 8601 with a time zone.
+
+    event_id, optional: your own id of the swipe, unique for the user. An export has it in client_id, which goes first.
+
+    undone, optional: rows with true are left out.
+
+    What is in the log already is not logged again: importing a file twice changes nothing.
+
+    Swipes of forgotten users and of unknown movies are rejected, like any row that cannot be read.
+    """
+    from mlrec.serving.interchange import import_swipes
+    from mlrec.serving.stores import open_store
+    from mlrec.workspace import Workspace
+
+    workspace = Workspace(data_dir)
+    report = rejects or workspace.swipe_rejects
+    with _opened(file) as source, closing(open_store(store, workspace)) as opened:
+        if report.exists() and file != STDIN and report.samefile(file):
+            raise SettingsError(f"The rejects would take the place of {file} itself.", "Name another --rejects.")
+        outcome = import_swipes(
+            source,
+            "stdin" if file == STDIN else file.name,
+            opened,
+            report,
+            movie_ids=None if any_movie else _known_movies(workspace),
+            max_reject_share=max_reject_share,
+            size=None if file == STDIN else file.stat().st_size,
+            progress=progress(),
+        )
+    if rejects is None and not outcome.rejects:
+        report.unlink(missing_ok=True)  # it would be of another import
+    if as_json:
+        render.print_json(outcome.to_json())
+    else:
+        render.line(
+            f"{outcome.imported:,} swipes imported, {outcome.already_there:,} already there,"
+            f" {outcome.undone:,} undone ones left out."
+        )
+    if outcome.rejects:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in outcome.rejects.items())
+        render.warn(f"{sum(outcome.rejects.values()):,} bad rows were left out ({reasons}): see {report}")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    if file == STDIN:
+        if sys.stdin is None:
+            raise InputError("There is nothing on stdin: it is closed.", "Name a file.")
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = file.open("rb")
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.", "Name a CSV file, or - for stdin.") from error
+    with opened:
+        yield opened
+
+
+def _known_movies(workspace: Workspace) -> frozenset[int] | None:
+    """Movies of the published model; None, and a word about it, if there is none."""
+    from mlrec.artifacts import models
+
+    try:
+        model = models.open_model(models.resolve(workspace))
+    except ModelMissingError as error:
+        render.warn(f"{error.message} So any movie is taken.")
+        return None
+    return frozenset(model.movie_ids.tolist())
+
+
+@app.command(
+    "export",
+    epilog=examples("mlrec users export swipes.csv", "mlrec users export - --store redis://localhost:6379/0"),
+)
+def export_users(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to write; - is stdout.")],
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Export the swipes of all users as CSV: a backup, or the way into another store.
+
+    user_id, event_id (counts the user's events), movie_id, title: whose swipe of what.
+
+    preference (-2 to 2), at (epoch seconds), undone (true or false): how and when, and whether it was taken back.
+
+    client_id: the id that your application gave the swipe, if any.
+
+    'mlrec users import' reads it, and leaves out the undone. Whoever is forgotten has to be forgotten there, too.
+    """
+    if as_json and file == STDOUT:
+        raise typer.BadParameter("stdout takes the CSV or the JSON, not both.", param_hint="--json")
+    from mlrec.serving.history import history_of
+    from mlrec.serving.interchange import export_swipes
+    from mlrec.serving.stores import open_store
+    from mlrec.workspace import Workspace
+
+    workspace = Workspace(data_dir)
+    with closing(open_store(store, workspace)) as opened:
+        user_ids, forgotten = opened.user_ids(), opened.forgotten()
+        served = titles_from(workspace)
+        with progress().task("Exporting", len(user_ids), "users") as task:
+
+            def logs() -> Iterator[tuple[int, list[HistoryEvent]]]:
+                for user_id in user_ids:
+                    yield user_id, history_of(opened, user_id, served)
+                    task.advance()
+
+            swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place)
+    if as_json:
+        render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
+    elif file != STDOUT:
+        render.line(f"{swipes:,} swipes of {len(user_ids):,} users are in {file}.")
+    if forgotten:
+        render.warn(
+            f"{len(forgotten):,} users are forgotten here; 'mlrec users --json' names them, for 'mlrec users forget'"
+            " in another store."
+        )

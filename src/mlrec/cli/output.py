@@ -1,0 +1,37 @@
+"""Results that go to a file, which appears when it is complete, or with `-` to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+STDOUT = Path("-")
+
+
+def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str) -> T:
+    """Write a result to where the user wants it, and return what `write` returns.
+
+    `source` is where the result comes from: a file of that name is not replaced.
+    """
+    if target == STDOUT:
+        sys.stdout.flush()
+        return write(sys.stdout.buffer)
+    path = target.resolve()  # the file that a link leads to is replaced, not the link
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"There is no folder {path.parent}.")
+    if path == Path(source).resolve():
+        raise typer.BadParameter(f"{target} holds the swipes themselves.")
+    if path.exists() and not path.is_file():
+        with path.open("wb") as device:
+            return write(device)
+    from mlrec.artifacts.files import write_atomically
+
+    written: list[T] = []
+    write_atomically(path, lambda file: written.append(write(file)))
+    return written[0]

@@ -1,0 +1,186 @@
+"""Rows of a swipe log in CSV: the columns, what each field may hold, and why a row cannot be used."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from mlrec.errors import InputError, SettingsError
+from mlrec.preferences import Swipe, from_bucket
+from mlrec.serving.stores.interface import Draft
+
+COLUMNS = ("user_id", "event_id", "movie_id", "title", "preference", "at", "undone", "client_id")
+"""What mlrec writes: `event_id` counts the user's events, `client_id` is the application's own id of the swipe."""
+
+_NEEDED = (("user_id",), ("movie_id",), ("preference", "bucket"), ("at", "timestamp"))
+_OPTIONAL = ("event_id", "client_id", "undone")
+_HEADER_HINT = (
+    "The first line names the columns, with commas between them: user_id, movie_id, preference (or bucket) and at (or"
+    " timestamp)."
+)
+
+_WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
+_LARGEST_ID = 2**63 - 1
+_INT64_DIGITS = 19
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
+_LONGEST_CLIENT_ID = 200
+_UNDONE = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
+
+
+class _FieldError(Exception):
+    """A field that cannot be used; the text is the reason."""
+
+
+class SwipeRow(NamedTuple):
+    """A row that can be used."""
+
+    user_id: int
+    draft: Draft
+    undone: bool
+
+
+class RowReader:
+    """Reads the rows below one header.
+
+    Parameters
+    ----------
+    header
+        The first line of the file. Columns may stand in any order and be written `user_id` or `userId`; others are
+        passed over. With a column `client_id` the column `event_id` is passed over as well: that is how mlrec writes.
+    label
+        The file, as it is named to people.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or it is not clear which one counts.
+    """
+
+    def __init__(self, header: str, label: str) -> None:
+        names = [_normalized(name) for name in _cut(header) or []]
+        self._width = len(names)
+        for needed in _NEEDED:
+            found = [name for name in names if name in map(_normalized, needed)]
+            if len(found) != 1:
+                fault = "has no column" if not found else "has more than one column"
+                raise InputError(f"{label} {fault} {' or '.join(needed)}.", _HEADER_HINT)
+        for name in _OPTIONAL:
+            if names.count(_normalized(name)) > 1:
+                raise InputError(f"{label} has more than one column {name}.", _HEADER_HINT)
+        place = {name: position for position, name in enumerate(names)}
+        self._user, self._movie = place["userid"], place["movieid"]
+        self._preference, self._bucket = place.get("preference"), place.get("bucket")
+        self._at = place["at"] if "at" in place else place["timestamp"]
+        self._client_id = place.get("clientid", place.get("eventid"))
+        self._undone = place.get("undone")
+
+    def read(self, text: str) -> SwipeRow | str:
+        """Read one line; a text is the reason why it cannot be used."""
+        if "\0" in text:
+            return "NUL byte"
+        fields = _cut(text)
+        if fields is None:
+            return "misplaced quote"
+        if len(fields) == self._width + 1 and not fields[-1]:
+            fields.pop()
+        if len(fields) != self._width:
+            return "missing field" if len(fields) < self._width else "too many fields"
+        try:
+            client_id = None if self._client_id is None else fields[self._client_id] or None
+            if client_id is not None and len(client_id) > _LONGEST_CLIENT_ID:
+                raise _FieldError(f"event_id longer than {_LONGEST_CLIENT_ID} characters")
+            draft = Draft(
+                movie_id=_id(fields[self._movie], "movie_id"),
+                preference=self._swipe(fields),
+                at=_moment(fields[self._at]),
+                client_id=client_id,
+            )
+            undone = "" if self._undone is None else fields[self._undone].strip().lower()
+            if undone not in _UNDONE:
+                raise _FieldError("unparsable undone")
+            return SwipeRow(_id(fields[self._user], "user_id"), draft, _UNDONE[undone])
+        except _FieldError as fault:
+            return str(fault)
+
+    def _swipe(self, fields: Sequence[str]) -> int:
+        if self._preference is not None:
+            return _preference(fields[self._preference].strip())
+        assert self._bucket is not None  # the header has one of them
+        return _of_bucket(fields[self._bucket].strip())
+
+
+def _normalized(name: str) -> str:
+    return name.strip().lower().replace("_", "")
+
+
+def _cut(line: str) -> list[str] | None:
+    """Cut a line into fields; None if a quote stands where none may."""
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader((line,), strict=True))
+    except csv.Error:
+        return None
+
+
+def _whole(text: str, name: str) -> int:
+    """Read a whole number, also with ".0" behind, as spreadsheets write it."""
+    if text.isdecimal() and text.isascii() and len(text) < _INT64_DIGITS:
+        return int(text)
+    match = _WHOLE.fullmatch(text)
+    if match is None:
+        raise _FieldError(f"unparsable {name}" if text else f"empty {name}")
+    # More digits are not worth a number: nothing that is read here is that large.
+    return int(match[1] + match[2][: _INT64_DIGITS + 1])
+
+
+def _id(text: str, name: str) -> int:
+    number = _whole(text.strip(), name)
+    if number < 0:
+        raise _FieldError(f"negative {name}")
+    if number > _LARGEST_ID:
+        raise _FieldError(f"{name} beyond int64")
+    return number
+
+
+@lru_cache(maxsize=1000)
+def _preference(text: str) -> int:
+    try:
+        return int(Swipe.parse(text))
+    except SettingsError:
+        pass
+    try:
+        return int(Swipe.parse(_whole(text, "preference")))
+    except SettingsError:
+        raise _FieldError("preference out of range") from None
+
+
+@lru_cache(maxsize=1000)
+def _of_bucket(text: str) -> int:
+    try:
+        return int(from_bucket(_whole(text, "bucket")))
+    except SettingsError:
+        raise _FieldError("bucket out of range") from None
+
+
+def _moment(field: str) -> int:
+    """Read epoch seconds, or ISO 8601 with a zone, whose fractions of a second are cut off."""
+    text = field.strip()
+    if not text or _WHOLE.fullmatch(text):
+        seconds = _whole(text, "at")
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise _FieldError("unparsable at") from None
+        if moment.tzinfo is None:
+            raise _FieldError("at without a time zone")
+        seconds = (moment - _EPOCH) // timedelta(seconds=1)
+    if not 0 <= seconds <= _LAST_SECOND:
+        raise _FieldError("at out of range")
+    return seconds

@@ -1,0 +1,376 @@
+"""The example application: every endpoint and error, its page of documentation, and two real workers at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from examples.fastapi_app import STATUS, app, opened
+from mlrec import Swipe, errors
+from mlrec.errors import MlrecError, ModelMissingError
+from mlrec.model.train import train
+from mlrec.serving.stores import open_store
+from mlrec.settings import TrainSettings
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+NEW_USER = 7001
+TOY_STORY, JUMANJI = 1, 2
+
+
+@pytest.fixture
+def served(demo_copy, monkeypatch):
+    """The data directory that the application is going to open."""
+    monkeypatch.setenv("MLREC_DATA_DIR", str(demo_copy.root))
+    monkeypatch.delenv("MLREC_REFRESH_SECONDS", raising=False)
+    return demo_copy
+
+
+@pytest.fixture
+def client(served):
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def store(served):
+    with closing(open_store(None, served)) as store:
+        yield store
+
+
+def ids(movies: list[dict[str, object]]) -> list[object]:
+    return [movie["movie_id"] for movie in movies]
+
+
+def refused(response, status: int) -> str:
+    """Message of an error, once it is clear that the answer has the form of one."""
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert set(body) == {"error", "hint"}
+    return str(body["error"])
+
+
+# -- what it answers ---------------------------------------------------------------------------------------------------
+
+
+def test_recommendations_and_their_filters(client):
+    items = client.get("/users/42/recommendations").json()
+    assert [item["rank"] for item in items] == list(range(1, 11))
+    assert set(items[0]) == {"rank", "movie_id", "title", "year", "genres", "score", "source"}
+    assert {item["source"] for item in items} == {"personal"}
+
+    wanted = {"n": 20, "genre": ["comedy", "War"], "first_year": 1990, "last_year": 1999, "diversity": 0.3}
+    filtered = client.get("/users/42/recommendations", params=wanted).json()
+    assert len(filtered) == 20
+    for item in filtered:
+        assert {"Comedy", "War"} & set(item["genres"])
+        assert 1990 <= item["year"] <= 1999
+    assert min(item["year"] for item in items) < 1999
+    recent = client.get("/users/42/recommendations", params={"first_year": 1999}).json()
+    assert len(recent) == 10
+    assert min(item["year"] for item in recent) >= 1999
+
+
+def test_a_swipe_answers_the_state_and_the_next_list(client, store):
+    before = client.get(f"/users/{NEW_USER}/recommendations").json()
+    assert {item["source"] for item in before} == {"popular"}
+
+    sent = {"movie_id": TOY_STORY, "swipe": "superlike", "event_id": "card-1"}
+    body = client.post(f"/users/{NEW_USER}/swipes", params={"n": 5}, json=sent).json()
+    state = {"event_id": 1, "movie_id": TOY_STORY, "preference": 2, "undone": False, "is_new": True, "opinions": 1}
+    model_id = client.get("/health").json()["model_id"]
+    assert body["state"] == {"user_id": NEW_USER, "model_id": model_id, **state}
+    assert len(body["recommendations"]) == 5
+    assert TOY_STORY not in ids(body["recommendations"])
+    assert body["recommendations"] == client.get(f"/users/{NEW_USER}/recommendations", params={"n": 5}).json()
+
+    again = client.post(f"/users/{NEW_USER}/swipes", json=sent).json()
+    assert again["state"] == {**body["state"], "is_new": False}
+    assert [(event.movie_id, event.preference) for event in store.events(NEW_USER)] == [(TOY_STORY, 2)]
+
+
+def test_undo_takes_back_the_latest_swipe(client):
+    before = client.get(f"/users/{NEW_USER}/recommendations").json()
+    client.post(f"/users/{NEW_USER}/swipes", json={"movie_id": TOY_STORY, "swipe": "dislike"})
+    body = client.delete(f"/users/{NEW_USER}/swipes/latest", params={"event_id": "undo-1"}).json()
+    assert body["state"]["undone"] is True
+    assert (body["state"]["movie_id"], body["state"]["opinions"]) == (TOY_STORY, 0)
+    assert body["recommendations"] == before
+
+
+def test_why_adds_up_to_the_score(client):
+    best = client.get("/users/42/recommendations", params={"n": 1}).json()[0]
+    explanation = client.get(f"/users/42/why/{best['movie_id']}").json()
+    assert explanation["title"] == best["title"]
+    assert explanation["score"] == pytest.approx(best["score"], rel=1e-5)
+    parts = explanation["popularity"] + sum(like["value"] for like in explanation["likes"])
+    assert parts == pytest.approx(explanation["score"])
+    assert {like["preference"] for like in explanation["likes"]} <= {1, 2}
+
+
+def test_movies_are_found_by_title_and_by_likeness(client):
+    found = client.get("/movies", params={"title": "toy story", "n": 2}).json()
+    assert [movie["title"] for movie in found] == ["Toy Story", "Toy Story 2"]
+    similar = client.get(f"/movies/{TOY_STORY}/similar", params={"n": 3}).json()
+    assert similar[0]["title"] == "Toy Story 2"
+    assert {item["source"] for item in similar} == {"similar"}
+
+
+def test_a_visitor_gets_a_list_and_leaves_nothing_behind(client, store):
+    liked = client.post("/visitors/recommendations", params={"n": 5}, json={"likes": [TOY_STORY]}).json()
+    other = client.post("/visitors/recommendations", params={"n": 5}, json={"dislikes": [TOY_STORY]}).json()
+    assert len(liked) == len(other) == 5
+    assert liked != other
+    assert TOY_STORY not in ids(liked + other)
+    assert store.user_ids() == []
+
+
+# -- what it refuses ---------------------------------------------------------------------------------------------------
+
+
+def test_unknown_movies_are_404(client, store):
+    unknown = 999_999_999
+    answers = [
+        client.post("/users/42/swipes", json={"movie_id": unknown, "swipe": "like"}),
+        client.post("/visitors/recommendations", json={"likes": [unknown]}),
+        client.get(f"/users/42/why/{unknown}"),
+        client.get(f"/movies/{unknown}/similar"),
+    ]
+    for answer in answers:
+        assert str(unknown) in refused(answer, 404)
+    assert store.user_ids() == []
+
+
+def test_what_cannot_be_meant_is_422(client, store):
+    assert "Scifi" in refused(client.get("/users/42/recommendations", params={"genre": "Scifi"}), 422)
+    assert "diversity" in refused(client.get("/users/42/recommendations", params={"diversity": 2}), 422)
+    assert "64 bits" in refused(client.get(f"/users/{2**63}/recommendations"), 422)
+    both = {"likes": [TOY_STORY], "dislikes": [TOY_STORY]}
+    assert "both" in refused(client.post("/visitors/recommendations", json=both), 422)
+    long_id = {"movie_id": TOY_STORY, "swipe": "like", "event_id": "x" * 201}
+    assert "event_id" in refused(client.post("/users/42/swipes", json=long_id), 422)
+    # What FastAPI itself finds wrong has FastAPI's own form.
+    for answer in (
+        client.post("/users/42/swipes", json={"movie_id": TOY_STORY, "swipe": "love"}),
+        client.post("/users/42/swipes", content=b'{"movie_id": 1, "swipe": "like", "event_id": "\\ud800"}'),
+        client.get("/users/42/recommendations", params={"n": 0}),
+        client.get("/users/somebody/recommendations"),
+    ):
+        assert answer.status_code == 422
+        assert "detail" in answer.json()
+    assert store.user_ids() == []
+
+
+def test_conflicts_are_409(client):
+    refused(client.delete(f"/users/{NEW_USER}/swipes/latest"), 409)
+    client.post(f"/users/{NEW_USER}/swipes", json={"movie_id": TOY_STORY, "swipe": "like", "event_id": "a"})
+    other = {"movie_id": JUMANJI, "swipe": "like", "event_id": "a"}
+    assert "'a'" in refused(client.post(f"/users/{NEW_USER}/swipes", json=other), 409)
+
+
+def test_a_forgotten_user_is_410_and_still_gets_the_popular_list(client, store):
+    client.post("/users/42/swipes", json={"movie_id": TOY_STORY, "swipe": "like"})
+    store.forget(42, at=int(time.time()))
+    refused(client.post("/users/42/swipes", json={"movie_id": TOY_STORY, "swipe": "like"}), 410)
+    assert client.get("/users/42/recommendations").json() == client.get(f"/users/{NEW_USER}/recommendations").json()
+
+
+def test_a_score_that_has_no_parts_is_501(served):
+    train(served, TrainSettings.preset("baseline", iterations=1))
+    with TestClient(app) as client:
+        assert "add up" in refused(client.get(f"/users/42/why/{TOY_STORY}"), 501)
+
+
+def test_a_store_that_is_out_of_reach_is_503_and_worth_another_try(served, monkeypatch, caplog):
+    (served.root / "file").write_text("no folder")
+    monkeypatch.setenv("MLREC_STORE", "file/users.db")
+    with TestClient(app) as client:
+        answer = client.post("/users/42/swipes", json={"movie_id": TOY_STORY, "swipe": "like"})
+        assert client.get("/health").status_code == 200
+    refused(answer, 503)
+    assert int(answer.headers["retry-after"]) > 0
+    assert "users.db" in caplog.text
+    assert "users.db" not in answer.text
+
+
+def test_a_store_that_is_no_store_is_503_and_waiting_does_not_help(served):
+    served.users_db.write_bytes(b"somebody else's file, and nothing that SQLite knows" * 9)
+    with TestClient(app) as client:
+        answer = client.get("/users/42/recommendations")
+    refused(answer, 503)
+    assert "retry-after" not in answer.headers
+
+
+@pytest.mark.parametrize(("kind", "status"), [(errors.EmptyResultError, 400), (errors.ModelMissingError, 503)])
+def test_any_other_error_is_told_by_its_branch(client, kind, status):
+    def unlucky() -> None:
+        raise kind("It is not there.", "Look again.")
+
+    app.dependency_overrides[opened] = unlucky
+    try:
+        assert ("not there" in refused(client.get("/health"), status)) == (status == 400)
+    finally:
+        app.dependency_overrides.clear()
+
+
+def test_every_error_has_a_status():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MlrecError)]
+    assert [kind for kind in kinds if not set(kind.__mro__) & set(STATUS)] == [MlrecError]
+
+
+def test_without_a_model_it_does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLREC_DATA_DIR", str(tmp_path))
+    with pytest.raises(ModelMissingError), TestClient(app):
+        pass
+
+
+# -- two workers -------------------------------------------------------------------------------------------------------
+
+
+class Workers:
+    """A running uvicorn with two workers; its log says which process answered which request."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def url(self) -> str:
+        """The address, once both answer there."""
+        text = ""
+        while text.count("Application startup complete") < 2:
+            time.sleep(0.02)
+            text = self.log.read_text()
+            assert self.process.poll() is None, text
+        return re.findall(r"running on (http://127\.0\.0\.1:\d+)", text)[0]
+
+    def by_call(self) -> dict[int, int]:
+        """The process that answered each request with a number, call=17, in its query."""
+        found = re.findall(r'^(\d+) \S+ - "GET \S+[?&]call=(\d+)', self.log.read_text(), re.MULTILINE)
+        return {int(call): int(process) for process, call in found}
+
+
+@contextmanager
+def two_workers(data_dir: Path, folder: Path):
+    logging = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"process": {"format": "%(process)d %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "process"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+    }
+    (folder / "logging.json").write_text(json.dumps(logging))
+    log = folder / "uvicorn.log"
+    words = ["examples.fastapi_app:app", "--port", "0", "--workers", "2", "--log-config", str(folder / "logging.json")]
+    environment = os.environ | {"MLREC_DATA_DIR": str(data_dir), "MLREC_REFRESH_SECONDS": "0.1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", *words],
+            cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield Workers(process, log)
+        process.terminate()
+        process.wait(20)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    text = log.read_text()
+    assert "Traceback" not in text, text
+    assert text.count("Application shutdown complete") == 2, text
+
+
+def test_two_workers_lose_nothing_and_pick_up_a_new_model(demo_copy, tmp_path):
+    a_connection_each = httpx.Limits(max_keepalive_connections=0)  # so that both workers get to answer
+    with (
+        two_workers(demo_copy.root, tmp_path) as workers,
+        httpx.Client(base_url=workers.url(), limits=a_connection_each, timeout=30) as http,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        calls = count()
+
+        def get(path: str, **params: Any) -> tuple[int, Any]:
+            call = next(calls)
+            return call, http.get(path, params=params | {"call": call}).raise_for_status().json()
+
+        # Ten users answer fifteen cards each, all at once, and every request is sent twice.
+        users = range(NEW_USER, NEW_USER + 10)
+        path = f"/users/{NEW_USER}/recommendations"
+        movies = ids(get(path, n=15)[1])
+        swipes = [(user, movie, ("like", "dislike")[(user + movie) % 2]) for user in users for movie in movies]
+
+        def send(swipe: tuple[int, int, str]) -> tuple[int, int, int, bool]:
+            user, movie, answer = swipe
+            body = {"movie_id": movie, "swipe": answer, "event_id": f"card {movie}"}
+            state = http.post(f"/users/{user}/swipes", json=body).raise_for_status().json()["state"]
+            return user, state["event_id"], state["movie_id"], state["is_new"]
+
+        states = list(pool.map(send, random.Random(1).sample(swipes * 2, len(swipes) * 2)))
+        logged = {(user, event_id, movie) for user, event_id, movie, is_new in states if is_new}
+        assert len(logged) == len(swipes)
+        assert sorted(states) == sorted((*event, is_new) for event in logged for is_new in (False, True))
+        with closing(open_store(None, demo_copy)) as store:
+            log = [(user, event) for user in users for event in store.events(user)]
+        assert {(user, event.event_id, event.movie_id) for user, event in log} == logged
+        assert sorted((user, event.movie_id, Swipe(event.preference).label) for user, event in log) == sorted(swipes)
+        assert {event.event_id for _, event in log} == set(range(1, len(movies) + 1))
+
+        # Whichever worker is asked knows of all swipes.
+        lists = dict(pool.map(lambda _: get(path, n=50), range(60)))
+        assert len({workers.by_call()[call] for call in lists}) == 2
+        assert len({json.dumps(items) for items in lists.values()}) == 1
+        assert not set(ids(next(iter(lists.values())))) & set(movies)
+
+        # Another model is published while requests go on: none fails, and soon each worker answers from it.
+        old = get("/health")[1]["model_id"]
+        new = train(demo_copy, TrainSettings(random_seed=3, iterations=2)).model_id
+        switched: set[int] = set()
+        until = time.monotonic() + 20
+        while len(switched) < 2:
+            assert time.monotonic() < until, workers.log.read_text()
+            health = dict(pool.map(lambda _: get("/health"), range(16)))
+            assert {answer["model_id"] for answer in health.values()} <= {old, new}
+            switched |= {workers.by_call()[call] for call, answer in health.items() if answer["model_id"] == new}
+        assert get("/health")[1]["model_id"] == new
+        state = http.delete(f"/users/{NEW_USER}/swipes/latest").raise_for_status().json()["state"]
+        assert (state["model_id"], state["opinions"]) == (new, len(movies) - 1)
+
+
+# -- its page ----------------------------------------------------------------------------------------------------------
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_pages_complete_examples_run(demo_copy, tmp_path):
+    complete = [block for block in python_blocks() if "import " in block]
+    assert complete
+    for block in complete:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block], cwd=demo_copy.root.parent, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
+def test_the_pages_excerpts_stand_in_the_application():
+    application = (ROOT / "examples" / "fastapi_app.py").read_text(encoding="utf-8")
+    excerpts = [block for block in python_blocks() if "import " not in block]
+    assert excerpts
+    for block in excerpts:
+        assert block in application, block
