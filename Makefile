@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := src tests benchmarks docs
+CODE := src tests benchmarks docs examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check format lint types imports docs docs-check fix clean
