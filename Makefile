@@ -33,6 +33,7 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) run demo
 	$(BIN)/mlrec --data-dir $(DATA) recommend --user 42
 	$(BIN)/mlrec --data-dir $(DATA) similar "Toy Story" -n 5
+	@echo 'Now swipe: $(BIN)/mlrec --data-dir $(DATA) swipe --user 42'
 
 test: $(VENV)/.dev  ## Run all tests
 	$(BIN)/python -m pytest -q

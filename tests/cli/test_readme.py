@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mlrec import Recommender
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -25,7 +27,9 @@ def commands() -> list[str]:
 
 
 def execute(words: list[str], folder: Path) -> str:
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, env=os.environ)
+    done = subprocess.run(
+        words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=os.environ
+    )
     assert done.returncode == 0, f"{words}: {done.stderr}"
     return done.stdout
 
@@ -45,10 +49,11 @@ def test_its_other_commands_are_targets_that_continuous_integration_runs():
         assert command in script
 
 
-def test_its_python_example_runs(demo, tmp_path):
-    (tmp_path / "data").symlink_to(demo.root)
+def test_its_python_example_runs_and_stores_its_swipe(demo_copy):
     (example,) = blocks("python")
-    assert "1 " in execute([sys.executable, "-c", example], tmp_path)
+    assert "1 " in execute([sys.executable, "-c", example], demo_copy.root.parent)
+    with Recommender.open(demo_copy.root) as rec:
+        assert [event.client_id for event in rec.history(42)] == ["card-7f3a"]
 
 
 @pytest.mark.parametrize("options", [["--seeds", "1"], ["--calls", "20"]], ids=["quality", "serving"])

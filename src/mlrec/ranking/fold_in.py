@@ -102,7 +102,7 @@ class FoldIn:
             float32 (factors,); zeros for an empty history, or one in which nothing is liked.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        A = self._base + (Y * (c - 1.0)[:, None]).T @ Y
+        A = self._normal_matrix(Y, c)
         return np.linalg.solve(A, np.where(liked, c, 0.0) @ Y).astype(np.float32)
 
     def contributions(
@@ -118,7 +118,7 @@ class FoldIn:
             As in `user_vector`.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        A = self._base + (Y * (c - 1.0)[:, None]).T @ Y
+        A = self._normal_matrix(Y, c)
         answers = np.where(liked, c, 0.0)
         # A is symmetric: one solve gives A⁻¹m, and with it every y_iᵀ A⁻¹ m.
         towards_movie = Y @ np.linalg.solve(A, self._factors[movie])
@@ -132,6 +132,12 @@ class FoldIn:
             leverage = np.einsum("df,fd->d", Y[away], solved[:, :-1])
             disliked[away] = -weight * own_score * towards_movie[away] / (1.0 - weight * leverage)
         return Contributions(liked, answers * towards_movie, disliked)
+
+    def _normal_matrix(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
+        """YᵀY + λI + Σ (c − 1) y yᵀ; the oldest events of a long history have decayed to a c of exactly 1."""
+        oldest = int(np.argmax(c > 1.0)) if len(c) else 0
+        recent = Y[oldest:]
+        return self._base + (recent * (c[oldest:] - 1.0)[:, None]).T @ recent
 
     def _known(
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool
