@@ -91,7 +91,10 @@ def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
     except MlrecError as error:
         findings.append(Finding("published model", "problem", f"{error.message} {error.hint}"))
         next_step = "mlrec train, or mlrec models use <id> for an earlier model"
-    findings += _swipes(workspace, store)
+    swipes = _swipes(workspace, store)
+    if swipes[0].status == "problem":
+        next_step = "mend the store of swipes as said above, then mlrec doctor"
+    findings += swipes
     return Diagnosis(findings, next_step)
 
 

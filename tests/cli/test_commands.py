@@ -130,7 +130,7 @@ def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, dem
 
 def test_an_unknown_user_is_told_so(run, demo):
     done = run("recommend", "--user", 123456789, data=demo.root)
-    assert "knows no taste of user 123456789" in done.stderr
+    assert "User 123456789 has no taste that the model knows" in done.stderr
     assert "Shawshank" in done.stdout
 
 

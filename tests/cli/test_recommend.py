@@ -58,7 +58,7 @@ def test_a_visitor_by_titles_and_ids(run, tmp_path):
 def test_a_new_user_is_told_where_the_list_comes_from(run):
     done = run("recommend", "--user", 123456789, "-n", 3)
     assert done.stdout.count("popular") == 3
-    assert "knows no taste of user 123456789" in done.stderr
+    assert "User 123456789 has no taste that the model knows" in done.stderr
     assert run("recommend", "--user", 123456789, "-n", 3, "--genre", "western").stdout.count("genre") >= 3
 
 

@@ -171,7 +171,7 @@ def test_words_in_a_pipe(run, data):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("1. Shawshank Redemption, The (1994)")
     assert any("took back: superdisliked" in line for line in lines)
-    assert any("popularity" in line for line in lines)
+    assert any("you liked Shawshank Redemption" in line for line in lines)
     assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 taken back" in lines[-1]
 
 
@@ -217,7 +217,27 @@ def test_a_reader_that_goes_away_is_no_error(data):
 def test_when_every_movie_is_seen_it_ends(run, data):
     text = "skip\n" * 50
     done = run("swipe", "--user", NEW, "--genre", "Film-Noir", text=text)
-    assert "You have seen every movie that fits." in done.stdout
+    assert "No movie is left that fits." in done.stdout
+
+
+def test_where_no_movie_fits_there_is_no_card(run, data):
+    done = run("swipe", "--user", NEW, "--years", "1800-1801", text="like\nlike\n")
+    assert done.stdout == "No movie is left that fits.\nNo swipes.\n"
+    assert not (data / "users.db").exists()
+
+
+def test_a_forgotten_user_gets_no_card(run):
+    run("users", "forget", 42, "--yes")
+    done = run("swipe", "--user", 42, expect=4)
+    assert "forgotten" in done.stderr
+    assert done.stdout == ""
+    assert "User 42 is forgotten" in run("recommend", "--user", 42).stderr
+
+
+def test_filters_hold_for_the_list_after_a_single_swipe(run):
+    arguments = ("swipe", "--user", 42, "--movie", 318, "--preference", 1, "--genre", "Western", "--json")
+    document = json.loads(run(*arguments).stdout)
+    assert all("Western" in item["genres"] for item in document["items"])
 
 
 # -- on a terminal -----------------------------------------------------------------------------------------------------
@@ -408,3 +428,43 @@ def test_a_list_in_the_narrow_terminal_keeps_title_and_score(terminal):
     session = terminal("recommend", "--user", "42", "--explain", columns=60)
     session.until("because you liked")
     assert session.end() == 0
+
+
+def test_a_typo_on_a_dumb_terminal_is_asked_again(terminal, data):
+    session = terminal("swipe", "--user", str(NEW), TERM="dumb")
+    session.until("1. Shawshank")
+    assert "Answers, one a line: like, dislike" in plain(session.output)
+    session.send("lke\n")
+    session.until("'lke' is no answer")
+    session.send("like\nquit\n")
+    assert session.end() == 0
+    assert len(log(data)) == 1
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(40, 15), (100, 12)])
+def test_a_low_window_keeps_what_was_done_and_the_keys(terminal, columns, rows):
+    session = terminal("swipe", "--user", str(NEW), columns=columns, rows=rows)
+    session.until("q quit")
+    session.send(RIGHT)
+    shown = session.until("liked Shawshank")
+    assert "q quit" in shown.replace("\u00a0", " ")
+    session.send("é")
+    session.until("That key means nothing here")
+    session.send("w")
+    session.until("Any key goes back.")
+
+
+def test_a_session_that_was_stopped_goes_on(terminal, data):
+    """Ctrl-Z and fg: the shell gives the terminal back line by line, and the session takes it again."""
+    session = terminal("swipe", "--user", str(NEW))
+    session.until("Shawshank")
+    session.process.send_signal(signal.SIGSTOP)
+    termios.tcsetattr(session.slave, termios.TCSADRAIN, session.settings)
+    session.process.send_signal(signal.SIGCONT)
+    session.until("Shawshank")  # drawn again
+    session.send(RIGHT)
+    session.until("liked Shawshank")
+    session.send("q")
+    assert session.end() == 0
+    assert len(log(data)) == 1
+    assert termios.tcgetattr(session.slave) == session.settings

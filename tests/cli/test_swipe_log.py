@@ -182,8 +182,7 @@ def test_history_as_csv(run, data, tmp_path):
 def test_history_without_a_model_or_a_store(run, empty):
     assert document(run("history", "--user", 42, "--json")) == {"user_id": 42, "events": []}
     done = run("history", "--user", 42)
-    assert done.stdout.split()[:5] == ["event", "when", "movie", "year", "swipe"]
-    assert len(done.stdout.splitlines()) == 3
+    assert done.stdout == "User 42 has not swiped yet.\n"
     assert done.stderr == ""
     assert not empty.exists()
     with opened(empty) as store:
@@ -201,7 +200,7 @@ def test_history_on_a_terminal_says_why_it_is_empty(empty):
         store.forget(42, AT)
     terminal = Terminal("history", "--user", 42)
     assert terminal.finish() == 0
-    assert "User 42 has been forgotten." in terminal.seen
+    assert "User 42 is forgotten." in terminal.seen
 
 
 def test_history_of_a_damaged_model_has_no_titles(run, data):
@@ -220,7 +219,7 @@ def test_history_of_a_damaged_model_has_no_titles(run, data):
         (["history", "--user", "1", "-n", "0"], 2, "-n"),
         (["history", "--user", "1", "--json", "--csv", "-"], 2, "not both"),
         (["history", "--user", "1", "--csv", "no/folder/x.csv"], 2, "no folder"),
-        (["history", "--user", "1", "--csv", "/"], 4, "directory"),
+        (["history", "--user", "1", "--csv", "/"], 2, "folder"),
         (["history", "--user", "1", "--store", "http://x"], 2, "is no store"),
         (["history", "--user", "1", "--store", "redis://127.0.0.1:1/0"], 4, "cannot be used"),
         (["users", "forget"], 2, "ID"),
@@ -354,7 +353,7 @@ def test_import_in_json(run, data, tmp_path):
     assert document(run("history", "--user", 42, "-n", 1, "--json"))["events"][0]["client_id"] == "mine"
 
     again = run("users", "import", "swipes.csv", "--any-movie")
-    assert again.stdout == "1 swipes imported, 3 already there, 1 undone ones left out.\n"
+    assert again.stdout == "Swipes imported: 1; already there: 3; undone, left out: 1.\n"
     assert again.stderr == ""
     assert not (data / "swipes.rejects.csv").exists()  # nothing was rejected this time
 
@@ -379,8 +378,8 @@ def test_too_many_bad_rows_stop_the_import(run, data, tmp_path):
     assert len((tmp_path / "reports" / "bad.csv").read_text().splitlines()) == 3
     assert document(run("history", "--user", 1, "--json"))["events"] == []
     done = run("users", "import", "swipes.csv", "--max-reject-share", 1)
-    assert done.stdout.startswith("1 swipes imported")
-    assert "2 bad rows were left out (preference out of range 1, unparsable user_id 1)" in done.stderr
+    assert done.stdout.startswith("Swipes imported: 1;")
+    assert "left out: 2 (preference out of range 1, unparsable user_id 1)" in done.stderr
 
 
 def test_the_rejects_do_not_take_the_place_of_the_input(run, empty, tmp_path):
@@ -393,7 +392,7 @@ def test_the_rejects_do_not_take_the_place_of_the_input(run, empty, tmp_path):
 def test_without_a_model_any_movie_is_taken_and_that_is_told(run, empty, tmp_path):
     (tmp_path / "swipes.csv").write_text(f"user_id,movie_id,preference,at\n1,77,1,{AT}\n")
     done = run("users", "import", "swipes.csv")
-    assert done.stdout.startswith("1 swipes imported")
+    assert done.stdout.startswith("Swipes imported: 1;")
     assert "There is no model" in done.stderr
     assert "any movie is taken" in done.stderr
 
@@ -412,7 +411,7 @@ def test_a_progress_bar_on_a_terminal_leaves_the_result(data, tmp_path):
     )
     terminal = Terminal("users", "import", tmp_path / "swipes.csv")
     assert terminal.finish() == 0
-    assert "5,000 swipes imported" in terminal.seen
+    assert "Swipes imported: 5,000;" in terminal.seen
     assert "Traceback" not in terminal.seen
 
 

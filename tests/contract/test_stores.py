@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,10 +46,11 @@ def test_events_come_back_in_order_as_they_were(store):
     for draft in drafts:
         store.append(BIG, draft)
     store.append(-3, Draft(1, 1, 1))
-    expected = [Event(number, *draft) for number, draft in enumerate(drafts, start=1)]
-    assert list(store.events(BIG)) == expected
-    assert list(store.events(BIG, after=2)) == expected[2:]
-    assert store.head(BIG) == Head(4, False, 0)
+    events = list(store.events(BIG))
+    assert events == [Event(number, *draft, events[number - 1].token) for number, draft in enumerate(drafts, start=1)]
+    assert list(store.events(BIG, after=2)) == events[2:]
+    assert store.head(BIG) == Head(4, events[-1].token, False)
+    assert len({0, *(event.token for event in events)}) == 5
     assert store.user_ids() == [-3, BIG]
     assert store.counts() == Counts(users=2, swipes=4, undone=1, forgotten=0)
 
@@ -63,9 +65,9 @@ def test_a_repeated_client_id_is_logged_once_a_user(store):
 
 
 def test_if_last_lets_only_the_first_of_two_through(store):
-    store.append(1, Draft(10, 1, 100))
-    assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=1).event.event_id == 2
-    assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=1) is None
+    first = store.append(1, Draft(10, 1, 100)).event
+    assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=first.token).event.event_id == 2
+    assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=first.token) is None
     assert len(store.events(1)) == 2
 
 
@@ -85,13 +87,12 @@ def test_a_batch_with_a_forgotten_user_is_refused_whole(store):
     assert store.user_ids() == []
 
 
-def test_the_newest_vector_stays(store):
+def test_the_vector_that_was_saved_last_stays(store):
     store.append(1, Draft(10, 1, 100))
-    newest = StoredVector("model a", 5, b"\x00\xff\x80newest")
-    store.save_vector(1, newest)
-    store.save_vector(1, StoredVector("model a", 4, b"late"))
-    assert store.vector(1) == newest
-    other = StoredVector("model b", 4, b"other")
+    first = StoredVector("model a 1 5f", b"\x00\xff\x80first")
+    store.save_vector(1, first)
+    assert store.vector(1) == first
+    other = StoredVector("model b 1 5f", b"other")
     store.save_vector(1, other)
     assert store.vector(1) == other
     store.save_vector(99, other)
@@ -103,12 +104,12 @@ def test_a_forgotten_user_is_gone_and_refused_until_allowed(store):
         store.append(1, Draft(10, 1, 100, client_id=None))
     store.append(1, Draft(10, 1, 100, client_id="a"))
     store.append(1, Draft(10, 0, 100, undoes=4))
-    store.save_vector(1, StoredVector("m", 5, b"v"))
+    store.save_vector(1, StoredVector("m", b"v"))
     store.append(2, Draft(10, 1, 100))
     assert store.forget(1, 12345) == 5
     assert store.forget(1, 12345) == 0
     assert store.forget(77, 12345) == 0
-    assert store.head(1) == Head(5, True, 5)
+    assert store.head(1) == Head(5, 0, True)
     assert list(store.events(1)) == []
     assert store.vector(1) is None
     assert store.user_ids() == [2]
@@ -116,7 +117,7 @@ def test_a_forgotten_user_is_gone_and_refused_until_allowed(store):
     assert store.counts() == Counts(users=1, swipes=1, undone=0, forgotten=2)
     with pytest.raises(ForgottenUserError, match="User 1 "):
         store.append(1, Draft(10, 1, 100))
-    store.save_vector(1, StoredVector("m", 5, b"v"))
+    store.save_vector(1, StoredVector("m", b"v"))
     assert store.vector(1) is None
 
     assert store.allow(1) is True
@@ -189,7 +190,7 @@ def test_the_file_says_whose_it_is_and_is_durable(path):
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite_module.MIGRATIONS),)
     # A vector is not worth a flush, and does not make the next swipe less durable.
-    store.save_vector(1, StoredVector("m", 1, b"v"))
+    store.save_vector(1, StoredVector("m", b"v"))
     with store._writing() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -259,7 +260,8 @@ def test_an_earlier_schema_is_migrated_once_by_many_at_once(path, monkeypatch, t
     stores = [SqliteStore(path) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         heads = list(pool.map(lambda store: store.head(1), stores))
-    assert heads == [Head(1, False, 0)] * 8
+    assert {(head.last_event_id, head.forgotten) for head in heads} == {(1, False)}
+    assert len(set(heads)) == 1
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT count(*) FROM later").fetchone() == (1,)
         assert database.execute("PRAGMA user_version").fetchone() == (2,)
@@ -306,6 +308,36 @@ def test_a_file_that_was_replaced_is_opened_anew(path, tmp_path):
     assert [event.movie_id for event in SqliteStore(path).events(1)] == [77, 78]
 
 
+def test_a_connection_in_use_while_the_file_is_replaced_does_not_write_to_the_former(path, tmp_path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    elsewhere = SqliteStore(tmp_path / "backup.db")
+    elsewhere.append(1, Draft(77, 1, 100))
+    elsewhere.close()
+    with store._lent():
+        (tmp_path / "backup.db").replace(path)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        assert store.events(1)[0].movie_id == 77
+    for movie_id in (78, 79):
+        store.append(1, Draft(movie_id, 1, 100))
+    assert [event.movie_id for event in SqliteStore(path).events(1)] == [77, 78, 79]
+
+
+def test_forgetting_tells_if_a_reader_keeps_the_deleted_pages(path, monkeypatch, caplog):
+    monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 0.2)
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100, client_id="a secret"))
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM events").fetchall()
+    store.forget(1, 5)
+    assert "can still be found" in caplog.text
+    reader.close()
+    store.forget(1, 5)
+    assert b"a secret" not in b"".join(entry.read_bytes() for entry in path.parent.iterdir())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_file_that_may_not_be_written_is_told(path):
     store = SqliteStore(path)
@@ -330,8 +362,16 @@ def test_a_lock_that_is_held_too_long_is_told(path, monkeypatch):
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailableError, match="locked by another process"):
         SqliteStore(path).append(1, Draft(11, 1, 100))
-    assert store.head(1) == Head(1, False, 0)  # readers go on
+    # Readers go on, and do not wait to keep what they have derived.
+    assert store.head(1).last_event_id == 1
+    monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 30.0)
+    started = time.monotonic()
+    store.save_vector(1, StoredVector("m", b"v"))
+    assert time.monotonic() - started < 5
+    assert store.vector(1) is None
     holder.close()
+    store.save_vector(1, StoredVector("m", b"v"))
+    assert store.vector(1) == StoredVector("m", b"v")
     SqliteStore(path).append(1, Draft(11, 1, 100))
 
 

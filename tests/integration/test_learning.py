@@ -6,6 +6,7 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,11 +21,14 @@ from mlrec.errors import (
     ForgottenUserError,
     NothingToUndoError,
     SettingsError,
+    StoreUnavailableError,
     UnknownMovieError,
 )
 from mlrec.model.train import train
+from mlrec.ranking.effective_history import KnownHistory, SwipeLog, effective_history
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.serving.stores.interface import StoredVector
+from mlrec.serving.stores.interface import Draft, StoredVector
+from mlrec.serving.stores.sqlite import SqliteStore
 from mlrec.settings import FoldInSettings, GradientSettings, TrainSettings
 
 NEW = 10**9  # a user whom the model does not know
@@ -76,7 +80,7 @@ def test_a_swipe_is_stored_learned_and_not_shown_again(rec):
     assert before[0].movie_id not in ids(after)
     assert ids(after) != ids(before)[1:]
     stored = rec.store.vector(42)
-    assert stored.last_event_id == state.event_id
+    assert stored.stamp == f"{rec.model_id} fold-in {state.event_id} {rec.store.head(42).token:x}"
     np.testing.assert_array_equal(np.frombuffer(stored.values, dtype=np.float32), state.vector)
     event = rec.store.events(42)[0]
     assert (event.movie_id, event.preference) == (before[0].movie_id, 2)
@@ -181,7 +185,7 @@ def swiped(demo, events, rule="fold-in", user_id=NEW, **options):
     with Recommender.open(demo.root, store="memory", settings=ServeSettings(rule=rule, **options)) as rec:
         movie_ids = rec._served().movie_ids
         for second, (row, preference) in enumerate(events):
-            rec.update_user(user_id, int(movie_ids[row]), preference, at=2_000_000_000 + second)
+            rec.update_user(user_id, int(movie_ids[row]), preference, at=1_700_000_000 + second)
         return vector_of(rec, user_id)
 
 
@@ -342,13 +346,15 @@ def test_a_stored_vector_is_used_and_one_of_another_origin_is_not(rec, demo, sto
     good = rec.store.vector(NEW)
     rec._users._kept.clear()
     marked = np.arange(64, dtype="<f4")
-    rec.store.save_vector(NEW, StoredVector(good.stamp, good.last_event_id, marked.tobytes()))
+    rec.store.save_vector(NEW, StoredVector(good.stamp, marked.tobytes()))
     np.testing.assert_array_equal(vector_of(rec, NEW), marked)
-    for stamp, last, values in [
-        ("another-model fold-in", good.last_event_id, marked.tobytes()),
-        (good.stamp, good.last_event_id, marked[:10].tobytes()),
+    for stamp, values in [
+        ("another-model" + good.stamp[good.stamp.index(" ") :], marked.tobytes()),
+        (good.stamp + "0", marked.tobytes()),
+        (good.stamp, marked[:10].tobytes()),
+        (good.stamp, b"\0\1\2"),
     ]:
-        rec.store.save_vector(NEW, StoredVector(stamp, last, values))
+        rec.store.save_vector(NEW, StoredVector(stamp, values))
         rec._users._kept.clear()
         np.testing.assert_allclose(vector_of(rec, NEW), state.vector, atol=1e-6)
 
@@ -361,6 +367,88 @@ def test_few_users_are_kept_and_all_are_answered_right(demo):
         for user_id in [*range(1, 20), *range(1, 20)]:
             assert small.get_top_n(user_id) == large.get_top_n(user_id)
         assert len(small._users._kept) == 3
+
+
+def write_log(path, *movie_ids):
+    """A store file with a log of likes."""
+    store = SqliteStore(path)
+    for movie_id in movie_ids:
+        store.append(NEW, Draft(movie_id, 1, 100 + movie_id))
+    store.close()
+
+
+@pytest.mark.parametrize("backup", [(1,), (1, 2, 3), (1, 2, 6, 7), ()], ids=["shorter", "as long", "longer", "empty"])
+def test_a_log_that_has_gone_back_to_a_backup_is_read_anew(demo, model, tmp_path, backup):
+    """Event ids count again there, so the same last id does not mean the same log."""
+    movies = model.movie_ids.tolist()
+    path = tmp_path / "users.db"
+    write_log(path, *(movies[row] for row in (1, 2, 3)))
+    write_log(tmp_path / "backup.db", *(movies[row] for row in backup))
+    with Recommender.open(demo.root, store=str(path)) as rec:
+        rec.get_top_n(NEW)
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        if backup:
+            (tmp_path / "backup.db").replace(path)
+            assert [event.movie_id for event in rec.history(NEW)] == [movies[row] for row in backup]
+        rec.update_user(NEW, movies[9], 2)
+        with Recommender.open(demo.root, store=str(path)) as fresh:
+            assert rec.get_top_n(NEW) == fresh.get_top_n(NEW)
+            np.testing.assert_allclose(vector_of(rec, NEW), vector_of(fresh, NEW), atol=1e-6)
+        assert rec.undo(NEW).movie_id == movies[9]
+        if backup:
+            assert rec.undo(NEW).movie_id == movies[backup[-1]]
+
+
+def test_a_user_who_is_forgotten_and_allowed_between_two_looks_begins_anew(rec, model, monkeypatch):
+    """The race: the head is read, then the user is forgotten, allowed and swipes again, then the log is read."""
+    movies = model.movie_ids.tolist()
+    for row in (1, 2, 3):
+        rec.update_user(NEW, movies[row], 1)
+    rec.update_user(NEW, movies[4], 1)
+    head = rec.store.head(NEW)
+    rec.store.forget(NEW, 5)
+    rec.store.allow(NEW)
+    rec.store.append(NEW, Draft(movies[10], 2, 100))
+    real = rec.store.head
+    heads = iter([head._replace(last_event_id=head.last_event_id + 1, token=1)])
+    monkeypatch.setattr(rec.store, "head", lambda user_id: next(heads, None) or real(user_id))
+    for _ in range(2):
+        view = rec._view(NEW)
+        assert view.history.movie_id.tolist() == [movies[10]]
+        expected = FoldIn(model.movie_factors, model.fold_in).user_vector(
+            np.array([10], np.int32), np.array([2], np.int8)
+        )
+        np.testing.assert_allclose(view.vector, expected, atol=1e-6)
+
+
+def test_a_cache_that_fails_does_not_fail_a_swipe(rec, monkeypatch):
+    def fail(*_):
+        raise StoreUnavailableError("The disk is full.", "")
+
+    monkeypatch.setattr(rec.store, "vector", fail)
+    monkeypatch.setattr(rec.store, "save_vector", fail)
+    assert rec.update_user(NEW, 318, 1).opinions == 1
+    assert rec.get_top_n(NEW)
+
+
+def test_undo_of_one_of_two_equal_swipes_in_a_second_changes_nothing_after_a_merge():
+    """Like, undo and like again within a second is one like, which the model has learned: none of it is new."""
+    log = SwipeLog().extended([(1, 20, 1, 100, 0), (2, 20, 0, 101, 1), (3, 20, 1, 100, 0)])
+    known = KnownHistory(
+        np.array([1], np.int32), np.array([1], np.int8), np.array([100], np.int64), np.array([True])
+    )  # fmt: skip
+    history = effective_history(known, log, np.array([10, 20, 30]))
+    assert history.movie_id.tolist() == [20]
+    assert not history.is_new.any()
+
+
+def test_a_future_time_is_refused(rec):
+    rec.update_user(NEW, 318, 1, at=int(time.time()) + 3600)  # clocks differ
+    for at in (int(time.time()) + 100_000, -3, 1_500_000_000_000):
+        with pytest.raises(SettingsError, match="no time in epoch seconds"):
+            rec.update_user(NEW, 318, 1, at=at)
+    assert len(rec.history(NEW)) == 1
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from mlrec.serving.stores.interface import Draft
 from mlrec.serving.swipe_rows import RowReader, SwipeRow
 
 HEADER = "user_id,movie_id,preference,at,event_id,undone"
-LAST = 253402300799
+LAST = int(time.time()) + 80_000  # clocks differ by up to a day
 
 
 def read(line: str, header: str = HEADER) -> SwipeRow | str:
@@ -53,7 +55,8 @@ def test_the_extremes_are_taken():
     assert read(f"{2**63 - 1},0,0,{LAST},{'x' * 200},yes") == SwipeRow(
         2**63 - 1, Draft(0, 0, LAST, client_id="x" * 200), undone=True
     )
-    assert read("0,1,1,9999-12-31T23:59:59Z,,").draft.at == LAST
+    assert read(f"{-(2**63)},-1,1,0,,").user_id == -(2**63)
+    assert read("0,1,1,1970-01-01T00:00:00Z,,").draft.at == 0
 
 
 def test_a_client_id_goes_before_an_event_id():
@@ -73,12 +76,11 @@ def test_a_client_id_goes_before_an_event_id():
         ("1.5,1,1,0,,", "unparsable user_id"),
         ("1_000,1,1,0,,", "unparsable user_id"),
         ("٣,1,1,0,,", "unparsable user_id"),
-        ("-1,1,1,0,,", "negative user_id"),
+        (f"-{2**63 + 1},1,1,0,,", "user_id beyond int64"),
         (f"{2**63},1,1,0,,", "user_id beyond int64"),
         (f"{'9' * 5000},1,1,0,,", "user_id beyond int64"),
         ("1,,1,0,,", "empty movie_id"),
         ("1,Toy Story,1,0,,", "unparsable movie_id"),
-        ("1,-5,1,0,,", "negative movie_id"),
         (f"1,{10**30},1,0,,", "movie_id beyond int64"),
         ("1,1,,0,,", "empty preference"),
         ("1,1,3,0,,", "preference out of range"),
@@ -87,12 +89,12 @@ def test_a_client_id_goes_before_an_event_id():
         ("1,1,nan,0,,", "unparsable preference"),
         ("1,1,1,,,", "empty at"),
         ("1,1,1,yesterday,,", "unparsable at"),
-        ("1,1,1,-1,,", "at out of range"),
-        (f"1,1,1,{LAST + 1},,", "at out of range"),
-        ("1,1,1,1700000000000,,", "at out of range"),
-        ("1,1,1,1969-12-31T23:59:59Z,,", "at out of range"),
-        ("1,1,1,0001-01-01T00:00:00+14:00,,", "at out of range"),
-        ("1,1,1,9999-12-31T23:59:59-12:00,,", "at out of range"),
+        ("1,1,1,-1,,", "at before 1970"),
+        (f"1,1,1,{LAST + 20_000},,", "at in the future"),
+        ("1,1,1,1700000000000,,", "at in the future"),
+        ("1,1,1,1969-12-31T23:59:59Z,,", "at before 1970"),
+        ("1,1,1,0001-01-01T00:00:00+14:00,,", "at before 1970"),
+        ("1,1,1,9999-12-31T23:59:59-12:00,,", "at in the future"),
         ("1,1,1,2026-01-01T00:00:00,,", "at without a time zone"),
         ("1,1,1,2026-01-01,,", "at without a time zone"),
         ("1,1,1,2026-02-30T00:00:00Z,,", "unparsable at"),

@@ -34,6 +34,8 @@ _STYLES = {Swipe.SUPERLIKE: "bold green", Swipe.LIKE: "green", Swipe.SKIP: "dim"
 _PAST = {Swipe.SUPERLIKE: "superliked", Swipe.LIKE: "liked", Swipe.SKIP: "skipped", Swipe.DISLIKE: "disliked",
          Swipe.SUPERDISLIKE: "superdisliked"}  # fmt: skip
 _BAR = 20
+# Lines of a window below which there is no room for blank ones.
+_LOW = 22
 
 
 def match(movie: Recommendation) -> str:
@@ -89,18 +91,26 @@ def summary(session: SwipeSession) -> str:
 # -- on a screen -------------------------------------------------------------------------------------------------------
 
 
-def screen(session: SwipeSession, card: Card | None, notice: str = "") -> RenderableType:
-    """The whole screen: card, keys, effect of the last answer; a low window cuts what is least needed."""
+def screen(session: SwipeSession, card: Card | None, notice: str, height: int) -> RenderableType:
+    """The whole screen: card, keys, effect of the last answer. In a low window what was done stands in the first line,
+    and the end of the list is cut.
+    """
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_header(session)]
-    parts.append(_panel(card) if card else Text("You have seen every movie that fits. Press q.", style="bold"))
-    parts.append(_keys())
-    if notice:
-        parts += [Text(), Text(notice, style="yellow")]
-    if session.effects:
-        parts += [Text(), *_effect(session.effects[-1])]
+    is_low = height < _LOW
+    effect = session.effects[-1] if session.effects else None
+    done = Text(told(effect), style=_STYLES[effect.swipe]) if effect else None
+    warning = Text(notice, style="yellow") if notice else None
+    nothing_left = Text("No movie is left that fits. u takes back, q ends.", style="bold")
+    parts: list[RenderableType] = [((warning or done) if is_low else None) or _header(session)]
+    parts += [_panel(card, is_low) if card else nothing_left, _keys(is_low)]
+    if warning and not is_low:
+        parts += [Text(), warning]
+    elif done and not is_low:
+        parts += [Text(), done]
+    if effect and not warning:
+        parts += [Text("Your list now:", style="dim"), _places(effect)]
     return Group(*parts)
 
 
@@ -111,7 +121,7 @@ def _header(session: SwipeSession) -> Text:
     return Text(f"User {session.user_id} · {n} swipe{'s' if n != 1 else ''} in this session", style="dim")
 
 
-def _panel(card: Card) -> RenderableType:
+def _panel(card: Card, is_low: bool) -> RenderableType:
     from rich.panel import Panel
     from rich.text import Text
 
@@ -120,18 +130,18 @@ def _panel(card: Card) -> RenderableType:
     return Panel(
         Text.assemble(
             (movie.label, "bold"),
-            f"\n{', '.join(movie.genres)}\n\n",
+            f"\n{', '.join(movie.genres)}\n" + ("" if is_low else "\n"),
             ("█" * filled, "green"),
             ("░" * (_BAR - filled), "dim"),
             f" {match(movie)}\n",
             (reason(card), "italic"),
         ),
-        padding=(1, 2),
-        width=None,
+        padding=(0, 1) if is_low else (1, 2),
     )
 
 
-def _effect(effect: Effect) -> list[RenderableType]:
+def _places(effect: Effect) -> RenderableType:
+    """The list after an answer, and what has left it."""
     from rich.table import Table
     from rich.text import Text
 
@@ -147,13 +157,13 @@ def _effect(effect: Effect) -> list[RenderableType]:
         )
     for movie in effect.gone:
         grid.add_row(Text(""), Text("out", style="dim"), Text(movie.label, style="dim"))
-    return [Text(told(effect), style=_STYLES[effect.swipe]), Text("Your list now:", style="dim"), grid]
+    return grid
 
 
-def _keys() -> Text:
+def _keys(is_low: bool) -> Text:
     from rich.text import Text
 
-    words = [(f"{arrow}/{letter}", name) for name, (arrow, letter, _) in ANSWERS.items()]
+    words = [(arrow if is_low else f"{arrow}/{letter}", name) for name, (arrow, letter, _) in ANSWERS.items()]
     words += [(letter, name) for name, (letter, _) in REQUESTS.items()]
     text = Text()
     for key, name in words:
@@ -166,7 +176,7 @@ def page(lines: list[str]) -> RenderableType:
     """A page of text in place of the card."""
     from rich.text import Text
 
-    return Text("\n".join([*lines, "", "Any key goes back."]))
+    return Text("\n".join(["Any key goes back.", "", *lines]))
 
 
 def help_lines() -> list[str]:
@@ -180,7 +190,10 @@ def why_lines(explanation: Explanation, most: int = 8) -> list[str]:
     lines = [f"{explanation.title}: {explanation.score:.3f}"]
     if explanation.popularity:
         lines.append(f"{explanation.popularity:+.3f}  popularity")
-    lines += [f"{like.value:+.3f}  you liked {like.label}" for like in explanation.likes[:most]]
+    lines += [
+        f"{like.value:+.3f}  you {'liked' if like.preference > 0 else 'disliked'} {like.label}"
+        for like in explanation.likes[:most]
+    ]
     rest = explanation.likes[most:]
     if rest:
         lines.append(f"{sum(like.value for like in rest):+.3f}  {len(rest)} other likes")

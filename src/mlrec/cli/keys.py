@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import termios
 import tty
@@ -23,6 +24,17 @@ class Keys:
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._pending = b""
+        self._has_resumed = False
+
+    def has_resumed(self) -> bool:
+        """Whether the process was stopped (Ctrl-Z) and goes on again, so that the screen must be drawn anew; once."""
+        was, self._has_resumed = self._has_resumed, False
+        return was
+
+    def resume(self) -> None:
+        """Take the terminal back from the shell."""
+        tty.setcbreak(self._handle)
+        self._has_resumed = True
 
     def next(self) -> str | None:
         """Return the next key, or None after a moment without one, so that the caller can look at the window's size.
@@ -55,9 +67,12 @@ class Keys:
 def key_presses() -> Iterator[Keys]:
     """Take single keys from the terminal on stdin for the time of a block; Ctrl-C still interrupts."""
     handle = sys.stdin.fileno()
+    keys = Keys(handle)
     before = termios.tcgetattr(handle)
+    on_resume = signal.signal(signal.SIGCONT, lambda *_: keys.resume())
     try:
         tty.setcbreak(handle)
-        yield Keys(handle)
+        yield keys
     finally:
+        signal.signal(signal.SIGCONT, on_resume)
         termios.tcsetattr(handle, termios.TCSADRAIN, before)

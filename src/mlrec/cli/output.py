@@ -25,6 +25,8 @@ def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str) 
     path = target.resolve()  # the file that a link leads to is replaced, not the link
     if not path.parent.is_dir():
         raise typer.BadParameter(f"There is no folder {path.parent}.")
+    if path.is_dir():
+        raise typer.BadParameter(f"{target} is a folder.")
     if path == Path(source).resolve():
         raise typer.BadParameter(f"{target} holds the swipes themselves.")
     if path.exists() and not path.is_file():

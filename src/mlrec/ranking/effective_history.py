@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,9 @@ class SwipeLog:
         """Return the number of events, tombstones included."""
         return len(self.event_id)
 
-    def extended(self, rows: Iterable[tuple[int, int, int, int, int]]) -> Self:
-        """Append rows of (event_id, movie_id, preference, at, undoes)."""
-        columns = np.array(list(rows), dtype=np.int64).reshape(-1, 5).T
+    def extended(self, rows: Iterable[tuple[Any, ...]]) -> Self:
+        """Append rows that begin with event_id, movie_id, preference, at and undoes."""
+        columns = np.array([row[:5] for row in rows], dtype=np.int64).reshape(-1, 5).T
         names = ("event_id", "movie_id", "preference", "at", "undoes")
         return type(self)(
             **{name: np.concatenate([getattr(self, name), column]) for name, column in zip(names, columns, strict=True)}
@@ -151,19 +151,20 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
             rows, movie_ids[rows], known.preference[learned], nothing_new, known.movie_idx[kept]
         )  # fmt: skip
 
-    for position in np.flatnonzero((log.undoes == 0) & ~log.alive):
-        row = rows_of(log.movie_id[position : position + 1], movie_ids)[0]
-        kept &= ~(
-            (known.movie_idx == row)
-            & (known.timestamp == log.at[position])
-            & (known.preference == log.preference[position])
-        )
+    alive = log.alive
+    dead = np.flatnonzero((log.undoes == 0) & ~alive)
+    if len(dead):
+        said = list(zip(log.movie_id.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
+        said_again = {said[position] for position in np.flatnonzero(alive)}
+        for movie_id, at, preference in {said[position] for position in dead} - said_again:
+            row = rows_of(np.array([movie_id]), movie_ids)[0]
+            kept &= ~((known.movie_idx == row) & (known.timestamp == at) & (known.preference == preference))
 
     standing = log.standing()
     rows = rows_of(log.movie_id[standing], movie_ids)
-    at, preference = log.at[standing], log.preference[standing]
+    swiped_at, signed = log.at[standing], log.preference[standing]
     seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
-    stands = preference != 0
+    stands = signed != 0
     is_new = np.ones(len(standing), dtype=bool)
 
     # Standing swipes are ordered by movie id, so their rows ascend once those of unknown movies are out.
@@ -171,20 +172,20 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
     if len(in_model) and kept.any():
         positions = in_model[np.minimum(np.searchsorted(rows[in_model], known.movie_idx), len(in_model) - 1)]
         same_movie = kept & (rows[positions] == known.movie_idx)
-        later = same_movie & (at[positions] >= known.timestamp)
-        merged = later & known.learned & (at[positions] == known.timestamp)
-        is_new[positions[merged & (preference[positions] == known.preference)]] = False
+        later = same_movie & (swiped_at[positions] >= known.timestamp)
+        merged = later & known.learned & (swiped_at[positions] == known.timestamp)
+        is_new[positions[merged & (signed[positions] == known.preference)]] = False
         stands[positions[same_movie & ~later]] = False
         kept &= ~later
 
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
     all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
-    order = np.lexsort((all_ids, np.concatenate([known.timestamp[learned], at[stands]])))
+    order = np.lexsort((all_ids, np.concatenate([known.timestamp[learned], swiped_at[stands]])))
     return EffectiveHistory(
         movie_idx=all_rows[order],
         movie_id=all_ids[order],
-        preference=np.concatenate([known.preference[learned], preference[stands].astype(np.int8)])[order],
+        preference=np.concatenate([known.preference[learned], signed[stands].astype(np.int8)])[order],
         is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
         seen=seen,
     )

@@ -226,7 +226,6 @@ class _Import:
         imported = 0
         if self.usable:
             with progress.task("Logging", self.usable, "rows") as task:
-                # The store asks for rows within its transaction, so nobody else can log them in between.
                 imported = self.store.extend(self._new(task))
         if self.rejects:
             self._write_rejects()
@@ -300,7 +299,8 @@ class _UserLog:
             return "there" if is_there or self._by_client_id[client_id] == (movie_id, preference) else "conflict"
         # Whoever likes, dislikes and likes again within a second has swiped three times; a row that only says once more
         # what the one before it said is a repetition.
-        if is_there or (client_id is None and self._latest.get((movie_id, at)) == preference):
+        latest = self._latest.get((movie_id, at))
+        if (is_there and latest is None) or (client_id is None and latest == preference):
             return "there"
         if client_id is not None:
             self._by_client_id[client_id] = (movie_id, preference)

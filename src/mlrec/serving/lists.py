@@ -126,7 +126,9 @@ def ranked_rows(view: UserView, n: int, options: ListOptions, handover: int) -> 
     else:
         rows = top_n(of_user.order, n, candidates)
     shown = of_user.shown[rows]
-    return RankedRows(rows, shown, of_user.popular_part[rows] <= shown / 2 if view.has_taste else shown < -np.inf)
+    popular_part = of_user.popular_part[rows]
+    is_personal = popular_part <= np.abs(shown - popular_part) if view.has_taste else np.zeros(len(rows), dtype=bool)
+    return RankedRows(rows, shown, is_personal)
 
 
 def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source]:

@@ -30,7 +30,7 @@ def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingS
 
         def logs() -> Iterator[tuple[int, SwipeLog]]:
             for user_id in user_ids:
-                yield user_id, SwipeLog().extended(event[:5] for event in store.events(user_id))
+                yield user_id, SwipeLog().extended(store.events(user_id))
                 task.advance()
 
         return StandingSwipes.of(logs())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import index
 from os import PathLike
 from pathlib import Path
@@ -28,14 +28,13 @@ from mlrec.serving.lists import ListOptions, check_length, explained, ranked
 from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
-from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
+from mlrec.serving.stores.interface import Appended, Draft, SwipeStore, latest_moment
 from mlrec.serving.stores.refusals import forgotten_user
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace
 
 _log = logging.getLogger(__name__)
-_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 class Recommender:
@@ -147,16 +146,23 @@ class Recommender:
         served = self._opened_or_error()
         if self._workspace is not None and time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.settings.refresh_seconds
-            if models.published_id(self._workspace) != served.model_id and not self._switching.locked():
+            if self._is_outdated(served, self._workspace) and not self._switching.locked():
                 Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
         return served
+
+    def _is_outdated(self, served: ServedModel, workspace: Workspace) -> bool:
+        try:
+            return models.published_id(workspace) != served.model_id
+        except OSError as error:
+            _log.warning("It cannot be seen which model is published: %s", error)
+            return False
 
     def _refresh_quietly(self) -> None:
         try:
             self.refresh()
-        except MlrecError as error:
+        except (MlrecError, OSError) as error:
             # Serving goes on with the model that it has; the next look tries again.
-            _log.warning("The newly published model was not opened: %s %s", error.message, error.hint)
+            _log.warning("The newly published model was not opened: %s", error)
 
     # -- recommending ------------------------------------------------------------------------------------------------
 
@@ -336,7 +342,7 @@ class Recommender:
         user_id
             Anybody.
         movie_id
-            A movie of the model. A new swipe on it replaces an earlier opinion in effect; the log keeps both.
+            A movie of the model. The opinion that was given last, by `at`, is in effect; the log keeps all.
         preference
             −2, −1, +1 or +2; 0 for a skip (seen, no opinion). Names do as well: superdislike, dislike, skip, like,
             superlike.
@@ -362,8 +368,8 @@ class Recommender:
         ForgottenUserError
             If the user asked to be forgotten.
         StoreUnavailableError
-            If the swipe could not be stored. With a Redis store and a lost connection it may have been: call again with
-            an event id.
+            If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
+            with the same event id.
         """
         served = self._served()
         swipe, user_id = Swipe.parse(preference), _int64(user_id, "user id")
@@ -407,7 +413,7 @@ class Recommender:
                 int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
             )
             draft = Draft(movie_id, 0, _seconds(None), undoes=undone, client_id=client_id)
-            logged = self.store.append(user_id, draft, if_last=view.head.last_event_id)
+            logged = self.store.append(user_id, draft, if_last=view.head.token)
             if logged is None:
                 continue  # somebody has swiped meanwhile: look again what is the latest
             if not logged.event.undoes:
@@ -446,6 +452,11 @@ class Recommender:
             vector=view.vector,
         )
 
+    def is_forgotten(self, user_id: int) -> bool:
+        """Whether the user is on the blocklist."""
+        self._opened_or_error()
+        return self.store.head(_int64(user_id, "user id")).forgotten
+
     def forget_user(self, user_id: int) -> int:
         """Delete a user's log and vector, and refuse to store anything of the user from now on.
 
@@ -457,6 +468,7 @@ class Recommender:
         int
             How many events are gone.
         """
+        self._opened_or_error()
         return self.store.forget(_int64(user_id, "user id"), int(time.time()))
 
     # -- looking up --------------------------------------------------------------------------------------------------
@@ -509,8 +521,11 @@ def _seconds(at: int | datetime | None) -> int:
             raise SettingsError("at has no time zone.", "Give an aware datetime, such as datetime.now(UTC).")
         at = int(at.timestamp())
     seconds = index(at)
-    if not 0 <= seconds <= _LAST_SECOND:
-        raise SettingsError(f"at is {seconds}, which is no time in epoch seconds.", "Milliseconds, perhaps?")
+    if not 0 <= seconds <= latest_moment():
+        raise SettingsError(
+            f"at is {seconds}, which is no time in epoch seconds, or lies in the future.",
+            "Milliseconds, perhaps, or a clock that is wrong?" if seconds > 0 else "Epoch seconds count from 1970.",
+        )
     return seconds
 
 

@@ -155,9 +155,11 @@ class Explanation:
     score
         As in the user's list.
     popularity
-        What popularity adds; 0 once enough is known of the user.
+        What popularity adds; 0 once enough is known of the user. For somebody who has only disliked it is all there is,
+        and held back by what the movie has in common with the disliked ones.
     likes
-        What each liked movie adds, the largest effect, up or down, first.
+        What each liked movie adds, the largest effect, up or down, first. On a model that takes dislikes as likes (the
+        baseline preset) they are among them, with their preference.
     dislikes
         What each dislike changes, likewise. It is part of the likes' values already.
     """
@@ -172,7 +174,7 @@ class Explanation:
 
     def because(self, n: int = 3) -> list[Contribution]:
         """Return the liked movies that add most."""
-        return [like for like in self.likes if like.value > 0][:n]
+        return [like for like in self.likes if like.value > 0 and like.preference > 0][:n]
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as plain JSON values."""

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mlrec.errors import CannotExplainError
+from mlrec.errors import CannotExplainError, StateError
 from mlrec.preferences import Swipe
 from mlrec.serving.recommender import Recommender
 from mlrec.serving.results import Contribution, Explanation, Recommendation, UserState
+from mlrec.serving.stores.refusals import forgotten_user
 
 TOP = 5
 """How much of the user's list a session watches."""
@@ -95,6 +96,11 @@ class SwipeSession:
         Whose session it is.
     genres, years, diversity
         Which cards may come, as in `Recommender.get_top_n`.
+
+    Raises
+    ------
+    ForgottenUserError
+        If the user is on the blocklist.
     """
 
     def __init__(
@@ -108,7 +114,9 @@ class SwipeSession:
     ) -> None:
         self.recommender = recommender
         self.user_id = user_id
-        self._genres = genres
+        if recommender.is_forgotten(user_id):
+            raise forgotten_user(user_id)
+        self._genres = genres if genres is None else list(genres)
         self._years = years
         self._diversity = diversity
         self.answers: Counter[Swipe] = Counter()
@@ -148,8 +156,10 @@ class SwipeSession:
         Raises
         ------
         StateError
-            If it could not be stored.
+            If it could not be stored, or there is no card.
         """
+        if not self.top:
+            raise StateError("There is no card to answer.", "Ask for other genres or years.")
         movie = self.top[0]
         started = time.perf_counter()
         state = self.recommender.update_user(self.user_id, movie.movie_id, int(swipe))

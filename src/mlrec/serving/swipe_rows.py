@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mlrec.errors import InputError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
-from mlrec.serving.stores.interface import Draft
+from mlrec.serving.stores.interface import Draft, latest_moment
 
 COLUMNS = ("user_id", "event_id", "movie_id", "title", "preference", "at", "undone", "client_id")
 """What mlrec writes: `event_id` counts the user's events, `client_id` is the application's own id of the swipe."""
@@ -27,7 +27,6 @@ _WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
 _LARGEST_ID = 2**63 - 1
 _INT64_DIGITS = 19
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 _LONGEST_CLIENT_ID = 200
 _UNDONE = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
 
@@ -141,9 +140,7 @@ def _whole(text: str, name: str) -> int:
 
 def _id(text: str, name: str) -> int:
     number = _whole(text.strip(), name)
-    if number < 0:
-        raise _FieldError(f"negative {name}")
-    if number > _LARGEST_ID:
+    if not -_LARGEST_ID - 1 <= number <= _LARGEST_ID:
         raise _FieldError(f"{name} beyond int64")
     return number
 
@@ -181,6 +178,8 @@ def _moment(field: str) -> int:
         if moment.tzinfo is None:
             raise _FieldError("at without a time zone")
         seconds = (moment - _EPOCH) // timedelta(seconds=1)
-    if not 0 <= seconds <= _LAST_SECOND:
-        raise _FieldError("at out of range")
+    if seconds < 0:
+        raise _FieldError("at before 1970")
+    if seconds > latest_moment():
+        raise _FieldError("at in the future")
     return seconds

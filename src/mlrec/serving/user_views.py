@@ -19,7 +19,7 @@ from mlrec.errors import StoreUnavailableError
 from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.serving.served_model import ServedModel
-from mlrec.serving.stores.interface import Event, Head, StoredVector, SwipeStore
+from mlrec.serving.stores.interface import NOBODY, Event, Head, StoredVector, SwipeStore
 from mlrec.settings import ServeSettings
 
 _log = logging.getLogger(__name__)
@@ -83,22 +83,29 @@ class UserViews:
         head = self._store.head(user_id)
         with self._lock:
             kept = self._kept.get(user_id)
-            if kept is not None:
-                if kept.served is served and kept.head == head:
-                    self._kept.move_to_end(user_id)
-                    return kept
-                if head.forgotten or kept.head.erased_up_to != head.erased_up_to:
-                    del self._kept[user_id]
-                    kept = None
+            if kept is not None and kept.served is served and kept.head == head:
+                self._kept.move_to_end(user_id)
+                return kept
+            if head.forgotten:
+                self._kept.pop(user_id, None)
         if head.forgotten:
             return self._derived(served, user_id, head, SwipeLog(), known=False)
-        log = kept.log if kept else SwipeLog()
-        last = kept.head.last_event_id if kept else 0
-        if head.last_event_id > last:
-            log, last = _extended(log, self._store.events(user_id, after=last), last)
-        view = self._derived(served, user_id, head._replace(last_event_id=max(last, head.last_event_id)), log)
+        log, head = self._log(user_id, head, kept)
+        view = self._derived(served, user_id, head, log)
         self._keep(user_id, view)
         return view
+
+    def _log(self, user_id: int, head: Head, kept: UserView | None) -> tuple[SwipeLog, Head]:
+        """The user's log, and where it stood when it was read; what has been read before is not read again."""
+        if kept is not None and kept.head == head:
+            return kept.log, head
+        if kept is not None and kept.head.token:
+            # Read from the last event that is kept, to see that the log still is the one that it was.
+            events = self._store.events(user_id, after=kept.head.last_event_id - 1)
+            if events and events[0].token == kept.head.token:
+                return kept.log.extended(events[1:]), _head_at(events, head)
+        events = self._store.events(user_id)
+        return SwipeLog().extended(events), _head_at(events, head)
 
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
         """Return the view of somebody without an account, whose opinions have no order."""
@@ -109,7 +116,7 @@ class UserViews:
         else:
             vector = served.fold_in.user_vector(rows, preference, decay=False)
         is_folded_in = self._settings.rule == "fold-in"
-        return UserView(served, Head(0, False, 0), SwipeLog(), history, vector, False, is_folded_in)
+        return UserView(served, NOBODY, SwipeLog(), history, vector, False, is_folded_in)
 
     def _keep(self, user_id: int, view: UserView) -> None:
         with self._lock:
@@ -138,28 +145,41 @@ class UserViews:
         saved: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
         """The vector by the rule; taken from the store if it was derived from just this."""
-        stamp = self._stamp(served)
-        there = self._store.vector(user_id)
-        if there and (there.stamp, there.last_event_id) == (stamp, head.last_event_id):
-            vector = np.frombuffer(there.values, dtype="<f4")
-            if vector.shape == (served.movie_factors.shape[1],):
-                return vector.astype(np.float32)
+        stamp = f"{self._stamp(served)} {head.last_event_id} {head.token:x}"
+        kept = self._kept_vector(user_id, stamp)
+        if kept is not None and len(kept) == served.movie_factors.shape[1]:
+            return kept
         if self._settings.rule == "fold-in":
             vector = served.fold_in.user_vector(history.movie_idx, history.preference)
         else:
             vector = self._stepped(served, saved, history)
         try:
-            self._store.save_vector(user_id, StoredVector(stamp, head.last_event_id, vector.astype("<f4").tobytes()))
+            self._store.save_vector(user_id, StoredVector(stamp, vector.astype("<f4").tobytes()))
         except StoreUnavailableError as error:
             # The swipe itself is safe, and the vector can be derived again: no reason to fail.
             _log.warning("The vector of user %s was not kept: %s", user_id, error.message)
         return vector
 
+    def _kept_vector(self, user_id: int, stamp: str) -> NDArray[np.float32] | None:
+        try:
+            there = self._store.vector(user_id)
+        except StoreUnavailableError as error:
+            _log.warning("The kept vector of user %s was not read: %s", user_id, error.message)
+            return None
+        if there is None or there.stamp != stamp or len(there.values) % 4:
+            return None
+        return np.frombuffer(there.values, dtype="<f4").astype(np.float32)
+
     def _stepped(
         self, served: ServedModel, saved: NDArray[np.float32] | None, history: EffectiveHistory
     ) -> NDArray[np.float32]:
-        start = served.average_vector if saved is None or not saved.any() else saved
         new = history.is_new
+        if saved is not None and saved.any():
+            start = saved
+        elif (history.movie_idx[new] >= 0).any():
+            start = served.average_vector
+        else:  # swipes on nothing but movies that the model does not know say nothing
+            return _nothing(served)
         return gradient_vector(
             start, served.movie_factors, history.movie_idx[new], history.preference[new], self._settings.gradient
         )
@@ -171,8 +191,9 @@ class UserViews:
         return f"{served.model_id} gradient {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
 
 
-def _extended(log: SwipeLog, events: Sequence[Event], last: int) -> tuple[SwipeLog, int]:
-    return log.extended(event[:5] for event in events), events[-1].event_id if events else last
+def _head_at(events: Sequence[Event], head: Head) -> Head:
+    """The head of a log that was read to its end; without events, what the store says of it."""
+    return Head(events[-1].event_id, events[-1].token, forgotten=False) if events else head
 
 
 def _nothing(served: ServedModel) -> NDArray[np.float32]:

@@ -43,7 +43,9 @@ def history(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Show a user's swipes, oldest first. Undone ones are part of the log and marked; ratings are not part of it."""
+    """Show a user's swipes, in the order in which they were logged. Undone ones are part of the log and marked; ratings
+    are not part of it.
+    """
     if csv is not None and as_json:
         raise typer.BadParameter("Give --csv or --json, not both.", param_hint="--csv")
     from mlrec.serving.history import history_of
@@ -62,9 +64,10 @@ def history(
         if csv != STDOUT:
             render.line(f"{written:,} swipes of user {user} are in {csv}.")
     else:
-        _show(events)
-        if not events:
-            render.note(f"User {user} has been forgotten." if forgotten else f"User {user} has not swiped yet.")
+        if events:
+            _show(events)
+        else:
+            render.line(f"User {user} is forgotten." if forgotten else f"User {user} has not swiped yet.")
 
 
 def titles_from(workspace: Workspace) -> ServedModel | None:

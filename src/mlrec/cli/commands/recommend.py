@@ -100,7 +100,8 @@ def recommend(
             reasons = [recommender.explain(user, item.movie_id) for item in items] if explain else None
             _show(recommender, {"user_id": user}, f"For user {user}", items, reasons, as_json)
             if not as_json and not recommender.knows_user(user):
-                render.warn(f"The model knows no taste of user {user}: these are popular movies.")
+                why = "is forgotten" if recommender.is_forgotten(user) else "has no taste that the model knows"
+                render.warn(f"User {user} {why}: these are popular movies.")
         else:
             liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
             like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))
@@ -186,9 +187,10 @@ def show(
         columns.append("why")
         rows = [(*row, _why(item, reason)) for row, item, reason in zip(rows, items, reasons, strict=True)]
         kept.append(7)
-    render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], title=title)
     if not items:
-        render.note("No movie is left to show.")
+        render.line(f"{title}: no movie is left that fits.")
+        return
+    render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], title=title)
 
 
 def _is_plain(items: Sequence[Recommendation]) -> bool:

@@ -32,6 +32,7 @@ _KEYS = {
     **{letter: name for name, (_, letter, _) in cards.ANSWERS.items()},
     **{letter: name for name, (letter, _) in cards.REQUESTS.items()},
 }  # fmt: skip
+_KNOWN = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
 
 
 def swipe(
@@ -55,7 +56,7 @@ def swipe(
         str | None,
         typer.Option(metavar="ID", help="Your own id of the swipe: a repeated call with it changes nothing."),
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back the user's latest swipe.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the swipe that was logged last.")] = False,
     genre: Genres = None,
     years: Years = None,
     rule: UpdateRule = Rule(ServeSettings.rule),
@@ -70,21 +71,21 @@ def swipe(
     """
     given = _preference(preference, bucket)
     _check_usage(movie, given, undo, at, event_id)
-    span = parse_years(years)
+    filters: dict[str, Any] = {"genres": genre or None, "years": parse_years(years)}
     from mlrec.serving.recommender import Recommender
 
     settings = ServeSettings(rule=rule.value)
     with Recommender.open(data_dir, store=store, settings=settings) as recommender:
         if undo:
-            _show_one(recommender, recommender.undo(user, event_id=event_id), as_json)
+            _show_one(recommender, recommender.undo(user, event_id=event_id), filters, as_json)
         elif movie is not None and given is not None:
             meant = recommender.find_movie(movie)
             state = recommender.update_user(user, meant.movie_id, int(given), at=at, event_id=event_id)
-            _show_one(recommender, state, as_json)
+            _show_one(recommender, state, filters, as_json)
         else:
             from mlrec.serving.swipe import SwipeSession
 
-            session = SwipeSession(recommender, user, genres=genre or None, years=span)
+            session = SwipeSession(recommender, user, **filters)
             if _on_terminal() and not as_json:
                 _on_screen(session)
             else:
@@ -114,10 +115,10 @@ def _on_terminal() -> bool:
 # -- a single swipe ----------------------------------------------------------------------------------------------------
 
 
-def _show_one(recommender: Recommender, state: UserState, as_json: bool) -> None:
+def _show_one(recommender: Recommender, state: UserState, filters: dict[str, Any], as_json: bool) -> None:
     from mlrec.serving.swipe import TOP
 
-    items = recommender.get_top_n(state.user_id, TOP)
+    items = recommender.get_top_n(state.user_id, TOP, **filters)
     if as_json:
         render.print_json({**state.to_json(), "items": [item.to_json() for item in items]})
         return
@@ -134,12 +135,22 @@ def _show_one(recommender: Recommender, state: UserState, as_json: bool) -> None
 
 def _in_lines(session: SwipeSession, as_json: bool) -> None:
     say = (lambda text: None) if as_json else render.line  # noqa: ARG005
-    _tell_card(session, say)
-    for number, text in enumerate(sys.stdin, start=1):
+    is_asking = sys.stdin.isatty()  # a person on a terminal that cannot move the cursor, or whose output goes elsewhere
+    if is_asking:
+        render.err().print(f"Answers, one a line: {_KNOWN}.", style="dim", soft_wrap=True)
+    has_card = _tell_card(session, say)
+    for number, text in enumerate(sys.stdin if has_card else (), start=1):
         word = text.strip().lower()
         if not word:
             continue
-        request = _request(word, number)
+        request = _request(word)
+        if request is None:
+            if not is_asking:
+                raise SettingsError(
+                    f"Line {number}: '{word}' is no answer. The swipes before it are stored.", f"Answers: {_KNOWN}"
+                )
+            render.warn(f"'{word}' is no answer. Answers: {_KNOWN}.")
+            continue
         if request == "quit":
             break
         if request == "help":
@@ -174,7 +185,7 @@ def _in_lines(session: SwipeSession, as_json: bool) -> None:
 def _tell_card(session: SwipeSession, say: Any) -> bool:
     card = session.card
     if card is None:
-        say("You have seen every movie that fits.")
+        say("No movie is left that fits.")
         return False
     number = session.answers.total() + 1
     genres = ", ".join(card.movie.genres)
@@ -182,7 +193,7 @@ def _tell_card(session: SwipeSession, say: Any) -> bool:
     return True
 
 
-def _request(word: str, number: int) -> str:
+def _request(word: str) -> str | None:
     if word in cards.ANSWERS or word in cards.REQUESTS:
         return word
     if word in _KEYS:
@@ -190,10 +201,7 @@ def _request(word: str, number: int) -> str:
     try:
         return Swipe.parse(word).label
     except SettingsError:
-        known = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
-        raise SettingsError(
-            f"Line {number}: '{word}' is no answer. The swipes before it are stored.", f"Answers: {known}"
-        ) from None
+        return None
 
 
 def _do(session: SwipeSession, request: str) -> Effect | str:
@@ -227,19 +235,22 @@ def _on_screen(session: SwipeSession) -> None:
     except EOFError:
         return  # the terminal is gone
     finally:
-        render.line(cards.summary(session))
+        render.out().print(cards.summary(session))
     for movie in session.top:
         render.line(f"{movie.rank:>4}  {movie.label}  ({cards.match(movie)})")
     render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")
 
 
 def _swipe_on(session: SwipeSession, keys: Any, screen: Any) -> None:
+    from rich.control import Control
+
     notice, page, size = "", None, None
     card = session.card
     while True:
-        if size != (now := shutil.get_terminal_size()):
+        if size != (now := shutil.get_terminal_size()) or keys.has_resumed():
+            render.out().control(Control.clear())
             size = now
-            screen.update(page or cards.screen(session, card, notice))
+            screen.update(page or cards.screen(session, card, notice, now.lines))
         key = keys.next()
         if key is None:
             continue

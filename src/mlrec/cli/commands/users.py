@@ -86,12 +86,16 @@ def forget_user(
 
     with closing(open_store(store, Workspace(data_dir))) as opened:
         if not yes:
-            _ask(f"Delete all {len(opened.events(user)):,} events of user {user} in {opened.place}?")
+            _ask(
+                f"Delete all {len(opened.events(user)):,} events of user {user} in {opened.place}, and keep the user"
+                " out of serving and preparations from now on?"
+            )
         deleted = opened.forget(user, int(time.time()))
     if as_json:
         render.print_json({"user_id": user, "forgotten": True, "deleted_events": deleted})
         return
-    render.line(f"User {user} is forgotten: {deleted:,} events are deleted, and none will be stored from now on.")
+    gone = f"{deleted:,} events are deleted" if deleted else "there were no events to delete"
+    render.line(f"User {user} is forgotten: {gone}, and none will be stored from now on.")
     render.line("What a model has learned stays in it until you train again: mlrec run --final")
 
 
@@ -155,7 +159,7 @@ def import_users(
 
     UTF-8 with commas; a header, then one swipe a line. Columns in any order; others are passed over:
 
-    user_id and movie_id (or userId, movieId): whole numbers, not below 0.
+    user_id and movie_id (or userId, movieId): whole numbers.
 
     preference: -2 to 2, or superdislike, dislike, skip, like, superlike. Or bucket: 1 (worst) to 4 (best).
 
@@ -194,12 +198,12 @@ def import_users(
         render.print_json(outcome.to_json())
     else:
         render.line(
-            f"{outcome.imported:,} swipes imported, {outcome.already_there:,} already there,"
-            f" {outcome.undone:,} undone ones left out."
+            f"Swipes imported: {outcome.imported:,}; already there: {outcome.already_there:,};"
+            f" undone, left out: {outcome.undone:,}."
         )
     if outcome.rejects:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in outcome.rejects.items())
-        render.warn(f"{sum(outcome.rejects.values()):,} bad rows were left out ({reasons}): see {report}")
+        render.warn(f"Bad rows, left out: {sum(outcome.rejects.values()):,} ({reasons}). See {report}")
 
 
 @contextmanager
@@ -258,7 +262,7 @@ def export_users(
 
     workspace = Workspace(data_dir)
     with closing(open_store(store, workspace)) as opened:
-        user_ids, forgotten = opened.user_ids(), opened.forgotten()
+        user_ids, forgotten, place = opened.user_ids(), opened.forgotten(), opened.place
         served = titles_from(workspace)
         with progress().task("Exporting", len(user_ids), "users") as task:
 
@@ -272,6 +276,8 @@ def export_users(
         render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
     elif file != STDOUT:
         render.line(f"{swipes:,} swipes of {len(user_ids):,} users are in {file}.")
+    if not user_ids:
+        render.warn(f"There are no swipes in {place}.")
     if forgotten:
         render.warn(
             f"{len(forgotten):,} users are forgotten here; 'mlrec users --json' names them, for 'mlrec users forget'"

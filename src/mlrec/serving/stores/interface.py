@@ -6,6 +6,8 @@ but the one in memory for several processes.
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -36,7 +38,16 @@ class Draft(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event of a user's log; see `Draft`. The id rises with each event of a user and is never used again."""
+    """An event of a user's log; see `Draft`.
+
+    Attributes
+    ----------
+    event_id
+        Rises with each event of a user and is never used again.
+    token
+        Drawn at random with the event. Where a backup takes a store's place, ids are counted anew, and tokens are not:
+        two logs that end in the same token are the same.
+    """
 
     event_id: int
     movie_id: int
@@ -44,27 +55,38 @@ class Event(NamedTuple):
     at: int
     undoes: int
     client_id: str | None
+    token: int
+
+
+def latest_moment() -> int:
+    """The latest time that a swipe may bear, epoch seconds: a day from now. One of a far future would always stand."""
+    return int(time.time()) + 86_400
+
+
+def new_token() -> int:
+    """Draw the token of an event; above 0 and below 2⁶³."""
+    return secrets.randbits(62) + 1
 
 
 class Head(NamedTuple):
-    """The little that must be known of a user at each call.
+    """The little that must be known of a user at each call. As long as it is the same, so is the log.
 
     Attributes
     ----------
     last_event_id
         Id of the user's latest event, 0 if there never was one.
+    token
+        The token of that event; 0 if the log is empty.
     forgotten
         Whether the user is on the blocklist.
-    erased_up_to
-        Events with ids up to this one are gone, because the user was forgotten once; 0 if never.
     """
 
     last_event_id: int
+    token: int
     forgotten: bool
-    erased_up_to: int
 
 
-NOBODY = Head(0, forgotten=False, erased_up_to=0)
+NOBODY = Head(0, 0, forgotten=False)
 
 
 class Appended(NamedTuple):
@@ -81,15 +103,12 @@ class StoredVector:
     Attributes
     ----------
     stamp
-        Model and rule.
-    last_event_id
-        The last event of the log that went into it.
+        Model, rule, and where the log stood.
     values
-        Float32, as bytes in the machine's little-endian order.
+        Float32, little-endian.
     """
 
     stamp: str
-    last_event_id: int
     values: bytes
 
 
@@ -115,7 +134,7 @@ class SwipeStore(Protocol):
         """Where the swipes are kept, for people, without a password."""
 
     def head(self, user_id: int) -> Head:
-        """Return the user's latest event id and whether the user is forgotten."""
+        """Return where the user's log stands, and whether the user is forgotten."""
 
     def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
         """Return the user's events with ids above `after`, ascending."""
@@ -130,7 +149,7 @@ class SwipeStore(Protocol):
         draft
             If its `client_id` is in the user's log already, nothing is appended, and that event is returned.
         if_last
-            Append only if this is still the user's latest event id; else return None.
+            Append only if this is still the token of the user's latest event; else return None.
 
         Raises
         ------
@@ -151,7 +170,9 @@ class SwipeStore(Protocol):
         """Return the vector that was saved last, if any."""
 
     def save_vector(self, user_id: int, vector: StoredVector) -> None:
-        """Keep a vector, unless one of the same stamp and a later event is there. Losing it does no harm."""
+        """Keep a vector in place of the former; nothing is kept of a forgotten user. Losing it does no harm, so a store
+        that is busy may pass over it.
+        """
 
     def user_ids(self) -> list[int]:
         """Ids of all users with a log, ascending."""

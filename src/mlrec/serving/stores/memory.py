@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 
-from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector
+from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
 from mlrec.serving.stores.refusals import forgotten_user
 
 
@@ -17,7 +17,10 @@ class _User:
     by_client_id: dict[str, Event] = field(default_factory=dict)
     vector: StoredVector | None = None
     forgotten: bool = False
-    erased_up_to: int = 0
+
+    @property
+    def token(self) -> int:
+        return self.events[-1].token if self.events else 0
 
 
 class MemoryStore:
@@ -31,8 +34,9 @@ class MemoryStore:
 
     def head(self, user_id: int) -> Head:
         """See `SwipeStore`."""
-        user = self._users.get(user_id)
-        return Head(user.last_event_id, user.forgotten, user.erased_up_to) if user else NOBODY
+        with self._lock:
+            user = self._users.get(user_id)
+            return Head(user.last_event_id, user.token, user.forgotten) if user else NOBODY
 
     def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
         """See `SwipeStore`."""
@@ -52,10 +56,10 @@ class MemoryStore:
                 raise forgotten_user(user_id)
             if draft.client_id is not None and draft.client_id in user.by_client_id:
                 return Appended(user.by_client_id[draft.client_id], is_new=False)
-            if if_last is not None and if_last != user.last_event_id:
+            if if_last is not None and if_last != user.token:
                 return None
             user.last_event_id += 1
-            event = Event(user.last_event_id, *draft)
+            event = Event(user.last_event_id, *draft, new_token())
             user.events.append(event)
             if draft.client_id is not None:
                 user.by_client_id[draft.client_id] = event
@@ -80,10 +84,7 @@ class MemoryStore:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id)
-            if user is None or user.forgotten:
-                return
-            there = user.vector
-            if not there or there.stamp != vector.stamp or there.last_event_id <= vector.last_event_id:
+            if user is not None and not user.forgotten:
                 user.vector = vector
 
     def user_ids(self) -> list[int]:
@@ -102,17 +103,17 @@ class MemoryStore:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id, _User())
-            last = user.last_event_id
-            self._users[user_id] = _User(last_event_id=last, forgotten=True, erased_up_to=last)
+            self._users[user_id] = _User(last_event_id=user.last_event_id, forgotten=True)
             return len(user.events)
 
     def allow(self, user_id: int) -> bool:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id)
-            was, self._users[user_id] = bool(user and user.forgotten), user or _User()
-            self._users[user_id].forgotten = False
-            return was
+            if user is None or not user.forgotten:
+                return False
+            user.forgotten = False
+            return True
 
     def forgotten(self) -> list[int]:
         """See `SwipeStore`."""

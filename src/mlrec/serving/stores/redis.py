@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from mlrec.errors import IncompatibleFormatError, MissingExtraError, StoreUnavailableError
-from mlrec.serving.stores.interface import Appended, Counts, Draft, Event, Head, StoredVector
+from mlrec.serving.stores.interface import Appended, Counts, Draft, Event, Head, StoredVector, new_token
 from mlrec.serving.stores.refusals import forgotten_user
 
 T = TypeVar("T")
@@ -22,32 +22,30 @@ _FORMAT_KEY = "mlrec:format"
 _TIMEOUT_SECONDS = 5.0
 _BATCH = 1_000
 
-# KEYS: user, log, client ids.  ARGV: movie_id, preference, at, undoes, client_id or '', if_last or ''.
+# KEYS: user, log, client ids.  ARGV: movie_id, preference, at, undoes, client_id or '', token, if_last or ''.
 _APPEND = """
-local user = redis.call('HMGET', KEYS[1], 'last', 'forgotten_at')
+local user = redis.call('HMGET', KEYS[1], 'last', 'forgotten_at', 'token')
 if user[2] then return {'forgotten', 0} end
 if ARGV[5] ~= '' then
     local known = redis.call('HGET', KEYS[3], ARGV[5])
     if known then return {'known', tonumber(known)} end
 end
 local last = tonumber(user[1] or '0')
-if ARGV[6] ~= '' and tonumber(ARGV[6]) ~= last then return {'moved', last} end
+if ARGV[7] ~= '' and ARGV[7] ~= (user[3] or '0') then return {'moved', last} end
 last = last + 1
 redis.call('XADD', KEYS[2], '0-' .. string.format('%d', last), 'movie_id', ARGV[1], 'preference', ARGV[2],
-           'at', ARGV[3], 'undoes', ARGV[4], 'client_id', ARGV[5])
-redis.call('HSET', KEYS[1], 'last', last)
+           'at', ARGV[3], 'undoes', ARGV[4], 'client_id', ARGV[5], 'token', ARGV[6])
+redis.call('HSET', KEYS[1], 'last', last, 'token', ARGV[6])
 if ARGV[4] ~= '0' then redis.call('HINCRBY', KEYS[1], 'undone', 1) end
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[3], ARGV[5], last) end
 return {'new', last}
 """
 
-# KEYS: user, vector.  ARGV: stamp, last_event_id, values.
+# KEYS: user, vector.  ARGV: stamp, values.
 _SAVE_VECTOR = """
 local user = redis.call('HMGET', KEYS[1], 'last', 'forgotten_at')
 if user[2] or not user[1] then return 0 end
-local there = redis.call('HMGET', KEYS[2], 'stamp', 'last')
-if there[1] == ARGV[1] and tonumber(there[2]) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[2], 'stamp', ARGV[1], 'last', ARGV[2], 'values', ARGV[3])
+redis.call('HSET', KEYS[2], 'stamp', ARGV[1], 'values', ARGV[2])
 return 1
 """
 
@@ -55,8 +53,8 @@ return 1
 _FORGET = """
 local events = redis.call('XLEN', KEYS[2])
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
-redis.call('HDEL', KEYS[1], 'undone')
-redis.call('HSET', KEYS[1], 'forgotten_at', ARGV[1], 'erased_up_to', redis.call('HGET', KEYS[1], 'last') or '0')
+redis.call('HDEL', KEYS[1], 'undone', 'token')
+redis.call('HSET', KEYS[1], 'forgotten_at', ARGV[1])
 return events
 """
 
@@ -153,8 +151,8 @@ class RedisStore:
     def head(self, user_id: int) -> Head:
         """See `SwipeStore`."""
         with self._server() as server:
-            last, forgotten_at, erased = server.hmget(_key(user_id, "user"), "last", "forgotten_at", "erased_up_to")
-        return Head(int(last or 0), forgotten_at is not None, int(erased or 0))
+            last, token, forgotten_at = server.hmget(_key(user_id, "user"), "last", "token", "forgotten_at")
+        return Head(int(last or 0), int(token or 0), forgotten_at is not None)
 
     def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
         """See `SwipeStore`."""
@@ -163,14 +161,15 @@ class RedisStore:
 
     def append(self, user_id: int, draft: Draft, *, if_last: int | None = None) -> Appended | None:
         """See `SwipeStore`."""
+        token = new_token()
         with self._server() as server:
-            outcome, event_id = self._append(*_append_arguments(user_id, draft, if_last))
+            outcome, event_id = self._append(*_append_arguments(user_id, draft, token, if_last))
             if outcome == b"known":
-                (entry,) = server.xrange(_key(user_id, "log"), f"0-{event_id}", f"0-{event_id}")
-                return Appended(_event(*entry), is_new=False)
-        if outcome == b"forgotten":
+                for entry in server.xrange(_key(user_id, "log"), f"0-{event_id}", f"0-{event_id}"):
+                    return Appended(_event(*entry), is_new=False)
+        if outcome in (b"forgotten", b"known"):  # one that was known and is gone: forgotten just now
             raise forgotten_user(user_id)
-        return Appended(Event(event_id, *draft), is_new=True) if outcome == b"new" else None
+        return Appended(Event(event_id, *draft, token), is_new=True) if outcome == b"new" else None
 
     def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
         """See `SwipeStore`; here a user who is forgotten by another process meanwhile stops it halfway."""
@@ -182,7 +181,7 @@ class RedisStore:
         for batch in _batches(rows):
             with self._server() as server, server.pipeline(transaction=True) as pipeline:
                 for user_id, draft in batch:
-                    self._append(*_append_arguments(user_id, draft, None), client=pipeline)
+                    self._append(*_append_arguments(user_id, draft, new_token(), None), client=pipeline)
                 outcomes = [outcome for outcome, _ in pipeline.execute()]
             logged += outcomes.count(b"new")
             if b"forgotten" in outcomes:
@@ -194,15 +193,15 @@ class RedisStore:
     def vector(self, user_id: int) -> StoredVector | None:
         """See `SwipeStore`."""
         with self._server() as server:
-            stamp, last, values = server.hmget(_key(user_id, "vector"), "stamp", "last", "values")
-        return StoredVector(stamp.decode(), int(last), values) if stamp is not None else None
+            stamp, values = server.hmget(_key(user_id, "vector"), "stamp", "values")
+        return StoredVector(stamp.decode(), values) if stamp is not None else None
 
     def save_vector(self, user_id: int, vector: StoredVector) -> None:
         """See `SwipeStore`."""
         with self._server():
             self._save_vector(
                 keys=[_key(user_id, "user"), _key(user_id, "vector")],
-                args=[vector.stamp, vector.last_event_id, vector.values],
+                args=[vector.stamp, vector.values],
             )
 
     # -- all users ---------------------------------------------------------------------------------------------------
@@ -313,9 +312,9 @@ def _user_id(key: bytes) -> int:
     return int(key[key.index(b"{") + 1 : key.index(b"}")])
 
 
-def _append_arguments(user_id: int, draft: Draft, if_last: int | None) -> tuple[list[str], list[Any]]:
+def _append_arguments(user_id: int, draft: Draft, token: int, if_last: int | None) -> tuple[list[str], list[Any]]:
     keys = [_key(user_id, part) for part in ("user", "log", "clients")]
-    return keys, [*draft[:4], draft.client_id or "", "" if if_last is None else if_last]
+    return keys, [*draft[:4], draft.client_id or "", token, "" if if_last is None else if_last]
 
 
 def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
@@ -326,6 +325,7 @@ def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
         at=int(fields[b"at"]),
         undoes=int(fields[b"undoes"]),
         client_id=fields[b"client_id"].decode() or None,
+        token=int(fields[b"token"]),
     )
 
 

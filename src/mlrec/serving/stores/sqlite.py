@@ -6,6 +6,7 @@ swipe; reading from a store that is not there yet finds it empty.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 
 from mlrec.errors import IncompatibleFormatError, MlrecError, StoreUnavailableError
-from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector
+from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
 from mlrec.serving.stores.refusals import forgotten_user
 
 APPLICATION_ID = 0x6D6C7263  # "mlrc"
@@ -27,15 +28,19 @@ MIGRATIONS = ("001_swipe_log",)
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _WAIT_SECONDS = 30.0
-_EVENT = "event_id, movie_id, preference, at, undoes, client_id"
+_EVENT = "event_id, movie_id, preference, at, undoes, client_id, token"
 
 _BUSY, _LOCKED, _CORRUPT, _NOT_A_DATABASE = 5, 6, 11, 26
 _DISK_FAULTS = {3: "no permission", 8: "read-only", 10: "disk fault", 13: "disk full", 14: "cannot be opened"}
 
+_Identity = tuple[int, int]
+
+_log = logging.getLogger(__name__)
+
 # Connections that a fork has copied from another process: closing them here would damage that process's.
 _inherited: list[object] = []
 # Files whose first bytes have been looked at, by identity.
-_held_open: dict[tuple[int, int] | None, list[int]] = {}
+_held_open: dict[_Identity | None, list[int]] = {}
 _looking = Lock()
 
 
@@ -50,9 +55,9 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._pool: deque[sqlite3.Connection] = deque()
+        # Connections that nobody uses just now, with the file that each is open on.
+        self._pool: deque[tuple[_Identity, sqlite3.Connection]] = deque()
         self._owner = os.getpid()
-        self._identity: tuple[int, int] | None = None
 
     @property
     def place(self) -> str:
@@ -65,20 +70,21 @@ class SqliteStore:
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """Lend a connection, or None if there is no database yet."""
         with self._telling():
-            if (self._pool and self._is_same_file()) or not _is_new(self.path):
+            identity = _identity(self.path)
+            if identity is None or (all(identity != known for known, _ in self._pool) and _is_new(self.path)):
+                yield None
+            else:
                 with self._lent() as connection:
                     yield connection
-            else:
-                yield None
 
     @contextmanager
-    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection within a transaction that ends with the block; the database is made if need be."""
         with self._telling():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._lent() as connection:
                 # Said each time: nothing that a swipe's durability hangs on may depend on who used this connection.
-                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -94,40 +100,54 @@ class SqliteStore:
         if self._owner != os.getpid():
             _inherited.append(self._pool)
             self._pool, self._owner = deque(), os.getpid()
-        if self._pool and not self._is_same_file():
-            # Somebody has put another file in the place of this one: what is written to the old one would be lost.
-            self.close()
-        try:
-            connection = self._pool.pop()
-        except IndexError:
-            connection = self._open()
+        identity, connection = self._pooled() or self._open()
         try:
             yield connection
         except sqlite3.DatabaseError:
             connection.close()
             raise
         except BaseException:
-            self._pool.append(connection)
+            self._pool.append((identity, connection))
             raise
-        self._pool.append(connection)
+        self._pool.append((identity, connection))
 
-    def _open(self) -> sqlite3.Connection:
-        _is_new(self.path)  # refuses what is not ours
-        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    def _pooled(self) -> tuple[_Identity, sqlite3.Connection] | None:
+        """A connection out of the pool. What is written to a file in whose place another has come would be lost: its
+        connections are closed.
+        """
+        identity = _identity(self.path)
+        while True:
+            try:
+                pooled = self._pool.pop()
+            except IndexError:
+                return None
+            if pooled[0] == identity:
+                return pooled
+            pooled[1].close()
+
+    def _open(self) -> tuple[_Identity, sqlite3.Connection]:
+        while True:
+            _is_new(self.path)  # refuses what is not ours
+            before = _identity(self.path)
+            connection = sqlite3.connect(
+                self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            identity = _identity(self.path)  # connecting has made the file if there was none
+            if identity is not None and before in (None, identity):
+                break
+            connection.close()
         try:
             # In this order: in the write-ahead log the application id would stand where _is_new does not look.
             _migrate(connection, self.path)
             _use_write_ahead_log(connection)
             # On macOS a plain fsync leaves data in the drive's own cache.
             connection.execute("PRAGMA fullfsync = ON")
+            # Who is forgotten must not live on in what a page has no more use for.
+            connection.execute("PRAGMA secure_delete = ON")
         except BaseException:
             connection.close()
             raise
-        self._identity = _identity(self.path)
-        return connection
-
-    def _is_same_file(self) -> bool:
-        return _identity(self.path) == self._identity
+        return identity, connection
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -169,7 +189,7 @@ class SqliteStore:
         if self._owner != os.getpid():
             return
         while self._pool:
-            self._pool.pop().close()
+            self._pool.pop()[1].close()
 
     # -- the log -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +214,7 @@ class SqliteStore:
                 raise forgotten_user(user_id)
             if known := _by_client_id(connection, user_id, draft.client_id):
                 return Appended(known, is_new=False)
-            if if_last is not None and if_last != head.last_event_id:
+            if if_last is not None and if_last != head.token:
                 return None
             return Appended(_insert(connection, user_id, head.last_event_id + 1, draft), is_new=True)
 
@@ -218,21 +238,28 @@ class SqliteStore:
         with self._reading() as connection:
             if connection is None:
                 return None
-            query = "SELECT stamp, last_event_id, vector FROM vectors WHERE user_id = ?"
+            query = "SELECT stamp, vector FROM vectors WHERE user_id = ?"
             row = connection.execute(query, (user_id,)).fetchone()
         return StoredVector(*row) if row else None
 
     def save_vector(self, user_id: int, vector: StoredVector) -> None:
         """See `SwipeStore`."""
-        with self._writing(durable=False) as connection:
-            connection.execute(
-                "INSERT INTO vectors (user_id, stamp, last_event_id, vector)"
-                " SELECT :user, :stamp, :last, :vector FROM users WHERE user_id = :user AND forgotten_at IS NULL"
-                " ON CONFLICT (user_id) DO UPDATE SET"
-                " stamp = excluded.stamp, last_event_id = excluded.last_event_id, vector = excluded.vector"
-                " WHERE stamp <> excluded.stamp OR last_event_id <= excluded.last_event_id",
-                {"user": user_id, "stamp": vector.stamp, "last": vector.last_event_id, "vector": vector.values},
-            )
+        with self._telling(), self._lent() as connection:
+            # A reader does not wait for a writer, nor for the disk: the vector can be derived again.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute(
+                    "INSERT INTO vectors (user_id, stamp, vector)"
+                    " SELECT :user, :stamp, :vector FROM users WHERE user_id = :user AND forgotten_at IS NULL"
+                    " ON CONFLICT (user_id) DO UPDATE SET stamp = excluded.stamp, vector = excluded.vector",
+                    {"user": user_id, "stamp": vector.stamp, "vector": vector.values},
+                )
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (_BUSY, _LOCKED):
+                    raise
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000:.0f}")
 
     # -- all users ---------------------------------------------------------------------------------------------------
 
@@ -255,19 +282,24 @@ class SqliteStore:
 
     def forget(self, user_id: int, at: int) -> int:
         """See `SwipeStore`."""
-        with self._telling(), self._lent_for_erasing() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._writing() as connection:
             deleted = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
             connection.execute("DELETE FROM vectors WHERE user_id = ?", (user_id,))
             connection.execute(
-                "INSERT INTO users (user_id, last_event_id, forgotten_at) VALUES (?, 0, ?)"
-                " ON CONFLICT (user_id) DO UPDATE"
-                " SET forgotten_at = excluded.forgotten_at, erased_up_to = last_event_id",
+                "INSERT INTO users (user_id, last_event_id, token, forgotten_at) VALUES (?, 0, 0, ?)"
+                " ON CONFLICT (user_id) DO UPDATE SET forgotten_at = excluded.forgotten_at, token = 0",
                 (user_id, at),
             )
-            connection.execute("COMMIT")
-            # Pages with the old content lie in the write-ahead log until it is emptied.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Pages with the former content lie in the write-ahead log until it is emptied.
+        with self._telling(), self._lent() as connection:
+            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            _log.warning(
+                "What is deleted of user %s can still be found in %s-wal, because somebody is reading the database:"
+                " forget the user again once they have finished.",
+                user_id,
+                self.path,
+            )
         return int(deleted)
 
     def allow(self, user_id: int) -> bool:
@@ -289,21 +321,8 @@ class SqliteStore:
 
     def describe(self) -> str:
         """See `SwipeStore`."""
-        return f"SQLite {self.path}: an acknowledged swipe survives a loss of power"
-
-    @contextmanager
-    def _lent_for_erasing(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that overwrites with zeros what it deletes."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lent() as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")
-            try:
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                connection.execute("PRAGMA secure_delete = OFF")
+        kept = "an acknowledged swipe survives a loss of power"
+        return f"SQLite {self.path}: {kept if self.path.exists() else 'not there yet, the first swipe makes it'}"
 
     def _column(self, query: str) -> list[int]:
         with self._reading() as connection:
@@ -311,9 +330,9 @@ class SqliteStore:
 
 
 def _head(connection: sqlite3.Connection, user_id: int) -> Head:
-    query = "SELECT last_event_id, forgotten_at IS NOT NULL, erased_up_to FROM users WHERE user_id = ?"
+    query = "SELECT last_event_id, token, forgotten_at IS NOT NULL FROM users WHERE user_id = ?"
     row = connection.execute(query, (user_id,)).fetchone()
-    return Head(row[0], bool(row[1]), row[2]) if row else NOBODY
+    return Head(row[0], row[1], bool(row[2])) if row else NOBODY
 
 
 def _by_client_id(connection: sqlite3.Connection, user_id: int, client_id: str | None) -> Event | None:
@@ -325,21 +344,20 @@ def _by_client_id(connection: sqlite3.Connection, user_id: int, client_id: str |
 
 
 def _insert(connection: sqlite3.Connection, user_id: int, event_id: int, draft: Draft) -> Event:
+    event = Event(event_id, *draft, new_token())
+    connection.execute(f"INSERT INTO events (user_id, {_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (user_id, *event))
     connection.execute(
-        f"INSERT INTO events (user_id, {_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?)", (user_id, event_id, *draft)
+        "INSERT INTO users (user_id, last_event_id, token) VALUES (?, ?, ?)"
+        " ON CONFLICT (user_id) DO UPDATE SET last_event_id = excluded.last_event_id, token = excluded.token",
+        (user_id, event_id, event.token),
     )
-    connection.execute(
-        "INSERT INTO users (user_id, last_event_id) VALUES (?, ?)"
-        " ON CONFLICT (user_id) DO UPDATE SET last_event_id = excluded.last_event_id",
-        (user_id, event_id),
-    )
-    return Event(event_id, *draft)
+    return event
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> _Identity | None:
     """What tells this file from another of the same name; None if there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116  # on the way of every call, and twice as fast as Path.stat
