@@ -80,7 +80,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns))
+    grid = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(name.strip("#") for name in columns)
+    )
     for name in columns:
         number = name.startswith("#")
         grid.add_column(Text(name.removeprefix("#")), justify="right" if number else "left", no_wrap=number)

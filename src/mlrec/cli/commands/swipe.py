@@ -244,17 +244,21 @@ def _on_screen(session: SwipeSession) -> None:
 def _swipe_on(session: SwipeSession, keys: Any, screen: Any) -> None:
     from rich.control import Control
 
-    notice, page, size = "", None, None
+    notice, page, size, is_drawn = "", None, None, False
     card = session.card
     while True:
-        if size != (now := shutil.get_terminal_size()) or keys.has_resumed():
+        now = shutil.get_terminal_size()
+        if keys.has_resumed() or size != now:
             render.out().control(Control.clear())
-            size = now
+            size, is_drawn = now, False
+        if not is_drawn:
+            render.out().control(Control.home())
             screen.update(page or cards.screen(session, card, notice, now.lines))
+            is_drawn = True
         key = keys.next()
         if key is None:
             continue
-        size = None  # draw again
+        is_drawn = False
         if page is not None:
             page = None
             continue
