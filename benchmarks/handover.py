@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.dataset.reading import read_prepared
-from mlrec.evaluation.bootstrap import interval, resampled_rates
+from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.replay import Arm, Trials, hold_out, learn_before, predict, served_arm
 from mlrec.ranking.cold_start import popular_weight, spread_order
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings, available_threads
@@ -102,15 +102,16 @@ def main() -> None:
 def report(trials: Trials, default: str, settings: ReplaySettings) -> None:
     """Print one line a rule."""
     _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
-    hits = np.stack([np.bincount(user_idx[found], minlength=len(n_likes)) for found in trials.hits.values()])
-    resampled = resampled_rates(hits, n_likes, settings.resamples, settings.random_seed)
-    names = list(trials.hits)
+    bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
+    resampled = {
+        name: bootstrap.ratios(np.bincount(user_idx[found], minlength=len(n_likes)), n_likes)
+        for name, found in trials.hits.items()
+    }
     bands = [f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in BANDS]
     bands[-1] = f"{BANDS[-1][0]}+"
     print(f"{'':24}{'all':>8}  {'to default, 95%':20}" + "".join(f"{band:>8}" for band in bands))
-    for position, name in enumerate(names):
-        found = trials.hits[name]
-        low, high = interval(resampled[:, position] - resampled[:, names.index(default)])
+    for name, found in trials.hits.items():
+        low, high = np.quantile(resampled[name] - resampled[default], [0.025, 0.975])
         by_band = [found[(trials.n_before >= first) & (trials.n_before < last)].mean() for first, last in BANDS]
         print(
             f"{name:24}{found.mean():8.4f}  {f'{low:+.4f} to {high:+.4f}':20}" + "".join(f"{r:8.3f}" for r in by_band)

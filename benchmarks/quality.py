@@ -50,7 +50,9 @@ def judge(workspace: Workspace, preset: PresetName, seed: int) -> dict[str, dict
     try:
         figures: dict[str, dict[str, float]] = {preset: {}, "popularity": {}}
         for split in ("val", "test"):
-            result = evaluate(workspace, EvaluateSettings(split=split), model_id=trained.model_id)
+            result = evaluate(
+                workspace, EvaluateSettings(split=split, baselines=("popularity",)), model_id=trained.model_id
+            )
             for metric in METRICS:
                 figures[preset][f"{metric} {split}"] = result.models["als"][metric].value
                 figures["popularity"][f"{metric} {split}"] = result.models["popularity"][metric].value

@@ -19,10 +19,12 @@ UserVectors = Literal["fold-in", "trained"]
 Relevance = Literal["liked", "any"]
 History = Literal["known", "train"]
 PresetName = Literal["default", "baseline"]
+BaselineName = Literal["popularity", "cosine", "ease", "als-baseline", "als-default"]
 UpdateRule = Literal["fold-in", "gradient"]
 NormRule = Literal["cap", "unit"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 DEFAULT_KS = (10,)
@@ -226,6 +228,18 @@ class EvaluateSettings(_Settings):
     """On test: everything before it (train + val), or train alone. On val both are train."""
     published_ndcg: bool = False
     """Also report NDCG divided by the ideal of the retrieved hits, the inflated figure of the published run."""
+    baselines: tuple[BaselineName, ...] | None = None
+    """Models to judge beside; None: those that take seconds on this data."""
+    cosine_neighbours: int = 100
+    """Movies that item-item cosine keeps for each movie."""
+    ease_regularization: float = 200.0
+    """λ of EASE; larger data wants a larger one."""
+    sample: int = 0
+    """Judge so many users, drawn at random; 0: all."""
+    resamples: int = 2000
+    """Bootstrap samples of users that the intervals come from."""
+    random_seed: int = 42
+    """Seed of the sample and of the bootstrap."""
     threads: int = 0
     """Threads of scoring; 0 means all processors."""
 
@@ -236,6 +250,12 @@ class EvaluateSettings(_Settings):
         _require(self.history in get_args(History), "history must be known or train.")
         _require(bool(self.ks) and min(self.ks) >= 1, "every k must be at least 1.")
         _require(len(set(self.ks)) == len(self.ks), "every k may be given once.")
+        _require(set(self.baselines or ()) <= set(BASELINES), f"baselines are {', '.join(BASELINES)}.")
+        _require(self.cosine_neighbours >= 1, "cosine_neighbours must be at least 1.")
+        _require(self.ease_regularization > 0, "ease_regularization must be above 0.")
+        _require(self.sample >= 0, "sample must be 0 (all users) or more.")
+        _require(self.resamples >= 1000, "resamples must be at least 1000.")
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
 
     @property

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mlrec.artifacts import models
+from mlrec.workspace import Workspace
+
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
@@ -33,6 +36,12 @@ def run(tmp_path):
         return done
 
     return run
+
+
+METRICS = (
+    "recall", "precision", "ndcg", "map", "mrr", "hit_rate",
+    "novelty", "diversity", "popularity_lift", "disliked", "coverage",
+)  # fmt: skip
 
 
 def as_json(done) -> dict:
@@ -60,8 +69,11 @@ def test_the_whole_way_in_json(run, demo_raw, tmp_path):
     assert (evaluated["split"], evaluated["history"], evaluated["relevance"]) == ("val", "train", "liked")
     assert evaluated["ks"] == [5, 10]
     for model in ("als", "popularity"):
-        assert set(evaluated["models"][model]) == {f"{m}@{k}" for m in ("recall", "precision", "ndcg") for k in (5, 10)}
-        assert set(evaluated["models"][model]["ndcg@10"]) == {"value", "low", "high"}
+        figures = evaluated["models"][model]
+        assert set(figures) == {f"{metric}@{k}" for metric in METRICS for k in (5, 10)}
+        assert figures["ndcg@10"]["low"] < figures["ndcg@10"]["value"] < figures["ndcg@10"]["high"]
+    assert set(evaluated["differences"]) == {f"als - {model}" for model in evaluated["models"] if model != "als"}
+    assert set(evaluated["differences"]["als - popularity"]["ndcg@10"]) == {"value", "low", "high", "p"}
 
     listed = as_json(run("models", "list", "--json", data=data))
     assert listed["current"] == trained["model_id"]
@@ -96,11 +108,25 @@ def test_published_ndcg_goes_under_its_own_name(run, demo_copy):
 # -- the way of a person -----------------------------------------------------------------------------------------------
 
 
+def test_baselines_that_are_asked_for_and_a_sample(run, demo_copy):
+    kept = models.read_metrics(models.resolve(Workspace(demo_copy.root)))
+    done = run("evaluate", "--baseline", "ease", "--baseline", "popularity", "--sample", "50", data=demo_copy.root)
+    assert "a sample of 50 users" in done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines()[3:6]] == ["als", "ease", "popularity"]
+    assert models.read_metrics(models.resolve(Workspace(demo_copy.root))) == kept  # a sample is not kept
+    document = as_json(run("evaluate", "--baseline", "popularity", "--sample", "50", "--json", data=demo_copy.root))
+    assert (document["sample"], document["users"]) == (50, 50)
+
+
+def test_two_runs_print_the_same(run, demo):
+    assert run("evaluate", data=demo.root).stdout == run("evaluate", "--threads", "1", data=demo.root).stdout
+
+
 def test_replay_in_json_and_as_a_table(run, demo):
     document = as_json(run("evaluate", "--replay", "--json", data=demo.root))
     assert {"protocol": "replay", "k": 10}.items() <= document.items()
     assert list(document["arms"]) == ["fold-in", "gradient", "static", "popularity"]
-    assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high"}
+    assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high", "p"}
     table = run("evaluate", "--replay", "-k", "20", data=demo.root).stdout
     assert "hit_rate@20" in table
     assert f"of {document['users']:,} new users" in table
@@ -204,6 +230,9 @@ def test_in_an_empty_directory_each_command_says_what_to_do(run, tmp_path, argum
         (["recommend", "--user", "1", "-n", "0"], 2, "-n"),
         (["evaluate", "--model", "20200101T000000-als-0000"], 4, "models list"),
         (["evaluate", "-k", "0"], 2, "-k"),
+        (["evaluate", "--baseline", "svd"], 2, "als-baseline"),
+        (["evaluate", "--ease-regularization", "0"], 2, "ease_regularization"),
+        (["evaluate", "--replay", "--baseline", "ease"], 2, "--baseline"),
         (["evaluate", "--replay", "--split", "test"], 2, "--split"),
         (["evaluate", "--replay", "-k", "5", "-k", "10"], 2, "one list length"),
     ],

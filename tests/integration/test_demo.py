@@ -14,7 +14,8 @@ from mlrec.artifacts import models
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out, read_prepared
-from mlrec.errors import DataChangedError, StateError
+from mlrec.errors import DataChangedError, StateError, TrainingFailedError
+from mlrec.evaluation import protocol
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
@@ -98,7 +99,7 @@ def test_popularity_and_the_presets_are_where_they_were_measured(demo_copy):
 def test_metrics_agree_with_an_independent_library(demo, independent_splits, split, relevance):
     """Lists are ranked here by plain numpy from the model folder's own files; ir-measures then judges them."""
     import ir_measures
-    from ir_measures import P, R, nDCG
+    from ir_measures import AP, RR, P, R, Success, nDCG
 
     ks = (5, 10, 50)
     result = evaluate(demo, EvaluateSettings(split=split, relevance=relevance, ks=ks))
@@ -139,12 +140,73 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
         run[str(user)] = {str(by_row[row]): float(len(order) - place) for place, row in enumerate(order)}
 
     measures = {
-        f"{name}@{k}": measure @ k for k in ks for name, measure in (("recall", R), ("precision", P), ("ndcg", nDCG))
+        f"{name}@{k}": measure @ k
+        for k in ks
+        for name, measure in (
+            ("recall", R),
+            ("precision", P),
+            ("ndcg", nDCG),
+            ("map", AP),
+            ("mrr", RR),
+            ("hit_rate", Success),
+        )
     }
     expected = ir_measures.calc_aggregate(measures.values(), judged, run)
     assert result.users == len(judged)
     for name, measure in measures.items():
         assert result.models["als"][name].value == pytest.approx(expected[measure], abs=1e-6), name
+
+
+def test_baselines_are_where_others_have_measured_them(demo):
+    """EASE and popularity on this split as measured independently; the figures are part of the project's notes."""
+    val, test = (evaluate(demo, EvaluateSettings(split=split)).models for split in ("val", "test"))
+    assert list(val) == ["als", "popularity", "cosine", "ease", "als-baseline"]
+    assert val["ease"]["ndcg@10"].value == pytest.approx(0.1102, abs=5e-5)
+    assert test["ease"]["ndcg@10"].value == pytest.approx(0.1069, abs=5e-5)
+    assert val["popularity"]["ndcg@10"].value == pytest.approx(0.0599, abs=5e-5)
+    for figures in (val, test):
+        assert figures["als"]["ndcg@10"].value > figures["ease"]["ndcg@10"].value > figures["cosine"]["ndcg@10"].value
+
+
+def test_an_als_baseline_is_what_publishing_it_would_give(demo, demo_copy):
+    beside = {split: evaluate(demo, EvaluateSettings(split=split)).models["als-baseline"] for split in ("val", "test")}
+    train(demo_copy, TrainSettings.preset("baseline"))
+    for split, figures in beside.items():
+        assert evaluate(demo_copy, EvaluateSettings(split=split)).models["als"] == figures
+
+
+def test_differences_are_of_the_same_users(demo):
+    result = evaluate(demo)
+    for pair, differences in result.differences.items():
+        other = result.models[pair.removeprefix("als - ")]
+        for metric, figure in differences.items():
+            assert figure.value == pytest.approx(result.models["als"][metric].value - other[metric].value)
+            assert figure.low <= figure.value <= figure.high
+        # Both models find the same users easy, so the difference is surer than either figure.
+        own, lead = result.models["als"]["ndcg@10"], differences["ndcg@10"]
+        if pair != "als - popularity":
+            assert lead.high - lead.low < own.high - own.low
+
+
+def test_a_baseline_that_cannot_be_trained_is_skipped_with_the_reason(demo, monkeypatch):
+    def fail(*_, **__):
+        raise TrainingFailedError("No finite factors.", "")
+
+    monkeypatch.setattr(protocol, "learn", fail)
+    result = evaluate(demo)
+    assert "als-baseline" not in result.models
+    assert "No finite factors" in result.skipped["als-baseline"]
+
+
+def test_what_would_take_minutes_is_left_out_unless_asked_for(demo, monkeypatch):
+    monkeypatch.setattr(protocol, "_QUICK_EVENTS", 1000)
+    result = evaluate(demo)
+    assert list(result.models) == ["als", "popularity"]
+    assert set(result.skipped) == {"cosine", "ease", "als-baseline"}
+    assert "ease" in evaluate(demo, EvaluateSettings(baselines=("popularity", "ease"))).models
+    monkeypatch.setattr(protocol, "_QUICK_EVENTS", 10**9)
+    monkeypatch.setattr(protocol, "_available_memory", lambda: 1_000_000)
+    assert "GiB for 1,303 movies" in evaluate(demo).skipped["ease"]
 
 
 def test_a_model_that_knows_the_answers_is_refused(demo_copy):

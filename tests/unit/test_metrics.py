@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlrec.evaluation.metrics import METRICS, ndcg_at_k, precision_at_k, published_ndcg_at_k, recall_at_k
+from mlrec.evaluation.metrics import (
+    METRICS,
+    average_precision_at_k,
+    hit_rate_at_k,
+    ndcg_at_k,
+    precision_at_k,
+    published_ndcg_at_k,
+    recall_at_k,
+    reciprocal_rank_at_k,
+)
 
 HIT, MISS = True, False
 
@@ -30,6 +39,15 @@ def test_values_by_hand():
     ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4) + 1 / math.log2(5)
     assert ndcg_at_k(found, relevant(4), 5)[0] == pytest.approx((1 + 1 / 2) / ideal)
     assert published_ndcg_at_k(found, relevant(4), 5)[0] == pytest.approx((1 + 1 / 2) / (1 + 1 / math.log2(3)))
+
+
+def test_values_by_hand_of_map_mrr_and_hit_rate():
+    found = hits(MISS, HIT, HIT, MISS)
+    assert average_precision_at_k(found, relevant(4), 4)[0] == pytest.approx((1 / 2 + 2 / 3) / 4)
+    assert average_precision_at_k(found, relevant(4), 2)[0] == pytest.approx((1 / 2) / 4)
+    assert reciprocal_rank_at_k(found, relevant(4), 4)[0] == 1 / 2
+    assert reciprocal_rank_at_k(found, relevant(4), 1)[0] == 0
+    assert (hit_rate_at_k(found, relevant(4), 1)[0], hit_rate_at_k(found, relevant(4), 2)[0]) == (0, 1)
 
 
 def test_only_the_first_k_places_count():

@@ -62,7 +62,14 @@ def line(message: str = "", style: str | None = None) -> None:
     out().print(message, style=style, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", bold: Iterable[int] = ()) -> None:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str = "",
+    bold: Iterable[int] = (),
+    bold_cells: Iterable[tuple[int, int]] = (),
+) -> None:
     """Print a table; columns whose name begins with `#` are numbers and stand to the right.
 
     Parameters
@@ -75,6 +82,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
         A line above.
     bold
         Numbers of the rows to emphasize.
+    bold_cells
+        Numbers of row and column of single cells to emphasize.
     """
     from rich import box
     from rich.table import Table
@@ -86,9 +95,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     for name in columns:
         number = name.startswith("#")
         grid.add_column(Text(name.removeprefix("#")), justify="right" if number else "left", no_wrap=number)
-    emphasized = set(bold)
+    emphasized, cells = set(bold), set(bold_cells)
     for position, row in enumerate(rows):
-        grid.add_row(*(Text(str(cell)) for cell in row), style="bold" if position in emphasized else None)
+        texts = (
+            Text(str(cell), style="bold" if (position, column) in cells else "") for column, cell in enumerate(row)
+        )
+        grid.add_row(*texts, style="bold" if position in emphasized else None)
     if title:
         line(title, style="bold")
     out().print(grid)

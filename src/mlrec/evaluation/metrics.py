@@ -57,7 +57,35 @@ def published_ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> ND
     return np.where(n_hits > 0, _dcg(hits, k) / _ideal_dcg(np.maximum(n_hits, 1)), 0.0)
 
 
-METRICS: Mapping[str, Metric] = {"recall": recall_at_k, "precision": precision_at_k, "ndcg": ndcg_at_k}
+def average_precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Sum of the precisions at the places of the hits among the first k, over the number of relevant movies."""
+    found = hits[:, :k]
+    precisions = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    return np.asarray((precisions * found).sum(axis=1) / n_relevant, dtype=np.float64)
+
+
+def reciprocal_rank_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
+    """1 / place of the first hit; 0 without one among the first k."""
+    found = hits[:, :k]
+    if not found.shape[1]:
+        return np.zeros(len(hits))
+    place = np.argmax(found, axis=1) + 1.0
+    return np.where(found.any(axis=1), 1.0 / place, 0.0)
+
+
+def hit_rate_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
+    """1 if there is a hit among the first k, else 0."""
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
+
+
+METRICS: Mapping[str, Metric] = {
+    "recall": recall_at_k,
+    "precision": precision_at_k,
+    "ndcg": ndcg_at_k,
+    "map": average_precision_at_k,
+    "mrr": reciprocal_rank_at_k,
+    "hit_rate": hit_rate_at_k,
+}
 PUBLISHED_METRICS: Mapping[str, Metric] = {"published_ndcg": published_ndcg_at_k}
 
 

@@ -1,13 +1,10 @@
-"""Judging a model: every user's held-out movies are looked for in the list that the user would get.
-
-All users are scored in blocks whose size depends on the number of movies only, so memory does not grow with the users.
-"""
+"""Judging a published model beside baselines, on the same split, history and masks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,30 +14,34 @@ from threadpoolctl import threadpool_limits
 from mlrec.artifacts import models
 from mlrec.artifacts.models import History, Model
 from mlrec.dataset.reading import HeldOut, read_held_out
-from mlrec.errors import DataChangedError, EmptyResultError, StateError
-from mlrec.evaluation.metrics import METRICS, PUBLISHED_METRICS, Metric
+from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
+from mlrec.evaluation import scorers
+from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
+from mlrec.evaluation.estimates import Differences, Estimate, Figures
+from mlrec.evaluation.judging import Answers, Judge, Judged, rows_only
+from mlrec.evaluation.metrics import METRICS, PUBLISHED_METRICS
+from mlrec.evaluation.scorers import Known, Scorer
+from mlrec.model import baselines
+from mlrec.model.learn import learn
+from mlrec.model.matrix import signed_matrix
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.cold_start import ColdStart, Opinions, popular_weight
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.ranking.scores import popularity_scores
-from mlrec.ranking.top_n import top_n_rows
-from mlrec.settings import EvaluateSettings, ServeSettings, available_threads
+from mlrec.settings import (
+    BASELINES,
+    BaselineName,
+    EvaluateSettings,
+    FoldInSettings,
+    ServeSettings,
+    TrainSettings,
+    available_threads,
+)
 from mlrec.workspace import Workspace
 
-# Scores held at once by one thread (16 MB of float32).
-_BLOCK_SCORES = 4_000_000
+MODEL = "als"
+"""Name of the judged model among the figures."""
 
-Scorer = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""User rows (users,) to scores, float32 (users, movies); the array is the caller's to change."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric's mean over users; `low` and `high` bound it where an interval was computed."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
+# Above so many training events, a baseline that has to learn takes minutes, and runs on request only.
+_QUICK_EVENTS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,21 @@ class Evaluation:
     split, history, relevance
         What was looked for, what was known ("train" or "train+val"), and what counts as an answer.
     users
-        Users with at least one relevant held-out movie: those that the means run over.
+        Users that the figures run over: those with at least one relevant held-out movie, or a sample of them.
     users_left_out
         Users without a relevant held-out movie.
     users_without_taste
         Those of `users` of whose taste nothing is known; they get popular movies, here as in serving.
+    sample
+        How many users were drawn; None if all were judged.
     ks
         List lengths.
     models
         Name → metric ("ndcg@10") → estimate; "als" is the model, the others are baselines.
+    differences
+        "als - popularity" and so on → metric → paired difference.
+    skipped
+        Baselines that were not judged → why.
     """
 
     model_id: str
@@ -72,19 +79,24 @@ class Evaluation:
     users: int
     users_left_out: int
     users_without_taste: int
+    sample: int | None
     ks: tuple[int, ...]
-    models: dict[str, dict[str, Estimate]]
+    models: Figures
+    differences: Differences
+    skipped: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec evaluate --json` prints."""
         return {
             **vars(self),
             "ks": list(self.ks),
-            "models": {
-                name: {metric: vars(estimate) for metric, estimate in figures.items()}
-                for name, figures in self.models.items()
-            },
+            "models": _plain(self.models),
+            "differences": _plain(self.differences),
         }
+
+
+def _plain(figures: Figures | Differences) -> dict[str, dict[str, dict[str, float | None]]]:
+    return {name: {metric: vars(figure) for metric, figure in row.items()} for name, row in figures.items()}
 
 
 def evaluate(
@@ -94,7 +106,7 @@ def evaluate(
     model_id: str | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
-    """Judge a model on a held-out part, and keep the result in its folder.
+    """Judge a model on a held-out part, and keep the result in its folder unless it is of a sample.
 
     Parameters
     ----------
@@ -105,7 +117,7 @@ def evaluate(
     model_id
         By default the published model.
     progress
-        Told of the users that are done.
+        Told of the baselines that learn, and of the users that are done.
 
     Raises
     ------
@@ -134,103 +146,134 @@ def evaluate(
         )
     with threadpool_limits(1, user_api="blas"):
         result = _judge(model, held_out, settings, progress)
-    models.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
+    if result.sample is None:
+        models.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
     return result
 
 
 def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress: Progress) -> Evaluation:
-    history = model.history.only(settings.history_splits)
-    answers = _answers(model, held_out, settings)
-    users = answers.users
-    if not len(users):
+    answers = Answers.of(model, held_out, settings.relevance)
+    if not len(answers.users):
         raise EmptyResultError(
             f"No user has a relevant movie in the {settings.split} part.",
             "Evaluate the other part, with --relevance any, or prepare with other thresholds.",
         )
+    judged = answers.sampled(settings.sample, settings.random_seed)
     threads = settings.threads or available_threads()
-    popular = popularity_scores(model.popularity)
-    vectors = _user_vectors(model, history, users, settings, threads, progress)
-    tasteless = np.asarray(~vectors.any(axis=1))
-    serve = ServeSettings()
-    factors = np.ascontiguousarray(model.movie_factors)
-    cold_start = ColdStart.of(
-        FoldIn(factors, model.fold_in),
-        factors,
-        model.popularity,
-        len(model.user_ids),
-        model.catalogue.genres,
-        serve.cold_diversity,
+    known = Known(
+        train=model.history.only(("train",)),
+        history=model.history.only(settings.history_splits),
+        popularity=np.asarray(model.popularity),
+        genres=model.catalogue.genres,
     )
-    popular_weights = popular_weight(np.diff(history.indptr), serve.handover)
+    vectors = _user_vectors(model, known.history, judged.users, settings, threads, progress)
+    contest = _Contest(known, judged.users, settings, threads, progress, ServeSettings())
+    chosen, skipped = _chosen(model, known, settings)
+    judge = Judge(
+        answers=judged,
+        known=known,
+        metrics={**METRICS, **PUBLISHED_METRICS} if settings.published_ndcg else METRICS,
+        ks=settings.ks,
+        threads=threads,
+    )
+    found: dict[str, Judged] = {}
 
-    def als_scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        def opinions(position: int) -> Opinions:
-            events = history.of(int(rows[position]))
-            return history.movie_idx[events], history.preference[events]
+    def judge_model(name: str, scorer: Scorer) -> None:
+        with progress.task(f"Evaluating {name}", len(judged.users), "users") as task:
+            found[name] = judge.judge(scorer, task.advance)
 
-        return cold_start.ranking(vectors[rows], popular_weights[rows], opinions)
-
-    scorers: dict[str, Scorer] = {
-        "als": als_scores,
-        "popularity": lambda rows: np.tile(popular, (len(rows), 1)),
-    }
-    metrics = {**METRICS, **PUBLISHED_METRICS} if settings.published_ndcg else METRICS
-    figures: dict[str, dict[str, Estimate]] = {}
-    for name, scorer in scorers.items():
-        with progress.task(f"Evaluating {name}", len(users), "users") as task:
-            per_user = _per_user(scorer, answers, history, len(popular), metrics, settings.ks, threads, task.advance)
-        figures[name] = {metric: Estimate(float(values.mean())) for metric, values in per_user.items()}
+    judge_model(MODEL, scorers.factors(known, model.movie_factors, model.fold_in, vectors, contest.serve))
+    for name in chosen:
+        try:
+            judge_model(name, contest.scorer(name))
+        except TrainingFailedError as error:
+            skipped[name] = f"cannot be trained ({error.message})"
+    figures, differences = _summarized(found, settings)
     return Evaluation(
         model_id=model.model_id,
         split=settings.split,
         history="+".join(settings.history_splits),
         relevance=settings.relevance,
-        users=len(users),
+        users=len(judged.users),
         users_left_out=answers.users_left_out,
-        users_without_taste=int(tasteless[users].sum()),
+        users_without_taste=int(np.count_nonzero(~vectors[judged.users].any(axis=1))),
+        sample=None if judged is answers else settings.sample,
         ks=settings.ks,
         models=figures,
+        differences=differences,
+        skipped=skipped,
     )
+
+
+def _chosen(model: Model, known: Known, settings: EvaluateSettings) -> tuple[tuple[BaselineName, ...], dict[str, str]]:
+    """The baselines that are judged, and why others are not."""
+    if settings.baselines is not None:
+        return settings.baselines, {}
+    skipped: dict[str, str] = {}
+    n_events, n_movies = len(known.train.movie_idx), len(known.popularity)
+    if n_events > _QUICK_EVENTS:
+        slow = f"learns for minutes from {n_events:,} events"
+        skipped = dict.fromkeys((name for name in BASELINES if name != "popularity"), slow)
+    needed, available = baselines.ease_bytes(n_movies), _available_memory()
+    if available is not None and needed > available / 2:
+        skipped["ease"] = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
+    # The model itself, trained again, would say nothing.
+    own = replace(TrainSettings.from_json(model.info["settings"]), threads=0, random_seed=0, on="train")
+    same = {name for name, preset in _PRESETS.items() if own == replace(preset(), random_seed=0)}
+    return tuple(name for name in BASELINES if name not in {*skipped, *same}), {
+        name: reason for name, reason in skipped.items() if name not in same
+    }
+
+
+_PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
+    "als-baseline": lambda: TrainSettings.preset("baseline"),
+    "als-default": TrainSettings,
+}
+
+
+def _available_memory() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """What is to be found.
+class _Contest:
+    """Makes the scorers of the baselines; what one has learned is gone before the next one learns."""
 
-    Attributes
-    ----------
-    users
-        Rows of the users with a relevant held-out movie, (users,).
-    n_relevant
-        How many each has, also movies that the model does not know, (users,).
-    indptr, movie_idx
-        Those that the model knows: user i of `users` has movie_idx[indptr[i]:indptr[i + 1]].
-    users_left_out
-        All other users of the model.
-    """
-
+    known: Known
     users: NDArray[np.int64]
-    n_relevant: NDArray[np.int64]
-    indptr: NDArray[np.int64]
-    movie_idx: NDArray[np.int64]
-    users_left_out: int
+    settings: EvaluateSettings
+    threads: int
+    progress: Progress
+    serve: ServeSettings
 
+    def scorer(self, name: BaselineName) -> Scorer:
+        """Let a baseline learn from train. Raises `TrainingFailedError` if ALS finds no finite factors."""
+        if name == "popularity":
+            return scorers.popularity(self.known)
+        if name in _PRESETS:
+            return self._als(_PRESETS[name]())
+        n_movies = len(self.known.popularity)
+        train, likes = (baselines.likes_matrix(history, n_movies) for history in (self.known.train, self.known.history))
+        with self.progress.task(f"Learning {name}"):
+            if name == "cosine":
+                weights = baselines.item_cosine(train, self.settings.cosine_neighbours, self.threads)
+            else:
+                weights = baselines.ease(train, self.settings.ease_regularization, self.threads)
+        return scorers.item_weights(likes, weights)
 
-def _answers(model: Model, held_out: HeldOut, settings: EvaluateSettings) -> _Answers:
-    relevant = held_out.preference > 0 if settings.relevance == "liked" else np.ones(len(held_out.user_id), dtype=bool)
-    user_ids, n_relevant = np.unique(held_out.user_id[relevant], return_counts=True)
-    movie_ids = held_out.movie_id[relevant]
-    position = np.searchsorted(user_ids, held_out.user_id[relevant])
-    movie_idx = np.minimum(np.searchsorted(model.movie_ids, movie_ids), len(model.movie_ids) - 1)
-    known = model.movie_ids[movie_idx] == movie_ids
-    # Held-out rows are ordered by user, so the known ones already lie as rows of a CSR matrix do.
-    return _Answers(
-        users=np.searchsorted(model.user_ids, user_ids),
-        n_relevant=n_relevant,
-        indptr=np.searchsorted(position[known], np.arange(len(user_ids) + 1)),
-        movie_idx=movie_idx[known],
-        users_left_out=len(model.user_ids) - len(user_ids),
-    )
+    def _als(self, settings: TrainSettings) -> Scorer:
+        """ALS, trained in memory on train; users are folded in from what is known, as the judged model's are."""
+        preferences = signed_matrix(self.known.train, len(self.known.popularity))
+        learned = learn(self.known.train, preferences, settings, self.threads, progress=self.progress)
+        vectors, rule = learned.user_vectors, settings.fold_in
+        if self.settings.history_splits != ("train",):
+            vectors = _folded_in(
+                learned.movie_factors, rule, self.known.history, self.users, self.threads, self.progress
+            )
+        return scorers.factors(self.known, learned.movie_factors, rule, vectors, self.serve)
 
 
 def _user_vectors(
@@ -245,62 +288,42 @@ def _user_vectors(
     exact = model.info["settings"]["user_vectors"] == "fold-in"
     if settings.history_splits == tuple(model.info["trained_on"]) and (exact or settings.split == "val"):
         return np.asarray(model.user_vectors)
-    judged = _rows_only(history, users)
-    vectors = np.zeros_like(model.user_vectors)
+    return _folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
+
+
+def _folded_in(
+    movie_factors: NDArray[np.float32],
+    rule: FoldInSettings,
+    history: History,
+    users: NDArray[np.int64],
+    threads: int,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Vectors by user row; zeros for all users but the judged ones."""
+    judged = rows_only(history, users)
+    vectors = np.zeros((len(history.indptr) - 1, movie_factors.shape[1]), dtype=np.float32)
     with progress.task("Folding in users", len(users), "users") as task:
-        vectors[users] = FoldIn(model.movie_factors, model.fold_in).user_vectors(
+        vectors[users] = FoldIn(movie_factors, rule).user_vectors(
             judged.indptr, judged.movie_idx, judged.preference, threads=threads, advance=task.advance
         )
     return vectors
 
 
-def _rows_only(history: History, users: NDArray[np.int64]) -> History:
-    """History of some users, in their order."""
-    lengths = history.indptr[users + 1] - history.indptr[users]
-    indptr = np.concatenate([[0], np.cumsum(lengths)])
-    events = np.arange(indptr[-1]) + np.repeat(history.indptr[users] - indptr[:-1], lengths)
-    return History(
-        indptr,
-        **{name: getattr(history, name)[events] for name in ("movie_idx", "preference", "timestamp", "split")},
-    )
-
-
-def _per_user(
-    scorer: Scorer,
-    answers: _Answers,
-    history: History,
-    n_movies: int,
-    metrics: Mapping[str, Metric],
-    ks: tuple[int, ...],
-    threads: int,
-    advance: Callable[[int], object],
-) -> dict[str, NDArray[np.float64]]:
-    """Every metric at every k for every judged user: name → float64 (users,)."""
-    per_user = {f"{name}@{k}": np.empty(len(answers.users)) for name in metrics for k in ks}
-
-    def judge(block: slice) -> int:
-        rows = answers.users[block]
-        scores = scorer(rows)
-        masked = _rows_only(history, rows)
-        known = masked.movie_idx >= 0
-        scores[np.repeat(np.arange(len(rows)), np.diff(masked.indptr))[known], masked.movie_idx[known]] = -np.inf
-        ranked = top_n_rows(scores, max(ks))
-        relevant = np.zeros(scores.shape, dtype=bool)
-        starts = answers.indptr[block.start : block.stop + 1]
-        relevant[np.repeat(np.arange(len(rows)), np.diff(starts)), answers.movie_idx[starts[0] : starts[-1]]] = True
-        hits = np.take_along_axis(relevant, np.maximum(ranked, 0), axis=1) & (ranked >= 0)
-        for name, metric in metrics.items():
-            for k in ks:
-                per_user[f"{name}@{k}"][block] = metric(hits, answers.n_relevant[block], k)
-        return len(rows)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for done in pool.map(judge, _blocks(len(answers.users), n_movies)):
-            advance(done)
-    return per_user
-
-
-def _blocks(n_users: int, n_movies: int) -> Iterator[slice]:
-    size = max(1, _BLOCK_SCORES // n_movies)
-    for start in range(0, n_users, size):
-        yield slice(start, min(start + size, n_users))
+def _summarized(found: dict[str, Judged], settings: EvaluateSettings) -> tuple[Figures, Differences]:
+    """Figures with intervals, and the judged model's differences to the baselines."""
+    bootstrap = Bootstrap(found[MODEL].n_users, settings.resamples, settings.random_seed)
+    figures: Figures = {name: {} for name in found}
+    differences: Differences = {f"{MODEL} - {name}": {} for name in found if name != MODEL}
+    for metric in found[MODEL].per_user:
+        values, resampled = {}, {}
+        for name, judged in found.items():
+            columns = judged.per_user[metric]
+            values[name] = ratio(columns.numerators, columns.denominators)
+            resampled[name] = bootstrap.ratios(columns.numerators, columns.denominators)
+            figures[name][metric] = estimate(values[name], resampled[name])
+            if name != MODEL:
+                lead = difference(values[MODEL] - values[name], resampled[MODEL] - resampled[name])
+                differences[f"{MODEL} - {name}"][metric] = lead
+    for name, judged in found.items():
+        figures[name].update({metric: Estimate(value) for metric, value in judged.coverage.items()})
+    return figures, differences

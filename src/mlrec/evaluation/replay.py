@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from mlrec.artifacts import models
 from mlrec.dataset.reading import Events, Movies, read_prepared
 from mlrec.errors import EmptyResultError
-from mlrec.evaluation.bootstrap import interval, resampled_rates
-from mlrec.evaluation.protocol import Estimate
+from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
+from mlrec.evaluation.estimates import Differences, Figures
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
@@ -66,7 +66,7 @@ class Replay:
     arms
         Name → "hit_rate@10" → estimate.
     differences
-        "fold-in - popularity" and so on → "hit_rate@10" → estimate of the paired difference.
+        "fold-in - popularity" and so on → "hit_rate@10" → paired difference.
     """
 
     settings_of: str | None
@@ -79,8 +79,8 @@ class Replay:
     settings: ReplaySettings
     train: TrainSettings
     serve: ServeSettings
-    arms: dict[str, dict[str, Estimate]]
-    differences: dict[str, dict[str, Estimate]]
+    arms: Figures
+    differences: Differences
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec evaluate --replay --json` prints."""
@@ -413,27 +413,21 @@ def _blocks(
         yield positions, seen_at >= positions[:, None]
 
 
-def summarized(
-    trials: Trials, settings: ReplaySettings
-) -> tuple[dict[str, dict[str, Estimate]], dict[str, dict[str, Estimate]]]:
+def summarized(trials: Trials, settings: ReplaySettings) -> tuple[Figures, Differences]:
     """Hit rates of the arms, and the served arm's lead over each other one, with intervals over users.
 
     Users without a like have nothing to be predicted, and are not drawn.
     """
     metric = f"hit_rate@{settings.k}"
     _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
-    names = list(trials.hits)
-    hits = np.stack([np.bincount(user_idx[trials.hits[name]], minlength=len(n_likes)) for name in names])
-    rates = dict(zip(names, hits.sum(axis=1) / n_likes.sum(), strict=True))
-    resampled = dict(
-        zip(names, resampled_rates(hits, n_likes, settings.resamples, settings.random_seed).T, strict=True)
-    )
-    arms = {name: {metric: Estimate(float(rates[name]), *interval(resampled[name]))} for name in names}
+    bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
+    hits = {name: np.bincount(user_idx[found], minlength=len(n_likes)) for name, found in trials.hits.items()}
+    rates = {name: ratio(found, n_likes) for name, found in hits.items()}
+    resampled = {name: bootstrap.ratios(found, n_likes) for name, found in hits.items()}
+    arms = {name: {metric: estimate(rates[name], resampled[name])} for name in hits}
     differences = {
-        f"{SERVED} - {name}": {
-            metric: Estimate(float(rates[SERVED] - rates[name]), *interval(resampled[SERVED] - resampled[name]))
-        }
-        for name in names
+        f"{SERVED} - {name}": {metric: difference(rates[SERVED] - rates[name], resampled[SERVED] - resampled[name])}
+        for name in hits
         if name != SERVED
     }
     return arms, differences

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "mlrec evaluate",
     "mlrec evaluate --split test -k 10 -k 50",
+    "mlrec evaluate --baseline popularity --baseline ease --ease-regularization 500",
     "mlrec evaluate --relevance any --published-ndcg",
     "mlrec evaluate --replay",
 )
@@ -48,6 +49,16 @@ class HistoryKind(StrEnum):
     train = "train"
 
 
+class Baseline(StrEnum):
+    """Models to judge by."""
+
+    popularity = "popularity"
+    cosine = "cosine"
+    ease = "ease"
+    als_baseline = "als-baseline"
+    als_default = "als-default"
+
+
 def evaluate(
     split: Annotated[HeldOutSplit, typer.Option(help="The held-out part.")] = HeldOutSplit.val,
     k: Annotated[
@@ -68,6 +79,19 @@ def evaluate(
         bool,
         typer.Option("--published-ndcg", help="Also show the inflated NDCG of the published run, to compare with it."),
     ] = False,
+    baseline: Annotated[
+        list[Baseline] | None,
+        typer.Option(
+            help="Model to judge beside; may be given several times. ALS ones are trained for it, with a preset.",
+            show_default="those that take seconds",
+        ),
+    ] = None,
+    ease_regularization: Annotated[
+        float, typer.Option(metavar="λ", help="Regularization of EASE; larger data wants a larger one.")
+    ] = _DEFAULTS.ease_regularization,
+    sample: Annotated[
+        int, typer.Option(metavar="N", min=0, help="A quick look at N users, drawn at random; 0: all users.")
+    ] = _DEFAULTS.sample,
     replay: Annotated[
         bool,
         typer.Option(
@@ -80,7 +104,11 @@ def evaluate(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Look for every user's held-out movies in the model's lists: Recall, Precision and NDCG, beside popularity.
+    """Look for every user's held-out movies in the model's lists, beside baselines on the same split, history, masks.
+
+    Recall, precision, NDCG, MAP, MRR and hit rate with 95% intervals over users; how far the model is ahead of each
+    baseline; and what accuracy hides: novelty, diversity, popularity, disliked movies, coverage. Baselines are there to
+    judge by, and never published.
 
     --replay asks how well swipes are learned. The users who came last are kept from training; each of their likes is
     predicted from what they had swiped before it, by each rule of update, by a vector that never learns, and by
@@ -94,6 +122,8 @@ def evaluate(
             "--relevance": relevance != Relevance.liked,
             "--history": history != HistoryKind.known,
             "--published-ndcg": published_ndcg,
+            "--baseline": bool(baseline),
+            "--sample": bool(sample),
         }
         if any(given.values()):
             raise typer.BadParameter(
@@ -113,6 +143,9 @@ def evaluate(
         relevance=relevance.value,
         history=history.value,
         published_ndcg=published_ndcg,
+        baselines=tuple(name.value for name in baseline) if baseline else None,
+        ease_regularization=ease_regularization,
+        sample=sample,
         threads=threads,
     )
     result = run(Workspace(data_dir), settings, model_id=model, progress=progress())
@@ -165,20 +198,52 @@ def show_replay(result: Replay) -> None:
     )
 
 
+_ACCURACY = ("recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
+_BEYOND = ("novelty", "diversity", "popularity_lift", "disliked", "coverage")
+_LESS_IS_BETTER = ("popularity_lift", "disliked")
+
+
 def show(result: Evaluation) -> None:
-    """Render the figures, one model a row, the best of each in bold type where the whole row is best."""
-    names = list(result.models["als"])
-    best = {metric: max(figures[metric].value for figures in result.models.values()) for metric in names}
-    winners = [
-        position
-        for position, figures in enumerate(result.models.values())
-        if all(figures[metric].value == best[metric] for metric in names)
-    ]
-    render.table(
-        ["model", *(f"#{name}" for name in names)],
-        [(name, *(f"{figures[metric].value:.4f}" for metric in names)) for name, figures in result.models.items()],
-        title=f"{result.split}, {result.relevance} movies, history {result.history}: means over {result.users:,} users",
-        bold=winners,
-    )
+    """Render the figures, one model a row, the best of each in bold type."""
+    for k in result.ks:
+        show_headline(result, k)
+        shown = [name for name in _ACCURACY if f"{name}@{k}" in result.models["als"]]
+        _show_figures(result, [f"{name}@{k}" for name in shown])
+        _show_figures(result, [f"{name}@{k}" for name in _BEYOND])
+    for name, reason in result.skipped.items():
+        render.note(f"{name} {reason} and was left out; to judge it: --baseline {name}.")
     if result.users_left_out:
         render.note(f"{result.users_left_out:,} users have no such movie in this part and are left out.")
+
+
+def show_headline(result: Evaluation, k: int) -> None:
+    """Render NDCG with intervals, and how far the model is ahead of each baseline."""
+    whom = f"a sample of {result.users:,} users" if result.sample else f"{result.users:,} users"
+    metric = f"ndcg@{k}"
+    best = max(figures[metric].value for figures in result.models.values())
+    rows = []
+    for name, figures in result.models.items():
+        own, lead = figures[metric], result.differences.get(f"als - {name}", {}).get(metric)
+        cells = [name, f"{own.value:.4f}", f"{own.low:.3f} to {own.high:.3f}"]
+        if lead:
+            cells += [f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}", f"{lead.p:.3f}"]
+        rows.append(cells)
+    render.table(
+        ["model", f"#{metric}", "#95% interval", "#als is ahead by", "#95% interval", "#p"],
+        rows,
+        title=f"{result.split}, {result.relevance} movies, history {result.history}: {whom}",
+        bold_cells={(row, 1) for row, figures in enumerate(result.models.values()) if figures[metric].value == best},
+    )
+
+
+def _show_figures(result: Evaluation, metrics: list[str]) -> None:
+    bold = set()
+    for column, metric in enumerate(metrics, start=1):
+        values = [figures[metric].value for figures in result.models.values()]
+        best = min(values) if metric.startswith(_LESS_IS_BETTER) else max(values)
+        bold |= {(row, column) for row, value in enumerate(values) if value == best}
+    render.table(
+        ["model", *(f"#{name}" for name in metrics)],
+        [(name, *(f"{figures[metric].value:.4f}" for metric in metrics)) for name, figures in result.models.items()],
+        bold_cells=bold,
+    )

@@ -100,7 +100,7 @@ def run(
     document["evaluate"] = {result.split: result.to_json() for result in evaluations}
     if not as_json:
         for result in evaluations:
-            evaluate_command.show(result)
+            evaluate_command.show_headline(result, result.ks[0])
 
     if final:
         last = train(
@@ -122,4 +122,4 @@ def _summarize(result: Evaluation) -> None:
     als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
     comparison = f"{als / popularity:.1f} times popularity's" if popularity else "popularity finds nothing"
     render.line(f"On {result.split}, NDCG@10 is {als:.4f}: {comparison}.")
-    render.note("Next: mlrec recommend --user 42")
+    render.note("More of it: mlrec evaluate --split test. Next: mlrec recommend --user 42")

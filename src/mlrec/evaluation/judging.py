@@ -1,0 +1,249 @@
+"""Every user's held-out movies are looked for in the list that the user would get from a model.
+
+Users are scored in blocks whose size depends on the number of movies only, so memory does not grow with the users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.models import History, Model
+from mlrec.dataset.reading import HeldOut
+from mlrec.evaluation.beyond_accuracy import (
+    genre_directions,
+    intra_list_diversity,
+    mean_over_list,
+    self_information,
+)
+from mlrec.evaluation.metrics import Metric, precision_at_k
+from mlrec.evaluation.scorers import Known, Scorer
+from mlrec.ranking.top_n import top_n_rows
+from mlrec.settings import Relevance
+
+# Scores held at once by one thread (16 MB of float32).
+_BLOCK_SCORES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Movies of each user, like a sparse matrix of bool: user i has movie_idx[indptr[i]:indptr[i + 1]]."""
+
+    indptr: NDArray[np.int64]
+    movie_idx: NDArray[np.int64]
+
+    def dense(self, block: slice, n_movies: int) -> NDArray[np.bool_]:
+        """Bool (users of the block, movies)."""
+        starts = self.indptr[block.start : block.stop + 1]
+        found = np.zeros((len(starts) - 1, n_movies), dtype=bool)
+        found[np.repeat(np.arange(len(found)), np.diff(starts)), self.movie_idx[starts[0] : starts[-1]]] = True
+        return found
+
+    def only(self, users: NDArray[np.int64]) -> Rows:
+        """Those of some users, in their order."""
+        lengths = self.indptr[users + 1] - self.indptr[users]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        return Rows(
+            indptr, self.movie_idx[np.arange(indptr[-1]) + np.repeat(self.indptr[users] - indptr[:-1], lengths)]
+        )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is to be found, and what is not.
+
+    Attributes
+    ----------
+    users
+        Rows of the users with a relevant held-out movie, (users,).
+    n_relevant
+        How many each has, also movies that the model does not know, (users,).
+    relevant, disliked
+        Held-out movies of these users that the model knows: the answers, and those that the user disliked.
+    users_left_out
+        All other users of the model.
+    """
+
+    users: NDArray[np.int64]
+    n_relevant: NDArray[np.int64]
+    relevant: Rows
+    disliked: Rows
+    users_left_out: int
+
+    @classmethod
+    def of(cls, model: Model, held_out: HeldOut, relevance: Relevance) -> Self:
+        """Read them from a held-out part."""
+        is_liked = held_out.preference > 0
+        is_relevant = is_liked if relevance == "liked" else np.ones_like(is_liked)
+        user_ids, n_relevant = np.unique(held_out.user_id[is_relevant], return_counts=True)
+
+        def rows(chosen: NDArray[np.bool_]) -> Rows:
+            chosen = chosen & np.isin(held_out.user_id, user_ids)
+            position = np.searchsorted(user_ids, held_out.user_id[chosen])
+            movie_ids = held_out.movie_id[chosen]
+            movie_idx = np.minimum(np.searchsorted(model.movie_ids, movie_ids), len(model.movie_ids) - 1)
+            known = model.movie_ids[movie_idx] == movie_ids
+            # Held-out rows are ordered by user, so the known ones already lie as rows of a CSR matrix do.
+            return Rows(np.searchsorted(position[known], np.arange(len(user_ids) + 1)), movie_idx[known])
+
+        return cls(
+            users=np.searchsorted(model.user_ids, user_ids),
+            n_relevant=n_relevant,
+            relevant=rows(is_relevant),
+            disliked=rows(~is_liked),
+            users_left_out=len(model.user_ids) - len(user_ids),
+        )
+
+    def sampled(self, n: int, random_seed: int) -> Answers:
+        """Those of n users, drawn at random without replacement; of all if there are not so many."""
+        if not 0 < n < len(self.users):
+            return self
+        drawn = np.sort(np.random.default_rng(random_seed).choice(len(self.users), n, replace=False))
+        return Answers(
+            self.users[drawn],
+            self.n_relevant[drawn],
+            self.relevant.only(drawn),
+            self.disliked.only(drawn),
+            self.users_left_out,
+        )
+
+
+@dataclass(frozen=True)
+class PerUser:
+    """A figure as the sum of one column over the sum of another, both float64 (users,); a mean divides by ones."""
+
+    numerators: NDArray[np.float64]
+    denominators: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found of one model.
+
+    Attributes
+    ----------
+    per_user
+        Metric ("ndcg@10") → columns.
+    coverage
+        "coverage@10" → share of the movies that are in at least one list.
+    """
+
+    per_user: dict[str, PerUser]
+    coverage: dict[str, float]
+
+    @property
+    def n_users(self) -> int:
+        """How many users were judged."""
+        return len(next(iter(self.per_user.values())).numerators)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges one model after the other on the same answers.
+
+    Attributes
+    ----------
+    answers
+        What is to be found.
+    known
+        What the models know. It is masked: never listed and never an answer.
+    metrics
+        Name → metric.
+    ks
+        List lengths.
+    threads
+        Threads to score with; the figures do not depend on it.
+    """
+
+    answers: Answers
+    known: Known
+    metrics: Mapping[str, Metric]
+    ks: tuple[int, ...]
+    threads: int
+
+    def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
+        """Judge one model; `advance` is told of users that are done."""
+        answers, popularity = self.answers, self.known.popularity.astype(np.float64)
+        n_users, n_movies = len(answers.users), len(popularity)
+        information = self_information(self.known.popularity, self.known.n_users)
+        directions = genre_directions(self.known.genres)
+        names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
+        values = {f"{name}@{k}": np.empty(n_users) for k in self.ks for name in names}
+        listed = {k: np.zeros(n_movies, dtype=bool) for k in self.ks}
+
+        def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
+            rows = answers.users[block]
+            scores = scorer(rows)
+            masked = rows_only(self.known.history, rows)
+            has_row = masked.movie_idx >= 0
+            users = np.repeat(np.arange(len(rows)), np.diff(masked.indptr))[has_row]
+            scores[users, masked.movie_idx[has_row]] = -np.inf
+            ranked = top_n_rows(scores, max(self.ks))
+
+            def found(wanted: Rows) -> NDArray[np.bool_]:
+                there = np.take_along_axis(wanted.dense(block, n_movies), np.maximum(ranked, 0), axis=1)
+                return np.asarray(there & (ranked >= 0))
+
+            hits, disliked, n_relevant = found(answers.relevant), found(answers.disliked), answers.n_relevant[block]
+            for k in self.ks:
+                for name, metric in self.metrics.items():
+                    values[f"{name}@{k}"][block] = metric(hits, n_relevant, k)
+                values[f"novelty@{k}"][block] = mean_over_list(ranked, information, k)
+                values[f"diversity@{k}"][block] = intra_list_diversity(ranked, directions, k)
+                values[f"popularity@{k}"][block] = mean_over_list(ranked, popularity, k)
+                values[f"disliked@{k}"][block] = precision_at_k(disliked, n_relevant, k)
+            return len(rows), ranked
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            for done, ranked in pool.map(judge_block, _blocks(n_users, n_movies)):
+                for k in self.ks:
+                    first = ranked[:, :k]
+                    listed[k][first[first >= 0]] = True
+                advance(done)
+        return Judged(
+            per_user=self._per_user(values),
+            coverage={f"coverage@{k}": float(seen.mean()) for k, seen in listed.items()},
+        )
+
+    def _per_user(self, values: dict[str, NDArray[np.float64]]) -> dict[str, PerUser]:
+        ones = np.ones(len(self.answers.users))
+        own = self._popularity_of_histories()
+        found = {}
+        for name, column in values.items():
+            if name.startswith("popularity@"):
+                # How much more popular the lists are than what the same users knew before.
+                name = name.replace("popularity", "popularity_lift")
+                found[name] = PerUser(np.where(own > 0, column - own, 0.0), own)
+            else:
+                found[name] = PerUser(column, ones)
+        return found
+
+    def _popularity_of_histories(self) -> NDArray[np.float64]:
+        """Mean popularity of each judged user's known movies, (users,); 0 without one."""
+        history = rows_only(self.known.history, self.answers.users)
+        has_row = history.movie_idx >= 0
+        user = np.repeat(np.arange(len(self.answers.users)), np.diff(history.indptr))[has_row]
+        sums = np.bincount(user, self.known.popularity[history.movie_idx[has_row]], len(self.answers.users))
+        return np.asarray(sums / np.maximum(np.bincount(user, minlength=len(sums)), 1))
+
+
+def rows_only(history: History, users: NDArray[np.int64]) -> History:
+    """History of some users, in their order."""
+    lengths = history.indptr[users + 1] - history.indptr[users]
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    events = np.arange(indptr[-1]) + np.repeat(history.indptr[users] - indptr[:-1], lengths)
+    return History(
+        indptr,
+        **{name: getattr(history, name)[events] for name in ("movie_idx", "preference", "timestamp", "split")},
+    )
+
+
+def _blocks(n_users: int, n_movies: int) -> Iterator[slice]:
+    size = max(1, _BLOCK_SCORES // n_movies)
+    for start in range(0, n_users, size):
+        yield slice(start, min(start + size, n_users))

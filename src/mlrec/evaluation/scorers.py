@@ -1,0 +1,111 @@
+"""The models that are judged: each turns users into scores of all movies, from the same history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.models import History
+from mlrec.ranking.cold_start import ColdStart, Opinions, popular_weight
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.scores import popularity_scores
+from mlrec.settings import FoldInSettings, ServeSettings
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Scorer = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""User rows (users,) to scores, float32 (users, movies); the array is the caller's to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What all models may use.
+
+    Attributes
+    ----------
+    train
+        The events that models learn from.
+    history
+        The events that are known of a user when movies are recommended, all of `train` among them. Same user rows.
+    popularity
+        Likes in train by movie row, int64 (movies,).
+    genres
+        By movie row.
+    """
+
+    train: History
+    history: History
+    popularity: NDArray[np.int64]
+    genres: Sequence[Sequence[str]]
+
+    @property
+    def n_users(self) -> int:
+        """Users, those without events as well."""
+        return len(self.history.indptr) - 1
+
+
+def popularity(known: Known) -> Scorer:
+    """The same list for everybody: likes in train."""
+    scores = popularity_scores(known.popularity)
+    return lambda rows: np.tile(scores, (len(rows), 1))
+
+
+def factors(
+    known: Known,
+    movie_factors: NDArray[np.float32],
+    rule: FoldInSettings,
+    vectors: NDArray[np.float32],
+    serve: ServeSettings,
+) -> Scorer:
+    """What serving ranks by: vectors of users and movies, and popularity where little is known.
+
+    Parameters
+    ----------
+    known
+        What is known.
+    movie_factors
+        Float32 (movies, factors).
+    rule
+        How a user is folded in.
+    vectors
+        By user row, float32 (users, factors); zeros for users without taste.
+    serve
+        The handover from popularity.
+    """
+    own = np.ascontiguousarray(movie_factors)
+    cold_start = ColdStart.of(
+        FoldIn(own, rule), own, known.popularity, known.n_users, known.genres, serve.cold_diversity
+    )
+    weights = popular_weight(np.diff(known.history.indptr), serve.handover)
+
+    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        def opinions(position: int) -> Opinions:
+            events = known.history.of(int(rows[position]))
+            return known.history.movie_idx[events], known.history.preference[events]
+
+        return cold_start.ranking(vectors[rows], weights[rows], opinions)
+
+    return scores
+
+
+def item_weights(likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Scorer:
+    """A user's scores are the sum of the weights that the user's likes give to other movies.
+
+    Parameters
+    ----------
+    likes
+        Known likes, CSR float32 (users, movies).
+    weights
+        Float32 (movies, movies), sparse or dense.
+    """
+
+    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        found = likes[rows] @ weights
+        return np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float32)
+
+    return scores

@@ -1,0 +1,71 @@
+"""Intervals and p values over users, against plain bootstrap and theory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
+
+
+@pytest.fixture
+def draw():
+    return np.random.default_rng(7)
+
+
+def test_intervals_are_those_of_drawing_users_one_by_one(draw):
+    hits, trials = draw.integers(0, 5, 150), draw.integers(1, 30, 150)
+    resampled = Bootstrap(150, 4000, 1).ratios(hits, trials)
+    plain = []
+    for _ in range(4000):
+        users = draw.integers(150, size=150)
+        plain.append(hits[users].sum() / trials[users].sum())
+    ours, theirs = (np.quantile(values, [0.025, 0.975]) for values in (resampled, plain))
+    np.testing.assert_allclose(ours, theirs, rtol=0.05)
+
+
+def test_groups_of_many_users_are_as_wide_as_theory_says(draw):
+    values = draw.gamma(0.5, size=30_000)
+    found = estimate(float(values.mean()), Bootstrap(30_000, 4000, 3).ratios(values, np.ones(30_000)))
+    expected = 2 * 1.96 * values.std() / np.sqrt(30_000)
+    assert found.high - found.low == pytest.approx(expected, rel=0.08)
+    assert found.low < found.value < found.high
+
+
+def test_the_same_seed_gives_the_same_interval(draw):
+    values, ones = draw.random(500), np.ones(500)
+    first, again, other = (Bootstrap(500, 1000, seed).ratios(values, ones) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_paired_differences_see_the_same_users(draw):
+    """What users have in common cancels: two models that differ by a constant differ by it in each sample."""
+    values, ones = draw.random(300) * 100, np.ones(300)
+    bootstrap = Bootstrap(300, 1000, 1)
+    found = difference(0.5, bootstrap.ratios(values + 0.5, ones) - bootstrap.ratios(values, ones))
+    assert (found.low, found.high) == (pytest.approx(0.5), pytest.approx(0.5))
+    assert found.p == pytest.approx(2 / 1001)
+
+
+def test_no_difference_has_p_one_and_noise_a_large_one(draw):
+    assert difference(0.0, np.zeros(1000)).p == 1
+    values, ones = draw.normal(0, 1, 400), np.ones(400)
+    values -= values.mean()
+    assert difference(0.0, Bootstrap(400, 2000, 1).ratios(values, ones)).p > 0.8
+
+
+def test_p_is_small_as_often_as_it_should_be(draw):
+    """Of experiments without a difference, 5% or so fall below 0.05."""
+    below = 0
+    for seed in range(300):
+        values = draw.normal(0, 1, 60)
+        resampled = Bootstrap(60, 1000, seed).ratios(values, np.ones(60))
+        below += difference(float(values.mean()), resampled).p < 0.05
+    assert 0.02 <= below / 300 <= 0.10
+
+
+def test_nothing_over_nothing_is_zero():
+    assert ratio(np.zeros(3), np.zeros(3)) == 0
+    assert Bootstrap(3, 1000, 1).ratios(np.zeros(3), np.zeros(3)).tolist() == [0] * 1000
+    assert ratio(np.array([1, 2]), np.array([3, 1])) == 0.75

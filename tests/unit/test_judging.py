@@ -1,0 +1,106 @@
+"""Judging on a handful of users and movies, with every figure worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mlrec.artifacts.models import History
+from mlrec.evaluation.beyond_accuracy import genre_directions, intra_list_diversity, mean_over_list, self_information
+from mlrec.evaluation.bootstrap import ratio
+from mlrec.evaluation.judging import Answers, Judge, Rows
+from mlrec.evaluation.metrics import METRICS
+from mlrec.evaluation.scorers import Known
+
+GENRES = [["A"], ["A", "B"], ["B"], [], ["C"]]
+
+
+def known(*histories: list[tuple[int, int]]) -> Known:
+    events = [event for history in histories for event in history]
+    history = History(
+        indptr=np.cumsum([0, *map(len, histories)]),
+        movie_idx=np.array([movie for movie, _ in events], np.int32),
+        preference=np.array([preference for _, preference in events], np.int8),
+        timestamp=np.arange(len(events)),
+        split=np.zeros(len(events), np.int8),
+    )
+    return Known(train=history, history=history, popularity=np.array([8, 4, 2, 1, 0]), genres=GENRES)
+
+
+def judged(users: Known, answers: Answers, scores: list[float], ks=(2, 3)) -> dict[str, float]:
+    judge = Judge(answers, users, METRICS, ks, threads=1)
+    found = judge.judge(lambda rows: np.tile(np.array(scores, np.float32), (len(rows), 1)), lambda _: None)
+    return found.coverage | {name: ratio(c.numerators, c.denominators) for name, c in found.per_user.items()}
+
+
+def rows(*movies: list[int]) -> Rows:
+    return Rows(np.cumsum([0, *map(len, movies)]), np.array([m for own in movies for m in own], np.int64))
+
+
+def test_every_figure_by_hand():
+    # User 0 knows movie 0 and gets 1, 2, 3; user 1 knows movies 1 and 4 and gets 0, 2, 3.
+    users = known([(0, 1)], [(1, 1), (4, -1)])
+    answers = Answers(np.array([0, 1]), np.array([1, 4]), rows([2], [0, 3]), rows([1], []), users_left_out=0)
+    found = judged(users, answers, [9, 8, 7, 6, 5])
+    assert found["recall@2"] == (1 / 1 + 1 / 4) / 2
+    assert found["precision@3"] == pytest.approx((1 / 3 + 2 / 3) / 2)
+    assert found["mrr@2"] == (1 / 2 + 1) / 2
+    assert found["map@3"] == pytest.approx((1 / 2 + (1 + 2 / 3) / 4) / 2)
+    assert found["hit_rate@2"] == 1
+    assert found["disliked@2"] == (1 / 2 + 0) / 2
+    assert found["disliked@3"] == pytest.approx((1 / 3 + 0) / 2)
+    assert found["coverage@2"] == 3 / 5  # 1 and 2; 0 and 2
+    assert found["coverage@3"] == 4 / 5
+    # Two users: liked by 8, 4, 2, 1 is not how a share looks, but bits are bits.
+    bits = [-math.log2(n / 2) for n in (8, 4, 2, 1)]
+    assert found["novelty@2"] == pytest.approx(((bits[1] + bits[2]) / 2 + (bits[0] + bits[2]) / 2) / 2)
+    near = 1 - 1 / math.sqrt(2)  # of A, B and B
+    assert found["diversity@2"] == pytest.approx((near + 1) / 2)
+    assert found["diversity@3"] == pytest.approx(((near + 1 + 1) / 3 + 1) / 2)
+    # Lists have the popularities 3 and 5 on average, histories 8 and 2.
+    assert found["popularity_lift@2"] == pytest.approx((3 + 5) / (8 + 2) - 1)
+
+
+def test_users_without_a_history_have_no_popularity_to_compare_with():
+    users = known([], [(0, 1)])
+    answers = Answers(np.array([0, 1]), np.array([1, 1]), rows([1], [1]), rows([], []), users_left_out=0)
+    assert judged(users, answers, [9, 8, 7, 6, 5])["popularity_lift@2"] == pytest.approx(3 / 8 - 1)
+    alone = Answers(np.array([0]), np.array([1]), rows([1]), rows([]), users_left_out=0)
+    assert judged(known([]), alone, [9, 8, 7, 6, 5])["popularity_lift@2"] == 0
+
+
+def test_lists_that_are_shorter_than_k():
+    users = known([(0, 1), (1, 1), (2, 1), (3, 1)])
+    answers = Answers(np.array([0]), np.array([2]), rows([4]), rows([]), users_left_out=0)
+    found = judged(users, answers, [9, 8, 7, 6, 5])
+    assert (found["precision@2"], found["recall@2"], found["mrr@3"]) == (1 / 2, 1 / 2, 1)
+    assert found["novelty@3"] == -math.log2(1 / 1)  # liked by nobody: as if by one
+    assert found["diversity@3"] == 0
+    assert found["coverage@3"] == 1 / 5
+
+
+def test_a_sample_keeps_each_users_answers():
+    answers = Answers(
+        np.array([3, 5, 9]), np.array([1, 2, 3]), rows([7], [1, 2], []), rows([], [4], [5, 6]), users_left_out=4
+    )
+    drawn = answers.sampled(2, 1)
+    assert len(drawn.users) == 2
+    for position, user in enumerate(drawn.users.tolist()):
+        there = answers.users.tolist().index(user)
+        assert drawn.n_relevant[position] == answers.n_relevant[there]
+        for name in ("relevant", "disliked"):
+            of_sample, of_all = getattr(drawn, name), getattr(answers, name)
+            assert (
+                of_sample.movie_idx[of_sample.indptr[position] : of_sample.indptr[position + 1]].tolist()
+                == of_all.movie_idx[of_all.indptr[there] : of_all.indptr[there + 1]].tolist()
+            )
+    assert answers.sampled(0, 1) is answers.sampled(3, 1) is answers
+
+
+def test_traits():
+    assert self_information(np.array([4, 1, 0]), 4).tolist() == [0, 2, 2]
+    np.testing.assert_allclose(genre_directions(GENRES)[1], [math.sqrt(0.5), math.sqrt(0.5), 0])
+    assert mean_over_list(np.array([[0, 2, -1], [-1, -1, -1]]), np.array([1.0, 5.0, 2.0]), 3).tolist() == [1.5, 0]
+    assert intra_list_diversity(np.array([[0, -1], [-1, -1]]), genre_directions(GENRES), 2).tolist() == [0, 0]
