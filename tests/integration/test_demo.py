@@ -209,6 +209,20 @@ def test_what_would_take_minutes_is_left_out_unless_asked_for(demo, monkeypatch)
     assert "GiB for 1,303 movies" in evaluate(demo).skipped["ease"]
 
 
+def test_regularization_that_followed_the_data_is_written_down(demo, demo_copy):
+    info = models.open_model(models.resolve(demo)).info
+    assert info["settings"]["regularization"] == info["fold_in"]["regularization"] == pytest.approx(20, abs=0.1)
+    assert models.open_model(models.resolve(demo)).train_settings == TrainSettings()
+    # Learning from everything means more likes, and so more of it; what is given stays.
+    final = train(demo_copy, TrainSettings(on="all"))
+    assert final.settings.regularization > info["settings"]["regularization"]
+    given = train(demo_copy, TrainSettings(regularization=5.0, iterations=1))
+    assert given.settings.regularization == 5
+    assert models.open_model(models.resolve(demo_copy)).train_settings == TrainSettings(
+        regularization=5.0, iterations=1
+    )
+
+
 def test_a_model_that_knows_the_answers_is_refused(demo_copy):
     trained = train(demo_copy, TrainSettings(on="all", iterations=1))
     with pytest.raises(StateError, match="knows the answers"):

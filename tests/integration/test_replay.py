@@ -67,7 +67,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
     events = Events(**{name: column[own] for name, column in vars(window.replayed).items()})
     trials = predict(events, model, default_arms(model, serve), 10, threads=2)
 
-    rule = QUICK.fold_in
+    rule = QUICK.resolved(int((window.learned.preference > 0).sum())).fold_in
     Y = model.cold_start.movie_factors.astype(np.float64)
     gram = Y.T @ Y + rule.regularization * np.eye(Y.shape[1])
     row_of = {int(movie): row for row, movie in enumerate(model.movie_ids)}
@@ -157,7 +157,9 @@ def test_the_models_own_settings_are_used(demo):
     info = models.open_model(models.resolve(demo)).info
     result = replay(demo, ReplaySettings(resamples=1000))
     assert result.settings_of == info["model_id"]
-    assert replace(result.train, threads=0).to_json() == info["settings"] | {"threads": 0}
+    # Its regularization followed the data, so it follows what is learned from here.
+    assert result.train.regularization is None
+    assert replace(result.train, threads=0).to_json() == info["settings"] | {"threads": 0, "regularization": None}
     with pytest.raises(ModelMissingError):
         replay(demo, model_id="20200101T000000-als-0000")
 

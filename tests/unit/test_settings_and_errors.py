@@ -69,3 +69,13 @@ def subclasses(cls):
 def test_every_error_has_an_exit_code(error):
     expected = {errors.SettingsError: 2, errors.InputError: 3, errors.StateError: 4}
     assert exit_code(error) == next(code for branch, code in expected.items() if issubclass(error, branch))
+
+
+def test_regularization_follows_the_number_of_likes_unless_it_is_given():
+    assert TrainSettings().regularization is None
+    assert TrainSettings().resolved(31_000).fold_in.regularization == pytest.approx(20)
+    found = [TrainSettings().resolved(n).fold_in.regularization for n in (1, 4_000, 31_000, 500_000, 9_000_000)]
+    assert found == sorted(found)
+    assert 200 < found[-1] < 300
+    assert TrainSettings(regularization=7.0).resolved(9_000_000).fold_in.regularization == 7
+    assert TrainSettings.preset("baseline").resolved(9_000_000).fold_in.regularization == 0.1

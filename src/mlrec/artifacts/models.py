@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.files import exclusive, read_json, sync, sync_tree, write_atomically, write_json
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
-from mlrec.settings import SPLITS, FoldInSettings, SplitName
+from mlrec.settings import SPLITS, FoldInSettings, SplitName, TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
 
 FORMAT_VERSION = 1
@@ -111,6 +111,12 @@ class Model:
     def fold_in(self) -> FoldInSettings:
         """The fold-in rule of the user vectors."""
         return FoldInSettings.from_json(self.info["fold_in"])
+
+    @property
+    def train_settings(self) -> TrainSettings:
+        """What was asked for at training: a regularization that followed the data is None here."""
+        settings = TrainSettings.from_json(self.info["settings"])
+        return replace(settings, regularization=None) if self.info.get("regularization_follows_data") else settings
 
     def user_idx(self, user_id: int) -> int | None:
         """Row of a user, or None for one that the model does not know."""

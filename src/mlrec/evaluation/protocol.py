@@ -218,7 +218,7 @@ def _chosen(model: Model, known: Known, settings: EvaluateSettings) -> tuple[tup
     if available is not None and needed > available / 2:
         skipped["ease"] = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
     # The model itself, trained again, would say nothing.
-    own = replace(TrainSettings.from_json(model.info["settings"]), threads=0, random_seed=0, on="train")
+    own = replace(model.train_settings, threads=0, random_seed=0, on="train")
     same = {name for name, preset in _PRESETS.items() if own == replace(preset(), random_seed=0)}
     return tuple(name for name in BASELINES if name not in {*skipped, *same}), {
         name: reason for name, reason in skipped.items() if name not in same
@@ -268,7 +268,7 @@ class _Contest:
         """ALS, trained in memory on train; users are folded in from what is known, as the judged model's are."""
         preferences = signed_matrix(self.known.train, len(self.known.popularity))
         learned = learn(self.known.train, preferences, settings, self.threads, progress=self.progress)
-        vectors, rule = learned.user_vectors, settings.fold_in
+        vectors, rule = learned.user_vectors, learned.settings.fold_in
         if self.settings.history_splits != ("train",):
             vectors = _folded_in(
                 learned.movie_factors, rule, self.known.history, self.users, self.threads, self.progress

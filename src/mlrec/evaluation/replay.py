@@ -199,7 +199,7 @@ def replay(
     settings_of = models.published_id(workspace) if model_id is None else model_id
     train = TrainSettings()
     if settings_of is not None:
-        train = TrainSettings.from_json(models.open_model(models.resolve(workspace, settings_of)).info["settings"])
+        train = models.open_model(models.resolve(workspace, settings_of)).train_settings
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
     window = hold_out(data.events, settings.held_out_share)
@@ -286,7 +286,7 @@ def learn_before(
         preferences = signed_matrix(history, len(interactions.movie_ids))
         learned = learn(history, preferences, settings, threads, progress=progress)
         cold_start = ColdStart.of(
-            FoldIn(learned.movie_factors, settings.fold_in),
+            FoldIn(learned.movie_factors, learned.settings.fold_in),
             np.ascontiguousarray(learned.movie_factors),
             interactions.popularity,
             len(interactions.user_ids),

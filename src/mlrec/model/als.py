@@ -63,7 +63,8 @@ def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress
     preferences
         Signed preferences, CSR float32 (users, movies).
     settings
-        Factors, regularization, α, iterations, dislikes and seed. The same seed gives the same bits on one machine.
+        Factors, regularization, α, iterations, dislikes and seed, resolved. The same seed gives the same bits on one
+        machine.
     threads
         Threads of `implicit`. BLAS is held to one meanwhile, or the two get into each other's way.
     progress
@@ -84,7 +85,7 @@ def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress
     ):
         als = AlternatingLeastSquares(
             factors=settings.factors,
-            regularization=settings.regularization,
+            regularization=settings.fold_in.regularization,
             alpha=1.0,
             iterations=settings.iterations,
             num_threads=threads,
@@ -112,5 +113,6 @@ def check_finite(settings: TrainSettings, *arrays: NDArray[Any]) -> None:
 def _not_finite(settings: TrainSettings) -> TrainingFailedError:
     return TrainingFailedError(
         "Training gave factors that are not finite numbers; nothing was saved.",
-        f"Try a smaller alpha (now {settings.alpha:g}) or a larger regularization (now {settings.regularization:g}).",
+        f"Try a smaller alpha (now {settings.alpha:g}) or a larger regularization"
+        f" (now {settings.fold_in.regularization:g}).",
     )

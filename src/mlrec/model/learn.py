@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Learned:
-    """What serving needs of a training; float32 (movies, factors) and (users, factors)."""
+    """What serving needs of a training.
 
+    Attributes
+    ----------
+    settings
+        Those that it was made with; a regularization that follows the data has its value.
+    movie_factors, user_vectors
+        Float32 (movies, factors) and (users, factors).
+    """
+
+    settings: TrainSettings
     movie_factors: NDArray[np.float32]
     user_vectors: NDArray[np.float32]
 
@@ -67,14 +76,15 @@ def learn(
             "There is nothing to learn from: the training part has no liked movie.",
             "Prepare with other thresholds or another split.",
         )
+    settings = settings.resolved(int(np.count_nonzero(preferences.data > 0)))
     with stage("fit"):
         factors = als.fit(preferences, settings, threads, progress)
     with stage("fold_in"):
         if settings.user_vectors == "trained":
-            return Learned(factors.movies, factors.users)
+            return Learned(settings, factors.movies, factors.users)
         with progress.task("Folding in users", len(history.indptr) - 1, "users") as task:
             user_vectors = FoldIn(factors.movies, settings.fold_in).user_vectors(
                 history.indptr, history.movie_idx, history.preference, threads=threads, advance=task.advance
             )
         als.check_finite(settings, user_vectors)
-    return Learned(factors.movies, user_vectors)
+    return Learned(settings, factors.movies, user_vectors)

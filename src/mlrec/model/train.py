@@ -41,7 +41,7 @@ class Trained:
     published
         Whether it is the one that serving opens now.
     settings
-        What it was trained with.
+        What it was trained with; a regularization that follows the data has its value.
     seconds
         Wall-clock seconds of each stage.
     """
@@ -113,8 +113,9 @@ def train(
                 info={
                     "kind": "als",
                     "created_at": created_at.isoformat(timespec="seconds"),
-                    "settings": settings.to_json(),
-                    "fold_in": settings.fold_in.to_json(),
+                    "settings": learned.settings.to_json(),
+                    "regularization_follows_data": settings.regularization is None,
+                    "fold_in": learned.settings.fold_in.to_json(),
                     "random_seed": settings.random_seed,
                     "trained_on": list(trained_on),
                     "judged_by": judged_by,
@@ -142,7 +143,7 @@ def train(
             )
         if publish:
             models.publish(workspace, model.model_id)
-    return Trained(model.model_id, files.root, publish, settings, watch.seconds)
+    return Trained(model.model_id, files.root, publish, learned.settings, watch.seconds)
 
 
 class _Stopwatch:

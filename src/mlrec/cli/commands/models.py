@@ -52,7 +52,7 @@ def _settings_cells(summary: dict[str, Any]) -> tuple[object, ...]:
     settings = summary["settings"]
     if not settings:
         return "", "", "", summary["kind"]
-    return settings["factors"], f"{settings['alpha']:g}", f"{settings['regularization']:g}", settings["on"]
+    return settings["factors"], f"{settings['alpha']:g}", f"{settings['regularization']:.3g}", settings["on"]
 
 
 def _headline(metrics: dict[str, Any], split: str, history: str) -> str:

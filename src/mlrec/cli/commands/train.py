@@ -54,9 +54,7 @@ def train(
     ] = None,
     regularization: Annotated[
         float | None,
-        typer.Option(
-            metavar="X", help="λ of ALS; larger data wants more.", show_default=f"{_DEFAULTS.regularization:g}"
-        ),
+        typer.Option(metavar="X", help="λ of ALS; larger data wants more.", show_default="follows the number of likes"),
     ] = None,
     alpha: Annotated[
         float | None,
