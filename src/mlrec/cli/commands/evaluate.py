@@ -211,7 +211,7 @@ def show(result: Evaluation) -> None:
         _show_figures(result, [f"{name}@{k}" for name in shown])
         _show_figures(result, [f"{name}@{k}" for name in _BEYOND])
     for name, reason in result.skipped.items():
-        render.note(f"{name} {reason} and was left out; to judge it: --baseline {name}.")
+        render.line(f"{name} {reason} and was left out; to judge it: --baseline {name}.")
     if result.users_left_out:
         render.note(f"{result.users_left_out:,} users have no such movie in this part and are left out.")
 
