@@ -80,7 +80,7 @@ def main() -> None:
         for name, (rule, sizes) in RULES.items()
         for n in sizes
     }
-    trials = predict(window.replayed, model, arms, settings.k, threads)
+    trials = predict(window.replayed, model, arms, threads)
     print(f"{len(np.unique(trials.user_id)):,} users, {len(trials.user_id):,} likes, hit rate at {settings.k}")
     print("The rule of the handover")
     report(trials, f"line, {serve.handover}", settings)
@@ -94,7 +94,7 @@ def main() -> None:
         spread = spread_order(cold_start.share, of_model, diversity)
         spread_model = replace(model, cold_start=replace(cold_start, spread=spread))
         spread_arms[f"diversity {diversity:g}"] = served_arm(spread_model, lambda n: popular_weight(n, serve.handover))
-    trials = predict(window.replayed, model, spread_arms, settings.k, threads)
+    trials = predict(window.replayed, model, spread_arms, threads)
     print("The spread of a new user's first list over genres")
     report(trials, f"diversity {serve.cold_diversity:g}", settings)
 
@@ -105,12 +105,12 @@ def report(trials: Trials, default: str, settings: ReplaySettings) -> None:
     bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
     resampled = {
         name: bootstrap.ratios(np.bincount(user_idx[found], minlength=len(n_likes)), n_likes)
-        for name, found in trials.hits.items()
+        for name, found in trials.hits(settings.k).items()
     }
     bands = [f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in BANDS]
     bands[-1] = f"{BANDS[-1][0]}+"
     print(f"{'':24}{'all':>8}  {'to default, 95%':20}" + "".join(f"{band:>8}" for band in bands))
-    for name, found in trials.hits.items():
+    for name, found in trials.hits(settings.k).items():
         low, high = np.quantile(resampled[name] - resampled[default], [0.025, 0.975])
         by_band = [found[(trials.n_before >= first) & (trials.n_before < last)].mean() for first, last in BANDS]
         print(

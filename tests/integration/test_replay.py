@@ -36,14 +36,33 @@ def test_fold_in_learns_better_than_all_others(demo):
     result = replay(demo)
     assert 120 <= result.users <= 150
     assert result.likes > 5000
-    assert list(result.arms) == ["fold-in", "gradient", "static", "popularity"]
+    variants = ["fold-in, no dislikes", "fold-in, no decay"]
+    assert list(result.arms) == ["fold-in", *variants, "gradient", "static", "popularity"]
     for name, difference in result.differences.items():
-        figure = difference["hit_rate@10"]
-        assert 0 < figure.low < figure.value < figure.high, name
-        other = result.arms[name.removeprefix("fold-in - ")]["hit_rate@10"]
-        assert figure.value == pytest.approx(result.arms["fold-in"]["hit_rate@10"].value - other.value)
+        other = result.arms[name.removeprefix("fold-in - ")]
+        for metric, figure in difference.items():
+            assert figure.value == pytest.approx(result.arms["fold-in"][metric].value - other[metric].value)
+            assert figure.low < figure.value < figure.high, name
+            if name.removeprefix("fold-in - ") not in variants:
+                assert figure.low > 0, name
     for arm in result.arms.values():
+        assert arm["mrr@10"].value < arm["hit_rate@10"].value
         assert arm["hit_rate@10"].low < arm["hit_rate@10"].value < arm["hit_rate@10"].high
+
+
+def test_the_curve_parts_the_likes_by_what_was_swiped_before(demo):
+    result = replay(demo, ReplaySettings(resamples=1000))
+    assert [(part.swipes, part.below) for part in result.curve] == [
+        (0, 1), (1, 2), (2, 5), (5, 10), (10, 20), (20, 50), (50, None),
+    ]  # fmt: skip
+    assert sum(part.likes for part in result.curve) == result.likes
+    assert result.curve[0].likes == result.curve[0].users  # one first event each
+    for metric in ("hit_rate@10", "mrr@10"):
+        weighted = sum(part.likes * part.arms["fold-in"][metric].value for part in result.curve) / result.likes
+        assert weighted == pytest.approx(result.arms["fold-in"][metric].value)
+    # Before the first swipe nobody is known: all that is served is popularity, spread over genres.
+    start = result.curve[0].arms
+    assert start["fold-in"] == start["fold-in, no decay"] == start["fold-in, no dislikes"]
 
 
 def test_held_out_users_are_the_latest_and_nothing_later_is_learned(data, window):
@@ -65,7 +84,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
     users = np.unique(window.replayed.user_id)[::8]
     own = np.isin(window.replayed.user_id, users)
     events = Events(**{name: column[own] for name, column in vars(window.replayed).items()})
-    trials = predict(events, model, default_arms(model, serve), 10, threads=2)
+    trials = predict(events, model, default_arms(model, serve), threads=2)
 
     rule = QUICK.resolved(int((window.learned.preference > 0).sum())).fold_in
     Y = model.cold_start.movie_factors.astype(np.float64)
@@ -115,25 +134,25 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
                 step += serve.gradient.learning_rate * preference / 2 * Y[row]
                 step *= min(1.0, serve.gradient.max_norm / np.linalg.norm(step))
     assert len(compared) == len(trials.user_id) > 300
-    assert trials.hits["popularity"].tolist() == expected["popularity"]
+    assert trials.hits(10)["popularity"].tolist() == expected["popularity"]
     # Two scores that differ in the seventh digit only may change places.
-    assert np.mean(trials.hits["gradient"] != np.array(expected["gradient"])) < 0.005
+    assert np.mean(trials.hits(10)["gradient"] != np.array(expected["gradient"])) < 0.005
     usual = np.array(compared)
-    assert np.mean(trials.hits["fold-in"][usual] != np.array(expected["fold-in"])[usual]) < 0.005
+    assert np.mean(trials.hits(10)["fold-in"][usual] != np.array(expected["fold-in"])[usual]) < 0.005
     assert sum(expected["fold-in"]) > sum(expected["popularity"])
 
 
 def test_what_comes_later_does_not_matter(window, model):
     """Whoever cuts the held-out users' events short, or turns them round at the end, sees the same earlier hits."""
     arms = default_arms(model, ServeSettings())
-    whole = predict(window.replayed, model, arms, 10, threads=1)
+    whole = predict(window.replayed, model, arms, threads=1)
     _, starts = np.unique(window.replayed.user_id, return_index=True)
     position = np.arange(len(window.replayed)) - np.repeat(starts, np.diff([*starts, len(window.replayed)]))
     early = position < 30
     cut = Events(**{name: column[early] for name, column in vars(window.replayed).items()})
-    short = predict(cut, model, arms, 10, threads=2)
-    for name, hits in whole.hits.items():
-        np.testing.assert_array_equal(hits[whole.n_before < 30], short.hits[name])
+    short = predict(cut, model, arms, threads=2)
+    for name, place in whole.places.items():
+        np.testing.assert_array_equal(place[whole.n_before < 30], short.places[name])
 
 
 def test_the_same_seed_gives_the_same_figures_on_any_number_of_threads(demo):

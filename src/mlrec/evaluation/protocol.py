@@ -17,7 +17,7 @@ from mlrec.dataset.reading import HeldOut, read_held_out
 from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
 from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
-from mlrec.evaluation.estimates import Differences, Estimate, Figures
+from mlrec.evaluation.estimates import Differences, Estimate, Figures, plain
 from mlrec.evaluation.judging import Answers, Judge, Judged, rows_only
 from mlrec.evaluation.metrics import METRICS, PUBLISHED_METRICS
 from mlrec.evaluation.scorers import Known, Scorer
@@ -90,13 +90,9 @@ class Evaluation:
         return {
             **vars(self),
             "ks": list(self.ks),
-            "models": _plain(self.models),
-            "differences": _plain(self.differences),
+            "models": plain(self.models),
+            "differences": plain(self.differences),
         }
-
-
-def _plain(figures: Figures | Differences) -> dict[str, dict[str, dict[str, float | None]]]:
-    return {name: {metric: vars(figure) for metric, figure in row.items()} for name, row in figures.items()}
 
 
 def evaluate(

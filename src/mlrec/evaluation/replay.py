@@ -8,9 +8,10 @@ event is learned.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from mlrec.artifacts import models
 from mlrec.dataset.reading import Events, Movies, read_prepared
 from mlrec.errors import EmptyResultError
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
-from mlrec.evaluation.estimates import Differences, Figures
+from mlrec.evaluation.estimates import Differences, Figures, plain
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
@@ -37,12 +38,41 @@ from mlrec.workspace import Workspace
 # Scores held at once by one thread for one arm (16 MB of float32).
 _BLOCK_SCORES = 4_000_000
 
+# A place that no list has.
+_MISSED = np.iinfo(np.int64).max // 2
+
+# The curve is told for likes with so many events before them, up to the next number.
+_SWIPES = (0, 1, 2, 5, 10, 20, 50)
+
 SERVED = "fold-in"
 """The arm that does what serving does; the others are there to be compared with it."""
 
 Arm = Callable[[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]], NDArray[np.float32]]
 """One user's movie rows (−1 for an unknown movie) and preferences in time order, and positions among them, to scores
 before each of these events, float32 (positions, movies). What comes at or after a position must not matter to it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Likes with so many events before them.
+
+    Attributes
+    ----------
+    swipes
+        The fewest events before.
+    below
+        One more than the most; None: no limit.
+    likes, users
+        How many likes, and of how many users.
+    arms
+        Name → metric → estimate.
+    """
+
+    swipes: int
+    below: int | None
+    likes: int
+    users: int
+    arms: Figures
 
 
 @dataclass(frozen=True)
@@ -64,9 +94,11 @@ class Replay:
     settings, train, serve
         How it was replayed, trained and ranked.
     arms
-        Name → "hit_rate@10" → estimate.
+        Name → "hit_rate@10" and "mrr@10" → estimate.
     differences
-        "fold-in - popularity" and so on → "hit_rate@10" → paired difference.
+        "fold-in - popularity" and so on → metric → paired difference.
+    curve
+        How figures rise with what has been swiped: one part for each span of events before the like.
     """
 
     settings_of: str | None
@@ -81,6 +113,7 @@ class Replay:
     serve: ServeSettings
     arms: Figures
     differences: Differences
+    curve: list[Part]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec evaluate --replay --json` prints."""
@@ -89,13 +122,9 @@ class Replay:
             "k": self.settings.k,
             **vars(self),
             **{name: getattr(self, name).to_json() for name in ("settings", "train", "serve")},
-            **{
-                group: {
-                    name: {metric: vars(estimate) for metric, estimate in figures.items()}
-                    for name, figures in getattr(self, group).items()
-                }
-                for group in ("arms", "differences")
-            },
+            "arms": plain(self.arms),
+            "differences": plain(self.differences),
+            "curve": [{**vars(part), "arms": plain(part.arms)} for part in self.curve],
         }
 
 
@@ -152,14 +181,31 @@ class Trials:
         How many events of the user came before it.
     is_known
         Whether the model knows the movie.
-    hits
-        Arm → whether the movie was among the first k of its list, bool.
+    places
+        Arm → how many movies ranked before it, int64; a large number for a movie that the model does not know.
     """
 
     user_id: NDArray[np.int64]
     n_before: NDArray[np.int64]
     is_known: NDArray[np.bool_]
-    hits: dict[str, NDArray[np.bool_]]
+    places: dict[str, NDArray[np.int64]]
+
+    def hits(self, k: int) -> dict[str, NDArray[np.bool_]]:
+        """Arm → whether the movie was among the first k."""
+        return {name: place < k for name, place in self.places.items()}
+
+    def reciprocal_ranks(self, k: int) -> dict[str, NDArray[np.float64]]:
+        """Arm → 1 / (place of the movie, from 1) if it was among the first k, else 0."""
+        return {name: np.where(place < k, 1.0 / (place + 1.0), 0.0) for name, place in self.places.items()}
+
+    def only(self, chosen: NDArray[np.bool_]) -> Trials:
+        """Some of them."""
+        return Trials(
+            self.user_id[chosen],
+            self.n_before[chosen],
+            self.is_known[chosen],
+            {name: place[chosen] for name, place in self.places.items()},
+        )
 
 
 def replay(
@@ -204,7 +250,7 @@ def replay(
         data = read_prepared(workspace)
     window = hold_out(data.events, settings.held_out_share)
     model = learn_before(window, data.movies, train, serve.cold_diversity, threads, progress)
-    trials = predict(window.replayed, model, default_arms(model, serve), settings.k, threads, progress)
+    trials = predict(window.replayed, model, default_arms(model, serve), threads, progress)
     if not len(trials.user_id):
         raise EmptyResultError(
             "The held-out users like nothing, so there is nothing to predict.", "Hold out a larger share of the users."
@@ -223,6 +269,7 @@ def replay(
         serve=serve,
         arms=arms,
         differences=differences,
+        curve=learning_curve(trials, settings),
     )
 
 
@@ -298,7 +345,9 @@ def learn_before(
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
-    """The arms that are compared: what serving does, the other rule of update, and two lists that never learn."""
+    """The arms that are compared: what serving does, the same without dislikes or decay, the other rule of update, and
+    two lists that never learn.
+    """
     factors = model.cold_start.movie_factors
 
     def gradient(
@@ -307,8 +356,17 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
         vectors = gradient_vectors(model.average_vector, factors, movie_idx, preference, serve.gradient)
         return user_scores(vectors[positions], factors)
 
+    def served(**changes: Any) -> Arm:
+        rule = replace(model.cold_start.fold_in.settings, **changes)
+        cold_start = replace(model.cold_start, fold_in=FoldIn(factors, rule)) if changes else model.cold_start
+        return served_arm(
+            replace(model, cold_start=cold_start), lambda n_opinions: popular_weight(n_opinions, serve.handover)
+        )
+
     return {
-        SERVED: served_arm(model, lambda n_opinions: popular_weight(n_opinions, serve.handover)),
+        SERVED: served(),
+        "fold-in, no dislikes": served(dislikes="ignore"),
+        "fold-in, no decay": served(half_life=math.inf),
         "gradient": gradient,
         "static": _unchanging(user_scores(model.average_vector, factors)),
         "popularity": _unchanging(popularity_scores(model.popularity)),
@@ -348,7 +406,6 @@ def predict(
     events: Events,
     model: ReplayModel,
     arms: Mapping[str, Arm],
-    k: int,
     threads: int,
     progress: Progress = SILENT,
 ) -> Trials:
@@ -362,8 +419,6 @@ def predict(
         What the movies' rows mean.
     arms
         Name → arm.
-    k
-        Length of the list.
     threads
         Threads to replay with; the figures do not depend on it.
     progress
@@ -373,7 +428,7 @@ def predict(
     user_ids, starts = np.unique(events.user_id, return_index=True)
     bounds = np.append(starts, len(events))
     is_like = events.preference > 0
-    hits = {name: np.zeros(len(events), dtype=bool) for name in arms}
+    found = {name: np.full(len(events), _MISSED) for name in arms}
 
     def replay_user(user: int) -> None:
         own = slice(bounds[user], bounds[user + 1])
@@ -381,8 +436,7 @@ def predict(
         for positions, unseen in _blocks(movie_idx[own], to_predict, len(model.movie_ids)):
             for name, arm in arms.items():
                 scores = arm(movie_idx[own], events.preference[own], positions)
-                place = places(scores, movie_idx[own][positions], unseen)
-                hits[name][bounds[user] + positions] = place < k
+                found[name][bounds[user] + positions] = places(scores, movie_idx[own][positions], unseen)
 
     with (
         threadpool_limits(1, user_api="blas"),
@@ -396,7 +450,7 @@ def predict(
         user_id=events.user_id[is_like],
         n_before=n_before[is_like],
         is_known=movie_idx[is_like] >= 0,
-        hits={name: found[is_like] for name, found in hits.items()},
+        places={name: place[is_like] for name, place in found.items()},
     )
 
 
@@ -414,20 +468,39 @@ def _blocks(
 
 
 def summarized(trials: Trials, settings: ReplaySettings) -> tuple[Figures, Differences]:
-    """Hit rates of the arms, and the served arm's lead over each other one, with intervals over users.
+    """Hit rate and MRR of the arms, and the served arm's lead over each other one, with intervals over users.
 
-    Users without a like have nothing to be predicted, and are not drawn.
+    Every like counts the same. Users without a like have nothing to be predicted, and are not drawn.
     """
-    metric = f"hit_rate@{settings.k}"
     _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
     bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
-    hits = {name: np.bincount(user_idx[found], minlength=len(n_likes)) for name, found in trials.hits.items()}
-    rates = {name: ratio(found, n_likes) for name, found in hits.items()}
-    resampled = {name: bootstrap.ratios(found, n_likes) for name, found in hits.items()}
-    arms = {name: {metric: estimate(rates[name], resampled[name])} for name in hits}
-    differences = {
-        f"{SERVED} - {name}": {metric: difference(rates[SERVED] - rates[name], resampled[SERVED] - resampled[name])}
-        for name in hits
-        if name != SERVED
+    figures: Figures = {name: {} for name in trials.places}
+    differences: Differences = {f"{SERVED} - {name}": {} for name in trials.places if name != SERVED}
+    metrics: dict[str, Mapping[str, NDArray[Any]]] = {
+        "hit_rate": trials.hits(settings.k),
+        "mrr": trials.reciprocal_ranks(settings.k),
     }
-    return arms, differences
+    for metric, by_arm in metrics.items():
+        sums = {name: np.bincount(user_idx, found, len(n_likes)) for name, found in by_arm.items()}
+        values = {name: ratio(own, n_likes) for name, own in sums.items()}
+        resampled = {name: bootstrap.ratios(own, n_likes) for name, own in sums.items()}
+        for name in sums:
+            figures[name][f"{metric}@{settings.k}"] = estimate(values[name], resampled[name])
+            if name != SERVED:
+                lead = difference(values[SERVED] - values[name], resampled[SERVED] - resampled[name])
+                differences[f"{SERVED} - {name}"][f"{metric}@{settings.k}"] = lead
+    return figures, differences
+
+
+def learning_curve(trials: Trials, settings: ReplaySettings) -> list[Part]:
+    """The figures by how many events came before the like; spans without a like are left out."""
+    parts = []
+    for first, below in zip(_SWIPES, (*_SWIPES[1:], None), strict=True):
+        chosen = trials.n_before >= first
+        if below is not None:
+            chosen &= trials.n_before < below
+        if chosen.any():
+            part = trials.only(chosen)
+            arms, _ = summarized(part, settings)
+            parts.append(Part(first, below, len(part.user_id), len(np.unique(part.user_id)), arms))
+    return parts

@@ -15,7 +15,7 @@ from mlrec.settings import DEFAULT_KS, EvaluateSettings, ReplaySettings
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation
-    from mlrec.evaluation.replay import Replay
+    from mlrec.evaluation.replay import Part, Replay
     from mlrec.workspace import Workspace
 
 EXAMPLES = examples(
@@ -165,31 +165,51 @@ def _replay(workspace: Workspace, settings: ReplaySettings, model: str | None, a
         show_replay(result)
 
 
+_CURVE = ("fold-in", "gradient", "static", "popularity")
+
+
+def _span(part: Part) -> str:
+    if part.below is None:
+        return f"{part.swipes} or more"
+    return str(part.swipes) if part.below == part.swipes + 1 else f"{part.swipes} to {part.below - 1}"
+
+
 def show_replay(result: Replay) -> None:
     """Render the arms, the best in bold type, and how far the served one is ahead of each other."""
     from mlrec.evaluation.replay import SERVED
 
-    metric = f"hit_rate@{result.settings.k}"
-    figures = {name: estimates[metric] for name, estimates in result.arms.items()}
-    leads = {name: result.differences[f"{SERVED} - {name}"][metric] for name in figures if name != SERVED}
-    best = max(figures, key=lambda name: figures[name].value)
+    k = result.settings.k
+    hit_rate, mrr = f"hit_rate@{k}", f"mrr@{k}"
+    best = {metric: max(figures[metric].value for figures in result.arms.values()) for metric in (hit_rate, mrr)}
+    rows: list[list[str]] = []
+    bold: set[tuple[int, int]] = set()
+    for name, figures in result.arms.items():
+        own, lead = figures[hit_rate], result.differences.get(f"{SERVED} - {name}", {}).get(hit_rate)
+        bold |= {
+            (len(rows), column) for column, metric in ((1, mrr), (2, hit_rate)) if figures[metric].value == best[metric]
+        }
+        cells = [name, f"{figures[mrr].value:.4f}", f"{own.value:.4f}", f"{own.low:.3f} to {own.high:.3f}"]
+        rows.append([*cells, f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}"] if lead else cells)
     render.table(
-        ["rule", f"#{metric}", "#95% interval", f"#{SERVED} leads by", "#95% interval"],
+        ["rule", f"#{mrr}", f"#{hit_rate}", "#95% interval", f"#{SERVED} leads by", "#95% interval"],
+        rows,
+        title=f"next liked movie in the top {k}: {result.likes:,} likes of {result.users:,} new users",
+        bold_cells=bold,
+    )
+    render.table(
+        ["swipes before", "#likes", *(f"#{name}" for name in _CURVE)],
         [
             (
-                name,
-                f"{estimate.value:.4f}",
-                f"{estimate.low:.4f} to {estimate.high:.4f}",
+                _span(part),
+                f"{part.likes:,}",
                 *(
-                    (f"{leads[name].value:+.4f}", f"{leads[name].low:+.4f} to {leads[name].high:+.4f}")
-                    if name in leads
-                    else "  "
+                    f"{(own := part.arms[name][hit_rate]).value:.3f} ±{((own.high or 0) - (own.low or 0)) / 2:.3f}"
+                    for name in _CURVE
                 ),
             )
-            for name, estimate in figures.items()
+            for part in result.curve
         ],
-        title=f"next liked movie in the top {result.settings.k}: {result.likes:,} likes of {result.users:,} new users",
-        bold=[list(figures).index(best)],
+        title=f"{hit_rate} by what was swiped before, ± half of the 95% interval",
     )
     day = datetime.fromtimestamp(result.starts_at, UTC).date()
     render.note(
