@@ -23,7 +23,7 @@ from tests.stores import planned_swipe, redis_server
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 8
-EACH = 400
+EACH = 300
 USERS = range(9_000_001, 9_000_006)
 
 

@@ -31,9 +31,20 @@ def model(data, window):
     return learn_before(window, data.movies, QUICK, 0.2, 2)
 
 
-def test_fold_in_learns_better_than_all_others(demo):
+@pytest.fixture(scope="module")
+def replayed(demo):
+    """With the default settings, and the files of the data directory before and after."""
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in demo.root.rglob("*")}
+
+    before = files()
+    return replay(demo), before, files()
+
+
+def test_fold_in_learns_better_than_all_others(replayed):
     """On held-out users of real data, with the default settings; the intervals of the differences exclude 0."""
-    result = replay(demo)
+    result = replayed[0]
     assert 120 <= result.users <= 150
     assert result.likes > 5000
     variants = ["fold-in, no dislikes", "fold-in, no decay"]
@@ -50,8 +61,8 @@ def test_fold_in_learns_better_than_all_others(demo):
         assert arm["hit_rate@10"].low < arm["hit_rate@10"].value < arm["hit_rate@10"].high
 
 
-def test_the_curve_parts_the_likes_by_what_was_swiped_before(demo):
-    result = replay(demo, ReplaySettings(resamples=1000))
+def test_the_curve_parts_the_likes_by_what_was_swiped_before(replayed):
+    result = replayed[0]
     assert [(part.swipes, part.below) for part in result.curve] == [
         (0, 1), (1, 2), (2, 5), (5, 10), (10, 20), (20, 50), (50, None),
     ]  # fmt: skip
@@ -155,26 +166,21 @@ def test_what_comes_later_does_not_matter(window, model):
         np.testing.assert_array_equal(place[whole.n_before < 30], short.places[name])
 
 
-def test_the_same_seed_gives_the_same_figures_on_any_number_of_threads(demo):
-    first, second = (replay(demo, ReplaySettings(threads=threads, resamples=1000)) for threads in (1, 2))
-    assert first.arms == second.arms
-    assert first.differences == second.differences
-    other = replay(demo, ReplaySettings(random_seed=7, resamples=1000))
-    assert other.differences != first.differences
+def test_the_same_seed_gives_the_same_figures_on_one_thread_and_another_one_others(replayed, demo):
+    same, other = (replay(demo, ReplaySettings(threads=1, random_seed=seed)) for seed in (42, 7))
+    assert same.arms == replayed[0].arms
+    assert same.differences == replayed[0].differences
+    assert other.differences != same.differences
 
 
-def test_nothing_is_written(demo):
-    def files():
-        return {path: path.stat().st_mtime_ns for path in demo.root.rglob("*")}
-
-    before = files()
-    replay(demo, ReplaySettings(resamples=1000))
-    assert files() == before
+def test_nothing_is_written(replayed):
+    _, before, after = replayed
+    assert before == after
 
 
-def test_the_models_own_settings_are_used(demo):
+def test_the_models_own_settings_are_used(replayed, demo):
     info = models.open_model(models.resolve(demo)).info
-    result = replay(demo, ReplaySettings(resamples=1000))
+    result = replayed[0]
     assert result.settings_of == info["model_id"]
     # Its regularization followed the data, so it follows what is learned from here.
     assert result.train.regularization is None
