@@ -46,11 +46,8 @@ class Rows:
 
     def only(self, users: NDArray[np.int64]) -> Rows:
         """Those of some users, in their order."""
-        lengths = self.indptr[users + 1] - self.indptr[users]
-        indptr = np.concatenate([[0], np.cumsum(lengths)])
-        return Rows(
-            indptr, self.movie_idx[np.arange(indptr[-1]) + np.repeat(self.indptr[users] - indptr[:-1], lengths)]
-        )
+        indptr, positions = _picked(self.indptr, users)
+        return Rows(indptr, self.movie_idx[positions])
 
 
 @dataclass(frozen=True)
@@ -234,13 +231,18 @@ class Judge:
 
 def rows_only(history: History, users: NDArray[np.int64]) -> History:
     """History of some users, in their order."""
-    lengths = history.indptr[users + 1] - history.indptr[users]
-    indptr = np.concatenate([[0], np.cumsum(lengths)])
-    events = np.arange(indptr[-1]) + np.repeat(history.indptr[users] - indptr[:-1], lengths)
+    indptr, events = _picked(history.indptr, users)
     return History(
         indptr,
         **{name: getattr(history, name)[events] for name in ("movie_idx", "preference", "timestamp", "split")},
     )
+
+
+def _picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bounds of some users' entries once they are put together, and where these entries lie now."""
+    lengths = indptr[users + 1] - indptr[users]
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    return bounds, np.arange(bounds[-1]) + np.repeat(indptr[users] - bounds[:-1], lengths)
 
 
 def _blocks(n_users: int, n_movies: int) -> Iterator[slice]:

@@ -28,7 +28,7 @@ from mlrec.serving.lists import ListOptions, check_length, explained, ranked
 from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
-from mlrec.serving.stores.interface import Appended, Draft, SwipeStore, latest_moment
+from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, Appended, Draft, SwipeStore, latest_moment
 from mlrec.serving.stores.refusals import forgotten_user
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
@@ -532,8 +532,8 @@ def _seconds(at: int | datetime | None) -> int:
 def _client_id(event_id: str | None) -> str | None:
     if event_id is None:
         return None
-    if not isinstance(event_id, str) or not 0 < len(event_id) <= 200 or not _is_utf8(event_id):
-        raise SettingsError("event_id must be a text of 1 to 200 characters.")
+    if not isinstance(event_id, str) or not 0 < len(event_id) <= LONGEST_CLIENT_ID or not _is_utf8(event_id):
+        raise SettingsError(f"event_id must be a text of 1 to {LONGEST_CLIENT_ID} characters.")
     return event_id
 
 

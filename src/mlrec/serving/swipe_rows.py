@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mlrec.errors import InputError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
-from mlrec.serving.stores.interface import Draft, latest_moment
+from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, Draft, latest_moment
 
 COLUMNS = ("user_id", "event_id", "movie_id", "title", "preference", "at", "undone", "client_id")
 """What mlrec writes: `event_id` counts the user's events, `client_id` is the application's own id of the swipe."""
@@ -27,7 +27,6 @@ _WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
 _LARGEST_ID = 2**63 - 1
 _INT64_DIGITS = 19
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST_CLIENT_ID = 200
 _UNDONE = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
 
 
@@ -91,8 +90,8 @@ class RowReader:
             return "missing field" if len(fields) < self._width else "too many fields"
         try:
             client_id = None if self._client_id is None else fields[self._client_id] or None
-            if client_id is not None and len(client_id) > _LONGEST_CLIENT_ID:
-                raise _FieldError(f"event_id longer than {_LONGEST_CLIENT_ID} characters")
+            if client_id is not None and len(client_id) > LONGEST_CLIENT_ID:
+                raise _FieldError(f"event_id longer than {LONGEST_CLIENT_ID} characters")
             draft = Draft(
                 movie_id=_id(fields[self._movie], "movie_id"),
                 preference=self._swipe(fields),

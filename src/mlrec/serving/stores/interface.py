@@ -12,6 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+LONGEST_CLIENT_ID = 200
+"""Characters."""
+
 
 class Draft(NamedTuple):
     """An event that is to be logged.
