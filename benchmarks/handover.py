@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from mlrec.dataset.reading import read_prepared
 from mlrec.evaluation.bootstrap import Bootstrap
-from mlrec.evaluation.replay import Arm, Trials, hold_out, learn_before, predict, served_arm
+from mlrec.evaluation.replay_arms import Arm, learn_before, served_arm
+from mlrec.evaluation.replay_trials import Trials, predict
+from mlrec.evaluation.replay_window import hold_out
 from mlrec.ranking.cold_start import popular_weight, spread_order
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings, available_threads
 from mlrec.workspace import Workspace
@@ -80,7 +82,7 @@ def main() -> None:
         for name, (rule, sizes) in RULES.items()
         for n in sizes
     }
-    trials = predict(window.replayed, model, arms, threads)
+    trials = predict(window.replayed, model, arms, settings.k, threads)
     print(f"{len(np.unique(trials.user_id)):,} users, {len(trials.user_id):,} likes, hit rate at {settings.k}")
     print("The rule of the handover")
     report(trials, f"line, {serve.handover}", settings)
@@ -94,7 +96,7 @@ def main() -> None:
         spread = spread_order(cold_start.share, of_model, diversity)
         spread_model = replace(model, cold_start=replace(cold_start, spread=spread))
         spread_arms[f"diversity {diversity:g}"] = served_arm(spread_model, lambda n: popular_weight(n, serve.handover))
-    trials = predict(window.replayed, model, spread_arms, threads)
+    trials = predict(window.replayed, model, spread_arms, settings.k, threads)
     print("The spread of a new user's first list over genres")
     report(trials, f"diversity {serve.cold_diversity:g}", settings)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 from mlrec.errors import SettingsError
 
 SplitKind = Literal["user-time", "global-time"]
+ProtocolName = Literal["user-time", "global-time", "held-out-users"]
 SplitName = Literal["train", "val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
 TrainOn = Literal["train", "all"]
@@ -27,7 +28,12 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
-DEFAULT_KS = (10,)
+DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
+    "user-time": (10,),
+    "global-time": (10,),
+    "held-out-users": (20, 50, 100),
+}
+"""List lengths; those of held-out users are the published ones (Liang et al. 2018)."""
 
 
 def available_threads() -> int:
@@ -232,10 +238,14 @@ class TrainSettings(_Settings):
 class EvaluateSettings(_Settings):
     """How a model is judged."""
 
+    protocol: ProtocolName | None = None
+    """How events are divided into what is learned, known and to be found; None: as in the prepared folder."""
     split: Literal["val", "test"] = "val"
-    """The held-out part whose movies are to be found."""
-    ks: tuple[int, ...] = DEFAULT_KS
-    """List lengths."""
+    """The held-out part whose movies, or the held-out users whose movies, are to be found."""
+    ks: tuple[int, ...] | None = None
+    """List lengths; None: `DEFAULT_KS` of the protocol."""
+    held_out_share: float = 0.1
+    """Share of the users that the held-out-users protocol keeps from training for each of val and test."""
     relevance: Relevance = "liked"
     """Held-out movies that count as answers: the liked ones, or any that was rated (the published protocol)."""
     history: History = "known"
@@ -262,8 +272,12 @@ class EvaluateSettings(_Settings):
         _require(self.split in ("val", "test"), "split must be val or test.")
         _require(self.relevance in get_args(Relevance), "relevance must be liked or any.")
         _require(self.history in get_args(History), "history must be known or train.")
-        _require(bool(self.ks) and min(self.ks) >= 1, "every k must be at least 1.")
-        _require(len(set(self.ks)) == len(self.ks), "every k may be given once.")
+        _require(
+            self.protocol in (None, *get_args(ProtocolName)), f"protocols are {', '.join(get_args(ProtocolName))}."
+        )
+        _require(self.ks is None or (bool(self.ks) and min(self.ks) >= 1), "every k must be at least 1.")
+        _require(self.ks is None or len(set(self.ks)) == len(self.ks), "every k may be given once.")
+        _require(0 < self.held_out_share < 0.5, "held_out_share must be between 0 and 0.5, neither included.")
         _require(set(self.baselines or ()) <= set(BASELINES), f"baselines are {', '.join(BASELINES)}.")
         _require(self.cosine_neighbours >= 1, "cosine_neighbours must be at least 1.")
         _require(self.ease_regularization > 0, "ease_regularization must be above 0.")
@@ -284,18 +298,21 @@ class ReplaySettings(_Settings):
 
     held_out_share: float = 0.2
     """Share of all users, those whose first event is the latest, whose events are replayed."""
+    sample: int = 2_000
+    """Replay at most so many of them, drawn at random; 0: all."""
     k: int = DEFAULT_TOP_N
     """A liked movie among the first k of a list is a hit."""
     resamples: int = 2000
     """Bootstrap samples of users that the intervals come from."""
     random_seed: int = 42
-    """Seed of the bootstrap."""
+    """Seed of the sample and of the bootstrap."""
     threads: int = 0
     """Threads of training and replaying; 0 means all processors."""
 
     def __post_init__(self) -> None:
         """Check every value."""
         _require(0 < self.held_out_share < 1, "held_out_share must be between 0 and 1, neither included.")
+        _require(self.sample >= 0, "sample must be 0 (all held-out users) or more.")
         _require(self.k >= 1, "k must be at least 1.")
         _require(self.resamples >= 1000, "resamples must be at least 1000.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")

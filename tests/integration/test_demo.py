@@ -15,7 +15,7 @@ from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out, read_prepared
 from mlrec.errors import DataChangedError, StateError, TrainingFailedError
-from mlrec.evaluation import protocol
+from mlrec.evaluation import contest
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
@@ -162,7 +162,8 @@ def test_baselines_are_where_others_have_measured_them(demo):
     val, test = (evaluate(demo, EvaluateSettings(split=split)).models for split in ("val", "test"))
     assert list(val) == ["als", "popularity", "cosine", "ease", "als-baseline"]
     assert val["ease"]["ndcg@10"].value == pytest.approx(0.1102, abs=5e-5)
-    assert test["ease"]["ndcg@10"].value == pytest.approx(0.1069, abs=5e-5)
+    # 0.1069 where users without a known like get nothing; here they get what is popular.
+    assert test["ease"]["ndcg@10"].value == pytest.approx(0.1076, abs=5e-5)
     assert val["popularity"]["ndcg@10"].value == pytest.approx(0.0599, abs=5e-5)
     for figures in (val, test):
         assert figures["als"]["ndcg@10"].value > figures["ease"]["ndcg@10"].value > figures["cosine"]["ndcg@10"].value
@@ -192,20 +193,20 @@ def test_a_baseline_that_cannot_be_trained_is_skipped_with_the_reason(demo, monk
     def fail(*_, **__):
         raise TrainingFailedError("No finite factors.", "")
 
-    monkeypatch.setattr(protocol, "learn", fail)
+    monkeypatch.setattr(contest, "learn", fail)
     result = evaluate(demo)
     assert "als-baseline" not in result.models
     assert "No finite factors" in result.skipped["als-baseline"]
 
 
 def test_what_would_take_minutes_is_left_out_unless_asked_for(demo, monkeypatch):
-    monkeypatch.setattr(protocol, "_QUICK_EVENTS", 1000)
+    monkeypatch.setattr(contest, "QUICK_EVENTS", 1000)
     result = evaluate(demo)
     assert list(result.models) == ["als", "popularity"]
     assert set(result.skipped) == {"cosine", "ease", "als-baseline"}
     assert "ease" in evaluate(demo, EvaluateSettings(baselines=("popularity", "ease"))).models
-    monkeypatch.setattr(protocol, "_QUICK_EVENTS", 10**9)
-    monkeypatch.setattr(protocol, "_available_memory", lambda: 1_000_000)
+    monkeypatch.setattr(contest, "QUICK_EVENTS", 10**9)
+    monkeypatch.setattr(contest, "_available_memory", lambda: 1_000_000)
     assert "GiB for 1,303 movies" in evaluate(demo).skipped["ease"]
 
 

@@ -10,7 +10,12 @@ import pytest
 from mlrec.artifacts import models
 from mlrec.dataset.reading import Events, read_prepared
 from mlrec.errors import EmptyResultError, ModelMissingError
-from mlrec.evaluation.replay import default_arms, hold_out, learn_before, predict, replay
+from mlrec.evaluation import replay as replay_module
+from mlrec.evaluation.replay import replay
+from mlrec.evaluation.replay_arms import default_arms, learn_before, learn_with_swipes, retrain_arm
+from mlrec.evaluation.replay_trials import predict
+from mlrec.evaluation.replay_window import hold_out
+from mlrec.ranking.effective_history import rows_of
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 
 QUICK = TrainSettings(iterations=3)
@@ -48,15 +53,20 @@ def test_fold_in_learns_better_than_all_others(replayed):
     assert 120 <= result.users <= 150
     assert result.likes > 5000
     variants = ["fold-in, no dislikes", "fold-in, no decay"]
-    assert list(result.arms) == ["fold-in", *variants, "gradient", "static", "popularity"]
+    assert list(result.arms) == ["fold-in", *variants, "gradient", "static", "popularity", "retrain"]
     for name, difference in result.differences.items():
         other = result.arms[name.removeprefix("fold-in - ")]
         for metric, figure in difference.items():
             assert figure.value == pytest.approx(result.arms["fold-in"][metric].value - other[metric].value)
             assert figure.low < figure.value < figure.high, name
-            if name.removeprefix("fold-in - ") not in variants:
+            if name == "fold-in - retrain" and metric != "disliked@10":
+                assert figure.high < 0 < figure.value + 0.02, "a ceiling, and not far above"
+            elif name.removeprefix("fold-in - ") not in variants and metric != "disliked@10":
                 assert figure.low > 0, name
+    assert result.update_seconds["gradient"] < result.update_seconds["fold-in"] < result.update_seconds["retrain"]
+    assert not result.skipped
     for arm in result.arms.values():
+        assert 0 < arm["disliked@10"].value < 0.15
         assert arm["mrr@10"].value < arm["hit_rate@10"].value
         assert arm["hit_rate@10"].low < arm["hit_rate@10"].value < arm["hit_rate@10"].high
 
@@ -73,7 +83,7 @@ def test_the_curve_parts_the_likes_by_what_was_swiped_before(replayed):
         assert weighted == pytest.approx(result.arms["fold-in"][metric].value)
     # Before the first swipe nobody is known: all that is served is popularity, spread over genres.
     start = result.curve[0].arms
-    assert start["fold-in"] == start["fold-in, no decay"] == start["fold-in, no dislikes"]
+    assert start["fold-in"] == start["fold-in, no decay"] == start["fold-in, no dislikes"] == start["retrain"]
 
 
 def test_held_out_users_are_the_latest_and_nothing_later_is_learned(data, window):
@@ -95,7 +105,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
     users = np.unique(window.replayed.user_id)[::8]
     own = np.isin(window.replayed.user_id, users)
     events = Events(**{name: column[own] for name, column in vars(window.replayed).items()})
-    trials = predict(events, model, default_arms(model, serve), threads=2)
+    trials = predict(events, model, default_arms(model, serve), 10, threads=2)
 
     rule = QUICK.resolved(int((window.learned.preference > 0).sum())).fold_in
     Y = model.cold_start.movie_factors.astype(np.float64)
@@ -123,6 +133,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
         return np.lexsort((np.arange(len(scores)), -scores))[:10]
 
     expected = {"fold-in": [], "gradient": [], "popularity": []}
+    disliked = []
     compared = []
     for user in users.tolist():
         history = events.user_id == user
@@ -141,11 +152,14 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
                 expected["fold-in"].append(row in lists(blended, seen))
                 expected["gradient"].append(row in lists(Y @ step, seen))
                 expected["popularity"].append(row in lists(likes, seen))
+                later = [r for r, p in zip(rows[position:], preferences[position:], strict=True) if p < 0]
+                disliked.append(np.isin(lists(likes, seen), [r for r in later if r is not None]).mean())
             if row is not None:
                 step += serve.gradient.learning_rate * preference / 2 * Y[row]
                 step *= min(1.0, serve.gradient.max_norm / np.linalg.norm(step))
     assert len(compared) == len(trials.user_id) > 300
     assert trials.hits(10)["popularity"].tolist() == expected["popularity"]
+    assert trials.disliked["popularity"].tolist() == disliked
     # Two scores that differ in the seventh digit only may change places.
     assert np.mean(trials.hits(10)["gradient"] != np.array(expected["gradient"])) < 0.005
     usual = np.array(compared)
@@ -156,14 +170,51 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
 def test_what_comes_later_does_not_matter(window, model):
     """Whoever cuts the held-out users' events short, or turns them round at the end, sees the same earlier hits."""
     arms = default_arms(model, ServeSettings())
-    whole = predict(window.replayed, model, arms, threads=1)
+    whole = predict(window.replayed, model, arms, 10, threads=1)
     _, starts = np.unique(window.replayed.user_id, return_index=True)
     position = np.arange(len(window.replayed)) - np.repeat(starts, np.diff([*starts, len(window.replayed)]))
     early = position < 30
     cut = Events(**{name: column[early] for name, column in vars(window.replayed).items()})
-    short = predict(cut, model, arms, threads=2)
+    short = predict(cut, model, arms, 10, threads=2)
     for name, place in whole.places.items():
         np.testing.assert_array_equal(place[whole.n_before < 30], short.places[name])
+
+
+def test_a_retrained_model_knows_the_first_swipes_and_nothing_else(data, window, model):
+    none = learn_with_swipes(model, window, 0, QUICK, 0.2, 2)
+    np.testing.assert_array_equal(none.popularity, model.popularity)
+    np.testing.assert_array_equal(none.history.movie_idx, model.history.movie_idx)
+    five = learn_with_swipes(model, window, 5, QUICK, 0.2, 2)
+    _, starts = np.unique(window.replayed.user_id, return_index=True)
+    first = np.concatenate([np.arange(start, start + 5) for start in starts])
+    likes = window.replayed.movie_id[first][window.replayed.preference[first] > 0]
+    added = np.array([np.count_nonzero(likes == movie) for movie in model.movie_ids])
+    np.testing.assert_array_equal(five.popularity - model.popularity, added)
+    # Each user is served by the model of the swipes made so far, folded into its factors.
+    arm = retrain_arm({0: model, 5: five}, ServeSettings())
+    own = slice(starts[0], starts[1])
+    movie_idx, preference = rows_of(window.replayed.movie_id[own], model.movie_ids), window.replayed.preference[own]
+    found = arm(movie_idx, preference, np.array([0, 4, 5, 9]))
+    for row, (position, used) in enumerate([(0, model), (4, model), (5, five), (9, five)]):
+        served = default_arms(used, ServeSettings())["fold-in"]
+        expected = served(movie_idx, preference, np.array([position]))[0]
+        np.testing.assert_allclose(found[row], expected, atol=1e-6)
+
+
+def test_a_sample_replays_some_of_the_users_and_learns_from_the_same(data, window):
+    some = window.sampled(20, 1)
+    assert some.n_users == 20
+    assert set(some.replayed.user_id.tolist()) < set(window.replayed.user_id.tolist())
+    assert some.learned is window.learned
+    assert window.sampled(0, 1) is window.sampled(10**6, 1) is window
+
+
+def test_large_data_is_not_retrained(demo, monkeypatch):
+    monkeypatch.setattr(replay_module, "QUICK_EVENTS", 1000)
+    result = replay(demo, ReplaySettings(sample=10))
+    assert "retrain" not in result.arms
+    assert "learns for minutes" in result.skipped["retrain"]
+    assert (result.users, result.held_out_users) == (10, 134)
 
 
 def test_the_same_seed_gives_the_same_figures_on_one_thread_and_another_one_others(replayed, demo):

@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mlrec.artifacts.models import History
+from mlrec.evaluation.scorers import Known, item_weights
 from mlrec.model.baselines import ease, item_cosine, likes_matrix
 
 
@@ -54,3 +55,18 @@ def test_likes_are_what_is_liked_and_has_a_row():
         split=np.zeros(5, np.int8),
     )
     assert likes_matrix(history, 3).toarray().tolist() == [[0, 0, 1], [0, 0, 0], [0, 1, 1]]
+
+
+def test_users_without_a_known_like_get_the_popular_list():
+    history = History(
+        indptr=np.array([0, 1, 2, 2]),
+        movie_idx=np.array([2, 0], np.int32),
+        preference=np.array([1, -1], np.int8),
+        timestamp=np.zeros(2, np.int64),
+        split=np.zeros(2, np.int8),
+    )
+    known = Known(train=history, history=history, popularity=np.array([5, 7, 1]), genres=[[], [], []])
+    weights = np.array([[0, 1, 2], [3, 0, 4], [5, 6, 0]], np.float32)
+    for given in (weights, csr_matrix(weights)):
+        scores = item_weights(known, likes_matrix(history, 3), given)(np.array([0, 1, 2]))
+        assert scores.tolist() == [[5, 6, 0], [2, 3, 1], [2, 3, 1]]  # 3: the most popular

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mlrec.evaluation.metrics import (
     METRICS,
     average_precision_at_k,
+    capped_recall_at_k,
     hit_rate_at_k,
     ndcg_at_k,
     precision_at_k,
@@ -39,6 +40,13 @@ def test_values_by_hand():
     ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4) + 1 / math.log2(5)
     assert ndcg_at_k(found, relevant(4), 5)[0] == pytest.approx((1 + 1 / 2) / ideal)
     assert published_ndcg_at_k(found, relevant(4), 5)[0] == pytest.approx((1 + 1 / 2) / (1 + 1 / math.log2(3)))
+
+
+def test_capped_recall_by_hand():
+    found = hits(HIT, MISS, HIT)
+    assert capped_recall_at_k(found, relevant(5), 2)[0] == 1 / 2  # no more than two could be found
+    assert capped_recall_at_k(found, relevant(5), 3)[0] == 2 / 3
+    assert capped_recall_at_k(found, relevant(2), 3)[0] == recall_at_k(found, relevant(2), 3)[0] == 1
 
 
 def test_values_by_hand_of_map_mrr_and_hit_rate():

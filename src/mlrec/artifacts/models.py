@@ -65,6 +65,18 @@ class History:
             **{name: getattr(self, name)[keep] for name in _HISTORY_ARRAYS if name != "indptr"},
         )
 
+    def of_users(self, users: NDArray[np.int64]) -> History:
+        """Keep some users, in their order."""
+        indptr, events = picked(self.indptr, users)
+        return History(indptr, **{name: getattr(self, name)[events] for name in _HISTORY_ARRAYS if name != "indptr"})
+
+
+def picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bounds of some users' entries once they are put together, and where these entries lie now."""
+    lengths = indptr[users + 1] - indptr[users]
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    return bounds, np.arange(bounds[-1]) + np.repeat(indptr[users] - bounds[:-1], lengths)
+
 
 @dataclass(frozen=True)
 class Catalogue:

@@ -73,6 +73,11 @@ class PreparedData:
     events: Events
     movies: Movies
 
+    def held_out(self, name: SplitName) -> HeldOut:
+        """One split of it."""
+        events, chosen = self.events, self.events.split == SPLITS.index(name)
+        return HeldOut(self.manifest, events.user_id[chosen], events.movie_id[chosen], events.preference[chosen])
+
 
 def read_prepared(workspace: Workspace) -> PreparedData:
     """Read all of a workspace's prepared folder.

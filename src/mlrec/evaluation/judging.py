@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History, Model
+from mlrec.artifacts.models import Model, picked
 from mlrec.dataset.reading import HeldOut
 from mlrec.evaluation.beyond_accuracy import (
     genre_directions,
@@ -23,6 +23,7 @@ from mlrec.evaluation.beyond_accuracy import (
 )
 from mlrec.evaluation.metrics import Metric, precision_at_k
 from mlrec.evaluation.scorers import Known, Scorer
+from mlrec.evaluation.segments import THIRDS, popularity_thirds
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import Relevance
 
@@ -46,7 +47,7 @@ class Rows:
 
     def only(self, users: NDArray[np.int64]) -> Rows:
         """Those of some users, in their order."""
-        indptr, positions = _picked(self.indptr, users)
+        indptr, positions = picked(self.indptr, users)
         return Rows(indptr, self.movie_idx[positions])
 
 
@@ -126,11 +127,14 @@ class Judged:
     ----------
     per_user
         Metric ("ndcg@10") → columns.
+    by_popularity
+        "recall@10" → columns for the answers in each third of popularity; see `popularity_thirds`.
     coverage
         "coverage@10" → share of the movies that are in at least one list.
     """
 
     per_user: dict[str, PerUser]
+    by_popularity: dict[str, tuple[PerUser, ...]]
     coverage: dict[str, float]
 
     @property
@@ -171,12 +175,14 @@ class Judge:
         directions = genre_directions(self.known.genres)
         names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
         values = {f"{name}@{k}": np.empty(n_users) for k in self.ks for name in names}
+        third = popularity_thirds(self.known.popularity)
+        found_in = {f"recall@{k}": np.empty((THIRDS, n_users)) for k in self.ks}
         listed = {k: np.zeros(n_movies, dtype=bool) for k in self.ks}
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
             rows = answers.users[block]
             scores = scorer(rows)
-            masked = rows_only(self.known.history, rows)
+            masked = self.known.history.of_users(rows)
             has_row = masked.movie_idx >= 0
             users = np.repeat(np.arange(len(rows)), np.diff(masked.indptr))[has_row]
             scores[users, masked.movie_idx[has_row]] = -np.inf
@@ -187,7 +193,11 @@ class Judge:
                 return np.asarray(there & (ranked >= 0))
 
             hits, disliked, n_relevant = found(answers.relevant), found(answers.disliked), answers.n_relevant[block]
+            third_of_place = third[np.maximum(ranked, 0)]
             for k in self.ks:
+                for number in range(THIRDS):
+                    there = (hits & (third_of_place == number))[:, :k]
+                    found_in[f"recall@{k}"][number, block] = there.sum(axis=1)
                 for name, metric in self.metrics.items():
                     values[f"{name}@{k}"][block] = metric(hits, n_relevant, k)
                 values[f"novelty@{k}"][block] = mean_over_list(ranked, information, k)
@@ -204,6 +214,9 @@ class Judge:
                 advance(done)
         return Judged(
             per_user=self._per_user(values),
+            by_popularity={
+                name: tuple(map(PerUser, found, self._answers_by(third))) for name, found in found_in.items()
+            },
             coverage={f"coverage@{k}": float(seen.mean()) for k, seen in listed.items()},
         )
 
@@ -220,29 +233,20 @@ class Judge:
                 found[name] = PerUser(column, ones)
         return found
 
+    def _answers_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
+        """Answers that each judged user has in each third of popularity, float64 (thirds, users)."""
+        answers, n_users = self.answers.relevant, len(self.answers.users)
+        user = np.repeat(np.arange(n_users), np.diff(answers.indptr))
+        counts = np.bincount(third[answers.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
+        return counts.reshape(THIRDS, n_users).astype(np.float64)
+
     def _popularity_of_histories(self) -> NDArray[np.float64]:
         """Mean popularity of each judged user's known movies, (users,); 0 without one."""
-        history = rows_only(self.known.history, self.answers.users)
+        history = self.known.history.of_users(self.answers.users)
         has_row = history.movie_idx >= 0
         user = np.repeat(np.arange(len(self.answers.users)), np.diff(history.indptr))[has_row]
         sums = np.bincount(user, self.known.popularity[history.movie_idx[has_row]], len(self.answers.users))
         return np.asarray(sums / np.maximum(np.bincount(user, minlength=len(sums)), 1))
-
-
-def rows_only(history: History, users: NDArray[np.int64]) -> History:
-    """History of some users, in their order."""
-    indptr, events = _picked(history.indptr, users)
-    return History(
-        indptr,
-        **{name: getattr(history, name)[events] for name in ("movie_idx", "preference", "timestamp", "split")},
-    )
-
-
-def _picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bounds of some users' entries once they are put together, and where these entries lie now."""
-    lengths = indptr[users + 1] - indptr[users]
-    bounds = np.concatenate([[0], np.cumsum(lengths)])
-    return bounds, np.arange(bounds[-1]) + np.repeat(indptr[users] - bounds[:-1], lengths)
 
 
 def _blocks(n_users: int, n_movies: int) -> Iterator[slice]:

@@ -36,6 +36,11 @@ def recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np
     return np.asarray(hits[:, :k].sum(axis=1) / n_relevant, dtype=np.float64)
 
 
+def capped_recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Recall whose divisor is at most k, so that a list full of hits has 1 (Liang et al. 2018, section 4.2)."""
+    return np.asarray(hits[:, :k].sum(axis=1) / np.minimum(n_relevant, k), dtype=np.float64)
+
+
 def precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
     """Share of the first k places that are relevant; the divisor is k also for a shorter list."""
     return np.asarray(hits[:, :k].sum(axis=1) / k, dtype=np.float64)
@@ -87,6 +92,7 @@ METRICS: Mapping[str, Metric] = {
     "hit_rate": hit_rate_at_k,
 }
 PUBLISHED_METRICS: Mapping[str, Metric] = {"published_ndcg": published_ndcg_at_k}
+HELD_OUT_USERS_METRICS: Mapping[str, Metric] = {"capped_recall": capped_recall_at_k}
 
 
 def _dcg(hits: Hits, k: int) -> NDArray[np.float64]:

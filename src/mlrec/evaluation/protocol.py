@@ -1,36 +1,33 @@
-"""Judging a published model beside baselines, on the same split, history and masks."""
+"""Judging a model beside baselines, on the same split, history and masks."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import models
-from mlrec.artifacts.models import History, Model
-from mlrec.dataset.reading import HeldOut, read_held_out
+from mlrec.artifacts.models import Model
+from mlrec.artifacts.prepared import read_manifest
+from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
-from mlrec.evaluation import scorers
-from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
-from mlrec.evaluation.estimates import Differences, Estimate, Figures, plain
-from mlrec.evaluation.judging import Answers, Judge, Judged, rows_only
-from mlrec.evaluation.metrics import METRICS, PUBLISHED_METRICS
+from mlrec.evaluation import scorers, splits
+from mlrec.evaluation.bootstrap import Bootstrap
+from mlrec.evaluation.contest import Contest, chosen_baselines
+from mlrec.evaluation.estimates import Differences, Figures, plain
+from mlrec.evaluation.judging import Answers, Judge, Judged
+from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
 from mlrec.evaluation.scorers import Known, Scorer
-from mlrec.model import baselines
-from mlrec.model.learn import learn
-from mlrec.model.matrix import signed_matrix
+from mlrec.evaluation.summary import Segment, segments, summarized
+from mlrec.evaluation.vectors import user_vectors
+from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import (
-    BASELINES,
-    BaselineName,
+    DEFAULT_KS,
     EvaluateSettings,
-    FoldInSettings,
+    ProtocolName,
     ServeSettings,
     TrainSettings,
     available_threads,
@@ -39,9 +36,6 @@ from mlrec.workspace import Workspace
 
 MODEL = "als"
 """Name of the judged model among the figures."""
-
-# Above so many training events, a baseline that has to learn takes minutes, and runs on request only.
-_QUICK_EVENTS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -52,8 +46,14 @@ class Evaluation:
     ----------
     model_id
         The model that was judged.
+    protocol
+        How events were divided into learned, known and answers.
+    trained_anew
+        Whether the protocol needed a model of its own: then one was trained in memory, with the settings of `model_id`,
+        or with the defaults if that is None.
     split, history, relevance
-        What was looked for, what was known ("train" or "train+val"), and what counts as an answer.
+        What was looked for, what was known ("train", "train+val", or "fold-in" for held-out users), and what counts as
+        an answer.
     users
         Users that the figures run over: those with at least one relevant held-out movie, or a sample of them.
     users_left_out
@@ -68,11 +68,15 @@ class Evaluation:
         Name → metric ("ndcg@10") → estimate; "als" is the model, the others are baselines.
     differences
         "als - popularity" and so on → metric → paired difference.
+    segments
+        Figures by length of the users' history, and by popularity of the movies to be found.
     skipped
         Baselines that were not judged → why.
     """
 
-    model_id: str
+    model_id: str | None
+    protocol: ProtocolName
+    trained_anew: bool
     split: str
     history: str
     relevance: str
@@ -83,6 +87,7 @@ class Evaluation:
     ks: tuple[int, ...]
     models: Figures
     differences: Differences
+    segments: list[Segment]
     skipped: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
@@ -92,6 +97,7 @@ class Evaluation:
             "ks": list(self.ks),
             "models": plain(self.models),
             "differences": plain(self.differences),
+            "segments": [segment.to_json() for segment in self.segments],
         }
 
 
@@ -102,7 +108,11 @@ def evaluate(
     model_id: str | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
-    """Judge a model on a held-out part, and keep the result in its folder unless it is of a sample.
+    """Judge a model on a held-out part.
+
+    A protocol that divides the data otherwise than the prepared folder needs a model of its own. It is trained in
+    memory, and nothing is written. Under the prepared folder's own protocol the result is kept in the model's folder,
+    unless it is of a sample.
 
     Parameters
     ----------
@@ -111,9 +121,9 @@ def evaluate(
     settings
         Defaults to `EvaluateSettings()`.
     model_id
-        By default the published model.
+        By default the published model. A protocol with a model of its own takes its settings.
     progress
-        Told of the baselines that learn, and of the users that are done.
+        Told of what learns, and of the users that are done.
 
     Raises
     ------
@@ -124,9 +134,12 @@ def evaluate(
     StateError
         If the model was trained on the answers.
     EmptyResultError
-        If no user has a relevant held-out movie.
+        If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
     settings = settings or EvaluateSettings()
+    prepared_protocol: ProtocolName = read_manifest(workspace)["settings"]["split"]
+    if settings.protocol not in (None, prepared_protocol):
+        return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
     files = models.resolve(workspace, model_id)
     model = models.open_model(files)
     if settings.split in model.info["trained_on"]:
@@ -140,14 +153,57 @@ def evaluate(
             f"The prepared data has changed since model {model.model_id} was trained.",
             "Train again, or prepare the data that it was trained on.",
         )
-    with threadpool_limits(1, user_api="blas"):
-        result = _judge(model, held_out, settings, progress)
+    result = _judge(model, held_out, settings, prepared_protocol, progress)
     if result.sample is None:
         models.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
     return result
 
 
-def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress: Progress) -> Evaluation:
+def _evaluate_anew(
+    workspace: Workspace, settings: EvaluateSettings, protocol: ProtocolName, model_id: str | None, progress: Progress
+) -> Evaluation:
+    """Train a model for a protocol, in memory, and judge that."""
+    settings_of = models.published_id(workspace) if model_id is None else model_id
+    train_settings = TrainSettings(threads=settings.threads)
+    if settings_of is not None:
+        train_settings = models.open_model(models.resolve(workspace, settings_of)).train_settings
+    with progress.task("Reading prepared data"):
+        data = read_prepared(workspace)
+    judged_as = settings
+    if protocol == "held-out-users":
+        # These users are known by what is folded in, whichever part they stand for.
+        judged_as = replace(settings, split="test", history="known")
+    data = replace(data, events=_divided(data, protocol, settings))
+    model, _ = build_model(data, replace(train_settings, on="train", threads=settings.threads), progress=progress)
+    held_out = data.held_out(judged_as.split)
+    result = _judge(model, held_out, judged_as, protocol, progress)
+    return replace(
+        result,
+        model_id=settings_of,
+        trained_anew=True,
+        split=settings.split,
+        history="fold-in" if protocol == "held-out-users" else result.history,
+    )
+
+
+def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
+    ratio = data.manifest["settings"]["split_ratio"]
+    match protocol:
+        case "user-time":
+            return splits.by_user_time(data.events, ratio)
+        case "global-time":
+            return splits.by_global_time(data.events, ratio)
+        case "held-out-users":
+            return splits.by_held_out_users(
+                data.events, settings.split, settings.relevance, settings.held_out_share, settings.random_seed
+            )
+        case _:
+            assert_never(protocol)
+
+
+def _judge(
+    model: Model, held_out: HeldOut, settings: EvaluateSettings, protocol: ProtocolName, progress: Progress
+) -> Evaluation:
     answers = Answers.of(model, held_out, settings.relevance)
     if not len(answers.users):
         raise EmptyResultError(
@@ -156,37 +212,44 @@ def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress
         )
     judged = answers.sampled(settings.sample, settings.random_seed)
     threads = settings.threads or available_threads()
-    known = Known(
-        train=model.history.only(("train",)),
-        history=model.history.only(settings.history_splits),
-        popularity=np.asarray(model.popularity),
-        genres=model.catalogue.genres,
-    )
-    vectors = _user_vectors(model, known.history, judged.users, settings, threads, progress)
-    contest = _Contest(known, judged.users, settings, threads, progress, ServeSettings())
-    chosen, skipped = _chosen(model, known, settings)
-    judge = Judge(
-        answers=judged,
-        known=known,
-        metrics={**METRICS, **PUBLISHED_METRICS} if settings.published_ndcg else METRICS,
-        ks=settings.ks,
-        threads=threads,
-    )
+    known = Known.of(model, settings.history_splits)
+    metrics = {
+        **METRICS,
+        **(HELD_OUT_USERS_METRICS if protocol == "held-out-users" else {}),
+        **(PUBLISHED_METRICS if settings.published_ndcg else {}),
+    }
+    ks = settings.ks or DEFAULT_KS[protocol]
     found: dict[str, Judged] = {}
+    with threadpool_limits(1, user_api="blas"):
+        vectors = user_vectors(model, known.history, judged.users, settings, threads, progress)
+        contest = Contest(known, judged.users, settings, threads, progress, ServeSettings())
+        chosen, skipped = chosen_baselines(model, known, settings)
+        judge = Judge(judged, known, metrics, ks, threads)
 
-    def judge_model(name: str, scorer: Scorer) -> None:
-        with progress.task(f"Evaluating {name}", len(judged.users), "users") as task:
-            found[name] = judge.judge(scorer, task.advance)
+        def judge_model(name: str, scorer: Scorer) -> None:
+            with progress.task(f"Evaluating {name}", len(judged.users), "users") as task:
+                found[name] = judge.judge(scorer, task.advance)
 
-    judge_model(MODEL, scorers.factors(known, model.movie_factors, model.fold_in, vectors, contest.serve))
-    for name in chosen:
-        try:
-            judge_model(name, contest.scorer(name))
-        except TrainingFailedError as error:
-            skipped[name] = f"cannot be trained ({error.message})"
-    figures, differences = _summarized(found, settings)
+        judge_model(MODEL, scorers.factors(known, model.movie_factors, model.fold_in, vectors, contest.serve))
+        for name in chosen:
+            try:
+                judge_model(name, contest.scorer(name))
+            except TrainingFailedError as error:
+                skipped[name] = f"cannot be trained ({error.message})"
+        bootstrap = Bootstrap(len(judged.users), settings.resamples, settings.random_seed)
+        figures, differences = summarized(found, bootstrap, MODEL)
+        parts = segments(
+            found,
+            bootstrap,
+            n_known=np.diff(known.history.indptr)[judged.users],
+            n_relevant=judged.n_relevant,
+            popularity=known.popularity,
+            ks=ks,
+        )
     return Evaluation(
         model_id=model.model_id,
+        protocol=protocol,
+        trained_anew=False,
         split=settings.split,
         history="+".join(settings.history_splits),
         relevance=settings.relevance,
@@ -194,132 +257,9 @@ def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress
         users_left_out=answers.users_left_out,
         users_without_taste=int(np.count_nonzero(~vectors[judged.users].any(axis=1))),
         sample=None if judged is answers else settings.sample,
-        ks=settings.ks,
+        ks=ks,
         models=figures,
         differences=differences,
+        segments=parts,
         skipped=skipped,
     )
-
-
-def _chosen(model: Model, known: Known, settings: EvaluateSettings) -> tuple[tuple[BaselineName, ...], dict[str, str]]:
-    """The baselines that are judged, and why others are not."""
-    if settings.baselines is not None:
-        return settings.baselines, {}
-    skipped: dict[str, str] = {}
-    n_events, n_movies = len(known.train.movie_idx), len(known.popularity)
-    if n_events > _QUICK_EVENTS:
-        slow = f"learns for minutes from {n_events:,} events"
-        skipped = dict.fromkeys((name for name in BASELINES if name != "popularity"), slow)
-    needed, available = baselines.ease_bytes(n_movies), _available_memory()
-    if available is not None and needed > available / 2:
-        skipped["ease"] = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
-    # The model itself, trained again, would say nothing.
-    own = replace(model.train_settings, threads=0, random_seed=0, on="train")
-    same = {name for name, preset in _PRESETS.items() if own == replace(preset(), random_seed=0)}
-    return tuple(name for name in BASELINES if name not in {*skipped, *same}), {
-        name: reason for name, reason in skipped.items() if name not in same
-    }
-
-
-_PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
-    "als-baseline": lambda: TrainSettings.preset("baseline"),
-    "als-default": TrainSettings,
-}
-
-
-def _available_memory() -> int | None:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return None
-
-
-@dataclass(frozen=True)
-class _Contest:
-    """Makes the scorers of the baselines; what one has learned is gone before the next one learns."""
-
-    known: Known
-    users: NDArray[np.int64]
-    settings: EvaluateSettings
-    threads: int
-    progress: Progress
-    serve: ServeSettings
-
-    def scorer(self, name: BaselineName) -> Scorer:
-        """Let a baseline learn from train. Raises `TrainingFailedError` if ALS finds no finite factors."""
-        if name == "popularity":
-            return scorers.popularity(self.known)
-        if name in _PRESETS:
-            return self._als(_PRESETS[name]())
-        n_movies = len(self.known.popularity)
-        train, likes = (baselines.likes_matrix(history, n_movies) for history in (self.known.train, self.known.history))
-        with self.progress.task(f"Learning {name}"):
-            if name == "cosine":
-                weights = baselines.item_cosine(train, self.settings.cosine_neighbours, self.threads)
-            else:
-                weights = baselines.ease(train, self.settings.ease_regularization, self.threads)
-        return scorers.item_weights(likes, weights)
-
-    def _als(self, settings: TrainSettings) -> Scorer:
-        """ALS, trained in memory on train; users are folded in from what is known, as the judged model's are."""
-        preferences = signed_matrix(self.known.train, len(self.known.popularity))
-        learned = learn(self.known.train, preferences, settings, self.threads, progress=self.progress)
-        vectors, rule = learned.user_vectors, learned.settings.fold_in
-        if self.settings.history_splits != ("train",):
-            vectors = _folded_in(
-                learned.movie_factors, rule, self.known.history, self.users, self.threads, self.progress
-            )
-        return scorers.factors(self.known, learned.movie_factors, rule, vectors, self.serve)
-
-
-def _user_vectors(
-    model: Model,
-    history: History,
-    users: NDArray[np.int64],
-    settings: EvaluateSettings,
-    threads: int,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    """Vectors by user row: the saved ones if they know just this history, else folded in for the judged users."""
-    exact = model.info["settings"]["user_vectors"] == "fold-in"
-    if settings.history_splits == tuple(model.info["trained_on"]) and (exact or settings.split == "val"):
-        return np.asarray(model.user_vectors)
-    return _folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
-
-
-def _folded_in(
-    movie_factors: NDArray[np.float32],
-    rule: FoldInSettings,
-    history: History,
-    users: NDArray[np.int64],
-    threads: int,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    """Vectors by user row; zeros for all users but the judged ones."""
-    judged = rows_only(history, users)
-    vectors = np.zeros((len(history.indptr) - 1, movie_factors.shape[1]), dtype=np.float32)
-    with progress.task("Folding in users", len(users), "users") as task:
-        vectors[users] = FoldIn(movie_factors, rule).user_vectors(
-            judged.indptr, judged.movie_idx, judged.preference, threads=threads, advance=task.advance
-        )
-    return vectors
-
-
-def _summarized(found: dict[str, Judged], settings: EvaluateSettings) -> tuple[Figures, Differences]:
-    """Figures with intervals, and the judged model's differences to the baselines."""
-    bootstrap = Bootstrap(found[MODEL].n_users, settings.resamples, settings.random_seed)
-    figures: Figures = {name: {} for name in found}
-    differences: Differences = {f"{MODEL} - {name}": {} for name in found if name != MODEL}
-    for metric in found[MODEL].per_user:
-        values, resampled = {}, {}
-        for name, judged in found.items():
-            columns = judged.per_user[metric]
-            values[name] = ratio(columns.numerators, columns.denominators)
-            resampled[name] = bootstrap.ratios(columns.numerators, columns.denominators)
-            figures[name][metric] = estimate(values[name], resampled[name])
-            if name != MODEL:
-                lead = difference(values[MODEL] - values[name], resampled[MODEL] - resampled[name])
-                differences[f"{MODEL} - {name}"][metric] = lead
-    for name, judged in found.items():
-        figures[name].update({metric: Estimate(value) for metric, value in judged.coverage.items()})
-    return figures, differences

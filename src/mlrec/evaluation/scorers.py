@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History
+from mlrec.artifacts.models import History, Model
 from mlrec.ranking.cold_start import ColdStart, Opinions, popular_weight
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.scores import popularity_scores
-from mlrec.settings import FoldInSettings, ServeSettings
+from mlrec.settings import FoldInSettings, ServeSettings, SplitName
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -42,6 +42,16 @@ class Known:
     history: History
     popularity: NDArray[np.int64]
     genres: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, model: Model, history_splits: tuple[SplitName, ...]) -> Self:
+        """What a model that has learned from train knows of its users by some splits."""
+        return cls(
+            train=model.history.only(("train",)),
+            history=model.history.only(history_splits),
+            popularity=np.asarray(model.popularity),
+            genres=model.catalogue.genres,
+        )
 
     @property
     def n_users(self) -> int:
@@ -93,19 +103,27 @@ def factors(
     return scores
 
 
-def item_weights(likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Scorer:
+def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Scorer:
     """A user's scores are the sum of the weights that the user's likes give to other movies.
+
+    Users without a known like get the popular list, as they do from every model.
 
     Parameters
     ----------
+    known
+        What is known.
     likes
         Known likes, CSR float32 (users, movies).
     weights
         Float32 (movies, movies), sparse or dense.
     """
+    popular = popularity_scores(known.popularity)
 
     def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        found = likes[rows] @ weights
-        return np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float32)
+        own = likes[rows]
+        found = own @ weights
+        scores = np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float32)
+        scores[np.diff(own.indptr) == 0] = popular
+        return scores
 
     return scores

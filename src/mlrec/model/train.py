@@ -5,25 +5,28 @@ from __future__ import annotations
 import platform
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
 from mlrec.artifacts.prepared import read_manifest
-from mlrec.dataset.reading import read_prepared
+from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import SPLITS, SplitName, TrainSettings, available_threads
 from mlrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _VERSIONS_OF = ("mlrec", "implicit", "numpy", "scipy", "duckdb")
 
@@ -95,55 +98,99 @@ def train(
     from scipy import sparse
 
     settings = settings or TrainSettings()
-    threads = settings.threads or available_threads()
     watch = _Stopwatch()
     read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
-    with workspace.writing("train"), threadpool_limits(1, user_api="blas"):
+    with workspace.writing("train"):
         with watch.stage("read"), progress.task("Reading prepared data"):
             data = read_prepared(workspace)
-            trained_on: tuple[SplitName, ...] = SPLITS if settings.on == "all" else ("train",)
-            interactions = number_rows(data.events, trained_on)
-            history = interactions.history.only(trained_on)
-            preferences = signed_matrix(history, len(interactions.movie_ids))
-        learned = learn(history, preferences, settings, threads, progress=progress, stage=watch.stage)
+        model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
         with watch.stage("save"), progress.task("Saving"):
-            created_at = datetime.now(UTC)
-            model = Model(
-                model_id=f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}",
-                info={
-                    "kind": "als",
-                    "created_at": created_at.isoformat(timespec="seconds"),
-                    "settings": learned.settings.to_json(),
-                    "regularization_follows_data": settings.regularization is None,
-                    "fold_in": learned.settings.fold_in.to_json(),
-                    "random_seed": settings.random_seed,
-                    "trained_on": list(trained_on),
-                    "judged_by": judged_by,
-                    "prepared_fingerprint": data.manifest["fingerprint"],
-                    "user_offset": data.manifest["settings"]["user_offset"],
-                    "dimensions": {
-                        "users": len(interactions.user_ids),
-                        "movies": len(interactions.movie_ids),
-                        "factors": settings.factors,
-                        "interactions": int(preferences.nnz),
-                    },
-                    "seconds": watch.seconds,
-                    "versions": {name: version(name) for name in _VERSIONS_OF} | {"python": platform.python_version()},
-                },
-                user_ids=interactions.user_ids,
-                movie_ids=interactions.movie_ids,
-                movie_factors=learned.movie_factors,
-                user_vectors=learned.user_vectors,
-                popularity=interactions.popularity,
-                catalogue=catalogue_of(data.movies, interactions.movie_ids),
-                history=interactions.history,
-            )
+            model = replace(model, info={**model.info, "seconds": watch.seconds})
             files = models.write_model(
                 workspace, model, lambda file: sparse.save_npz(file, preferences, compressed=False)
             )
         if publish:
             models.publish(workspace, model.model_id)
-    return Trained(model.model_id, files.root, publish, learned.settings, watch.seconds)
+    settings = TrainSettings.from_json(model.info["settings"])
+    return Trained(model.model_id, files.root, publish, settings, watch.seconds)
+
+
+def build_model(
+    data: PreparedData,
+    settings: TrainSettings,
+    *,
+    judged_by: str | None = None,
+    progress: Progress = SILENT,
+    stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+) -> tuple[Model, csr_matrix]:
+    """Train a model in memory; nothing is written.
+
+    Parameters
+    ----------
+    data
+        What there is to learn from. All its users get rows, those without an event in what is learned as well.
+    settings
+        How to train.
+    judged_by
+        See `train`.
+    progress
+        Told of iterations and users.
+    stage
+        Entered with the name of each stage: "arrange", "fit" and "fold_in".
+
+    Returns
+    -------
+    Model
+        The model, under an id of its own.
+    csr_matrix
+        The signed preferences that it has learned from, float32 (users, movies).
+
+    Raises
+    ------
+    EmptyResultError
+        If nothing is liked.
+    TrainingFailedError
+        If a factor is not finite.
+    """
+    threads = settings.threads or available_threads()
+    trained_on: tuple[SplitName, ...] = SPLITS if settings.on == "all" else ("train",)
+    with threadpool_limits(1, user_api="blas"):
+        with stage("arrange"):
+            interactions = number_rows(data.events, trained_on)
+            history = interactions.history.only(trained_on)
+            preferences = signed_matrix(history, len(interactions.movie_ids))
+        learned = learn(history, preferences, settings, threads, progress=progress, stage=stage)
+    created_at = datetime.now(UTC)
+    model = Model(
+        model_id=f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}",
+        info={
+            "kind": "als",
+            "created_at": created_at.isoformat(timespec="seconds"),
+            "settings": learned.settings.to_json(),
+            "regularization_follows_data": settings.regularization is None,
+            "fold_in": learned.settings.fold_in.to_json(),
+            "random_seed": settings.random_seed,
+            "trained_on": list(trained_on),
+            "judged_by": judged_by,
+            "prepared_fingerprint": data.manifest["fingerprint"],
+            "user_offset": data.manifest["settings"]["user_offset"],
+            "dimensions": {
+                "users": len(interactions.user_ids),
+                "movies": len(interactions.movie_ids),
+                "factors": settings.factors,
+                "interactions": int(preferences.nnz),
+            },
+            "versions": {name: version(name) for name in _VERSIONS_OF} | {"python": platform.python_version()},
+        },
+        user_ids=interactions.user_ids,
+        movie_ids=interactions.movie_ids,
+        movie_factors=learned.movie_factors,
+        user_vectors=learned.user_vectors,
+        popularity=interactions.popularity,
+        catalogue=catalogue_of(data.movies, interactions.movie_ids),
+        history=interactions.history,
+    )
+    return model, preferences
 
 
 class _Stopwatch:

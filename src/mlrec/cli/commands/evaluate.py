@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlrec.cli import render
+from mlrec.cli import evaluation_tables, render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, ModelId, Threads, examples
 from mlrec.cli.progress import progress
-from mlrec.settings import DEFAULT_KS, EvaluateSettings, ReplaySettings
+from mlrec.settings import EvaluateSettings, ReplaySettings
 
 if TYPE_CHECKING:
-    from mlrec.evaluation.protocol import Evaluation
-    from mlrec.evaluation.replay import Part, Replay
     from mlrec.workspace import Workspace
 
 EXAMPLES = examples(
     "mlrec evaluate",
     "mlrec evaluate --split test -k 10 -k 50",
     "mlrec evaluate --baseline popularity --baseline ease --ease-regularization 500",
+    "mlrec evaluate --protocol global-time --segments",
+    "mlrec evaluate --protocol held-out-users --split test",
     "mlrec evaluate --relevance any --published-ndcg",
     "mlrec evaluate --replay",
 )
 _DEFAULTS = EvaluateSettings()
+
+
+class Protocol(StrEnum):
+    """How events are divided."""
+
+    user_time = "user-time"
+    global_time = "global-time"
+    held_out_users = "held-out-users"
 
 
 class HeldOutSplit(StrEnum):
@@ -61,10 +68,23 @@ class Baseline(StrEnum):
 
 def evaluate(
     split: Annotated[HeldOutSplit, typer.Option(help="The held-out part.")] = HeldOutSplit.val,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(
+            help="Divide events by each user's time, at two moments for everybody, or keep whole users from training."
+            " Another division than the prepared data's trains a model of its own, in memory.",
+            show_default="that of the prepared data",
+        ),
+    ] = None,
     k: Annotated[
         list[int] | None,
         typer.Option(
-            "-k", "--k", metavar="N", min=1, help="List length; may be given several times.", show_default="10"
+            "-k",
+            "--k",
+            metavar="N",
+            min=1,
+            help="List length; may be given several times.",
+            show_default="10; 20, 50 and 100 for held-out-users",
         ),
     ] = None,
     relevance: Annotated[
@@ -89,9 +109,22 @@ def evaluate(
     ease_regularization: Annotated[
         float, typer.Option(metavar="λ", help="Regularization of EASE; larger data wants a larger one.")
     ] = _DEFAULTS.ease_regularization,
+    held_out_share: Annotated[
+        float, typer.Option(metavar="X", help="Share of users that held-out-users keeps from training for each split.")
+    ] = _DEFAULTS.held_out_share,
     sample: Annotated[
-        int, typer.Option(metavar="N", min=0, help="A quick look at N users, drawn at random; 0: all users.")
-    ] = _DEFAULTS.sample,
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="A quick look at N users, drawn at random; 0: all users.",
+            show_default=f"all; {ReplaySettings.sample:,} with --replay",
+        ),
+    ] = None,
+    segments: Annotated[
+        bool,
+        typer.Option("--segments", help="Also show figures by length of history and by popularity of the movies."),
+    ] = False,
     replay: Annotated[
         bool,
         typer.Option(
@@ -110,6 +143,9 @@ def evaluate(
     baseline; and what accuracy hides: novelty, diversity, popularity, disliked movies, coverage. Baselines are there to
     judge by, and never published.
 
+    --protocol global-time hides everybody's future; held-out-users is the protocol of Liang et al. (2018), under which
+    the figures of many models have been published.
+
     --replay asks how well swipes are learned. The users who came last are kept from training; each of their likes is
     predicted from what they had swiped before it, by each rule of update, by a vector that never learns, and by
     popularity. It trains a model of its own, with the settings of the published one or of --model, and stores nothing.
@@ -123,7 +159,8 @@ def evaluate(
             "--history": history != HistoryKind.known,
             "--published-ndcg": published_ndcg,
             "--baseline": bool(baseline),
-            "--sample": bool(sample),
+            "--protocol": protocol is not None,
+            "--segments": segments,
         }
         if any(given.values()):
             raise typer.BadParameter(
@@ -132,27 +169,34 @@ def evaluate(
             )
         if k and len(k) > 1:
             raise typer.BadParameter("--replay takes one list length.", param_hint="-k")
-        _replay(Workspace(data_dir), ReplaySettings(k=k[0] if k else DEFAULT_KS[0], threads=threads), model, as_json)
+        replay_settings = ReplaySettings(
+            k=k[0] if k else ReplaySettings.k,
+            sample=ReplaySettings.sample if sample is None else sample,
+            threads=threads,
+        )
+        _replay(Workspace(data_dir), replay_settings, model, as_json)
         return
 
     from mlrec.evaluation.protocol import evaluate as run
 
     settings = EvaluateSettings(
         split=split.value,
-        ks=tuple(k) if k else DEFAULT_KS,
+        protocol=protocol.value if protocol else None,
+        ks=tuple(k) if k else None,
+        held_out_share=held_out_share,
         relevance=relevance.value,
         history=history.value,
         published_ndcg=published_ndcg,
         baselines=tuple(name.value for name in baseline) if baseline else None,
         ease_regularization=ease_regularization,
-        sample=sample,
+        sample=sample or 0,
         threads=threads,
     )
     result = run(Workspace(data_dir), settings, model_id=model, progress=progress())
     if as_json:
         render.print_json(result.to_json())
     else:
-        show(result)
+        evaluation_tables.show(result, with_segments=segments)
 
 
 def _replay(workspace: Workspace, settings: ReplaySettings, model: str | None, as_json: bool) -> None:
@@ -162,108 +206,4 @@ def _replay(workspace: Workspace, settings: ReplaySettings, model: str | None, a
     if as_json:
         render.print_json(result.to_json())
     else:
-        show_replay(result)
-
-
-_CURVE = ("fold-in", "gradient", "static", "popularity")
-
-
-def _span(part: Part) -> str:
-    if part.below is None:
-        return f"{part.swipes} or more"
-    return str(part.swipes) if part.below == part.swipes + 1 else f"{part.swipes} to {part.below - 1}"
-
-
-def show_replay(result: Replay) -> None:
-    """Render the arms, the best in bold type, and how far the served one is ahead of each other."""
-    from mlrec.evaluation.replay import SERVED
-
-    k = result.settings.k
-    hit_rate, mrr = f"hit_rate@{k}", f"mrr@{k}"
-    best = {metric: max(figures[metric].value for figures in result.arms.values()) for metric in (hit_rate, mrr)}
-    rows: list[list[str]] = []
-    bold: set[tuple[int, int]] = set()
-    for name, figures in result.arms.items():
-        own, lead = figures[hit_rate], result.differences.get(f"{SERVED} - {name}", {}).get(hit_rate)
-        bold |= {
-            (len(rows), column) for column, metric in ((1, mrr), (2, hit_rate)) if figures[metric].value == best[metric]
-        }
-        cells = [name, f"{figures[mrr].value:.4f}", f"{own.value:.4f}", f"{own.low:.3f} to {own.high:.3f}"]
-        rows.append([*cells, f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}"] if lead else cells)
-    render.table(
-        ["rule", f"#{mrr}", f"#{hit_rate}", "#95% interval", f"#{SERVED} leads by", "#95% interval"],
-        rows,
-        title=f"next liked movie in the top {k}: {result.likes:,} likes of {result.users:,} new users",
-        bold_cells=bold,
-    )
-    render.table(
-        ["swipes before", "#likes", *(f"#{name}" for name in _CURVE)],
-        [
-            (
-                _span(part),
-                f"{part.likes:,}",
-                *(
-                    f"{(own := part.arms[name][hit_rate]).value:.3f} ±{((own.high or 0) - (own.low or 0)) / 2:.3f}"
-                    for name in _CURVE
-                ),
-            )
-            for part in result.curve
-        ],
-        title=f"{hit_rate} by what was swiped before, ± half of the 95% interval",
-    )
-    day = datetime.fromtimestamp(result.starts_at, UTC).date()
-    render.note(
-        f"Learned from the {result.learned_events:,} ratings of other users before {day}. "
-        f"{result.unknown_likes:,} of the likes are of movies that the model does not know: misses for all."
-    )
-
-
-_ACCURACY = ("recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
-_BEYOND = ("novelty", "diversity", "popularity_lift", "disliked", "coverage")
-_LESS_IS_BETTER = ("popularity_lift", "disliked")
-
-
-def show(result: Evaluation) -> None:
-    """Render the figures, one model a row, the best of each in bold type."""
-    for k in result.ks:
-        show_headline(result, k)
-        shown = [name for name in _ACCURACY if f"{name}@{k}" in result.models["als"]]
-        _show_figures(result, [f"{name}@{k}" for name in shown])
-        _show_figures(result, [f"{name}@{k}" for name in _BEYOND])
-    for name, reason in result.skipped.items():
-        render.line(f"{name} {reason} and was left out; to judge it: --baseline {name}.")
-    if result.users_left_out:
-        render.note(f"{result.users_left_out:,} users have no such movie in this part and are left out.")
-
-
-def show_headline(result: Evaluation, k: int) -> None:
-    """Render NDCG with intervals, and how far the model is ahead of each baseline."""
-    whom = f"a sample of {result.users:,} users" if result.sample else f"{result.users:,} users"
-    metric = f"ndcg@{k}"
-    best = max(figures[metric].value for figures in result.models.values())
-    rows = []
-    for name, figures in result.models.items():
-        own, lead = figures[metric], result.differences.get(f"als - {name}", {}).get(metric)
-        cells = [name, f"{own.value:.4f}", f"{own.low:.3f} to {own.high:.3f}"]
-        if lead:
-            cells += [f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}", f"{lead.p:.3f}"]
-        rows.append(cells)
-    render.table(
-        ["model", f"#{metric}", "#95% interval", "#als is ahead by", "#95% interval", "#p"],
-        rows,
-        title=f"{result.split}, {result.relevance} movies, history {result.history}: {whom}",
-        bold_cells={(row, 1) for row, figures in enumerate(result.models.values()) if figures[metric].value == best},
-    )
-
-
-def _show_figures(result: Evaluation, metrics: list[str]) -> None:
-    bold = set()
-    for column, metric in enumerate(metrics, start=1):
-        values = [figures[metric].value for figures in result.models.values()]
-        best = min(values) if metric.startswith(_LESS_IS_BETTER) else max(values)
-        bold |= {(row, column) for row, value in enumerate(values) if value == best}
-    render.table(
-        ["model", *(f"#{name}" for name in metrics)],
-        [(name, *(f"{figures[metric].value:.4f}" for metric in metrics)) for name, figures in result.models.items()],
-        bold_cells=bold,
-    )
+        evaluation_tables.show_replay(result)

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, examples
+from mlrec.cli import evaluation_tables, render
+from mlrec.cli.commands.evaluate import HeldOutSplit, Relevance
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
+from mlrec.cli.progress import progress
 
 app = typer.Typer(
-    help="See, publish and delete trained models.",
+    help="See, compare, publish and delete trained models.",
     no_args_is_help=True,
     epilog=examples("mlrec models list", "mlrec models use 20261123T142501-als-3f9a"),
 )
@@ -72,6 +74,45 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         render.print_json(document)
         return
     render.table(["", ""], [(name, value) for name, value in _flattened(document)], title=str(document["model_id"]))
+
+
+@app.command(
+    "compare",
+    epilog=examples("mlrec models compare 20261123T142501-als-3f9a 20261124T090012-als-77c0 --split test -k 10 -k 50"),
+)
+def compare_models(
+    first: RequiredId,
+    second: RequiredId,
+    split: Annotated[HeldOutSplit, typer.Option(help="The held-out part.")] = HeldOutSplit.val,
+    k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k", "--k", metavar="N", min=1, help="List length; may be given several times.", show_default="10"
+        ),
+    ] = None,
+    relevance: Annotated[
+        Relevance, typer.Option(help="Movies to be found: the liked ones, or any rated one.")
+    ] = Relevance.liked,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Compare two models on the same users: what each finds, and the paired difference with its interval.
+
+    Both are judged on the present prepared data, and only on answers that neither has learned from.
+    """
+    from mlrec.evaluation.comparing import compare
+    from mlrec.settings import EvaluateSettings
+    from mlrec.workspace import Workspace
+
+    settings = EvaluateSettings(
+        split=split.value, ks=tuple(k) if k else None, relevance=relevance.value, threads=threads
+    )
+    result = compare(Workspace(data_dir), first, second, settings, progress=progress())
+    if as_json:
+        render.print_json(result.to_json())
+    else:
+        evaluation_tables.show_comparison(result)
 
 
 def _flattened(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

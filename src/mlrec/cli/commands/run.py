@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlrec.cli import render
-from mlrec.cli.commands import evaluate as evaluate_command
+from mlrec.cli import evaluation_tables, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
@@ -24,7 +23,7 @@ EXAMPLES = examples(
     "mlrec run demo",
     "mlrec run ml-20m",
     "mlrec run --final",
-    "mlrec run --final --with-swipes",
+    "mlrec run --final --with-swipes --publish-if-better",
     "mlrec run --preset baseline",
 )
 
@@ -37,6 +36,7 @@ def run(
     final: Annotated[
         bool, typer.Option("--final", help="After judging the model, train on everything and publish that.")
     ] = False,
+    publish_if_better: train_command.PublishIfBetter = False,
     with_swipes: prepare_command.WithSwipes = False,
     preset: train_command.PresetOption = Preset.default,
     raw: prepare_command.Raw = None,
@@ -53,8 +53,10 @@ def run(
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Prepare, train and evaluate in one command, with the most used options of each."""
+    from mlrec.artifacts.models import publish
     from mlrec.dataset.fetch import fetch
     from mlrec.dataset.prepare import prepare
+    from mlrec.evaluation.gate import is_not_worse
     from mlrec.evaluation.protocol import evaluate
     from mlrec.model.train import train
     from mlrec.workspace import Workspace
@@ -82,10 +84,17 @@ def run(
         prepare_command.show(prepared, content)
 
     settings = preset.settings(random_seed=random_seed, threads=threads)
-    trained = train(workspace, settings, publish=not final, progress=bar)
+    trained = train(workspace, settings, publish=not (final or publish_if_better), progress=bar)
+    gate = None
+    if publish_if_better:
+        gate = is_not_worse(workspace, trained.model_id, EvaluateSettings(threads=threads), progress=bar)
+        document["gate"] = gate.to_json()
+        if gate.passed and not final:
+            publish(workspace, trained.model_id)
+            trained = replace(trained, published=True)
     document["train"] = trained.to_json()
     if not as_json:
-        train_command.show(trained)
+        train_command.show(trained, gate)
 
     evaluations = []
     for part in ("val", "test"):
@@ -100,9 +109,9 @@ def run(
     document["evaluate"] = {result.split: result.to_json() for result in evaluations}
     if not as_json:
         for result in evaluations:
-            evaluate_command.show_headline(result, result.ks[0])
+            evaluation_tables.show_headline(result, result.ks[0])
 
-    if final:
+    if final and (gate is None or gate.passed):
         last = train(
             workspace,
             preset.settings(random_seed=random_seed, threads=threads, on="all"),
@@ -112,6 +121,8 @@ def run(
         document["final"] = last.to_json()
         if not as_json:
             train_command.show(last)
+    elif final and not as_json:
+        render.line("Nothing was trained on everything, and the published model stays.")
     if as_json:
         render.print_json(document)
     elif evaluations:

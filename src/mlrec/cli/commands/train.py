@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,10 @@ import typer
 from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
 from mlrec.cli.progress import progress
-from mlrec.settings import TrainSettings
+from mlrec.settings import EvaluateSettings, TrainSettings
 
 if TYPE_CHECKING:
+    from mlrec.evaluation.gate import Gate
     from mlrec.model.train import Trained
 
 EXAMPLES = examples(
@@ -20,6 +22,7 @@ EXAMPLES = examples(
     "mlrec train --preset baseline",
     "mlrec train --alpha 4 --regularization 60",
     "mlrec train --on all",
+    "mlrec train --publish-if-better",
 )
 _DEFAULTS = TrainSettings()
 
@@ -42,6 +45,14 @@ class On(StrEnum):
 PresetOption = Annotated[
     Preset,
     typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
+]
+PublishIfBetter = Annotated[
+    bool,
+    typer.Option(
+        "--publish-if-better",
+        help="Publish the new model only if its NDCG@10 on validation is not worse than the published one's: the 95%"
+        " interval of the paired difference must not lie below 0.",
+    ),
 ]
 RandomSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the initial factors.")]
 
@@ -97,6 +108,7 @@ def train(
         typer.Option(help="Learn from the train split, for judging, or from everything, for production."),
     ] = On.train,
     publish: Annotated[bool, typer.Option("--publish/--no-publish", help="Serve the new model from now on.")] = True,
+    publish_if_better: PublishIfBetter = False,
     random_seed: RandomSeed = _DEFAULTS.random_seed,
     threads: Threads = _DEFAULTS.threads,
     as_json: AsJson = False,
@@ -106,6 +118,13 @@ def train(
     from mlrec.model.train import train as run
     from mlrec.workspace import Workspace
 
+    if publish_if_better and not publish:
+        raise typer.BadParameter("It contradicts --no-publish.", param_hint="--publish-if-better")
+    if publish_if_better and on is On.all:
+        raise typer.BadParameter(
+            "A model that learns from everything cannot be judged. Use: mlrec run --final --publish-if-better",
+            param_hint="--publish-if-better",
+        )
     settings = preset.settings(
         factors=factors,
         regularization=regularization,
@@ -119,17 +138,26 @@ def train(
         random_seed=random_seed,
         threads=threads,
     )
-    result = run(Workspace(data_dir), settings, publish=publish, progress=progress())
+    workspace = Workspace(data_dir)
+    result = run(workspace, settings, publish=publish and not publish_if_better, progress=progress())
+    gate = None
+    if publish_if_better:
+        from mlrec.evaluation.gate import publish_if_better as judge
+
+        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads), progress=progress())
+        result = replace(result, published=gate.passed)
     if as_json:
-        render.print_json(result.to_json())
+        render.print_json(result.to_json() | ({"gate": gate.to_json()} if gate else {}))
     else:
-        show(result)
+        show(result, gate)
 
 
-def show(result: Trained) -> None:
-    """Render the outcome of a training."""
+def show(result: Trained, gate: Gate | None = None) -> None:
+    """Render the outcome of a training, and why it was published or not."""
     took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")
+    if gate is not None:
+        render.line(gate.reason)
     if result.published:
         render.line("It is published.")
     else:

@@ -1,0 +1,190 @@
+"""Two models of a data directory on the same answers.
+
+Models that learned from different data can be compared, too: both are judged on what the data holds now, and only on
+answers that neither has learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mlrec.artifacts import models
+from mlrec.artifacts.models import History, Model
+from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
+from mlrec.errors import EmptyResultError, SettingsError
+from mlrec.evaluation import scorers
+from mlrec.evaluation.bootstrap import Bootstrap
+from mlrec.evaluation.estimates import Difference, Estimate
+from mlrec.evaluation.judging import Answers, Judge, Judged
+from mlrec.evaluation.metrics import METRICS
+from mlrec.evaluation.scorers import Known
+from mlrec.evaluation.summary import summarized
+from mlrec.evaluation.vectors import user_vectors
+from mlrec.progress import SILENT, Progress
+from mlrec.ranking.effective_history import rows_of
+from mlrec.settings import DEFAULT_KS, EvaluateSettings, ServeSettings, available_threads
+from mlrec.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same users and answers.
+
+    Attributes
+    ----------
+    first, second
+        Their ids.
+    split, history, relevance
+        What was looked for, what was known, and what counts as an answer.
+    users
+        Users that the figures run over.
+    answers_left_out
+        Held-out events that were left out since one of the models has learned from them.
+    ks
+        List lengths.
+    models
+        Id → metric ("ndcg@10") → estimate.
+    difference
+        Metric → first less second, paired by user.
+    """
+
+    first: str
+    second: str
+    split: str
+    history: str
+    relevance: str
+    users: int
+    answers_left_out: int
+    ks: tuple[int, ...]
+    models: dict[str, dict[str, Estimate]]
+    difference: dict[str, Difference]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `mlrec models compare --json` prints."""
+        return {
+            **vars(self),
+            "ks": list(self.ks),
+            "models": {
+                name: {metric: vars(figure) for metric, figure in row.items()} for name, row in self.models.items()
+            },
+            "difference": {metric: vars(figure) for metric, figure in self.difference.items()},
+        }
+
+
+def compare(
+    workspace: Workspace,
+    first: str,
+    second: str,
+    settings: EvaluateSettings | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> Comparison:
+    """Compare two models of a data directory on its present prepared data. Nothing is written.
+
+    Parameters
+    ----------
+    workspace
+        The data directory.
+    first, second
+        Ids of models.
+    settings
+        Split, relevance, history, list lengths and bootstrap; defaults to `EvaluateSettings()`.
+    progress
+        Told of the users that are done.
+
+    Raises
+    ------
+    ModelMissingError
+        If there is no such model.
+    SettingsError
+        If they are one and the same.
+    EmptyResultError
+        If there is no answer that neither has learned from.
+    """
+    if first == second:
+        raise SettingsError("A model can be compared with another one only.", "See 'mlrec models list'.")
+    a, b = (models.open_model(models.resolve(workspace, model_id)) for model_id in (first, second))
+    with progress.task("Reading prepared data"):
+        data = read_prepared(workspace)
+    return compare_models(data, a, b, settings or EvaluateSettings(), progress=progress)
+
+
+def compare_models(
+    data: PreparedData, first: Model, second: Model, settings: EvaluateSettings, *, progress: Progress = SILENT
+) -> Comparison:
+    """Compare two models, with different ids, on some data; see `compare`."""
+    all_held_out = data.held_out(settings.split)
+    unseen = ~(has_learned(first, all_held_out) | has_learned(second, all_held_out))
+    held_out = HeldOut(
+        data.manifest, all_held_out.user_id[unseen], all_held_out.movie_id[unseen], all_held_out.preference[unseen]
+    )
+    if not (held_out.preference > (0 if settings.relevance == "liked" else -np.inf)).any():
+        raise EmptyResultError(
+            f"Models {first.model_id} and {second.model_id} cannot be compared: between them they have learned from"
+            f" all answers of the {settings.split} part.",
+            "Compare models that were trained with '--on train'.",
+        )
+    ks = settings.ks or DEFAULT_KS["user-time"]
+    found = {model.model_id: _judged(model, data, held_out, settings, ks, progress) for model in (first, second)}
+    bootstrap = Bootstrap(found[first.model_id].n_users, settings.resamples, settings.random_seed)
+    figures, differences = summarized(found, bootstrap, first.model_id)
+    return Comparison(
+        first=first.model_id,
+        second=second.model_id,
+        split=settings.split,
+        history="+".join(settings.history_splits),
+        relevance=settings.relevance,
+        users=found[first.model_id].n_users,
+        answers_left_out=int(np.count_nonzero(~unseen)),
+        ks=ks,
+        models=figures,
+        difference=next(iter(differences.values())),
+    )
+
+
+def _judged(
+    model: Model,
+    data: PreparedData,
+    held_out: HeldOut,
+    settings: EvaluateSettings,
+    ks: tuple[int, ...],
+    progress: Progress,
+) -> Judged:
+    threads = settings.threads or available_threads()
+    is_its_data = model.info["prepared_fingerprint"] == data.manifest["fingerprint"]
+    present = model if is_its_data else _with_events(model, data.events)
+    answers = Answers.of(present, held_out, settings.relevance)
+    known = Known.of(present, settings.history_splits)
+    with threadpool_limits(1, user_api="blas"):
+        vectors = user_vectors(present, known.history, answers.users, settings, threads, progress)
+        scorer = scorers.factors(known, present.movie_factors, present.fold_in, vectors, ServeSettings())
+        with progress.task(f"Evaluating {model.model_id}", len(answers.users), "users") as task:
+            return Judge(answers, known, METRICS, ks, threads).judge(scorer, task.advance)
+
+
+def _with_events(model: Model, events: Events) -> Model:
+    """A model as it would serve the users of other data: without vectors of theirs, so that they are folded in."""
+    user_ids, starts = np.unique(events.user_id, return_index=True)
+    history = History(
+        indptr=np.append(starts, len(events)),
+        movie_idx=rows_of(events.movie_id, model.movie_ids),
+        preference=events.preference,
+        timestamp=events.timestamp,
+        split=events.split,
+    )
+    return replace(model, user_ids=user_ids, history=history, info={**model.info, "trained_on": []})
+
+
+def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:
+    """Which held-out events a model has learned from, whatever it thought of them; (events,)."""
+    history = model.history.only(tuple(model.info["trained_on"]))
+    n_movies = len(model.movie_ids)
+    user_idx = np.repeat(np.arange(len(model.user_ids)), np.diff(history.indptr))
+    learned = user_idx[history.movie_idx >= 0] * n_movies + history.movie_idx[history.movie_idx >= 0]
+    user, movie = rows_of(held_out.user_id, model.user_ids), rows_of(held_out.movie_id, model.movie_ids)
+    return (user >= 0) & (movie >= 0) & np.isin(user.astype(np.int64) * n_movies + movie, learned)

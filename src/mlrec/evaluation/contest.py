@@ -1,0 +1,95 @@
+"""The baselines that a model is judged beside: which ones, and how each comes to score movies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.models import Model
+from mlrec.evaluation import scorers
+from mlrec.evaluation.scorers import Known, Scorer
+from mlrec.evaluation.vectors import folded_in
+from mlrec.model import baselines
+from mlrec.model.learn import learn
+from mlrec.model.matrix import signed_matrix
+from mlrec.progress import Progress
+from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, ServeSettings, TrainSettings
+
+QUICK_EVENTS = 2_000_000
+"""Above so many training events, a baseline that has to learn takes minutes, and runs on request only."""
+
+_PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
+    "als-baseline": lambda: TrainSettings.preset("baseline"),
+    "als-default": TrainSettings,
+}
+
+
+def chosen_baselines(
+    model: Model, known: Known, settings: EvaluateSettings
+) -> tuple[tuple[BaselineName, ...], dict[str, str]]:
+    """The baselines that are judged, and why others are not."""
+    if settings.baselines is not None:
+        return settings.baselines, {}
+    skipped: dict[str, str] = {}
+    n_events, n_movies = len(known.train.movie_idx), len(known.popularity)
+    if n_events > QUICK_EVENTS:
+        slow = f"learns for minutes from {n_events:,} events"
+        skipped = dict.fromkeys((name for name in BASELINES if name != "popularity"), slow)
+    needed, available = baselines.ease_bytes(n_movies), _available_memory()
+    if available is not None and needed > available / 2:
+        skipped["ease"] = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
+    # The model itself, trained again, would say nothing.
+    own = replace(model.train_settings, threads=0, random_seed=0, on="train")
+    same = {name for name, preset in _PRESETS.items() if own == replace(preset(), random_seed=0)}
+    return tuple(name for name in BASELINES if name not in {*skipped, *same}), {
+        name: reason for name, reason in skipped.items() if name not in same
+    }
+
+
+def _available_memory() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Makes the scorers of the baselines; what one has learned is gone before the next one learns."""
+
+    known: Known
+    users: NDArray[np.int64]
+    settings: EvaluateSettings
+    threads: int
+    progress: Progress
+    serve: ServeSettings
+
+    def scorer(self, name: BaselineName) -> Scorer:
+        """Let a baseline learn from train. Raises `TrainingFailedError` if ALS finds no finite factors."""
+        if name == "popularity":
+            return scorers.popularity(self.known)
+        if name in _PRESETS:
+            return self._als(_PRESETS[name]())
+        n_movies = len(self.known.popularity)
+        train, likes = (baselines.likes_matrix(history, n_movies) for history in (self.known.train, self.known.history))
+        with self.progress.task(f"Learning {name}"):
+            if name == "cosine":
+                weights = baselines.item_cosine(train, self.settings.cosine_neighbours, self.threads)
+            else:
+                weights = baselines.ease(train, self.settings.ease_regularization, self.threads)
+        return scorers.item_weights(self.known, likes, weights)
+
+    def _als(self, settings: TrainSettings) -> Scorer:
+        """ALS, trained in memory on train; users are folded in from what is known, as the judged model's are."""
+        preferences = signed_matrix(self.known.train, len(self.known.popularity))
+        learned = learn(self.known.train, preferences, settings, self.threads, progress=self.progress)
+        vectors, rule = learned.user_vectors, learned.settings.fold_in
+        if self.settings.history_splits != ("train",):
+            vectors = folded_in(
+                learned.movie_factors, rule, self.known.history, self.users, self.threads, self.progress
+            )
+        return scorers.factors(self.known, learned.movie_factors, rule, vectors, self.serve)

@@ -1,0 +1,269 @@
+"""The models of a replay, and the rules by which a list follows the swipes: the arms that are compared."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mlrec.artifacts.models import History
+from mlrec.dataset.reading import Movies
+from mlrec.evaluation.replay_window import Window
+from mlrec.model.learn import learn
+from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
+from mlrec.progress import SILENT, Progress
+from mlrec.ranking.cold_start import ColdStart, popular_weight
+from mlrec.ranking.effective_history import rows_of
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.gradient import gradient_vector, gradient_vectors
+from mlrec.ranking.scores import popularity_scores, user_scores
+from mlrec.settings import SPLITS, ServeSettings, TrainSettings
+
+SERVED = "fold-in"
+"""The arm that does what serving does; the others are there to be compared with it."""
+
+# Updates that are timed for the cost of one.
+_TIMED_UPDATES = 500
+
+CEILING = "retrain"
+"""The arm that learns everything anew with each user's first swipes."""
+
+Arm = Callable[[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]], NDArray[np.float32]]
+"""One user's movie rows (−1 for an unknown movie) and preferences in time order, and positions among them, to scores
+before each of these events, float32 (positions, movies). What comes at or after a position must not matter to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayModel:
+    """A model of the events before the window.
+
+    Attributes
+    ----------
+    movie_ids
+        Public ids by row, ascending.
+    genres
+        By movie row.
+    history
+        What was learned from.
+    cold_start
+        Movie factors, fold-in and popularity.
+    average_vector
+        Mean of the user vectors, float32 (factors,).
+    popularity
+        Likes by movie row.
+    """
+
+    movie_ids: NDArray[np.int64]
+    genres: Sequence[Sequence[str]]
+    history: History
+    cold_start: ColdStart
+    average_vector: NDArray[np.float32]
+    popularity: NDArray[np.int64]
+
+
+def learn_before(
+    window: Window,
+    movies: Movies,
+    settings: TrainSettings,
+    cold_diversity: float,
+    threads: int,
+    progress: Progress = SILENT,
+) -> ReplayModel:
+    """Train on what came before the window, in memory.
+
+    Raises
+    ------
+    EmptyResultError
+        If nothing is liked there.
+    TrainingFailedError
+        If a factor is not finite.
+    """
+    interactions = number_rows(window.learned, SPLITS)
+    genres = catalogue_of(movies, interactions.movie_ids).genres
+    return _learned(interactions.movie_ids, genres, interactions.history, settings, cold_diversity, threads, progress)
+
+
+def learn_with_swipes(
+    model: ReplayModel,
+    window: Window,
+    n_swipes: int,
+    settings: TrainSettings,
+    cold_diversity: float,
+    threads: int,
+    progress: Progress = SILENT,
+) -> ReplayModel:
+    """Train anew on what came before the window and on the first events of every held-out user.
+
+    Parameters
+    ----------
+    model
+        What was learned before the window. The new model has its movies: what is swiped of others is left out.
+    window
+        Whose held-out users swipe.
+    n_swipes
+        How many events of each are learned.
+    settings, cold_diversity, threads, progress
+        See `learn_before`.
+    """
+    events = window.replayed
+    _, starts, counts = np.unique(events.user_id, return_index=True, return_counts=True)
+    movie_idx = rows_of(events.movie_id, model.movie_ids)
+    place = np.arange(len(events)) - np.repeat(starts, counts)
+    keep = (place < n_swipes) & (movie_idx >= 0)
+    kept_before = np.concatenate([[0], np.cumsum(keep)])[np.append(starts, len(events))]
+    old = model.history
+    both = History(
+        indptr=np.concatenate([old.indptr, old.indptr[-1] + kept_before[1:]]),
+        movie_idx=np.concatenate([old.movie_idx, movie_idx[keep]]),
+        preference=np.concatenate([old.preference, events.preference[keep]]),
+        timestamp=np.concatenate([old.timestamp, events.timestamp[keep]]),
+        split=np.concatenate([old.split, np.zeros(np.count_nonzero(keep), dtype=np.int8)]),
+    )
+    return _learned(model.movie_ids, model.genres, both, settings, cold_diversity, threads, progress)
+
+
+def _learned(
+    movie_ids: NDArray[np.int64],
+    genres: Sequence[Sequence[str]],
+    history: History,
+    settings: TrainSettings,
+    cold_diversity: float,
+    threads: int,
+    progress: Progress,
+) -> ReplayModel:
+    popularity = np.bincount(history.movie_idx[history.preference > 0], minlength=len(movie_ids)).astype(np.int64)
+    with threadpool_limits(1, user_api="blas"):
+        learned = learn(history, signed_matrix(history, len(movie_ids)), settings, threads, progress=progress)
+        cold_start = ColdStart.of(
+            FoldIn(learned.movie_factors, learned.settings.fold_in),
+            np.ascontiguousarray(learned.movie_factors),
+            popularity,
+            len(history.indptr) - 1,
+            genres,
+            cold_diversity,
+        )
+    average: NDArray[np.float64] = np.mean(learned.user_vectors, axis=0, dtype=np.float64)
+    return ReplayModel(movie_ids, genres, history, cold_start, average.astype(np.float32), popularity)
+
+
+def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
+    """The arms that are compared: what serving does, the same without dislikes or decay, the other rule of update, and
+    two lists that never learn.
+    """
+    factors = model.cold_start.movie_factors
+
+    def gradient(
+        movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        vectors = gradient_vectors(model.average_vector, factors, movie_idx, preference, serve.gradient)
+        return user_scores(vectors[positions], factors)
+
+    def served(**changes: Any) -> Arm:
+        rule = replace(model.cold_start.fold_in.settings, **changes)
+        cold_start = replace(model.cold_start, fold_in=FoldIn(factors, rule)) if changes else model.cold_start
+        return served_arm(
+            replace(model, cold_start=cold_start), lambda n_opinions: popular_weight(n_opinions, serve.handover)
+        )
+
+    return {
+        SERVED: served(),
+        "fold-in, no dislikes": served(dislikes="ignore"),
+        "fold-in, no decay": served(half_life=math.inf),
+        "gradient": gradient,
+        "static": _unchanging(user_scores(model.average_vector, factors)),
+        "popularity": _unchanging(popularity_scores(model.popularity)),
+    }
+
+
+def served_arm(model: ReplayModel, weight: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -> Arm:
+    """What serving lists: the exact fold-in, with popularity where little is known.
+
+    Parameters
+    ----------
+    model
+        The model.
+    weight
+        Weight of popularity by the number of opinions; `popular_weight` is the rule of serving.
+    """
+    cold_start = model.cold_start
+
+    def scores(
+        movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        vectors = np.stack(
+            [cold_start.fold_in.user_vector(movie_idx[:position], preference[:position]) for position in positions]
+        )
+        return cold_start.ranking(
+            vectors, weight(positions), lambda i: (movie_idx[: positions[i]], preference[: positions[i]])
+        )
+
+    return scores
+
+
+def _unchanging(scores: NDArray[np.float32]) -> Arm:
+    return lambda _movies, _preferences, positions: np.broadcast_to(scores, (len(positions), len(scores)))
+
+
+def retrain_arm(models: Mapping[int, ReplayModel], serve: ServeSettings) -> Arm:
+    """What serving would list if everything had been learned anew a few swipes ago: the ceiling of any update.
+
+    Parameters
+    ----------
+    models
+        First events of each held-out user that were learned → the model; 0 is among them. A user with n events is
+        served by the model of the largest number up to n, and folded into that.
+    serve
+        The handover from popularity.
+    """
+    learned = np.array(sorted(models))
+    arms = [
+        served_arm(models[n], lambda n_opinions: popular_weight(n_opinions, serve.handover)) for n in learned.tolist()
+    ]
+
+    def scores(
+        movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        found = np.empty((len(positions), len(models[0].movie_ids)), dtype=np.float32)
+        latest = np.searchsorted(learned, positions, side="right") - 1
+        for number in np.unique(latest):
+            chosen = latest == number
+            found[chosen] = arms[number](movie_idx, preference, positions[chosen])
+        return found
+
+    return scores
+
+
+def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> dict[str, float]:
+    """Median seconds that one update of a user's vector takes by each rule, over some of the replayed swipes.
+
+    Storing the swipe and ranking the new list are not part of it.
+    """
+    events = window.replayed
+    _, first, n_events = np.unique(events.user_id, return_index=True, return_counts=True)
+    starts = np.repeat(first, n_events)
+    movie_idx = rows_of(events.movie_id, model.movie_ids)
+    fold_in, factors = model.cold_start.fold_in, model.cold_start.movie_factors
+
+    def median_of(update: Callable[[slice], object]) -> float:
+        seconds = []
+        for event in np.linspace(0, len(events) - 1, _TIMED_UPDATES).astype(int).tolist():
+            started = time.perf_counter()
+            update(slice(int(starts[event]), event + 1))
+            seconds.append(time.perf_counter() - started)
+        return float(np.median(seconds))
+
+    with threadpool_limits(1, user_api="blas"):
+        return {
+            SERVED: median_of(lambda own: fold_in.user_vector(movie_idx[own], events.preference[own])),
+            "gradient": median_of(
+                lambda own: gradient_vector(
+                    model.average_vector, factors, movie_idx[own][-1:], events.preference[own][-1:], serve.gradient
+                )
+            ),
+        }

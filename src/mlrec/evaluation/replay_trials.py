@@ -1,0 +1,146 @@
+"""Predicting each like of a replayed user from what came before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mlrec.dataset.reading import Events
+from mlrec.evaluation.replay_arms import Arm, ReplayModel
+from mlrec.progress import SILENT, Progress
+from mlrec.ranking.effective_history import rows_of
+from mlrec.ranking.top_n import places, top_n_rows
+
+# Scores held at once by one thread for one arm (16 MB of float32).
+_BLOCK_SCORES = 4_000_000
+
+# A place that no list has.
+_MISSED = np.iinfo(np.int64).max // 2
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The likes that were predicted; arrays are (likes,), ordered by user and time.
+
+    Attributes
+    ----------
+    user_id
+        Whose like it is.
+    n_before
+        How many events of the user came before it.
+    is_known
+        Whether the model knows the movie.
+    places
+        Arm → how many movies ranked before it, int64; a large number for a movie that the model does not know.
+    disliked
+        Arm → share of the places of its list whose movie the user came to dislike later, float64.
+    """
+
+    user_id: NDArray[np.int64]
+    n_before: NDArray[np.int64]
+    is_known: NDArray[np.bool_]
+    places: dict[str, NDArray[np.int64]]
+    disliked: dict[str, NDArray[np.float64]]
+
+    def hits(self, k: int) -> dict[str, NDArray[np.bool_]]:
+        """Arm → whether the movie was among the first k."""
+        return {name: place < k for name, place in self.places.items()}
+
+    def reciprocal_ranks(self, k: int) -> dict[str, NDArray[np.float64]]:
+        """Arm → 1 / (place of the movie, from 1) if it was among the first k, else 0."""
+        return {name: np.where(place < k, 1.0 / (place + 1.0), 0.0) for name, place in self.places.items()}
+
+    def only(self, chosen: NDArray[np.bool_]) -> Trials:
+        """Some of them."""
+        return Trials(
+            self.user_id[chosen],
+            self.n_before[chosen],
+            self.is_known[chosen],
+            {name: place[chosen] for name, place in self.places.items()},
+            {name: share[chosen] for name, share in self.disliked.items()},
+        )
+
+
+def predict(
+    events: Events,
+    model: ReplayModel,
+    arms: Mapping[str, Arm],
+    k: int,
+    threads: int,
+    progress: Progress = SILENT,
+) -> Trials:
+    """Look for each liked movie in the list of each arm just before the user liked it.
+
+    Parameters
+    ----------
+    events
+        The held-out users' events, in the order user, time, movie.
+    model
+        What the movies' rows mean.
+    arms
+        Name → arm.
+    k
+        Length of the lists that disliked movies are looked for in.
+    threads
+        Threads to replay with; the figures do not depend on it.
+    progress
+        Told of the users that are done.
+    """
+    movie_idx = rows_of(events.movie_id, model.movie_ids)
+    user_ids, starts = np.unique(events.user_id, return_index=True)
+    bounds = np.append(starts, len(events))
+    is_like = events.preference > 0
+    found = {name: np.full(len(events), _MISSED) for name in arms}
+    disliked = {name: np.zeros(len(events)) for name in arms}
+
+    def replay_user(user: int) -> None:
+        own = slice(bounds[user], bounds[user + 1])
+        to_predict = np.flatnonzero(is_like[own])
+        is_disliked = np.zeros(len(model.movie_ids), dtype=bool)
+        is_disliked[movie_idx[own][~is_like[own] & (movie_idx[own] >= 0)]] = True
+        for positions, unseen in _blocks(movie_idx[own], to_predict, len(model.movie_ids)):
+            for name, arm in arms.items():
+                scores = arm(movie_idx[own], events.preference[own], positions)
+                wanted = movie_idx[own][positions]
+                is_known = wanted >= 0
+                found[name][(bounds[user] + positions)[is_known]] = places(
+                    scores[is_known], wanted[is_known], unseen[is_known]
+                )
+                # A disliked movie that has not been seen is one that is disliked later.
+                listed = top_n_rows(np.where(unseen, scores, -np.inf).astype(np.float32), k)
+                to_come = is_disliked[np.maximum(listed, 0)] & (listed >= 0)
+                disliked[name][bounds[user] + positions] = to_come.sum(axis=1) / k
+
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(threads) as pool,
+        progress.task("Replaying", len(user_ids), "users") as task,
+    ):
+        for _ in pool.map(replay_user, range(len(user_ids))):
+            task.advance()
+    n_before = np.arange(len(events)) - np.repeat(starts, np.diff(bounds))
+    return Trials(
+        user_id=events.user_id[is_like],
+        n_before=n_before[is_like],
+        is_known=movie_idx[is_like] >= 0,
+        places={name: place[is_like] for name, place in found.items()},
+        disliked={name: share[is_like] for name, share in disliked.items()},
+    )
+
+
+def _blocks(
+    movie_idx: NDArray[np.int32], to_predict: NDArray[np.int64], n_movies: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+    """Positions among a user's events, with the movies that the user has not seen before each; (positions, movies)."""
+    seen_at = np.full(n_movies, len(movie_idx))
+    known = np.flatnonzero(movie_idx >= 0)
+    seen_at[movie_idx[known]] = known
+    size = max(1, _BLOCK_SCORES // n_movies)
+    for start in range(0, len(to_predict), size):
+        positions = to_predict[start : start + size]
+        yield positions, seen_at >= positions[:, None]

@@ -1,0 +1,62 @@
+"""Parts of the users and of the movies, for whom a model may be better or worse than on average."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+THIRDS = 3
+
+# Users are put together by how many events are known of them: from each of these numbers up to the next.
+_FEWEST_KNOWN = (0, 1, 10, 20, 50, 100, 200, 500)
+
+
+def popularity_thirds(popularity: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Which third of all likes a movie belongs to: 0 the few most popular movies, 2 the many least popular ones.
+
+    Parameters
+    ----------
+    popularity
+        Likes by movie row, int64 (movies,).
+
+    Returns
+    -------
+    ndarray
+        Int8 (movies,). The movies are taken in the order of popularity, ties by row; one that stands on a border
+        belongs to the more popular third.
+    """
+    order = np.argsort(-popularity, kind="stable")
+    likes_before = np.cumsum(popularity[order]) - popularity[order]
+    third = np.empty(len(popularity), dtype=np.int8)
+    third[order] = np.minimum(THIRDS * likes_before // max(int(popularity.sum()), 1), THIRDS - 1)
+    return third
+
+
+def history_spans(n_known: NDArray[np.int64]) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Groups of users by how many events are known of them; groups without anybody are left out.
+
+    Parameters
+    ----------
+    n_known
+        Known events by user, (users,).
+
+    Returns
+    -------
+    list
+        A name ("20 to 49") and who belongs to it, bool (users,).
+    """
+    found = []
+    for fewest, below in zip(_FEWEST_KNOWN, (*_FEWEST_KNOWN[1:], None), strict=True):
+        chosen = n_known >= fewest
+        if below is not None:
+            chosen &= n_known < below
+        if chosen.any():
+            found.append((span_name(fewest, below), chosen))
+    return found
+
+
+def span_name(fewest: int, below: int | None) -> str:
+    """How a span of numbers is called: "0", "20 to 49", "500 or more"."""
+    if below is None:
+        return f"{fewest} or more"
+    return str(fewest) if below == fewest + 1 else f"{fewest} to {below - 1}"

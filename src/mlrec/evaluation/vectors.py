@@ -1,0 +1,44 @@
+"""The user vectors that a model is judged with: those that serving would use, given what is known of the users."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.models import History, Model
+from mlrec.progress import SILENT, Progress
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.settings import EvaluateSettings, FoldInSettings
+
+
+def user_vectors(
+    model: Model,
+    history: History,
+    users: NDArray[np.int64],
+    settings: EvaluateSettings,
+    threads: int,
+    progress: Progress = SILENT,
+) -> NDArray[np.float32]:
+    """Vectors by user row: the saved ones if they know just this history, else folded in for the judged users."""
+    exact = model.info["settings"]["user_vectors"] == "fold-in"
+    if settings.history_splits == tuple(model.info["trained_on"]) and (exact or settings.split == "val"):
+        return np.asarray(model.user_vectors)
+    return folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
+
+
+def folded_in(
+    movie_factors: NDArray[np.float32],
+    rule: FoldInSettings,
+    history: History,
+    users: NDArray[np.int64],
+    threads: int,
+    progress: Progress = SILENT,
+) -> NDArray[np.float32]:
+    """Vectors by user row; zeros for all users but the judged ones."""
+    judged = history.of_users(users)
+    vectors = np.zeros((len(history.indptr) - 1, movie_factors.shape[1]), dtype=np.float32)
+    with progress.task("Folding in users", len(users), "users") as task:
+        vectors[users] = FoldIn(movie_factors, rule).user_vectors(
+            judged.indptr, judged.movie_idx, judged.preference, threads=threads, advance=task.advance
+        )
+    return vectors

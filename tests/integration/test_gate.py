@@ -1,0 +1,155 @@
+"""Comparing two models on the demo data, and publishing only what is not worse."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from mlrec.artifacts import models
+from mlrec.dataset.prepare import prepare
+from mlrec.dataset.reading import read_prepared
+from mlrec.errors import EmptyResultError, MlrecError, ModelMissingError, SettingsError
+from mlrec.evaluation.comparing import compare, has_learned
+from mlrec.evaluation.gate import is_not_worse, publish_if_better
+from mlrec.evaluation.protocol import evaluate
+from mlrec.model.train import train
+from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.workspace import Workspace
+
+BASELINE = TrainSettings.preset("baseline")
+
+
+@pytest.fixture(scope="module")
+def _both(_demo_trained, tmp_path_factory) -> Workspace:
+    """The default model, published, and the baseline preset, which is worse."""
+    workspace = Workspace(tmp_path_factory.mktemp("both") / "data")
+    shutil.copytree(_demo_trained.root, workspace.root)
+    train(workspace, BASELINE, publish=False)
+    return workspace
+
+
+@pytest.fixture
+def both(_both, tmp_path) -> tuple[Workspace, str, str]:
+    """A copy that may be changed, with the ids of the default and of the baseline model."""
+    workspace = Workspace(tmp_path / "data")
+    shutil.copytree(_both.root, workspace.root)
+    default = models.published_id(workspace)
+    assert default is not None
+    (baseline,) = set(models.list_ids(workspace)) - {default}
+    return workspace, default, baseline
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_comparison_has_the_figures_of_evaluate_and_is_paired(both, split):
+    workspace, default, baseline = both
+    result = compare(workspace, default, baseline, EvaluateSettings(split=split, ks=(5, 10)))
+    alone = evaluate(workspace, EvaluateSettings(split=split, ks=(5, 10), baselines=("als-baseline",)))
+    assert result.models[default] == alone.models["als"]
+    assert result.models[baseline] == alone.models["als-baseline"]
+    assert result.difference == alone.differences["als - als-baseline"]
+    assert (result.users, result.answers_left_out) == (alone.users, 0)
+    turned = compare(workspace, baseline, default, EvaluateSettings(split=split, ks=(5, 10)))
+    for metric, figure in result.difference.items():
+        assert turned.difference[metric].value == pytest.approx(-figure.value)
+        assert turned.difference[metric].low == pytest.approx(-figure.high)
+
+
+def test_what_cannot_be_compared(both):
+    workspace, default, _ = both
+    with pytest.raises(SettingsError):
+        compare(workspace, default, default)
+    with pytest.raises(ModelMissingError):
+        compare(workspace, default, "20200101T000000-als-0000")
+    everything = train(workspace, TrainSettings(on="all", iterations=2), publish=False)
+    with pytest.raises(EmptyResultError, match="learned from all answers"):
+        compare(workspace, default, everything.model_id)
+
+
+def test_a_better_model_is_published_and_a_worse_one_is_not(both):
+    workspace, default, baseline = both
+    worse = publish_if_better(workspace, baseline)
+    assert not worse.passed
+    assert worse.comparison.difference["ndcg@10"].high < 0
+    assert default in worse.reason
+    assert models.published_id(workspace) == default
+    models.publish(workspace, baseline)
+    better = publish_if_better(workspace, default)
+    assert better.passed
+    assert better.comparison.difference["ndcg@10"].low > 0
+    assert models.published_id(workspace) == default
+
+
+def test_an_equal_model_is_published(both):
+    workspace, _, _ = both
+    again = train(workspace, publish=False)
+    gate = publish_if_better(workspace, again.model_id)
+    assert gate.passed
+    assert gate.comparison.difference["ndcg@10"].value == 0
+    assert models.published_id(workspace) == again.model_id
+
+
+def test_the_first_model_is_published(both):
+    workspace, _, baseline = both
+    workspace.current_pointer.unlink()
+    gate = publish_if_better(workspace, baseline)
+    assert (gate.passed, gate.published, gate.comparison) == (True, None, None)
+    assert models.published_id(workspace) == baseline
+
+
+def test_for_a_model_of_everything_stands_the_one_that_was_judged(both):
+    workspace, default, baseline = both
+    train(workspace, TrainSettings(on="all"), judged_by=default)
+    gate = is_not_worse(workspace, baseline)
+    assert not gate.passed
+    assert gate.judged_in_its_place == default
+    assert gate.comparison.second == default
+
+
+def test_for_a_model_of_everything_without_a_judge_its_settings_are_trained_anew(both):
+    workspace, default, baseline = both
+    final = train(workspace, TrainSettings(on="all"), judged_by="20200101T000000-als-0000")
+    ids = models.list_ids(workspace)
+    gate = is_not_worse(workspace, baseline)
+    assert not gate.passed
+    assert gate.judged_in_its_place == f"{final.model_id}, trained anew on the train part"
+    assert gate.comparison.difference == compare(workspace, baseline, default).difference
+    assert models.list_ids(workspace) == ids
+
+
+def test_models_of_other_data_are_compared_on_what_neither_has_learned(both, demo_raw):
+    """The data has grown: each user's split lies later, so the old model has learned from few of the new answers."""
+    workspace, default, _ = both
+    old = models.open_model(models.resolve(workspace, default))
+    prepare(workspace, PrepareSettings(min_movie_ratings=5, split_ratio=(7, 1, 2)), raw=demo_raw)
+    new = train(workspace, publish=False)
+    data = read_prepared(workspace)
+    held_out = data.held_out("val")
+    learned = learned_pairs(old)
+    expected = [pair in learned for pair in zip(held_out.user_id.tolist(), held_out.movie_id.tolist(), strict=True)]
+    assert has_learned(old, held_out).tolist() == expected
+    assert 0 < sum(expected) < len(expected)
+    result = compare(workspace, new.model_id, default)
+    assert result.answers_left_out == sum(expected)
+    for figures in result.models.values():
+        assert figures["ndcg@10"].value > 0.02
+    gate = is_not_worse(workspace, new.model_id)
+    assert gate.judged_in_its_place is None
+    assert gate.comparison == result
+
+
+def learned_pairs(model) -> set[tuple[int, int]]:
+    history = model.history.only(("train",))
+    users = np.repeat(model.user_ids, np.diff(history.indptr))
+    known = history.movie_idx >= 0
+    movies = model.movie_ids[history.movie_idx[known]]
+    return set(zip(users[known].tolist(), movies.tolist(), strict=True))
+
+
+def test_a_damaged_published_model_is_an_error_and_stays(both):
+    workspace, default, baseline = both
+    models.resolve(workspace, default).movie_embeddings.write_bytes(b"")
+    with pytest.raises(MlrecError, match="damaged"):
+        publish_if_better(workspace, baseline)
+    assert models.published_id(workspace) == default

@@ -1,0 +1,157 @@
+"""The protocols beside the default one, on the demo data: what is learned, what is known, and what is to be found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlrec.artifacts import models
+from mlrec.dataset.prepare import prepare
+from mlrec.dataset.reading import read_prepared
+from mlrec.errors import EmptyResultError
+from mlrec.evaluation.protocol import evaluate
+from mlrec.evaluation.splits import by_global_time, by_held_out_users, by_user_time
+from mlrec.model.train import train
+from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.workspace import Workspace
+
+QUICK = ("popularity",)
+
+
+@pytest.fixture(scope="module")
+def global_time(demo_raw, tmp_path_factory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("global-time"))
+    prepare(workspace, PrepareSettings(split="global-time"), raw=demo_raw)
+    return workspace
+
+
+def rows(events):
+    return list(zip(events.user_id.tolist(), events.movie_id.tolist(), events.split.tolist(), strict=True))
+
+
+def test_each_division_is_the_one_that_prepare_writes(demo, global_time):
+    by_user, by_moment = read_prepared(demo).events, read_prepared(global_time).events
+    assert rows(by_global_time(by_user, (8, 1, 1))) == rows(by_moment)
+    assert rows(by_user_time(by_moment, (8, 1, 1))) == rows(by_user)
+
+
+def test_a_global_time_of_its_own_is_what_preparing_and_training_anew_gives(demo, global_time):
+    train(global_time)
+    settings = EvaluateSettings(split="test", baselines=("popularity", "ease"))
+    prepared = evaluate(global_time, settings)
+    anew = evaluate(demo, replace(settings, protocol="global-time"))
+    assert (anew.protocol, anew.trained_anew, prepared.trained_anew) == ("global-time", True, False)
+    assert prepared.protocol == "global-time"
+    assert anew.model_id == models.published_id(demo)
+    assert (anew.models, anew.differences, anew.segments) == (prepared.models, prepared.differences, prepared.segments)
+
+
+def test_nothing_is_written_by_a_protocol_with_a_model_of_its_own(demo):
+    def files():
+        return {path: path.stat().st_mtime_ns for path in demo.root.rglob("*")}
+
+    before = files()
+    evaluate(demo, EvaluateSettings(protocol="held-out-users", baselines=QUICK))
+    assert files() == before
+
+
+@pytest.mark.parametrize("relevance", ["liked", "any"])
+def test_held_out_users_are_strangers_whose_history_is_divided(demo, relevance):
+    events = read_prepared(demo).events
+    parts = {part: by_held_out_users(events, part, relevance, 0.1, 3) for part in ("val", "test")}
+    users = {part: set(divided.user_id[divided.split > 0].tolist()) for part, divided in parts.items()}
+    everybody = set(events.user_id.tolist())
+    assert len(users["val"]) == len(users["test"]) == 67
+    assert not users["val"] & users["test"]
+    for divided in parts.values():
+        learned = divided.user_id[divided.split == 0]
+        assert set(learned.tolist()) == everybody - users["val"] - users["test"]
+        assert len(learned) == np.isin(events.user_id, list(set(learned.tolist()))).sum()
+        for user in users["val" if divided is parts["val"] else "test"]:
+            own = events.user_id == user
+            wanted = own & (events.preference > 0) if relevance == "liked" else own
+            folded_in = (divided.user_id == user) & (divided.split == 1)
+            answers = (divided.user_id == user) & (divided.split == 2)
+            assert (folded_in | answers).sum() == own.sum()
+            if relevance == "liked":
+                assert (divided.preference[folded_in] > 0).all()
+                answers &= divided.preference > 0
+            assert answers.sum() == wanted.sum() // 5  # the rest is folded in
+            assert folded_in.sum() + answers.sum() == wanted.sum()
+            assert (np.diff(divided.timestamp[folded_in]) >= 0).all()  # in time order, for decay
+
+
+def test_other_seeds_hold_out_other_users_and_the_same_seed_the_same(demo):
+    events = read_prepared(demo).events
+    first, again, other = (by_held_out_users(events, "val", "liked", 0.1, seed) for seed in (1, 1, 2))
+    assert rows(first) == rows(again)
+    assert rows(first) != rows(other)
+
+
+@pytest.mark.parametrize(("share", "hint"), [(0.0001, "larger"), (0.4999, "smaller")])
+def test_a_share_that_leaves_nobody_is_an_error(demo, share, hint):
+    events = read_prepared(demo).events
+    few = events.user_id < 3
+    some = type(events)(**{name: column[few] for name, column in vars(events).items()})
+    with pytest.raises(EmptyResultError) as error:
+        by_held_out_users(some, "val", "liked", share, 1)
+    assert hint in error.value.hint
+
+
+def test_held_out_users_have_the_published_figures(demo):
+    result = evaluate(demo, EvaluateSettings(protocol="held-out-users", baselines=("popularity", "ease")))
+    assert result.ks == (20, 50, 100)
+    assert result.history == "fold-in"
+    assert result.users + result.users_left_out == len(np.unique(read_prepared(demo).events.user_id)) - 67
+    for figures in result.models.values():
+        for k in result.ks:
+            assert figures[f"recall@{k}"].value <= figures[f"capped_recall@{k}"].value <= 1
+        assert figures["disliked@20"].value > 0
+    assert result.models["als"]["ndcg@100"].low > result.models["popularity"]["ndcg@100"].value
+    any_rated = evaluate(
+        demo, EvaluateSettings(protocol="held-out-users", relevance="any", split="test", baselines=QUICK)
+    )
+    assert any_rated.split == "test"
+    assert any_rated.models["als"]["ndcg@100"].value > any_rated.models["popularity"]["ndcg@100"].value
+
+
+def test_without_a_model_the_default_settings_are_used(demo_raw, demo, tmp_path):
+    workspace = Workspace(tmp_path)
+    prepare(workspace, raw=demo_raw)
+    settings = EvaluateSettings(protocol="global-time", baselines=QUICK)
+    result = evaluate(workspace, settings)
+    assert result.model_id is None
+    assert result.models == evaluate(demo, settings).models
+
+
+def test_the_settings_of_the_named_model_are_used(demo_copy):
+    other = train(demo_copy, TrainSettings.preset("baseline"), publish=False)
+    settings = EvaluateSettings(protocol="global-time", baselines=("als-baseline",))
+    named = evaluate(demo_copy, replace(settings, baselines=("als-default",)), model_id=other.model_id)
+    default = evaluate(demo_copy, settings)
+    assert named.models["als"] == default.models["als-baseline"]
+    assert named.models["als-default"] == default.models["als"]
+
+
+def test_segments_add_up_to_the_whole(demo):
+    result = evaluate(demo, EvaluateSettings(baselines=("popularity", "ease"), ks=(5, 10)))
+    users = [segment for segment in result.segments if segment.by == "history"]
+    movies = [segment for segment in result.segments if segment.by == "popularity"]
+    assert sum(segment.users for segment in users) == result.users
+    for name, figures in result.models.items():
+        for metric in ("ndcg@5", "ndcg@10", "recall@10"):
+            weighted = sum(segment.users * segment.models[name][metric].value for segment in users)
+            assert weighted / result.users == pytest.approx(figures[metric].value)
+    # The answers of all users, those on movies that the model does not know excepted, found or not.
+    assert [segment.name for segment in movies] == ["most popular", "middle", "least popular"]
+    assert sum(segment.movies for segment in movies) == len(models.open_model(models.resolve(demo)).movie_ids)
+    known = sum(segment.answers for segment in movies)
+    unknown = sum(segment.answers for segment in users) - known
+    assert 0 <= unknown < 0.01 * known
+    for name, figures in result.models.items():
+        hits = sum(segment.answers * segment.models[name]["recall@10"].value for segment in movies)
+        assert hits == pytest.approx(10 * result.users * figures["precision@10"].value)
+    assert movies[0].models["popularity"]["recall@10"].value > 0.2
+    assert movies[2].models["popularity"]["recall@10"].value == 0
