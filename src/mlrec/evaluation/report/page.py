@@ -1,0 +1,233 @@
+"""The report as one HTML file that loads nothing: text, tables, charts, and Plotly's code to draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any
+
+from mlrec.evaluation.protocol import Evaluation
+from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.report import charts, tables, words
+from mlrec.evaluation.report.charts import Chart
+from mlrec.evaluation.report.data import DataPicture
+from mlrec.evaluation.report.names import metric_name, metric_title, metrics_of, metrics_of_all, split_name
+
+
+def render_report(
+    evaluations: Sequence[Evaluation],
+    replay: Replay | None,
+    picture: DataPicture,
+    *,
+    model_id: str,
+    settings: Mapping[str, Mapping[str, Any]],
+    mlrec_version: str,
+    created_at: str,
+) -> str:
+    """Write the report. The same arguments give the same text.
+
+    Parameters
+    ----------
+    evaluations
+        Figures on one held-out part or more; may be empty.
+    replay
+        Figures of learning from swipes, if they were measured.
+    picture
+        The prepared data.
+    model_id
+        The model that is judged.
+    settings
+        Title → settings, for the foot of the page: "Training" → `model.info["settings"]`, "Evaluation" →
+        `EvaluateSettings().to_json()`. Those of the data and of the replay are there by themselves.
+    mlrec_version, created_at
+        For the foot of the page.
+
+    Returns
+    -------
+    str
+        An HTML document, to be written as UTF-8.
+
+    Raises
+    ------
+    MissingExtraError
+        If Plotly is not installed.
+    """
+    plotly = charts.plotly_script()
+    sections = [_models(evaluations, picture)] if evaluations else []
+    if evaluations:
+        sections.append(_popularity(evaluations))
+    if replay:
+        sections.append(_replay(replay))
+    sections.append(_data(picture))
+    return Template(_resource("page.html")).substitute(
+        model_id=escape(model_id),
+        style=_resource("style.css"),
+        summary=_summary(evaluations, replay),
+        sections="\n".join(sections),
+        foot=_foot(replay, picture, settings),
+        fingerprint=escape(picture.fingerprint),
+        mlrec_version=escape(mlrec_version),
+        created_at=escape(created_at),
+        plotly=plotly,
+        draw=_resource("draw.js"),
+    )
+
+
+def _summary(evaluations: Sequence[Evaluation], replay: Replay | None) -> str:
+    said = [words.verdict(evaluation) for evaluation in evaluations]
+    shown = words.tiles(evaluations[0]) if evaluations else []
+    if replay:
+        said.append(words.learning_verdict(replay))
+        shown.append(words.learning_tile(replay))
+    return f'{"".join(said)}<ul class="tiles">{"".join(tile.html() for tile in shown)}</ul>'
+
+
+def _models(evaluations: Sequence[Evaluation], picture: DataPicture) -> str:
+    parts = []
+    for number, evaluation in enumerate(evaluations):
+        for k in evaluation.ks:
+            metric = f"ndcg@{k}"
+            chart = charts.models_chart(f"models-{number}-{k}", evaluation, metric)
+            title = f"{metric_name(metric)} on the {split_name(evaluation.split)} part"
+            parts.append(_figure(chart, title) + tables.lead_table(evaluation, metric))
+        parts.append(_folded(f"All metrics on {split_name(evaluation.split)}", tables.metrics_table(evaluation)))
+        parts.append(_small(words.small_print(evaluation, picture)))
+    metrics = [metric for evaluation in evaluations for metric in metrics_of(evaluation.models)]
+    parts.append(_folded("What the metrics mean", tables.glossary(metrics)))
+    return _section(
+        "Models side by side",
+        "Each dot is a model, each line its 95% interval: how far the figure would move with other users. Further right"
+        " is better. All models saw the same users, so a lead can be certain even where two lines overlap; the table"
+        " says how large it is, and p how likely chance alone would make one as large.",
+        parts,
+    )
+
+
+def _popularity(evaluations: Sequence[Evaluation]) -> str:
+    figures = [
+        _figure(
+            charts.popularity_chart(f"popularity-{number}-{k}", evaluation, k),
+            f"{split_name(evaluation.split).capitalize()}, lists of {k}",
+        )
+        for number, evaluation in enumerate(evaluations)
+        for k in evaluation.ks
+    ]
+    return _section(
+        "Accuracy against popularity",
+        "Higher is more accurate; further left recommends less of what everybody knows. At 0 lists are as popular as"
+        " what the same users had chosen before, at +1 twice as popular. One wants to be at the upper left.",
+        [_grid(figures)],
+    )
+
+
+def _replay(replay: Replay) -> str:
+    metrics = metrics_of_all(replay.curve)
+    figures = [
+        _figure(
+            charts.curve_chart(f"curve-{number}", replay, metric),
+            metric_title(metric),
+        )
+        for number, metric in enumerate(metrics)
+    ]
+    return _section(
+        "Learning from swipes",
+        "People whom the model has never seen are replayed, swipe by swipe; before each like, every rule says what it"
+        " would show. The thick line is the rule that serves, its band the 95% interval; thin lines are other rules."
+        " A tap on a name hides or shows it. Lines fall as what everybody likes has been seen; what counts is how far"
+        " they are apart.",
+        [
+            _grid(figures),
+            tables.arms_table(replay),
+            _folded("The numbers of the charts", tables.curve_table(replay)),
+            _small(words.replay_print(replay)),
+        ],
+    )
+
+
+def _data(picture: DataPicture) -> str:
+    parts = []
+    if picture.rating_histogram:
+        about = "How often each rating was given, in all that was read."
+        if picture.liked_above is not None:
+            about += f" Ratings above {picture.liked_above:g} (blue) count as liked."
+        parts.append(_figure(charts.ratings_chart("ratings", picture), "What people rate", about))
+    if picture.steps:
+        figures = [
+            _figure(charts.steps_chart(f"steps-{what}", picture, what), what.capitalize())
+            for what in ("ratings", "users", "movies")
+        ]
+        about = (
+            "Rare movies and users with few ratings are dropped in rounds, until a round changes nothing. The last bar"
+            " (blue) is what models see."
+        )
+        parts.append(f"<h3>What the filters leave</h3><p>{about}</p>{_grid(figures, three=True)}")
+        parts.append(_folded("The steps in numbers", tables.steps_table(picture)))
+    if picture.months.starts:
+        about = "What the filters left, by month and by the part that it belongs to. " + _where_it_falls(picture)
+        chart = charts.months_chart("months", picture.months, picture.moments)
+        parts.append(_figure(chart, "When it happened, and where the split falls", about))
+    if picture.rejects:
+        parts.append(_small([f"{picture.rejects:,} rows could not be used and were set aside."]))
+    about = f"Fingerprint <code>{escape(picture.fingerprint[:12])}</code>"
+    if picture.steps:
+        last = picture.steps[-1]
+        about += f": {last.ratings:,} ratings by {last.users:,} users of {last.movies:,} movies, after the filters"
+    return _section("The data", f"{about}.", parts)
+
+
+def _where_it_falls(picture: DataPicture) -> str:
+    counts = ", ".join(f"{split_name(name)} {count:,}" for name, count in picture.splits.items())
+    said = f"Ratings by part: {escape(counts)}."
+    if not picture.moments:
+        return f"{said} Each user's latest ratings are held out, so the parts lie beside each other at all times."
+    begins = [
+        f"{name} begins on {words.day(moment)}"
+        for name, moment in (("validation", picture.moments["val_from"]), ("test", picture.moments["test_from"]))
+        if moment is not None
+    ]
+    return f"{said} The split falls at the dotted lines: {' and '.join(begins)}."
+
+
+def _foot(replay: Replay | None, picture: DataPicture, settings: Mapping[str, Mapping[str, Any]]) -> str:
+    shown: dict[str, Mapping[str, Any]] = dict(settings)
+    if replay:
+        shown |= {"Replay": replay.settings.to_json(), "Serving, in the replay": replay.serve.to_json()}
+    shown["Data"] = picture.settings
+    shown["Raw files"] = {
+        "prepared at": picture.prepared_at,
+        **{name: f"sha256 {sha}" for name, sha in picture.files.items()},
+    }
+    return "".join(tables.settings_list(title, values) for title, values in shown.items())
+
+
+def _section(title: str, about: str, parts: Iterable[str]) -> str:
+    return f"<section><h2>{title}</h2><p>{about}</p>{''.join(parts)}</section>"
+
+
+def _figure(chart: Chart, title: str, about: str = "") -> str:
+    """A chart's place, and beside it what is drawn there."""
+    source = chart.figure.replace("<", r"\u003c")
+    return (
+        f"<figure><figcaption><h3>{escape(title)}</h3>{f'<p>{about}</p>' if about else ''}</figcaption>"
+        f'<div class="chart" id="{chart.chart_id}" role="img" aria-label="{escape(chart.label)}"'
+        f' style="height:{chart.height}px"></div>'
+        f'<script type="application/json" data-chart="{chart.chart_id}">{source}</script></figure>'
+    )
+
+
+def _grid(figures: Sequence[str], *, three: bool = False) -> str:
+    return f'<div class="grid{" three" if three else ""}">{"".join(figures)}</div>'
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def _small(sentences: Sequence[str]) -> str:
+    return f'<p class="small">{" ".join(sentences)}</p>'
+
+
+def _resource(name: str) -> str:
+    return resources.files("mlrec.evaluation.report").joinpath(name).read_text(encoding="utf-8")

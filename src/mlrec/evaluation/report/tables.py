@@ -1,0 +1,169 @@
+"""The report's tables, as HTML. Whatever comes from data is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from mlrec.evaluation.estimates import Difference
+from mlrec.evaluation.protocol import MODEL, Evaluation
+from mlrec.evaluation.replay import SERVED, Replay
+from mlrec.evaluation.report.data import DataPicture
+from mlrec.evaluation.report.names import (
+    LESS_IS_BETTER,
+    MEANINGS,
+    best_names,
+    interval,
+    kind_of,
+    metric_name,
+    metric_title,
+    metrics_of,
+    metrics_of_all,
+    number,
+    signed,
+    span,
+    split_name,
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: text, whether it is the best of its kind, and a smaller second line."""
+
+    text: str
+    best: bool = False
+    second: str = ""
+
+    def html(self) -> str:
+        """As HTML."""
+        text = f"<strong>{escape(self.text)}</strong>" if self.best else escape(self.text)
+        return f"{text}<small>{escape(self.second)}</small>" if self.second else text
+
+
+def table(caption: str, head: Sequence[str], rows: Iterable[tuple[Cell, Sequence[Cell], bool]]) -> str:
+    """A table in a box that scrolls by itself. A row is its header, its cells, and whether it stands out."""
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr{" class=judged" if stands_out else ""}><th scope="row">{header.html()}</th>'
+        + "".join(f"<td>{cell.html()}</td>" for cell in cells)
+        + "</tr>"
+        for header, cells, stands_out in rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def lead_table(evaluation: Evaluation, metric: str) -> str:
+    """One metric of all models, best first, and how far the judged one is ahead of each other."""
+    order = sorted(evaluation.models, key=lambda name: -evaluation.models[name][metric].value)
+    best = best_names(evaluation.models, metric)
+    rows = []
+    for name in order:
+        own = evaluation.models[name][metric]
+        lead = evaluation.differences.get(f"{MODEL} - {name}", {}).get(metric)
+        rows.append(
+            (Cell(name), [Cell(number(own.value), name in best), Cell(interval(own)), *_lead(lead)], name == MODEL)
+        )
+    return table(
+        f"{metric_name(metric)} on {split_name(evaluation.split)}, and how far {MODEL} is ahead",
+        ["model", metric_name(metric), "95% interval", f"{MODEL} is ahead by", "95% interval", "p"],
+        rows,
+    )
+
+
+def metrics_table(evaluation: Evaluation) -> str:
+    """All metrics of all models with their intervals."""
+    names = list(evaluation.models)
+    rows = []
+    for metric in metrics_of(evaluation.models):
+        best = best_names(evaluation.models, metric)
+        cells = []
+        for name in names:
+            own = evaluation.models[name].get(metric)
+            cells.append(Cell(number(own.value), name in best, interval(own)) if own else Cell("–"))
+        rows.append((_metric_header(metric), cells, False))
+    return table(f"All metrics on {split_name(evaluation.split)}", ["metric", *names], rows)
+
+
+def arms_table(replay: Replay) -> str:
+    """All metrics of the arms, and how far the served one is ahead in each."""
+    metrics = metrics_of(replay.arms)
+    best = {metric: best_names(replay.arms, metric) for metric in metrics}
+    rows = []
+    for name, figures in replay.arms.items():
+        cells = []
+        for metric in metrics:
+            own, lead = figures.get(metric), replay.differences.get(f"{SERVED} - {name}", {}).get(metric)
+            cells.append(Cell(number(own.value), name in best[metric], interval(own)) if own else Cell("–"))
+            cells.append(Cell(signed(lead.value, 4), False, interval(lead)) if lead else Cell(""))
+        rows.append((Cell(name), cells, name == SERVED))
+    head = [column for metric in metrics for column in (metric_title(metric), f"{SERVED} leads by")]
+    return table("Rules of update over all likes, with 95% intervals", ["rule", *head], rows)
+
+
+def curve_table(replay: Replay) -> str:
+    """The numbers of the replay's charts: metrics of the arms by what was swiped before."""
+    rows = []
+    for part in replay.curve:
+        for metric in metrics_of_all(replay.curve):
+            header = Cell(f"{span(part)} before", second=f"{metric_name(metric)}, {part.likes:,} likes")
+            cells = [
+                Cell(f"{own.value:.3f}", second=interval(own))
+                for own in (part.arms[name][metric] for name in part.arms)
+            ]
+            rows.append((header, cells, False))
+    return table("Figures by swipes before, with 95% intervals", ["swipes", *replay.curve[0].arms], rows)
+
+
+def steps_table(picture: DataPicture) -> str:
+    """What each step of the preparation left."""
+    rows = [
+        (Cell(step.name), [Cell(f"{step.ratings:,}"), Cell(f"{step.users:,}"), Cell(f"{step.movies:,}")], False)
+        for step in picture.steps
+    ]
+    return table("What each step left", ["step", "ratings", "users", "movies"], rows)
+
+
+def settings_list(title: str, values: Mapping[str, Any]) -> str:
+    """Settings by name, as they were given."""
+    items = "".join(
+        f"<div><dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_value(value))}</dd></div>"
+        for name, value in values.items()
+    )
+    return f"<section><h3>{escape(title)}</h3><dl>{items}</dl></section>"
+
+
+def glossary(metrics: Iterable[str]) -> str:
+    """What each of the metrics means, without those that are not known here."""
+    kinds = dict.fromkeys(map(kind_of, metrics))
+    items = "".join(
+        f"<div><dt>{metric_name(kind)}</dt><dd>{MEANINGS[kind]}</dd></div>" for kind in kinds if kind in MEANINGS
+    )
+    return f"<dl>{items}</dl>"
+
+
+def _lead(lead: Difference | None) -> list[Cell]:
+    if lead is None:
+        return [Cell("")] * 3
+    return [Cell(signed(lead.value, 4)), Cell(interval(lead)), Cell(f"{lead.p:.3f}")]
+
+
+def _metric_header(metric: str) -> Cell:
+    return Cell(metric_name(metric), second="less is better" if kind_of(metric) in LESS_IS_BETTER else "")
+
+
+def _value(value: Any) -> str:
+    """A setting for people; None is how settings write infinity, or what follows from the data."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_value(own)}" for name, own in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_value(own) for own in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
