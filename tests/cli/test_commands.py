@@ -16,28 +16,6 @@ from mlrec.workspace import Workspace
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Run mlrec in an empty working directory; returns the finished process."""
-
-    def run(*arguments: object, data: Path | None = None, expect: int = 0, **environment: str):
-        environment = {"MLREC_DATA_DIR": str(data)} | environment if data else environment
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == expect, done.stderr
-        if expect != 1:
-            assert "Traceback" not in done.stderr
-        return done
-
-    return run
-
-
 METRICS = (
     "recall", "precision", "ndcg", "map", "mrr", "hit_rate",
     "novelty", "diversity", "popularity_lift", "disliked", "coverage",
@@ -127,7 +105,7 @@ def test_replay_in_json_and_as_a_table(run, demo):
     assert {"protocol": "replay", "k": 10}.items() <= document.items()
     assert set(document["arms"]) > {"fold-in", "gradient", "static", "popularity"}
     assert document["curve"][0]["swipes"] == 0
-    assert set(document["curve"][0]["arms"]["fold-in"]) == {"hit_rate@10", "mrr@10"}
+    assert set(document["curve"][0]["arms"]["fold-in"]) == {"hit_rate@10", "mrr@10", "disliked@10"}
     assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high", "p"}
     table = run("evaluate", "--replay", "-k", "20", data=demo.root).stdout
     assert "hit_rate@20" in table

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,24 +14,10 @@ from mlrec import Recommender
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
-@pytest.fixture
-def run(demo, tmp_path):
-    """Run mlrec on the demo model, with a store of its own; returns the finished process."""
-
-    def run(*arguments: object, expect: int = 0):
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"MLREC_DATA_DIR": str(demo.root), "MLREC_STORE": str(tmp_path / "users.db")},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == expect, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
+@pytest.fixture(autouse=True)
+def _demo_model_with_a_store_of_its_own(demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLREC_DATA_DIR", str(demo.root))
+    monkeypatch.setenv("MLREC_STORE", str(tmp_path / "users.db"))
 
 
 def test_reasons_for_a_user(run):

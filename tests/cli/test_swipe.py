@@ -30,24 +30,9 @@ def data(demo_copy) -> Path:
     return demo_copy.root
 
 
-@pytest.fixture
-def run(data):
-    """Run mlrec on the demo model, in a pipe."""
-
-    def run(*arguments: object, text: str = "", expect: int = 0, **environment: str):
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            env=os.environ | {"MLREC_DATA_DIR": str(data)} | environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == expect, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
+@pytest.fixture(autouse=True)
+def _demo_model(data, monkeypatch):
+    monkeypatch.setenv("MLREC_DATA_DIR", str(data))
 
 
 def log(data, user_id=NEW):

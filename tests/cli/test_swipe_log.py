@@ -28,27 +28,6 @@ AT = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Run mlrec in a pipe, in a working directory of the test's own."""
-
-    def run(*arguments: object, text: str = "", expect: int = 0, **environment: str):
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == expect, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
-
-
-@pytest.fixture
 def data(demo_copy, monkeypatch) -> Path:
     """The demo model, with a log of user 42 in which the middle one of three swipes is undone."""
     monkeypatch.setenv("MLREC_DATA_DIR", str(demo_copy.root))

@@ -54,7 +54,7 @@ def test_a_browser_draws_every_chart(report, tmp_path):
     ]  # fmt: skip
     drawn = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     names = re.findall(r'data-chart="([^"]+)"', report)
-    assert len(names) == 1 + 1 + 2 + 5
+    assert len(names) == 1 + 1 + 3 + 5
     for name in names:
         _, _, place = drawn.partition(f'id="{name}"')
         assert 'class="main-svg"' in place.partition("<script")[0], name

@@ -20,6 +20,7 @@ from mlrec.evaluation.report import charts
 from mlrec.evaluation.report.data import months_of, picture_of
 from mlrec.evaluation.report.labels import label_places
 from mlrec.evaluation.report.page import render_report
+from mlrec.evaluation.summary import Segment
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 
 PLOTLY = "/* the code of Plotly */"
@@ -53,8 +54,21 @@ EVENTS = Events(
 )
 PICTURE = picture_of(MANIFEST, EVENTS)
 
+SEGMENTS = [
+    Segment(
+        "history", "20 to 49", None, 31, 62,
+        {name: {"ndcg@10": Estimate(value)} for name, value in (("als", 0.321), ("popularity", 0.123), ("ease", 0.3))},
+    ),
+    Segment(
+        "popularity", "least popular", 900, 77, 88,
+        {name: {"recall@10": Estimate(value)} for name, value in (("als", 0.011), ("popularity", 0.0), ("ease", 0.02))},
+    ),
+]  # fmt: skip
+
 EVALUATION = Evaluation(
     model_id="20261124T180928-als-7837",
+    protocol="user-time",
+    trained_anew=False,
     split="val",
     history="train",
     relevance="liked",
@@ -88,6 +102,7 @@ EVALUATION = Evaluation(
         "als - popularity": {"ndcg@10": Difference(0.0667, 0.048, 0.078, 0.001)},
         "als - ease": {"ndcg@10": Difference(-0.0066, -0.02, 0.009, 0.4)},
     },
+    segments=SEGMENTS,
     skipped={"cosine": "learns for minutes from 3,000,000 events"},
 )
 
@@ -105,6 +120,7 @@ REPLAY = Replay(
     starts_at=seconds(2012, 1, 3),
     learned_events=56063,
     users=134,
+    held_out_users=134,
     events=9000,
     likes=6670,
     unknown_likes=523,
@@ -118,6 +134,8 @@ REPLAY = Replay(
         Part(1, 5, 240, 90, arms(0.3, 0.28, 0.13)),
         Part(5, None, 500, 60, arms(0.2, 0.18, 0.07)),
     ],
+    update_seconds={"fold-in": 0.00004, "retrain": 1.25},
+    skipped={"retrain": "learns for minutes"},
 )
 
 
@@ -206,6 +224,9 @@ def test_tables_have_the_figures(render):
     assert page.row("Coverage@10") == ["Coverage@10", "0.3500", "0.0700", "0.3000"]
     assert page.row("Surprise@10") == ["Surprise@10", "0.5000|0.400 to 0.600", "–", "–"]
     assert page.row("static", "0.0800|0.070 to 0.100")[2] == "+0.0800|+0.060 to +0.090"
+    assert page.row("20 to 49 known|31 users") == ["20 to 49 known|31 users", "0.3210", "0.1230", "0.3000"]
+    tail = "least popular|900 movies, 88 wanted"
+    assert page.row(tail) == [tail, "0.0110", "0.0000", "0.0200"]
     assert page.row("read") == ["read", "1,234", "56", "78"]
 
 
@@ -256,6 +277,9 @@ def test_the_small_print_says_what_the_figures_are_of(render):
         "cosine learns for minutes from 3,000,000 events and was left out",
         "what others did later",
         "523 of the 6,670 likes",
+        "als is model 20261124T180928-als-7837",
+        "fold-in 0.04 ms, retrain 1.2 s",
+        "retrain learns for minutes and was left out",
         "7 rows could not be used",
         "f00d" * 16,
         "sha256 " + "5eed" * 16,
@@ -266,10 +290,18 @@ def test_the_small_print_says_what_the_figures_are_of(render):
         assert said in text
 
 
+def test_a_model_of_the_protocols_own_is_told(render):
+    anew = replace(EVALUATION, protocol="held-out-users", trained_anew=True)
+    text = render([anew])
+    assert "als was trained for this protocol, with the settings of 20261124T180928-als-7837" in text
+    assert "kept from training" in text
+    assert "the default settings" in render([replace(anew, model_id=None)])
+
+
 def test_a_split_at_two_moments_is_marked(render):
     moments = {"val_from": seconds(2016, 2, 1), "test_from": seconds(2016, 3, 1)}
     split = replace(PICTURE, moments=moments, settings={**PICTURE.settings, "split": "global-time"})
-    text = render(picture=split)
+    text = render([replace(EVALUATION, protocol="global-time")], picture=split)
     assert "validation begins on 2016-02-01 and test begins on 2016-03-01" in text
     assert "what others did later" not in text
     shapes = Page(text).charts["months"]["layout"]["shapes"]

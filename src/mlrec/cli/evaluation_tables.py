@@ -26,6 +26,7 @@ _CURVE = ("fold-in", "retrain", "gradient", "static", "popularity")
 def show_replay(result: Replay) -> None:
     """Render the arms, the best in bold type, and how far the served one is ahead of each other."""
     from mlrec.evaluation.replay_arms import SERVED
+    from mlrec.evaluation.report.names import duration
     from mlrec.evaluation.segments import span_name
 
     k = result.settings.k
@@ -72,12 +73,8 @@ def show_replay(result: Replay) -> None:
         f"Learned from the {result.learned_events:,} ratings of other users before {day}. "
         f"{result.unknown_likes:,} of the likes are of movies that the model does not know: misses for all."
     )
-    costs = (f"{name} {_duration(seconds)}" for name, seconds in result.update_seconds.items())
+    costs = (f"{name} {duration(seconds)}" for name, seconds in result.update_seconds.items())
     render.note(f"An update of a user's vector takes: {', '.join(costs)} (median here and now).")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.2g} ms"
 
 
 _ACCURACY = ("recall", "capped_recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")

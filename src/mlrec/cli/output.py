@@ -14,6 +14,18 @@ T = TypeVar("T")
 STDOUT = Path("-")
 
 
+def checked_target(target: Path, *, source: str) -> Path:
+    """The file that a result is to go to; a mistake of the user's is told before any work is done for it."""
+    path = target.resolve()  # the file that a link leads to is replaced, not the link
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"There is no folder {path.parent}.")
+    if path.is_dir():
+        raise typer.BadParameter(f"{target} is a folder.")
+    if path == Path(source).resolve():
+        raise typer.BadParameter(f"{target} holds the swipes themselves.")
+    return path
+
+
 def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str) -> T:
     """Write a result to where the user wants it, and return what `write` returns.
 
@@ -22,13 +34,7 @@ def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str) 
     if target == STDOUT:
         sys.stdout.flush()
         return write(sys.stdout.buffer)
-    path = target.resolve()  # the file that a link leads to is replaced, not the link
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"There is no folder {path.parent}.")
-    if path.is_dir():
-        raise typer.BadParameter(f"{target} is a folder.")
-    if path == Path(source).resolve():
-        raise typer.BadParameter(f"{target} holds the swipes themselves.")
+    path = checked_target(target, source=source)
     if path.exists() and not path.is_file():
         with path.open("wb") as device:
             return write(device)

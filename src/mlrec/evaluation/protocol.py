@@ -137,8 +137,7 @@ def evaluate(
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
     settings = settings or EvaluateSettings()
-    prepared_protocol: ProtocolName = read_manifest(workspace)["settings"]["split"]
-    if settings.protocol not in (None, prepared_protocol):
+    if settings.protocol is not None and settings.protocol != read_manifest(workspace)["settings"]["split"]:
         return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
     files = models.resolve(workspace, model_id)
     model = models.open_model(files)
@@ -153,7 +152,7 @@ def evaluate(
             f"The prepared data has changed since model {model.model_id} was trained.",
             "Train again, or prepare the data that it was trained on.",
         )
-    result = _judge(model, held_out, settings, prepared_protocol, progress)
+    result = _judge(model, held_out, settings, held_out.manifest["settings"]["split"], progress)
     if result.sample is None:
         models.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
     return result

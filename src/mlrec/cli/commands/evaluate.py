@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from mlrec.cli import evaluation_tables, render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, ModelId, Threads, examples
+from mlrec.cli.output import checked_target, write_output
 from mlrec.cli.progress import progress
 from mlrec.settings import EvaluateSettings, ReplaySettings
-
-if TYPE_CHECKING:
-    from mlrec.workspace import Workspace
 
 EXAMPLES = examples(
     "mlrec evaluate",
@@ -23,6 +22,7 @@ EXAMPLES = examples(
     "mlrec evaluate --protocol held-out-users --split test",
     "mlrec evaluate --relevance any --published-ndcg",
     "mlrec evaluate --replay",
+    "mlrec evaluate --split test --report report.html",
 )
 _DEFAULTS = EvaluateSettings()
 
@@ -132,6 +132,14 @@ def evaluate(
             help="Judge learning instead: users whom the model has never seen are replayed like by like.",
         ),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write one HTML file with charts: the models, learning from swipes, and the data."
+            " Needs the extra 'report'.",
+        ),
+    ] = None,
     model: ModelId = None,
     threads: Threads = _DEFAULTS.threads,
     as_json: AsJson = False,
@@ -152,6 +160,12 @@ def evaluate(
     """
     from mlrec.workspace import Workspace
 
+    workspace, bar = Workspace(data_dir), progress()
+    if report is not None:
+        from mlrec.evaluation.report.making import require_report
+
+        checked_target(report, source=str(workspace.users_db))
+        require_report()
     if replay:
         given = {
             "--split": split != HeldOutSplit.val,
@@ -169,16 +183,7 @@ def evaluate(
             )
         if k and len(k) > 1:
             raise typer.BadParameter("--replay takes one list length.", param_hint="-k")
-        replay_settings = ReplaySettings(
-            k=k[0] if k else ReplaySettings.k,
-            sample=ReplaySettings.sample if sample is None else sample,
-            threads=threads,
-        )
-        _replay(Workspace(data_dir), replay_settings, model, as_json)
-        return
-
-    from mlrec.evaluation.protocol import evaluate as run
-
+    evaluated = replayed = None
     settings = EvaluateSettings(
         split=split.value,
         protocol=protocol.value if protocol else None,
@@ -192,18 +197,31 @@ def evaluate(
         sample=sample or 0,
         threads=threads,
     )
-    result = run(Workspace(data_dir), settings, model_id=model, progress=progress())
-    if as_json:
-        render.print_json(result.to_json())
-    else:
-        evaluation_tables.show(result, with_segments=segments)
+    replay_settings = ReplaySettings(
+        k=k[0] if k else ReplaySettings.k,
+        sample=ReplaySettings.sample if sample is None else sample,
+        threads=threads,
+    )
+    if not replay:
+        from mlrec.evaluation.protocol import evaluate as run
 
+        evaluated = run(workspace, settings, model_id=model, progress=bar)
+        if as_json:
+            render.print_json(evaluated.to_json())
+        else:
+            evaluation_tables.show(evaluated, with_segments=segments)
+    if replay or report is not None:
+        from mlrec.evaluation.replay import replay as run_replay
 
-def _replay(workspace: Workspace, settings: ReplaySettings, model: str | None, as_json: bool) -> None:
-    from mlrec.evaluation.replay import replay
+        replayed = run_replay(workspace, replay_settings, model_id=model, progress=bar)
+    if replay and replayed:
+        if as_json:
+            render.print_json(replayed.to_json())
+        else:
+            evaluation_tables.show_replay(replayed)
+    if report is not None:
+        from mlrec.evaluation.report.making import make_report
 
-    result = replay(workspace, settings, model_id=model, progress=progress())
-    if as_json:
-        render.print_json(result.to_json())
-    else:
-        evaluation_tables.show_replay(result)
+        html = make_report(workspace, evaluated, replayed, settings)
+        write_output(report, lambda file: file.write(html.encode()), source=str(workspace.users_db))
+        render.note(f"Written to {report}.")

@@ -16,7 +16,8 @@ from typing import Any
 from mlrec.errors import MissingExtraError
 from mlrec.evaluation.estimates import Estimate
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import SERVED, Part, Replay
+from mlrec.evaluation.replay import Part, Replay
+from mlrec.evaluation.replay_arms import SERVED
 from mlrec.evaluation.report.data import DataPicture, Months
 from mlrec.evaluation.report.labels import label_places
 from mlrec.evaluation.report.names import interval, metric_name, span, split_name

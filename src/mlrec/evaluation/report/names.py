@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from mlrec.evaluation.estimates import Difference, Estimate, Figures
 from mlrec.evaluation.replay import Part
+from mlrec.evaluation.segments import span_name
 
 LESS_IS_BETTER = ("popularity_lift", "disliked")
 
 MEANINGS = {
     "recall": "Share of a user's wanted movies that the list has.",
+    "capped_recall": "The same, where no more can be wanted than the list has places.",
     "precision": "Share of the list that is wanted.",
     "ndcg": "Wanted movies in the list, those at the top counting more; 1 is the best possible list.",
     "published_ndcg": "The inflated NDCG of the published run, to compare with that only.",
@@ -50,10 +52,8 @@ def split_name(split: str) -> str:
 
 
 def span(part: Part) -> str:
-    """How many events came before the likes of a part: "0", "2–4", "50+"."""
-    if part.below is None:
-        return f"{part.swipes}+"
-    return str(part.swipes) if part.below == part.swipes + 1 else f"{part.swipes}–{part.below - 1}"
+    """How many events came before the likes of a part, as short as the tick of an axis: "0", "2–4", "50+"."""
+    return span_name(part.swipes, part.below).replace(" to ", "–").replace(" or more", "+")
 
 
 def metrics_of(figures: Figures) -> list[str]:
@@ -92,3 +92,10 @@ def interval(own: Estimate | Difference) -> str:
 def number(value: float) -> str:
     """A figure, with a minus sign that is as wide as a plus."""
     return f"{value:.4f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """A time with its unit, two digits of it."""
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{1000 * seconds:.0f} ms" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"

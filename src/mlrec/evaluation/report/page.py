@@ -55,9 +55,10 @@ def render_report(
         If Plotly is not installed.
     """
     plotly = charts.plotly_script()
-    sections = [_models(evaluations, picture)] if evaluations else []
+    sections = [_models(evaluations)] if evaluations else []
     if evaluations:
         sections.append(_popularity(evaluations))
+        sections.append(_segments(evaluations))
     if replay:
         sections.append(_replay(replay))
     sections.append(_data(picture))
@@ -84,7 +85,7 @@ def _summary(evaluations: Sequence[Evaluation], replay: Replay | None) -> str:
     return f'{"".join(said)}<ul class="tiles">{"".join(tile.html() for tile in shown)}</ul>'
 
 
-def _models(evaluations: Sequence[Evaluation], picture: DataPicture) -> str:
+def _models(evaluations: Sequence[Evaluation]) -> str:
     parts = []
     for number, evaluation in enumerate(evaluations):
         for k in evaluation.ks:
@@ -93,7 +94,7 @@ def _models(evaluations: Sequence[Evaluation], picture: DataPicture) -> str:
             title = f"{metric_name(metric)} on the {split_name(evaluation.split)} part"
             parts.append(_figure(chart, title) + tables.lead_table(evaluation, metric))
         parts.append(_folded(f"All metrics on {split_name(evaluation.split)}", tables.metrics_table(evaluation)))
-        parts.append(_small(words.small_print(evaluation, picture)))
+        parts.append(_small(words.small_print(evaluation)))
     metrics = [metric for evaluation in evaluations for metric in metrics_of(evaluation.models)]
     parts.append(_folded("What the metrics mean", tables.glossary(metrics)))
     return _section(
@@ -119,6 +120,31 @@ def _popularity(evaluations: Sequence[Evaluation]) -> str:
         "Higher is more accurate; further left recommends less of what everybody knows. At 0 lists are as popular as"
         " what the same users had chosen before, at +1 twice as popular. One wants to be at the upper left.",
         [_grid(figures)],
+    )
+
+
+def _segments(evaluations: Sequence[Evaluation]) -> str:
+    parts = []
+    for evaluation in evaluations:
+        k, part = evaluation.ks[0], split_name(evaluation.split)
+        by_history, by_popularity = f"ndcg@{k}", f"recall@{k}"
+        parts.append(
+            _folded(
+                f"{metric_name(by_history)} by length of history, {part}",
+                tables.segments_table(evaluation, "history", by_history),
+            )
+        )
+        parts.append(
+            _folded(
+                f"{metric_name(by_popularity)} by popularity of the wanted movies, {part}",
+                tables.segments_table(evaluation, "popularity", by_popularity),
+            )
+        )
+    return _section(
+        "For whom, and of what",
+        "A mean hides that a model may serve those well of whom much is known, and find what everybody knows anyway."
+        " Movies fall into three parts that each got a third of all likes.",
+        parts,
     )
 
 

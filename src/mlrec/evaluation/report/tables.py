@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from mlrec.evaluation.estimates import Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import SERVED, Replay
+from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.replay_arms import SERVED
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.names import (
     LESS_IS_BETTER,
@@ -117,6 +118,25 @@ def curve_table(replay: Replay) -> str:
             ]
             rows.append((header, cells, False))
     return table("Figures by swipes before, with 95% intervals", ["swipes", *replay.curve[0].arms], rows)
+
+
+def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"], metric: str) -> str:
+    """One metric of the models for some of the users, or for some of the wanted movies."""
+    rows: list[tuple[Cell, Sequence[Cell], bool]] = []
+    for segment in evaluation.segments:
+        if segment.by != by:
+            continue
+        if segment.movies is None:
+            header = Cell(f"{segment.name} known", second=f"{segment.users:,} users")
+        else:
+            header = Cell(segment.name, second=f"{segment.movies:,} movies, {segment.answers:,} wanted")
+        best = best_names(segment.models, metric)
+        cells = [
+            Cell(number(own[metric].value), name in best, interval(own[metric])) for name, own in segment.models.items()
+        ]
+        rows.append((header, cells, False))
+    what = "by events known of a user" if by == "history" else "by popularity"
+    return table(f"{metric_name(metric)} {what}, with 95% intervals", ["part", *evaluation.models], rows)
 
 
 def steps_table(picture: DataPicture) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
 from mlrec.evaluation.estimates import Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import SERVED, Replay
-from mlrec.evaluation.report.data import DataPicture
-from mlrec.evaluation.report.names import interval, metric_name, signed, split_name
+from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.replay_arms import SERVED
+from mlrec.evaluation.report.names import duration, interval, metric_name, signed, split_name
+from mlrec.settings import ProtocolName
 
 _WANTED = {"liked": "the liked", "any": "all rated"}
+_PROTOCOLS: Mapping[ProtocolName, str] = {
+    "user-time": "Each user's own history was split by time, so a model has learned from what others did later than the"
+    " movies that it is asked for (Ji et al. 2023). <code>--protocol global-time</code> does not allow that.",
+    "global-time": "The split falls at the same two moments for everybody: nothing later has been learned from.",
+    "held-out-users": "The judged users were kept from training, and 80% of their history was folded in, as by Liang et"
+    " al. (2018).",
+}
 
 
 @dataclass(frozen=True)
@@ -73,13 +82,12 @@ def learning_tile(replay: Replay) -> Tile:
     return Tile(f"{metric_name(metric)}, new users", f"{own.value:.3f}", interval(own))
 
 
-def small_print(evaluation: Evaluation, picture: DataPicture) -> list[str]:
+def small_print(evaluation: Evaluation) -> list[str]:
     """What one must know to read the figures of an evaluation; HTML."""
     history = " and ".join(map(split_name, evaluation.history.split("+")))
     said = [
         f"Looked for: {escape(_WANTED.get(evaluation.relevance, evaluation.relevance))} movies of the"
-        f" {escape(split_name(evaluation.split))} part. Known of each user: {escape(history)}. {MODEL} is model"
-        f" {escape(evaluation.model_id)}."
+        f" {escape(split_name(evaluation.split))} part. Known of each user: {escape(history)}. {_whose(evaluation)}"
     ]
     if evaluation.users_left_out:
         said.append(f"Users without such a movie, who are left out: {evaluation.users_left_out:,}.")
@@ -90,23 +98,36 @@ def small_print(evaluation: Evaluation, picture: DataPicture) -> list[str]:
     if evaluation.sample:
         said.append(f"Only {evaluation.users:,} users were judged, drawn at random.")
     said += [f"{escape(name)} {escape(reason)} and was left out." for name, reason in evaluation.skipped.items()]
-    if picture.settings.get("split") == "user-time":
-        said.append(
-            "Each user's own history was split by time, so a model has learned from what others did later than the"
-            " movies that it is asked for. A split at the same moment for everybody (<code>--split global-time</code>)"
-            " does not allow that."
-        )
+    said.append(_PROTOCOLS[evaluation.protocol])
     return said
+
+
+def _whose(evaluation: Evaluation) -> str:
+    """Which model it is that was judged."""
+    if not evaluation.trained_anew:
+        return f"{MODEL} is model {escape(str(evaluation.model_id))}."
+    settings = f"the settings of {escape(evaluation.model_id)}" if evaluation.model_id else "the default settings"
+    return f"{MODEL} was trained for this protocol, with {settings}."
 
 
 def replay_print(replay: Replay) -> list[str]:
     """What one must know to read the figures of a replay; HTML."""
     return [
         f"Learned from {replay.learned_events:,} ratings of other users before {day(replay.starts_at)}; the"
-        f" {replay.users:,} users who came later are replayed.",
+        f" {replay.users:,} users {_of_whom(replay)} are replayed.",
         f"{replay.unknown_likes:,} of the {replay.likes:,} likes are of movies that the model does not know: misses of"
         " every rule.",
+        "An update of a user's vector took (median, one thread): "
+        + ", ".join(f"{escape(name)} {duration(seconds)}" for name, seconds in replay.update_seconds.items())
+        + ".",
+        *(f"{escape(name)} {escape(reason)} and was left out." for name, reason in replay.skipped.items()),
     ]
+
+
+def _of_whom(replay: Replay) -> str:
+    if replay.users < replay.held_out_users:
+        return f"drawn from the {replay.held_out_users:,} who came later"
+    return "who came later"
 
 
 def day(moment: int) -> str:

@@ -1,0 +1,62 @@
+"""A report of what was measured on a data directory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import mlrec
+from mlrec.artifacts import models
+from mlrec.evaluation.protocol import Evaluation
+from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.report.charts import plotly_script
+from mlrec.evaluation.report.data import read_picture
+from mlrec.evaluation.report.page import render_report
+from mlrec.settings import EvaluateSettings, TrainSettings
+from mlrec.workspace import Workspace
+
+
+def require_report() -> None:
+    """Raise `MissingExtraError` if a report could not be drawn; to be called before anything is measured for one."""
+    plotly_script()
+
+
+def make_report(
+    workspace: Workspace, evaluation: Evaluation | None, replay: Replay | None, settings: EvaluateSettings
+) -> str:
+    """Put what was measured beside a picture of the data.
+
+    Parameters
+    ----------
+    workspace
+        The data directory that was evaluated.
+    evaluation, replay
+        What was measured, at least one of the two.
+    settings
+        Those of the evaluation.
+
+    Returns
+    -------
+    str
+        An HTML document that loads nothing, to be written as UTF-8.
+
+    Raises
+    ------
+    MissingExtraError
+        If Plotly is not installed.
+    """
+    model_id = evaluation.model_id if evaluation else replay.settings_of if replay else None
+    trained = TrainSettings().to_json()
+    if model_id is not None:
+        trained = models.open_model(models.resolve(workspace, model_id)).info["settings"]
+    shown = {"Training": trained}
+    if evaluation:
+        shown["Evaluation"] = settings.to_json() | {"protocol": evaluation.protocol, "ks": list(evaluation.ks)}
+    return render_report(
+        [evaluation] if evaluation else [],
+        replay,
+        read_picture(workspace),
+        model_id=model_id or "the default model",
+        settings=shown,
+        mlrec_version=mlrec.__version__,
+        created_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )

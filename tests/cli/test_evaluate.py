@@ -1,0 +1,89 @@
+"""Evaluating, comparing and the gate, as a person or a script meets them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mlrec.artifacts import models
+from tests.cli.test_commands import as_json
+
+
+def test_protocols_and_segments_in_json_and_as_tables(run, demo):
+    found = as_json(run("evaluate", "--protocol", "global-time", "--baseline", "popularity", "--json", data=demo.root))
+    assert (found["protocol"], found["trained_anew"], found["ks"]) == ("global-time", True, [10])
+    assert {segment["by"] for segment in found["segments"]} == {"history", "popularity"}
+    shown = run("evaluate", "--protocol", "held-out-users", "--baseline", "popularity", "--segments", data=demo.root)
+    for words in (
+        "capped_recall@50",
+        "ndcg@100",
+        "20 to 49",
+        "least popular",
+        "Liang et al. 2018",
+        "nothing was written",
+    ):
+        assert words in shown.stdout
+    usual = run("evaluate", "--baseline", "popularity", data=demo.root).stdout
+    assert "has seen other users' future" in usual
+    assert "known events" not in usual
+
+
+@pytest.mark.parametrize("options", [("--protocol", "held-out-users"), ("--segments",)])
+def test_what_replay_has_no_use_for_is_refused(run, demo, options):
+    assert "With --replay it has no meaning" in run("evaluate", "--replay", *options, data=demo.root, expect=2).stderr
+
+
+def test_a_report_in_a_file(run, demo, tmp_path):
+    target = tmp_path / "report.html"
+    done = run("evaluate", "--baseline", "popularity", "--sample", 50, "--report", target, data=demo.root)
+    assert "a sample of 50 users" in done.stdout
+    text = target.read_text(encoding="utf-8")
+    for words in ("Models side by side", "Learning from swipes", "The data", "a sample of 50 users"):
+        assert words in text
+    missing = run("evaluate", "--report", tmp_path / "nowhere" / "report.html", data=demo.root, expect=2)
+    assert "There is no folder" in missing.stderr
+    assert missing.stdout == ""  # told before anything was measured
+
+
+def test_compare_in_json_and_as_a_table(run, demo_copy):
+    first = models.published_id(demo_copy)
+    second = as_json(run("train", "--iterations", 2, "--no-publish", "--json", data=demo_copy.root))["model_id"]
+    found = as_json(run("models", "compare", first, second, "--json", data=demo_copy.root))
+    assert set(found["models"]) == {first, second}
+    lead = found["difference"]["ndcg@10"]
+    assert lead["low"] <= lead["value"] <= lead["high"]
+    shown = run("models", "compare", first, second, "--split", "test", "-k", 5, data=demo_copy.root).stdout
+    assert first in shown
+    assert "ndcg@5" in shown
+    run("models", "compare", first, first, data=demo_copy.root, expect=2)
+    run("models", "compare", first, "20200101T000000-als-0000", data=demo_copy.root, expect=4)
+
+
+def test_the_gate_says_why(run, demo_copy):
+    default = models.published_id(demo_copy)
+    refused = run("train", "--preset", "baseline", "--publish-if-better", data=demo_copy.root)
+    assert f"is worse than that of the published model {default}" in refused.stdout
+    assert "It is not published" in refused.stdout
+    assert models.published_id(demo_copy) == default
+    passed = as_json(run("train", "--publish-if-better", "--json", data=demo_copy.root))
+    assert (passed["published"], passed["gate"]["passed"]) == (True, True)
+    assert models.published_id(demo_copy) == passed["model_id"]
+    for options in (("--no-publish",), ("--on", "all")):
+        run("train", "--publish-if-better", *options, data=demo_copy.root, expect=2)
+
+
+def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tmp_path):
+    data = tmp_path / "data"
+    command = ("run", "--raw", demo_raw, "--final", "--publish-if-better", "--json")
+    first = as_json(run(*command, data=data))
+    assert first["gate"]["published"] is None
+    assert first["final"]["published"] is True
+    worse = as_json(run(*command, "--preset", "baseline", data=data))
+    assert worse["gate"]["passed"] is False
+    assert worse["gate"]["judged_in_its_place"] == first["train"]["model_id"]
+    assert "final" not in worse
+    assert json.loads((data / "models" / worse["train"]["model_id"] / "metrics.json").read_text())["val"]
+    shown = run(*command[:-1], "--preset", "baseline", data=data).stdout
+    assert "the published model stays" in shown
+    assert (data / "models" / "CURRENT").read_text().strip() == first["final"]["model_id"]
