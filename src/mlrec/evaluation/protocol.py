@@ -184,7 +184,7 @@ def _judge(model: Model, held_out: HeldOut, settings: EvaluateSettings, progress
             judge_model(name, contest.scorer(name))
         except TrainingFailedError as error:
             skipped[name] = f"cannot be trained ({error.message})"
-    figures, differences = _summarized(found, settings)
+    figures, differences = summarized(found, settings, MODEL)
     return Evaluation(
         model_id=model.model_id,
         split=settings.split,
@@ -266,7 +266,7 @@ class _Contest:
         learned = learn(self.known.train, preferences, settings, self.threads, progress=self.progress)
         vectors, rule = learned.user_vectors, learned.settings.fold_in
         if self.settings.history_splits != ("train",):
-            vectors = _folded_in(
+            vectors = folded_in(
                 learned.movie_factors, rule, self.known.history, self.users, self.threads, self.progress
             )
         return scorers.factors(self.known, learned.movie_factors, rule, vectors, self.serve)
@@ -284,10 +284,10 @@ def _user_vectors(
     exact = model.info["settings"]["user_vectors"] == "fold-in"
     if settings.history_splits == tuple(model.info["trained_on"]) and (exact or settings.split == "val"):
         return np.asarray(model.user_vectors)
-    return _folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
+    return folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
 
 
-def _folded_in(
+def folded_in(
     movie_factors: NDArray[np.float32],
     rule: FoldInSettings,
     history: History,
@@ -305,21 +305,21 @@ def _folded_in(
     return vectors
 
 
-def _summarized(found: dict[str, Judged], settings: EvaluateSettings) -> tuple[Figures, Differences]:
-    """Figures with intervals, and the judged model's differences to the baselines."""
-    bootstrap = Bootstrap(found[MODEL].n_users, settings.resamples, settings.random_seed)
+def summarized(found: dict[str, Judged], settings: EvaluateSettings, first: str) -> tuple[Figures, Differences]:
+    """Figures with intervals, and the paired differences of the first model to the others."""
+    bootstrap = Bootstrap(found[first].n_users, settings.resamples, settings.random_seed)
     figures: Figures = {name: {} for name in found}
-    differences: Differences = {f"{MODEL} - {name}": {} for name in found if name != MODEL}
-    for metric in found[MODEL].per_user:
+    differences: Differences = {f"{first} - {name}": {} for name in found if name != first}
+    for metric in found[first].per_user:
         values, resampled = {}, {}
         for name, judged in found.items():
             columns = judged.per_user[metric]
             values[name] = ratio(columns.numerators, columns.denominators)
             resampled[name] = bootstrap.ratios(columns.numerators, columns.denominators)
             figures[name][metric] = estimate(values[name], resampled[name])
-            if name != MODEL:
-                lead = difference(values[MODEL] - values[name], resampled[MODEL] - resampled[name])
-                differences[f"{MODEL} - {name}"][metric] = lead
+            if name != first:
+                lead = difference(values[first] - values[name], resampled[first] - resampled[name])
+                differences[f"{first} - {name}"][metric] = lead
     for name, judged in found.items():
         figures[name].update({metric: Estimate(value) for metric, value in judged.coverage.items()})
     return figures, differences
