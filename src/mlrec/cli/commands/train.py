@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import TrainSettings
 
@@ -19,6 +20,7 @@ EXAMPLES = examples(
     "mlrec train",
     "mlrec train --preset baseline",
     "mlrec train --alpha 4 --regularization 60",
+    "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
 )
 _DEFAULTS = TrainSettings()
@@ -43,11 +45,29 @@ PresetOption = Annotated[
     Preset,
     typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
 ]
-RandomSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the initial factors.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="Settings to start from, as 'mlrec tune' writes them; a model's model_info.json will do as well.",
+        show_default=False,
+    ),
+]
+# Not given is not the same as the default: a settings file may say something else.
+RandomSeed = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Seed of the initial factors.", show_default=str(_DEFAULTS.random_seed)),
+]
+TrainThreads = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.", show_default=str(_DEFAULTS.threads)),
+]
 
 
 def train(
     preset: PresetOption = Preset.default,
+    settings_file: SettingsFile = None,
     factors: Annotated[
         int | None,
         typer.Option(metavar="N", help="Dimensions of the vectors.", show_default=str(_DEFAULTS.factors)),
@@ -93,20 +113,27 @@ def train(
         ),
     ] = None,
     on: Annotated[
-        On,
-        typer.Option(help="Learn from the train split, for judging, or from everything, for production."),
-    ] = On.train,
+        On | None,
+        typer.Option(
+            help="Learn from the train split, for judging, or from everything, for production.",
+            show_default=_DEFAULTS.on,
+        ),
+    ] = None,
     publish: Annotated[bool, typer.Option("--publish/--no-publish", help="Serve the new model from now on.")] = True,
-    random_seed: RandomSeed = _DEFAULTS.random_seed,
-    threads: Threads = _DEFAULTS.threads,
+    random_seed: RandomSeed = None,
+    threads: TrainThreads = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Learn movie and user vectors with implicit ALS, and publish the model."""
+    """Learn movie and user vectors with implicit ALS, and publish the model.
+
+    An option that is given wins over the preset and over the settings file.
+    """
     from mlrec.model.train import train as run
     from mlrec.workspace import Workspace
 
     settings = preset.settings(
+        settings_file,
         factors=factors,
         regularization=regularization,
         alpha=alpha,
@@ -115,7 +142,7 @@ def train(
         fold_in_dislikes=fold_in_dislikes and fold_in_dislikes.value,
         half_life=half_life,
         feedback_weight=feedback_weight,
-        on=on.value,
+        on=on and on.value,
         random_seed=random_seed,
         threads=threads,
     )
