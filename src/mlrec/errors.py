@@ -53,6 +53,10 @@ class FetchError(InputError):
     """A data set could not be downloaded, verified or unpacked."""
 
 
+class SettingsFileError(InputError):
+    """A file of training settings is missing, or says what cannot be used."""
+
+
 class UnknownMovieError(InputError):
     """No movie, or more than one, goes by the given id or title."""
 
@@ -78,7 +82,11 @@ class IncompatibleFormatError(StateError):
 
 
 class DataChangedError(StateError):
-    """The prepared data is not the data that the model was trained on."""
+    """The prepared data is not the data that the model was trained on, or that a study was made on."""
+
+
+class StudyChangedError(StateError):
+    """A tuning study was begun with other settings than it shall go on with."""
 
 
 class TrainingFailedError(StateError):

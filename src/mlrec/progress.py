@@ -12,6 +12,9 @@ class Task(Protocol):
     def advance(self, amount: int = 1) -> None:
         """Report that `amount` more units are done."""
 
+    def say(self, label: str) -> None:
+        """Put another label in place of the one that the work began with."""
+
 
 class Progress(Protocol):
     """Receiver of progress reports."""
@@ -25,6 +28,9 @@ class Progress(Protocol):
 
 class _SilentTask:
     def advance(self, amount: int = 1) -> None:
+        pass
+
+    def say(self, label: str) -> None:
         pass
 
 

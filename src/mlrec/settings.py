@@ -293,6 +293,36 @@ class EvaluateSettings(_Settings):
 
 
 @dataclass(frozen=True)
+class TuneSettings(_Settings):
+    """How long, and on what, training settings are searched."""
+
+    trials: int = 100
+    """Finished trials that the study shall have, those of earlier runs among them."""
+    minutes: float = math.inf
+    """No trial begins after so many minutes of this run; 0 and infinity: no limit."""
+    study: str = "main"
+    """Name of the study, which its files go by."""
+    sample: int = 10_000
+    """Trials are judged by so many users, drawn at random; 0: all. The last judgement is always by all."""
+    random_seed: int = 42
+    """Seed of the search, of the sample, and of the initial factors of each trial."""
+    threads: int = 0
+    """Threads of ALS and of judging; 0 means all processors."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(self.trials >= 1, "trials must be at least 1.")
+        _require(self.minutes >= 0, "minutes must be 0 (no limit) or more.")
+        _require(
+            re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.study) is not None,
+            f"the name of a study is made of letters, digits, '.', '_' and '-', not '{self.study}'.",
+        )
+        _require(self.sample >= 0, "sample must be 0 (all users) or more.")
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
+        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+
+
+@dataclass(frozen=True)
 class ReplaySettings(_Settings):
     """How learning from swipes is judged on users whom the model has never seen."""
 

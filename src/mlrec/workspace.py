@@ -88,6 +88,24 @@ class ModelFiles:
 
 
 @dataclass(frozen=True)
+class StudyFiles:
+    """The files of one tuning study."""
+
+    root: Path
+    name: str
+
+    @property
+    def journal(self) -> Path:
+        """Every trial, appended as it goes; the lock that keeps two tunings of one study apart is on it."""
+        return self.root / f"{self.name}.journal"
+
+    @property
+    def settings(self) -> Path:
+        """The best settings, unless another file is named."""
+        return self.root / f"{self.name}.json"
+
+
+@dataclass(frozen=True)
 class RawFiles:
     """The files that fetch keeps in the raw folder beside the data itself."""
 
@@ -186,6 +204,10 @@ class Workspace:
     def unfinished_models(self) -> list[ModelFiles]:
         """All such siblings: under the write lock, what a killed writer has left."""
         return [ModelFiles(path) for path in self.models.glob(".*.new")]
+
+    def study(self, name: str) -> StudyFiles:
+        """The files of one tuning study."""
+        return StudyFiles(self.root / "tuning", name)
 
     @contextmanager
     def writing(self, what: str) -> Iterator[Path]:

@@ -181,6 +181,13 @@ def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
         (["train"], 3, "mlrec prepare"),
         (["evaluate"], 4, "mlrec train"),
         (["evaluate", "--replay"], 3, "mlrec prepare"),
+        (["tune"], 3, "mlrec prepare"),
+        (["tune", "--minutes", "-1"], 2, "minutes"),
+        (["tune", "--study", "../main"], 2, "name of a study"),
+        (["tune", "--out", "none/best.json"], 2, "no folder"),
+        (["train", "--settings", "none.json"], 3, "none.json"),
+        (["run", "--settings", "none.json"], 3, "none.json"),
+        (["train", "--settings", "none.json", "--preset", "baseline"], 2, "--settings"),
         (["recommend", "--user", "1"], 4, "mlrec train"),
         (["similar", "1"], 4, "mlrec train"),
         (["models", "show"], 4, "mlrec train"),
@@ -303,7 +310,7 @@ def test_help_loads_nothing_heavy():
         "from mlrec.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'scipy', 'duckdb', 'implicit', 'threadpoolctl', 'pandas'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'scipy', 'duckdb', 'implicit', 'threadpoolctl', 'pandas', 'optuna'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

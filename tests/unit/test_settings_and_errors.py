@@ -8,7 +8,7 @@ import pytest
 
 from mlrec import errors
 from mlrec.cli.exit_codes import exit_code
-from mlrec.settings import EvaluateSettings, FoldInSettings, PrepareSettings, TrainSettings
+from mlrec.settings import EvaluateSettings, FoldInSettings, PrepareSettings, TrainSettings, TuneSettings
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ from mlrec.settings import EvaluateSettings, FoldInSettings, PrepareSettings, Tr
         lambda: TrainSettings(regularization=math.nan),
         lambda: TrainSettings(half_life=0),
         lambda: TrainSettings(iterations=0),
+        lambda: TuneSettings(trials=0),
+        lambda: TuneSettings(minutes=-1),
+        lambda: TuneSettings(minutes=math.nan),
+        lambda: TuneSettings(study="../main"),
+        lambda: TuneSettings(study=""),
+        lambda: TuneSettings(sample=-1),
         lambda: EvaluateSettings(ks=()),
         lambda: EvaluateSettings(ks=(10, 0)),
         lambda: EvaluateSettings(ks=(10, 10)),

@@ -76,11 +76,14 @@ def read_json(path: Path, format_version: int, required: Collection[str] = ()) -
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Wait until no other process holds this file, and hold it: for changes that read, modify and write."""
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a file that no other process holds: for changes that read, modify and write.
+
+    Without `wait`, a file that is held raises `BlockingIOError` at once.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

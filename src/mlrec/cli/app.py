@@ -22,6 +22,7 @@ from mlrec.cli.commands import (
     similar,
     swipe,
     train,
+    tune,
     users,
 )
 
@@ -64,6 +65,7 @@ app.command("fetch", epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command("prepare", epilog=prepare.EXAMPLES)(prepare.prepare)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("recommend", epilog=recommend.EXAMPLES)(recommend.recommend)
 app.command("similar", epilog=similar.EXAMPLES)(similar.similar)
 app.command("swipe", epilog=swipe.EXAMPLES)(swipe.swipe)

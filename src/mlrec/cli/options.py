@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,7 +51,14 @@ class Preset(StrEnum):
     default = "default"
     baseline = "baseline"
 
-    def settings(self, **overrides: object) -> TrainSettings:
-        """The preset with the options that were given; None means not given."""
-        name: PresetName = "baseline" if self is Preset.baseline else "default"
-        return TrainSettings.preset(name, **{key: value for key, value in overrides.items() if value is not None})
+    def settings(self, file: Path | None = None, **overrides: Any) -> TrainSettings:
+        """The preset, or what a settings file says, with the options that were given; None means not given."""
+        given = {key: value for key, value in overrides.items() if value is not None}
+        if file is None:
+            name: PresetName = "baseline" if self is Preset.baseline else "default"
+            return TrainSettings.preset(name, **given)
+        if self is not Preset.default:
+            raise typer.BadParameter("Begin with a preset or with a file, not with both.", param_hint="--settings")
+        from mlrec.artifacts.settings_file import read_settings
+
+        return replace(read_settings(file), **given)

@@ -48,6 +48,9 @@ class _TerminalTask:
     def advance(self, amount: int = 1) -> None:
         self._bar.advance(self._task_id, amount)  # type: ignore[attr-defined]
 
+    def say(self, label: str) -> None:
+        self._bar.update(self._task_id, description=label)  # type: ignore[attr-defined]
+
 
 def progress() -> Progress:
     """Progress for this process."""

@@ -74,13 +74,15 @@ class PreparedData:
     movies: Movies
 
     def held_out(self, name: SplitName) -> HeldOut:
-        """One split of it."""
-        events, chosen = self.events, self.events.split == SPLITS.index(name)
-        return HeldOut(self.manifest, events.user_id[chosen], events.movie_id[chosen], events.preference[chosen])
+        """One of the splits that were read."""
+        rows = self.events.split == SPLITS.index(name)
+        return HeldOut(
+            self.manifest, self.events.user_id[rows], self.events.movie_id[rows], self.events.preference[rows]
+        )
 
 
-def read_prepared(workspace: Workspace) -> PreparedData:
-    """Read all of a workspace's prepared folder.
+def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) -> PreparedData:
+    """Read a workspace's prepared folder: all of it, or some splits, in which case no file of the others is opened.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def read_prepared(workspace: Workspace) -> PreparedData:
         If the folder is damaged or of another format.
     """
     return _consistently(
-        workspace, lambda manifest, files: PreparedData(manifest, _read_events(files), _read_movies(files))
+        workspace, lambda manifest, files: PreparedData(manifest, _read_events(files, splits), _read_movies(files))
     )
 
 
@@ -135,9 +137,10 @@ def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
             ) from error
 
 
-def _read_events(files: PreparedFiles) -> Events:
-    parts = [_read_split(files, name) for name in SPLITS]
-    split = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(part["user_id"]) for part in parts])
+def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
+    parts = [_read_split(files, name) for name in splits]
+    numbers = np.array([SPLITS.index(name) for name in splits], dtype=np.int8)
+    split = np.repeat(numbers, [len(part["user_id"]) for part in parts])
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # Each split is in order, and a user's splits follow each other in time: a stable merge by user is the total order.
     order = np.argsort(columns["user_id"], kind="stable")

@@ -24,6 +24,7 @@ from mlrec.evaluation.beyond_accuracy import (
 from mlrec.evaluation.metrics import Metric, precision_at_k
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.segments import THIRDS, popularity_thirds
+from mlrec.model.matrix import Interactions
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import Relevance
 
@@ -74,8 +75,8 @@ class Answers:
     users_left_out: int
 
     @classmethod
-    def of(cls, model: Model, held_out: HeldOut, relevance: Relevance) -> Self:
-        """Read them from a held-out part."""
+    def of(cls, model: Model | Interactions, held_out: HeldOut, relevance: Relevance) -> Self:
+        """Read them from a held-out part; a model, or what one learns from, tells the rows of users and movies."""
         is_liked = held_out.preference > 0
         is_relevant = is_liked if relevance == "liked" else np.ones_like(is_liked)
         user_ids, n_relevant = np.unique(held_out.user_id[is_relevant], return_counts=True)

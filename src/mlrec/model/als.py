@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,13 @@ def confidence_matrix(preferences: csr_matrix, alpha: float, dislikes: Dislikes)
     return confidences
 
 
-def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress: Progress = SILENT) -> Factors:
+def fit(
+    preferences: csr_matrix,
+    settings: TrainSettings,
+    threads: int,
+    progress: Progress = SILENT,
+    after_sweep: Callable[[int, NDArray[np.float32]], object] | None = None,
+) -> Factors:
     """Learn factors with alternating least squares (Hu, Koren & Volinsky 2008; conjugate gradient, 3 steps).
 
     Parameters
@@ -69,6 +76,9 @@ def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress
         Threads of `implicit`. BLAS is held to one meanwhile, or the two get into each other's way.
     progress
         Told of each iteration.
+    after_sweep
+        Called after each sweep with how many are done and the movie factors so far, float32 (movies, factors), which
+        are finite and change with the next sweep. What it raises ends the training.
 
     Raises
     ------
@@ -91,11 +101,17 @@ def fit(preferences: csr_matrix, settings: TrainSettings, threads: int, progress
             num_threads=threads,
             random_state=settings.random_seed,
         )
+
+        def swept(iteration: int, *_: object) -> None:
+            task.advance()
+            if after_sweep is not None:
+                movie_factors = np.asarray(als.item_factors)
+                check_finite(settings, movie_factors)
+                after_sweep(iteration + 1, movie_factors)
+
         try:
             als.fit(
-                confidence_matrix(preferences, settings.alpha, settings.dislikes),
-                show_progress=False,
-                callback=lambda *_: task.advance(),
+                confidence_matrix(preferences, settings.alpha, settings.dislikes), show_progress=False, callback=swept
             )
         except ModelFitError as error:
             raise _not_finite(settings) from error

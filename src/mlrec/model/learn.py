@@ -71,11 +71,7 @@ def learn(
     TrainingFailedError
         If a factor is not finite.
     """
-    if preferences.nnz == 0 or (settings.dislikes != "as-likes" and preferences.data.max() <= 0):
-        raise EmptyResultError(
-            "There is nothing to learn from: the training part has no liked movie.",
-            "Prepare with other thresholds or another split.",
-        )
+    check_learnable(preferences, settings)
     settings = settings.resolved(int(np.count_nonzero(preferences.data > 0)))
     with stage("fit"):
         factors = als.fit(preferences, settings, threads, progress)
@@ -88,3 +84,12 @@ def learn(
             )
         als.check_finite(settings, user_vectors)
     return Learned(settings, factors.movies, user_vectors)
+
+
+def check_learnable(preferences: csr_matrix, settings: TrainSettings) -> None:
+    """Refuse data in which nothing is liked."""
+    if preferences.nnz == 0 or (settings.dislikes != "as-likes" and preferences.data.max() <= 0):
+        raise EmptyResultError(
+            "There is nothing to learn from: the training part has no liked movie.",
+            "Prepare with other thresholds or another split.",
+        )

@@ -11,10 +11,10 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, StoreName, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, StoreName, examples
 from mlrec.cli.progress import progress
 from mlrec.errors import EmptyResultError
-from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.settings import EvaluateSettings, PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation
@@ -39,15 +39,16 @@ def run(
     publish_if_better: train_command.PublishIfBetter = False,
     with_swipes: prepare_command.WithSwipes = False,
     preset: train_command.PresetOption = Preset.default,
+    settings_file: train_command.SettingsFile = None,
     raw: prepare_command.Raw = None,
     min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
     min_movie_ratings: prepare_command.MinMovieRatings = PrepareSettings.min_movie_ratings,
     split: Annotated[
         prepare_command.Split, typer.Option(help="Split each user's history by time, or everybody's.")
     ] = prepare_command.Split.user_time,
-    random_seed: train_command.RandomSeed = TrainSettings.random_seed,
+    random_seed: train_command.RandomSeed = None,
     source: fetch_command.Source = None,
-    threads: Threads = 0,
+    threads: train_command.TrainThreads = None,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -61,6 +62,8 @@ def run(
     from mlrec.model.train import train
     from mlrec.workspace import Workspace
 
+    # Before anything is done; the first model learns from train whatever the file says, for it is to be judged.
+    settings = preset.settings(settings_file, random_seed=random_seed, threads=threads, on="train")
     workspace, bar = Workspace(data_dir), progress()
     document: dict[str, Any] = {}
     if edition is not None:
@@ -73,7 +76,7 @@ def run(
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         split=split.value,
-        threads=threads,
+        threads=threads or 0,
     )
     content = prepare_command.read_store(store, workspace, with_swipes, bar)
     prepared = prepare(
@@ -83,11 +86,10 @@ def run(
     if not as_json:
         prepare_command.show(prepared, content)
 
-    settings = preset.settings(random_seed=random_seed, threads=threads)
     trained = train(workspace, settings, publish=not (final or publish_if_better), progress=bar)
     gate = None
     if publish_if_better:
-        gate = is_not_worse(workspace, trained.model_id, EvaluateSettings(threads=threads), progress=bar)
+        gate = is_not_worse(workspace, trained.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
         document["gate"] = gate.to_json()
         if gate.passed and not final:
             publish(workspace, trained.model_id)
@@ -101,7 +103,10 @@ def run(
         try:
             evaluations.append(
                 evaluate(
-                    workspace, EvaluateSettings(split=part, threads=threads), model_id=trained.model_id, progress=bar
+                    workspace,
+                    EvaluateSettings(split=part, threads=threads or 0),
+                    model_id=trained.model_id,
+                    progress=bar,
                 )
             )
         except EmptyResultError as error:  # small data may leave a part empty; the model is none the worse for it
@@ -114,7 +119,7 @@ def run(
     if final and (gate is None or gate.passed):
         last = train(
             workspace,
-            preset.settings(random_seed=random_seed, threads=threads, on="all"),
+            replace(settings, on="all"),
             judged_by=trained.model_id,
             progress=bar,
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import EvaluateSettings, TrainSettings
 
@@ -21,6 +22,7 @@ EXAMPLES = examples(
     "mlrec train",
     "mlrec train --preset baseline",
     "mlrec train --alpha 4 --regularization 60",
+    "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
     "mlrec train --publish-if-better",
 )
@@ -54,11 +56,29 @@ PublishIfBetter = Annotated[
         " interval of the paired difference must not lie below 0.",
     ),
 ]
-RandomSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the initial factors.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="Settings to start from, as 'mlrec tune' writes them; a model's model_info.json will do as well.",
+        show_default=False,
+    ),
+]
+# Not given is not the same as the default: a settings file may say something else.
+RandomSeed = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Seed of the initial factors.", show_default=str(_DEFAULTS.random_seed)),
+]
+TrainThreads = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.", show_default=str(_DEFAULTS.threads)),
+]
 
 
 def train(
     preset: PresetOption = Preset.default,
+    settings_file: SettingsFile = None,
     factors: Annotated[
         int | None,
         typer.Option(metavar="N", help="Dimensions of the vectors.", show_default=str(_DEFAULTS.factors)),
@@ -104,17 +124,23 @@ def train(
         ),
     ] = None,
     on: Annotated[
-        On,
-        typer.Option(help="Learn from the train split, for judging, or from everything, for production."),
-    ] = On.train,
+        On | None,
+        typer.Option(
+            help="Learn from the train split, for judging, or from everything, for production.",
+            show_default=_DEFAULTS.on,
+        ),
+    ] = None,
     publish: Annotated[bool, typer.Option("--publish/--no-publish", help="Serve the new model from now on.")] = True,
     publish_if_better: PublishIfBetter = False,
-    random_seed: RandomSeed = _DEFAULTS.random_seed,
-    threads: Threads = _DEFAULTS.threads,
+    random_seed: RandomSeed = None,
+    threads: TrainThreads = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Learn movie and user vectors with implicit ALS, and publish the model."""
+    """Learn movie and user vectors with implicit ALS, and publish the model.
+
+    An option that is given wins over the preset and over the settings file.
+    """
     from mlrec.model.train import train as run
     from mlrec.workspace import Workspace
 
@@ -126,6 +152,7 @@ def train(
             param_hint="--publish-if-better",
         )
     settings = preset.settings(
+        settings_file,
         factors=factors,
         regularization=regularization,
         alpha=alpha,
@@ -134,7 +161,7 @@ def train(
         fold_in_dislikes=fold_in_dislikes and fold_in_dislikes.value,
         half_life=half_life,
         feedback_weight=feedback_weight,
-        on=on.value,
+        on=on and on.value,
         random_seed=random_seed,
         threads=threads,
     )
@@ -144,7 +171,7 @@ def train(
     if publish_if_better:
         from mlrec.evaluation.gate import publish_if_better as judge
 
-        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads), progress=progress())
+        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads or 0), progress=progress())
         result = replace(result, published=gate.passed)
     if as_json:
         render.print_json(result.to_json() | ({"gate": gate.to_json()} if gate else {}))

@@ -1,0 +1,79 @@
+"""Training settings in a file: written and read again, taken from a model, and refused with the key named."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from mlrec.artifacts import models
+from mlrec.artifacts.settings_file import read_settings, write_settings
+from mlrec.errors import SettingsFileError
+from mlrec.settings import TrainSettings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TrainSettings(),
+        TrainSettings(factors=72, regularization=31.5, alpha=0.7, dislikes="zero", half_life=math.inf, on="all"),
+        TrainSettings.preset("baseline"),
+    ],
+)
+def test_written_settings_are_read_again(tmp_path, settings):
+    write_settings(tmp_path / "best.json", settings, {"name": "main"})
+    assert read_settings(tmp_path / "best.json") == settings
+
+
+def test_a_models_description_is_a_settings_file(demo):
+    files = models.resolve(demo)
+    assert read_settings(files.info) == models.open_model(files).train_settings == TrainSettings()
+
+
+def test_what_is_not_in_the_file_has_its_default(tmp_path):
+    (tmp_path / "some.json").write_text('{"settings": {"alpha": 3, "half_life": null}}')
+    assert read_settings(tmp_path / "some.json") == TrainSettings(alpha=3, half_life=math.inf)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON"),
+        ("\xff", "not JSON"),
+        ("[1]", "no object 'settings'"),
+        ('{"factors": 64}', "no object 'settings'"),
+        ('{"settings": 5}', "no object 'settings'"),
+        ('{"settings": {"factor": 64}}', "settings.factor is unknown"),
+        ('{"settings": {"factors": "64"}}', 'settings.factors cannot be "64"'),
+        ('{"settings": {"factors": 64.5}}', "settings.factors cannot be 64.5"),
+        ('{"settings": {"factors": true}}', "settings.factors cannot be true"),
+        ('{"settings": {"factors": null}}', "settings.factors cannot be null"),
+        ('{"settings": {"alpha": [2]}}', "settings.alpha cannot be [2]"),
+        ('{"settings": {"dislikes": 1}}', "settings.dislikes cannot be 1"),
+        ('{"settings": {"alpha": -1}}', "alpha must be above 0"),
+        ('{"settings": {"alpha": NaN}}', "alpha must be above 0"),
+        ('{"settings": {"dislikes": "never"}}', "dislikes must be one of"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_key(tmp_path, text, words):
+    (tmp_path / "bad.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsFileError) as caught:
+        read_settings(tmp_path / "bad.json")
+    assert words in caught.value.message
+    assert str(tmp_path / "bad.json") in caught.value.message
+
+
+def test_a_file_that_is_not_there_and_a_folder(tmp_path):
+    with pytest.raises(SettingsFileError, match="There is no settings file"):
+        read_settings(tmp_path / "none.json")
+    with pytest.raises(SettingsFileError, match="is a folder"):
+        read_settings(tmp_path)
+
+
+def test_the_written_file_says_its_format_and_origin(tmp_path):
+    write_settings(tmp_path / "best.json", TrainSettings(), {"name": "main"})
+    document = json.loads((tmp_path / "best.json").read_text())
+    assert document["format_version"] == 1
+    assert document["study"] == {"name": "main"}
+    assert set(document["settings"]) == set(TrainSettings().to_json())
