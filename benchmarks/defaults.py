@@ -36,8 +36,8 @@ TRAINING: Mapping[str, tuple[Any, ...]] = {
     "iterations": (5, 10, 30),
     "dislikes": ("zero",),
 }
-HALF_LIVES = (3.0, 5.0, 10.0, 20.0, 50.0)
-WEIGHTS = (2.0, 4.0, 6.0, 10.0)
+HALF_LIVES = (3.0, 5.0, 7.0, 10.0, 20.0)
+WEIGHTS = (2.0, 5.0, 10.0)
 SPLITS: tuple[Literal["val", "test"], ...] = ("val", "test")
 
 

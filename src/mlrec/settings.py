@@ -117,9 +117,9 @@ class FoldInSettings(_Settings):
     """λ in (YᵀY + λI + …) x = …"""
     dislikes: Dislikes = "zero"
     """A dislike is preference 0 held with confidence (zero), nothing (ignore), or a like (as-likes)."""
-    half_life: float = 10.0
+    half_life: float = 7.0
     """An event counts half once this many later events of the same user have come; infinity: no decay."""
-    feedback_weight: float = 4.0
+    feedback_weight: float = 5.0
     """How much an event weighs at fold-in beside its weight in training."""
 
     def __post_init__(self) -> None:
@@ -164,9 +164,9 @@ class TrainSettings(_Settings):
     """What a dislike is in training."""
     fold_in_dislikes: Dislikes = "zero"
     """What a dislike is at fold-in."""
-    half_life: float = 10.0
+    half_life: float = 7.0
     """At fold-in, an event counts half once this many later events have come; infinity: no decay."""
-    feedback_weight: float = 4.0
+    feedback_weight: float = 5.0
     """How much an event weighs at fold-in beside its weight in training."""
     user_vectors: UserVectors = "fold-in"
     """Saved user vectors: the exact fold-in that serving uses, or ALS's own (the published baseline)."""
