@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mlrec.dataset.reading import Events
 from mlrec.model.als import confidence_matrix
@@ -39,6 +40,17 @@ def test_an_unknown_movie_beyond_all_ids_or_with_a_negative_one_has_no_row():
         one.user_id, np.where(one.movie_id == 90, -1, one.movie_id), one.preference, one.timestamp, one.split
     )
     assert number_rows(moved, ("train",)).history.movie_idx.tolist() == [1, 0, -1, 0, 1]
+
+
+@pytest.mark.parametrize("far", [90, 10**12, -(10**12)], ids=["near", "far", "far below"])
+def test_rows_do_not_depend_on_how_far_apart_ids_lie(far):
+    one = events()
+    moved = Events(
+        one.user_id, np.where(one.movie_id == 20, far, one.movie_id), one.preference, one.timestamp, one.split
+    )
+    rows = number_rows(moved, ("train", "val"))
+    assert rows.movie_ids.tolist() == sorted({50, far, 90})
+    assert rows.movie_ids[rows.history.movie_idx].tolist() == moved.movie_id.tolist()
 
 
 def test_popularity_counts_likes_in_what_was_learned():

@@ -49,22 +49,38 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
         The splits that the model learns from.
     """
     learned = np.isin(events.split, [SPLITS.index(name) for name in trained_on])
-    movie_ids = np.unique(events.movie_id[learned])
-    movie_idx = np.searchsorted(movie_ids, events.movie_id).astype(np.int32)
-    known = np.zeros(len(events), dtype=bool)
-    in_range = movie_idx < len(movie_ids)
-    known[in_range] = movie_ids[movie_idx[in_range]] == events.movie_id[in_range]
-    user_ids, starts = np.unique(events.user_id, return_index=True)
+    all_movie_ids, place = _distinct(events.movie_id)
+    is_known = np.zeros(len(all_movie_ids), dtype=bool)
+    is_known[place[learned]] = True
+    movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[place]
+    movie_ids = all_movie_ids[is_known]
+    starts = np.flatnonzero(np.diff(events.user_id, prepend=events.user_id[:1] - 1))
     history = History(
         indptr=np.append(starts, len(events)),
-        movie_idx=np.where(known, movie_idx, np.int32(-1)),
+        movie_idx=movie_idx,
         preference=events.preference,
         timestamp=events.timestamp,
         split=events.split,
     )
     liked = learned & (events.preference > 0)
     popularity = np.bincount(movie_idx[liked], minlength=len(movie_ids)).astype(np.int64)
-    return Interactions(user_ids, movie_ids, history, popularity)
+    return Interactions(events.user_id[starts], movie_ids, history, popularity)
+
+
+def _distinct(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids in ascending order without repetition, and where each of the given ones stands among them.
+
+    As `np.unique` does, but by a table instead of a sort where ids lie close enough to each other.
+    """
+    if not len(ids):
+        return ids, ids
+    lowest, highest = int(ids.min()), int(ids.max())
+    if highest - lowest > 4 * len(ids) + 1_000_000:
+        values, places = np.unique(ids, return_inverse=True)
+        return values, places
+    is_there = np.zeros(highest - lowest + 1, dtype=bool)
+    is_there[ids - lowest] = True
+    return np.flatnonzero(is_there) + lowest, (np.cumsum(is_there) - 1)[ids - lowest]
 
 
 def signed_matrix(history: History, n_movies: int) -> csr_matrix:
