@@ -28,6 +28,8 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
+_MOST_PLACES = 1_000_000
+_MOST_THREADS = 1_024
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "user-time": (10,),
     "global-time": (10,),
@@ -46,6 +48,10 @@ def available_threads() -> int:
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise SettingsError(message)
+
+
+def _require_threads(threads: int) -> None:
+    _require(0 <= threads <= _MOST_THREADS, f"threads must be between 0 (all processors) and {_MOST_THREADS:,}.")
 
 
 class _Settings:
@@ -104,7 +110,7 @@ class PrepareSettings(_Settings):
             f"memory_limit must be a size such as 1GB or 800MB, not '{self.memory_limit}'.",
         )
         _require(0 <= self.max_reject_share <= 1, "max_reject_share must be between 0 and 1.")
-        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+        _require_threads(self.threads)
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,7 @@ class TrainSettings(_Settings):
         _require(self.user_vectors in vectors, f"user_vectors must be one of {', '.join(vectors)}.")
         _require(self.on in get_args(TrainOn), f"on must be one of {', '.join(get_args(TrainOn))}.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
-        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+        _require_threads(self.threads)
         _ = (self if self.regularization is not None else self.resolved(1)).fold_in  # checks what the two share
 
     def resolved(self, n_likes: int) -> Self:
@@ -275,16 +281,26 @@ class EvaluateSettings(_Settings):
         _require(
             self.protocol in (None, *get_args(ProtocolName)), f"protocols are {', '.join(get_args(ProtocolName))}."
         )
-        _require(self.ks is None or (bool(self.ks) and min(self.ks) >= 1), "every k must be at least 1.")
+        _require(
+            self.ks is None or (bool(self.ks) and min(self.ks) >= 1 and max(self.ks) <= _MOST_PLACES),
+            f"every k must be between 1 and {_MOST_PLACES:,}.",
+        )
         _require(self.ks is None or len(set(self.ks)) == len(self.ks), "every k may be given once.")
         _require(0 < self.held_out_share < 0.5, "held_out_share must be between 0 and 0.5, neither included.")
         _require(set(self.baselines or ()) <= set(BASELINES), f"baselines are {', '.join(BASELINES)}.")
         _require(self.cosine_neighbours >= 1, "cosine_neighbours must be at least 1.")
-        _require(self.ease_regularization > 0, "ease_regularization must be above 0.")
+        _require(
+            self.ease_regularization > 0 and math.isfinite(self.ease_regularization),
+            "ease_regularization must be above 0.",
+        )
+        _require(
+            self.protocol != "held-out-users" or self.history == "known",
+            "history means nothing to the protocol held-out-users: what is known is what is folded in.",
+        )
         _require(self.sample >= 0, "sample must be 0 (all users) or more.")
         _require(self.resamples >= 1000, "resamples must be at least 1000.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
-        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+        _require_threads(self.threads)
 
     @property
     def history_splits(self) -> tuple[SplitName, ...]:
@@ -319,7 +335,7 @@ class TuneSettings(_Settings):
         )
         _require(self.sample >= 0, "sample must be 0 (all users) or more.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
-        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+        _require_threads(self.threads)
 
 
 @dataclass(frozen=True)
@@ -343,10 +359,10 @@ class ReplaySettings(_Settings):
         """Check every value."""
         _require(0 < self.held_out_share < 1, "held_out_share must be between 0 and 1, neither included.")
         _require(self.sample >= 0, "sample must be 0 (all held-out users) or more.")
-        _require(self.k >= 1, "k must be at least 1.")
+        _require(1 <= self.k <= _MOST_PLACES, f"k must be between 1 and {_MOST_PLACES:,}.")
         _require(self.resamples >= 1000, "resamples must be at least 1000.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
-        _require(self.threads >= 0, "threads must be 0 (all processors) or more.")
+        _require_threads(self.threads)
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,48 @@ def test_protocols_and_segments_in_json_and_as_tables(run, demo):
     assert "known events" not in usual
 
 
-@pytest.mark.parametrize("options", [("--protocol", "held-out-users"), ("--segments",)])
+@pytest.mark.parametrize(
+    "options", [("--protocol", "held-out-users"), ("--segments",), ("--ease-regularization", 3)], ids=lambda own: own[0]
+)
 def test_what_replay_has_no_use_for_is_refused(run, demo, options):
     assert "With --replay it has no meaning" in run("evaluate", "--replay", *options, data=demo.root, expect=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--ease-regularization", "inf"), "ease_regularization"),
+        (("--protocol", "held-out-users", "--history", "train"), "what is folded in"),
+        (("--held-out-share", 0.5), "held_out_share"),
+        (("-k", 10**30), "every k"),
+        (("--threads", 10**9), "threads"),
+        (("--report", "-"), "goes to a file"),
+    ],
+    ids=lambda own: "".join(map(str, own))[:24] if isinstance(own, tuple) else "",
+)
+def test_values_that_make_no_sense_are_refused(run, demo, options, words):
+    assert words in run("evaluate", *options, data=demo.root, expect=2).stderr
+
+
+def test_the_share_that_is_replayed_may_be_chosen(run, demo):
+    found = as_json(run("evaluate", "--replay", "--held-out-share", 0.03, "--json", data=demo.root))
+    assert found["settings"]["held_out_share"] == 0.03
+    assert 15 <= found["held_out_users"] <= 25
+
+
+def test_data_with_nobody_to_hold_out_has_a_report_without_a_replay(run, demo_raw, tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    lines = (demo_raw / "ratings.csv").read_text().splitlines(keepends=True)
+    (raw / "ratings.csv").write_text("".join([lines[0], *(line for line in lines if line.startswith("15,"))]))
+    (raw / "movies.csv").write_bytes((demo_raw / "movies.csv").read_bytes())
+    data, target = tmp_path / "data", tmp_path / "report.html"
+    run("prepare", "--raw", raw, "--min-movie-ratings", 1, data=data)
+    run("train", "--iterations", 2, data=data)
+    done = run("evaluate", "--baseline", "popularity", "--report", target, "--json", data=data)
+    assert as_json(done)["users"] == 1
+    assert "The report has no replay" in done.stderr
+    assert "Models side by side" in target.read_text(encoding="utf-8")
 
 
 def test_a_report_in_a_file(run, demo, tmp_path):
@@ -69,8 +108,12 @@ def test_the_gate_says_why(run, demo_copy):
     passed = as_json(run("train", "--publish-if-better", "--json", data=demo_copy.root))
     assert (passed["published"], passed["gate"]["passed"]) == (True, True)
     assert models.published_id(demo_copy) == passed["model_id"]
-    for options in (("--no-publish",), ("--on", "all")):
+    everything = demo_copy.root / "all.json"
+    everything.write_text('{"settings": {"on": "all"}}')
+    for options in (("--no-publish",), ("--on", "all"), ("--settings", everything)):
+        before = models.list_ids(demo_copy)
         run("train", "--publish-if-better", *options, data=demo_copy.root, expect=2)
+        assert models.list_ids(demo_copy) == before
 
 
 def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tmp_path):

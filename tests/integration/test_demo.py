@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections import defaultdict
 
 import numpy as np
@@ -14,7 +15,7 @@ from mlrec.artifacts import models
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out, read_prepared
-from mlrec.errors import DataChangedError, StateError, TrainingFailedError
+from mlrec.errors import DataChangedError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.evaluation import contest
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
@@ -240,11 +241,48 @@ def test_changed_data_is_refused(demo_copy, demo_raw):
 
 
 def test_results_are_kept_beside_the_model(demo_copy):
+    models.resolve(demo_copy).metrics.unlink(missing_ok=True)
     val = evaluate(demo_copy)
     test = evaluate(demo_copy, EvaluateSettings(split="test", relevance="any", history="train"))
     metrics = models.read_metrics(models.resolve(demo_copy))
     assert metrics["val"]["train"]["liked"] == val.to_json()
     assert metrics["test"]["train"]["any"] == test.to_json()
+
+
+def test_other_list_lengths_and_baselines_do_not_remove_what_was_kept(demo_copy):
+    models.resolve(demo_copy).metrics.unlink(missing_ok=True)
+    evaluate(demo_copy, EvaluateSettings(baselines=("popularity", "ease")))
+    evaluate(demo_copy, EvaluateSettings(ks=(5,), baselines=("popularity",)))
+    kept = models.read_metrics(models.resolve(demo_copy))["val"]["train"]["liked"]
+    assert kept["ks"] == [5, 10]
+    assert {"ndcg@5", "ndcg@10"} <= set(kept["models"]["als"])
+    assert set(kept["models"]["ease"]) >= {"ndcg@10"}
+    assert "ndcg@5" not in kept["models"]["ease"]
+    assert set(kept["differences"]["als - popularity"]) >= {"ndcg@5", "ndcg@10"}
+
+
+@pytest.mark.parametrize(
+    "content", ["{", '{"format_version": 1, "val": []}', '{"format_version": 1, "val": {"train": 3}}']
+)
+def test_damaged_results_are_written_anew_and_hide_no_model(demo_copy, content):
+    files = models.resolve(demo_copy)
+    files.metrics.write_text(content)
+    assert models.summary(demo_copy, files.root.name)["kind"] == "als"
+    evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
+    assert models.read_metrics(files)["val"]["train"]["liked"]["users"] == 604
+
+
+def test_a_model_that_is_deleted_while_it_is_evaluated_is_an_error_in_plain_words(demo_copy):
+    files = models.resolve(demo_copy)
+    shutil.rmtree(files.root)
+    with pytest.raises(ModelMissingError, match="was deleted"):
+        models.add_metrics(files, "val", "train", "liked", {})
+
+
+def test_a_sample_of_one_user_has_no_intervals(demo):
+    result = evaluate(demo, EvaluateSettings(sample=1, baselines=("popularity",)))
+    figure, lead = result.models["als"]["ndcg@10"], result.differences["als - popularity"]["ndcg@10"]
+    assert (figure.low, figure.high, lead.low, lead.high, lead.p) == (None,) * 5
 
 
 def test_users_without_a_history_get_what_serving_gives_them(demo_raw, demo_copy):

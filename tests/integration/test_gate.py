@@ -10,9 +10,10 @@ import pytest
 from mlrec.artifacts import models
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
-from mlrec.errors import EmptyResultError, MlrecError, ModelMissingError, SettingsError
+from mlrec.errors import DataChangedError, EmptyResultError, MlrecError, ModelMissingError, SettingsError
+from mlrec.evaluation import gate as gate_module
 from mlrec.evaluation.comparing import compare, has_learned
-from mlrec.evaluation.gate import is_not_worse, publish_if_better
+from mlrec.evaluation.gate import is_not_worse, publish_if_better, require_gate
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
@@ -122,7 +123,7 @@ def test_models_of_other_data_are_compared_on_what_neither_has_learned(both, dem
     """The data has grown: each user's split lies later, so the old model has learned from few of the new answers."""
     workspace, default, _ = both
     old = models.open_model(models.resolve(workspace, default))
-    prepare(workspace, PrepareSettings(min_movie_ratings=5, split_ratio=(7, 1, 2)), raw=demo_raw)
+    prepare(workspace, PrepareSettings(min_movie_ratings=5, split_ratio=(15, 3, 2)), raw=demo_raw)
     new = train(workspace, publish=False)
     data = read_prepared(workspace)
     held_out = data.held_out("val")
@@ -137,6 +138,97 @@ def test_models_of_other_data_are_compared_on_what_neither_has_learned(both, dem
     gate = is_not_worse(workspace, new.model_id)
     assert gate.judged_in_its_place is None
     assert gate.comparison == result
+
+
+def test_models_of_another_user_offset_are_refused_and_the_gate_trains_their_settings_anew(both, demo_raw):
+    workspace, default, _ = both
+    everything = train(workspace, TrainSettings(on="all"), judged_by=default)
+    prepare(workspace, PrepareSettings(user_offset=1_000_000), raw=demo_raw)
+    with pytest.raises(DataChangedError, match="user offset"):
+        compare(workspace, default, everything.model_id)
+    new = train(workspace, BASELINE, publish=False)
+    gate = is_not_worse(workspace, new.model_id)
+    assert not gate.passed
+    assert gate.judged_in_its_place == f"{everything.model_id}, trained anew on the train part"
+
+
+def test_a_few_answers_that_are_left_by_chance_judge_nobody(both, demo_raw, tmp_path):
+    """The published model has learned from all validation events but those of one new user."""
+    workspace, _, _ = both
+    raw = tmp_path / "raw"
+    shutil.copytree(demo_raw, raw)
+    with (raw / "ratings.csv").open("a") as file:
+        file.writelines(f"9999,{movie},5,{1_500_000_000 + movie}\n" for movie in (1, 2, 6, 10, 32, 34, 39, 47, 50, 110))
+    final = train(workspace, TrainSettings(on="all"))
+    prepare(workspace, PrepareSettings(split_ratio=(7, 1, 2)), raw=raw)
+    new = train(workspace, publish=False)
+    gate = is_not_worse(workspace, new.model_id)
+    assert gate.judged_in_its_place == f"{final.model_id}, trained anew on the train part"
+    assert gate.comparison.users > 500
+
+
+def test_lists_of_both_are_measured_by_one_popularity(both, demo_raw):
+    """A model of other data lists the same movies: they are as novel as in the lists of the present model."""
+    workspace, default, _ = both
+    prepare(workspace, PrepareSettings(split_ratio=(9, 1, 0)), raw=demo_raw)
+    new = train(workspace, publish=False)
+    result = compare(workspace, new.model_id, default, EvaluateSettings(ks=(10,)))
+    figures = [model["novelty@10"].value for model in result.models.values()]
+    assert abs(figures[0] - figures[1]) < 0.3  # bits; with each model's own popularity it is 0.8
+
+
+def test_another_model_that_was_published_meanwhile_is_the_one_to_compare_with(both, monkeypatch):
+    workspace, default, baseline = both
+    third = train(workspace, TrainSettings(random_seed=7), publish=False)
+    models.publish(workspace, baseline)
+    judged = []
+
+    def judge(*arguments, **options):
+        found = is_not_worse(*arguments, **options)
+        judged.append(found.published)
+        if len(judged) == 1:
+            models.publish(workspace, default)  # somebody else, just now
+        return found
+
+    monkeypatch.setattr(gate_module, "is_not_worse", judge)
+    gate = publish_if_better(workspace, third.model_id)
+    assert judged == [baseline, default]
+    assert gate.published == default
+    assert models.published_id(workspace) == (third.model_id if gate.passed else default)
+
+
+def test_what_keeps_a_model_from_being_judged_is_told_before_it_is_trained(both, demo_raw):
+    workspace, default, _ = both
+    require_gate(workspace)
+    workspace.current_pointer.write_text("20200101T000000-als-0000\n")
+    with pytest.raises(ModelMissingError):
+        require_gate(workspace)
+    models.publish(workspace, default)
+    prepare(workspace, PrepareSettings(split_ratio=(8, 0, 2)), raw=demo_raw)
+    with pytest.raises(EmptyResultError, match="validation part is empty"):
+        require_gate(workspace)
+    with pytest.raises(EmptyResultError, match="nothing to compare on"):
+        compare(workspace, *models.list_ids(workspace)[:2])
+
+
+def test_the_published_model_is_not_worse_than_itself(both):
+    workspace, default, _ = both
+    assert publish_if_better(workspace, default).passed
+
+
+def test_one_user_cannot_tell_who_is_worse(both, tmp_path, demo_raw):
+    workspace, _, _ = both
+    raw = tmp_path / "raw"
+    shutil.copytree(demo_raw, raw)
+    lines = (raw / "ratings.csv").read_text().splitlines(keepends=True)
+    (raw / "ratings.csv").write_text("".join([lines[0], *(line for line in lines if line.startswith("15,"))]))
+    prepare(workspace, PrepareSettings(min_movie_ratings=1, split_ratio=(1, 1, 8)), raw=raw)
+    new = train(workspace, publish=False)
+    gate = publish_if_better(workspace, new.model_id)
+    assert not gate.passed
+    assert "cannot be told from 1 user" in gate.reason
+    lead = gate.comparison.difference["ndcg@10"]
+    assert (lead.low, lead.high, lead.p) == (None, None, None)
 
 
 def learned_pairs(model) -> set[tuple[int, int]]:

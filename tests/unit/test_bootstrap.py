@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
+from mlrec.evaluation.estimates import Difference, Estimate
 
 
 @pytest.fixture
@@ -65,7 +66,11 @@ def test_p_is_small_as_often_as_it_should_be(draw):
     assert 0.02 <= below / 300 <= 0.10
 
 
-def test_nothing_over_nothing_is_zero():
+def test_nothing_over_nothing_is_zero_and_one_user_has_no_interval():
     assert ratio(np.zeros(3), np.zeros(3)) == 0
-    assert Bootstrap(3, 1000, 1).ratios(np.zeros(3), np.zeros(3)).tolist() == [0] * 1000
+    for of_users in (np.zeros(3), np.array([0, 1, 0])):
+        resampled = Bootstrap(3, 1000, 1).ratios(np.zeros(3), of_users)
+        assert np.isnan(resampled).all()
+        assert estimate(0.5, resampled) == Estimate(0.5)
+        assert difference(0.5, resampled) == Difference(0.5, None, None, None)
     assert ratio(np.array([1, 2]), np.array([3, 1])) == 0.75

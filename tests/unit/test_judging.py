@@ -26,7 +26,15 @@ def known(*histories: list[tuple[int, int]]) -> Known:
         timestamp=np.arange(len(events)),
         split=np.zeros(len(events), np.int8),
     )
-    return Known(train=history, history=history, popularity=np.array([8, 4, 2, 1, 0]), genres=GENRES)
+    likes = np.repeat(np.arange(5, dtype=np.int32), [8, 4, 2, 1, 0])
+    train = History(
+        indptr=np.array([0, *[len(likes)] * len(histories)]),
+        movie_idx=likes,
+        preference=np.ones(len(likes), np.int8),
+        timestamp=np.arange(len(likes)),
+        split=np.zeros(len(likes), np.int8),
+    )
+    return Known(train=train, history=history, popularity=np.array([8, 4, 2, 1, 0]), genres=GENRES)
 
 
 def judged(users: Known, answers: Answers, scores: list[float], ks=(2, 3)) -> dict[str, float]:

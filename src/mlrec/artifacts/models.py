@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -303,18 +304,36 @@ def summary(workspace: Workspace, model_id: str) -> dict[str, Any]:
     files = workspace.model(model_id)
     try:
         info = read_json(files.info, FORMAT_VERSION, _INFO_KEYS)
-        return {name: info[name] for name in ("model_id", "created_at", "kind", "settings")} | {
-            "metrics": read_metrics(files)
-        }
     except IncompatibleFormatError:
         return {"model_id": model_id, "created_at": None, "kind": "damaged", "settings": {}, "metrics": {}}
+    shown = {name: info[name] for name in ("model_id", "created_at", "kind", "settings")}
+    return shown | {"metrics": _readable_metrics(files)}
 
 
 def publish(workspace: Workspace, model_id: str) -> None:
     """Make a model the one that serving opens."""
+    with _publishing(workspace, model_id) as point:
+        point()
+
+
+def publish_in_place_of(workspace: Workspace, published: str | None, model_id: str) -> bool:
+    """Publish a model if another one is still the published one, or none is; return whether that was so."""
+    with _publishing(workspace, model_id) as point:
+        if published_id(workspace) != published:
+            return False
+        point()
+        return True
+
+
+@contextmanager
+def _publishing(workspace: Workspace, model_id: str) -> Iterator[Callable[[], None]]:
+    """While the pointer to the published model is this process's alone: a function that moves it to a model."""
     files = resolve(workspace, model_id)
     open_model(files)  # one that cannot be opened must not be published
-    write_atomically(workspace.current_pointer, lambda file: file.write(f"{files.root.name}\n".encode()))
+    with exclusive(workspace.models):
+        yield lambda: write_atomically(
+            workspace.current_pointer, lambda file: file.write(f"{files.root.name}\n".encode())
+        )
 
 
 def remove(workspace: Workspace, model_id: str) -> None:
@@ -354,12 +373,49 @@ def read_metrics(files: ModelFiles) -> dict[str, Any]:
         document = read_json(files.metrics, METRICS_FORMAT_VERSION)
     except FileNotFoundError:
         return {}
-    return {name: value for name, value in document.items() if name != "format_version"}
+    results = {name: value for name, value in document.items() if name != "format_version"}
+    if not all(
+        isinstance(own, dict) and all(isinstance(one, dict) for one in own.values()) for own in results.values()
+    ):
+        raise IncompatibleFormatError(f"{files.metrics} is damaged.", "Evaluate the model again.")
+    return results
 
 
 def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, result: Mapping[str, Any]) -> None:
-    """Put one evaluation result beside the others of a model, replacing an earlier one of the same kind."""
-    with exclusive(files.info):
-        results = read_metrics(files)
-        results.setdefault(split, {}).setdefault(history, {})[relevance] = result
-        write_json(files.metrics, {"format_version": METRICS_FORMAT_VERSION, **results})
+    """Put one evaluation result beside the others of a model; it replaces figures of the same kind.
+
+    What an earlier one had of other list lengths or baselines stays. A file that cannot be read is written anew.
+
+    Raises
+    ------
+    ModelMissingError
+        If the model has been deleted meanwhile.
+    """
+    try:
+        with exclusive(files.info):
+            results = _readable_metrics(files)
+            kept = results.setdefault(split, {}).setdefault(history, {})
+            kept[relevance] = _merged(kept.get(relevance), result)
+            write_json(files.metrics, {"format_version": METRICS_FORMAT_VERSION, **results})
+    except FileNotFoundError:
+        raise ModelMissingError(
+            f"Model {files.root.name} was deleted while it was evaluated.", "See 'mlrec models list'."
+        ) from None
+
+
+def _readable_metrics(files: ModelFiles) -> dict[str, Any]:
+    try:
+        return read_metrics(files)
+    except IncompatibleFormatError:
+        return {}
+
+
+def _merged(earlier: object, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result with what an earlier one has beyond it."""
+    merged = dict(result)
+    if isinstance(earlier, dict) and {"ks", "models", "differences"} <= earlier.keys():
+        merged["ks"] = sorted({*earlier["ks"], *result["ks"]})
+        for table in ("models", "differences"):
+            rows = {**earlier[table], **result[table]}
+            merged[table] = {name: {**earlier[table].get(name, {}), **own} for name, own in rows.items()}
+    return merged

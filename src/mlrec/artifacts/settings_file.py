@@ -38,7 +38,7 @@ def read_settings(path: Path) -> TrainSettings:
         raise SettingsFileError(f"There is no settings file {path}.", "'mlrec tune' writes one.") from None
     except IsADirectoryError:
         raise SettingsFileError(f"{path} is a folder, not a settings file.") from None
-    except ValueError as error:  # of JSON, or of its encoding
+    except (ValueError, RecursionError) as error:  # of JSON, or of its encoding
         raise SettingsFileError(f"{path} is not JSON: {error}.") from error
     values = document.get("settings") if isinstance(document, dict) else None
     if not isinstance(values, dict):
@@ -60,6 +60,8 @@ def read_settings(path: Path) -> TrainSettings:
         return TrainSettings(**values)
     except SettingsError as error:
         raise SettingsFileError(f"{path}: {error.message}") from error
+    except OverflowError as error:  # a whole number that no float can hold
+        raise SettingsFileError(f"{path}: a number in it is too large.") from error
 
 
 def _fits(name: str, value: object) -> bool:

@@ -9,7 +9,7 @@ from mlrec.cli import render
 
 if TYPE_CHECKING:
     from mlrec.evaluation.comparing import Comparison
-    from mlrec.evaluation.estimates import Estimate
+    from mlrec.evaluation.estimates import Difference, Estimate
     from mlrec.evaluation.protocol import Evaluation
     from mlrec.evaluation.replay import Replay
     from mlrec.evaluation.summary import Segment
@@ -43,8 +43,8 @@ def show_replay(result: Replay) -> None:
         bold |= {
             (len(rows), column) for column, metric in enumerate(metrics, 1) if figures[metric].value == best[metric]
         }
-        cells = [name, *(f"{figures[metric].value:.4f}" for metric in metrics), f"{own.low:.3f} to {own.high:.3f}"]
-        rows.append([*cells, f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}"] if lead else cells)
+        cells = [name, *(f"{figures[metric].value:.4f}" for metric in metrics), interval(own)]
+        rows.append([*cells, f"{lead.value:+.4f}", interval(lead)] if lead else cells)
     sample = f", a sample of {result.held_out_users:,}" if result.users < result.held_out_users else ""
     render.table(
         ["rule", *(f"#{metric}" for metric in metrics), "#95% interval", f"#{SERVED} leads by", "#95% interval"],
@@ -109,9 +109,9 @@ def show_headline(result: Evaluation, k: int) -> None:
     rows = []
     for name, figures in result.models.items():
         own, lead = figures[metric], result.differences.get(f"als - {name}", {}).get(metric)
-        cells = [name, f"{own.value:.4f}", f"{own.low:.3f} to {own.high:.3f}"]
+        cells = [name, f"{own.value:.4f}", interval(own)]
         if lead:
-            cells += [f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}", f"{lead.p:.3f}"]
+            cells += lead_cells(lead)
         rows.append(cells)
     render.table(
         ["model", f"#{metric}", "#95% interval", "#als is ahead by", "#95% interval", "#p"],
@@ -159,6 +159,21 @@ def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> N
     render.table([column, "#users", "#answers", *(f"#{name}" for name in names)], rows, title=title, bold_cells=bold)
 
 
+def interval(figure: Estimate | Difference, digits: int = 3) -> str:
+    """The bounds in words, signed for a difference; "none" without an interval."""
+    from mlrec.evaluation.estimates import Difference
+
+    if figure.low is None or figure.high is None:
+        return "none"
+    sign = "+" if isinstance(figure, Difference) else ""
+    return f"{figure.low:{sign}.{digits}f} to {figure.high:{sign}.{digits}f}"
+
+
+def lead_cells(lead: Difference, digits: int = 3) -> list[str]:
+    """A difference, its interval and p."""
+    return [f"{lead.value:+.4f}", interval(lead, digits), "" if lead.p is None else f"{lead.p:.3f}"]
+
+
 def _with_margin(figure: Estimate) -> str:
     """A figure and half of its interval."""
     if figure.low is None or figure.high is None:
@@ -174,8 +189,7 @@ def show_comparison(result: Comparison) -> None:
         values = (first[metric].value, second[metric].value)
         best = min(values) if metric.startswith(_LESS_IS_BETTER) else max(values)
         bold |= {(number, column) for column, value in enumerate(values, 1) if value == best}
-        interval = f"{lead.low:+.4f} to {lead.high:+.4f}"
-        rows.append([metric, *(f"{value:.4f}" for value in values), f"{lead.value:+.4f}", interval, f"{lead.p:.3f}"])
+        rows.append([metric, *(f"{value:.4f}" for value in values), *lead_cells(lead, digits=4)])
     render.table(
         ["metric", f"#{result.first}", f"#{result.second}", "#difference", "#95% interval", "#p"],
         rows,

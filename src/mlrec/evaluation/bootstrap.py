@@ -19,7 +19,8 @@ Numbers = NDArray[np.floating] | NDArray[np.integer]
 class Bootstrap:
     """Samples of users, drawn once: all figures see the same samples, so that a difference of two is a paired one.
 
-    Users are drawn, not their events: one user's events resemble each other.
+    Users are drawn, not their events: one user's events resemble each other. From a single user nothing follows for
+    others: then there is no interval.
 
     Parameters
     ----------
@@ -43,8 +44,11 @@ class Bootstrap:
     def ratios(self, numerators: Numbers, denominators: Numbers) -> NDArray[np.float64]:
         """Σ numerators / Σ denominators in each sample; both (users,), the result float64 (resamples,).
 
-        With denominators of 1 these are means. A sample whose denominators sum to 0 gives 0.
+        With denominators of 1 these are means. A sample whose denominators sum to 0 gives 0. NaN where fewer than two
+        users have a denominator.
         """
+        if np.count_nonzero(denominators) < 2:
+            return np.full(len(self._times), np.nan)
         above, below = (self._times @ self._sums(values) for values in (numerators, denominators))
         return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
 
@@ -66,11 +70,15 @@ def estimate(value: float, resampled: NDArray[np.float64]) -> Estimate:
 
 def difference(value: float, resampled: NDArray[np.float64]) -> Difference:
     """A paired difference with interval and p; its resampled values, (resamples,)."""
+    if np.isnan(resampled).any():
+        return Difference(value, None, None, None)
     # One more on either side: with finite samples no probability is 0 (Davison & Hinkley 1997, section 4.2).
     tail = 1 + min(int(np.count_nonzero(resampled <= 0)), int(np.count_nonzero(resampled >= 0)))
     return Difference(value, *_interval(resampled), p=min(1.0, 2 * tail / (len(resampled) + 1)))
 
 
-def _interval(resampled: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+def _interval(resampled: NDArray[np.float64], level: float = 0.95) -> tuple[float | None, float | None]:
+    if np.isnan(resampled).any():
+        return None, None
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

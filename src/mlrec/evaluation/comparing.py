@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from mlrec.artifacts import models
 from mlrec.artifacts.models import History, Model
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
-from mlrec.errors import EmptyResultError, SettingsError
+from mlrec.errors import DataChangedError, EmptyResultError, SettingsError
 from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.estimates import Difference, Estimate
@@ -103,8 +103,10 @@ def compare(
         If there is no such model.
     SettingsError
         If they are one and the same.
+    DataChangedError
+        If a model knows the users under other ids than the data does.
     EmptyResultError
-        If there is no answer that neither has learned from.
+        If there is no answer, or none that neither has learned from.
     """
     if first == second:
         raise SettingsError("A model can be compared with another one only.", "See 'mlrec models list'.")
@@ -118,12 +120,24 @@ def compare_models(
     data: PreparedData, first: Model, second: Model, settings: EvaluateSettings, *, progress: Progress = SILENT
 ) -> Comparison:
     """Compare two models, with different ids, on some data; see `compare`."""
+    for model in (first, second):
+        if not knows_these_users(model, data):
+            raise DataChangedError(
+                f"Model {model.model_id} knows users under other ids than the prepared data: the user offset has"
+                " changed.",
+                "Compare models that were trained with the present offset.",
+            )
     all_held_out = data.held_out(settings.split)
+    if not _answers(all_held_out, settings).any():
+        raise EmptyResultError(
+            f"No user has a relevant movie in the {settings.split} part, so there is nothing to compare on.",
+            "Take the other part, --relevance any, or prepare with another split.",
+        )
     unseen = ~(has_learned(first, all_held_out) | has_learned(second, all_held_out))
     held_out = HeldOut(
         data.manifest, all_held_out.user_id[unseen], all_held_out.movie_id[unseen], all_held_out.preference[unseen]
     )
-    if not (held_out.preference > (0 if settings.relevance == "liked" else -np.inf)).any():
+    if not _answers(held_out, settings).any():
         raise EmptyResultError(
             f"Models {first.model_id} and {second.model_id} cannot be compared: between them they have learned from"
             f" all answers of the {settings.split} part.",
@@ -178,6 +192,15 @@ def _with_events(model: Model, events: Events) -> Model:
         split=events.split,
     )
     return replace(model, user_ids=user_ids, history=history, info={**model.info, "trained_on": []})
+
+
+def _answers(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bool_]:
+    return held_out.preference > 0 if settings.relevance == "liked" else np.ones(len(held_out.preference), dtype=bool)
+
+
+def knows_these_users(model: Model, data: PreparedData) -> bool:
+    """Whether a user has the same id in a model and in the data."""
+    return bool(model.info.get("user_offset", 0) == data.manifest["settings"].get("user_offset", 0))
 
 
 def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:

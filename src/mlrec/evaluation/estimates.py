@@ -23,15 +23,25 @@ class Difference:
     value
         First minus second.
     low, high
-        Its 95% interval.
+        Its 95% interval; None where there is none.
     p
-        Two-sided bootstrap probability of a difference at least as far from 0 if there were none.
+        Two-sided bootstrap probability of a difference at least as far from 0 if there were none; None likewise.
     """
 
     value: float
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the interval lies above 0."""
+        return self.low is not None and self.low > 0
+
+    @property
+    def is_below(self) -> bool:
+        """Whether the interval lies below 0."""
+        return self.high is not None and self.high < 0
 
 
 Figures = dict[str, dict[str, Estimate]]

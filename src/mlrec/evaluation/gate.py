@@ -8,9 +8,10 @@ from typing import Any
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import PreparedData, read_prepared
-from mlrec.errors import ModelMissingError
-from mlrec.evaluation.comparing import Comparison, compare_models, has_learned
+from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError
+from mlrec.evaluation.comparing import Comparison, compare_models, has_learned, knows_these_users
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import EvaluateSettings
@@ -18,6 +19,9 @@ from mlrec.workspace import Workspace
 
 METRIC = "ndcg@10"
 """What the gate compares: NDCG of liked movies on validation."""
+
+# A model that has learned from a larger share of the liked validation events is not judged by the others.
+_MOST_LEARNED = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Gate:
     published
         Id of the model that was published; None without one.
     judged_in_its_place
-        What stood for it, as it has learned from the answers: the model that was judged before it was trained on
+        What stood for it, as it has learned from answers: the model that was judged before it was trained on
         everything, or one of the same settings that was trained for this, in memory.
     metric
         What was compared.
@@ -86,25 +90,47 @@ def is_not_worse(
     published = models.published_id(workspace)
     if published is None:
         return Gate(True, "No model was published before.", None, None, METRIC, None)
+    if published == model_id:
+        return Gate(True, "It is the published model.", published, None, METRIC, None)
     new, old = (models.open_model(models.resolve(workspace, wanted)) for wanted in (model_id, published))
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
-    judged = _judgeable(workspace, old, data, progress)
+    judged = _judgeable(workspace, old, new, data, settings.threads, progress)
     comparison = compare_models(data, new, judged, settings, progress=progress)
-    lead = comparison.difference[METRIC]
-    passed = lead.high >= 0
-    verdict = "is not worse than" if passed else "is worse than"
+    lead, n_users = comparison.difference[METRIC], comparison.users
     stands_in = None if judged is old else judged.model_id
     place = f" (in its place: {stands_in})" if stands_in else ""
+    whose = f"that of the published model {published}{place}"
+    if lead.low is None or lead.high is None:
+        reason = f"Whether {METRIC} on validation is worse than {whose} cannot be told from {n_users} user."
+        return Gate(False, reason, published, stands_in, METRIC, comparison)
     return Gate(
-        passed,
-        f"{METRIC} on validation {verdict} that of the published model {published}{place}: the difference is"
-        f" {lead.value:+.4f}, {lead.low:+.4f} to {lead.high:+.4f}, over {comparison.users:,} users.",
+        not lead.is_below,
+        f"{METRIC} on validation is {'worse' if lead.is_below else 'not worse'} than {whose}: the difference is"
+        f" {lead.value:+.4f}, {lead.low:+.4f} to {lead.high:+.4f}, over {n_users:,} users.",
         published,
         stands_in,
         METRIC,
         comparison,
     )
+
+
+def require_gate(workspace: Workspace) -> None:
+    """Raise, before a model is trained, what would keep it from being judged.
+
+    Raises
+    ------
+    PreparedDataMissingError, EmptyResultError
+        If there is no validation part.
+    ModelMissingError, IncompatibleFormatError
+        If the published model cannot be opened.
+    """
+    if not read_manifest(workspace)["splits"].get("val"):
+        raise EmptyResultError(
+            "The validation part is empty, so a new model cannot be judged.", "Prepare with another --split-ratio."
+        )
+    if models.published_id(workspace) is not None:
+        models.open_model(models.resolve(workspace))
 
 
 def publish_if_better(
@@ -115,21 +141,28 @@ def publish_if_better(
     progress: Progress = SILENT,
 ) -> Gate:
     """Publish a model if it is not worse than the published one; see `is_not_worse`."""
-    gate = is_not_worse(workspace, model_id, settings, progress=progress)
-    if gate.passed:
-        models.publish(workspace, model_id)
-    return gate
+    while True:
+        gate = is_not_worse(workspace, model_id, settings, progress=progress)
+        # Another model may have been published meanwhile: then that is the one to compare with.
+        if not gate.passed or models.publish_in_place_of(workspace, gate.published, model_id):
+            return gate
 
 
-def _judgeable(workspace: Workspace, model: Model, data: PreparedData, progress: Progress) -> Model:
-    """The model itself if it has not been trained on answers, else what can be judged in its place."""
+def _judgeable(
+    workspace: Workspace, model: Model, new: Model, data: PreparedData, threads: int, progress: Progress
+) -> Model:
+    """The published model itself if it can be judged fairly, else what can be in its place."""
     held_out = data.held_out("val")
+    liked = held_out.preference > 0
     candidates = [model] if "val" not in model.info["trained_on"] else []
-    if (judged_by := model.info.get("judged_by")) is not None:
-        with suppress(ModelMissingError):  # it may have been pruned
+    judged_by = model.info.get("judged_by")
+    if judged_by is not None and judged_by != new.model_id:
+        with suppress(ModelMissingError, IncompatibleFormatError):  # it may have been pruned
             candidates.append(models.open_model(models.resolve(workspace, judged_by)))
     for candidate in candidates:
-        if not has_learned(candidate, held_out).all():
+        # Of the few answers that one has not learned from by chance, nothing follows.
+        if knows_these_users(candidate, data) and has_learned(candidate, held_out)[liked].mean() < _MOST_LEARNED:
             return candidate
-    anew, _ = build_model(data, replace(model.train_settings, on="train"), progress=progress)
+    settings = replace(model.train_settings, on="train", threads=threads)
+    anew, _ = build_model(data, settings, progress=progress)
     return replace(anew, model_id=f"{model.model_id}, trained anew on the train part")

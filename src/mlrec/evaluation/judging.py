@@ -170,13 +170,14 @@ class Judge:
 
     def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
         """Judge one model; `advance` is told of users that are done."""
-        answers, popularity = self.answers, self.known.popularity.astype(np.float64)
+        answers, likes = self.answers, self.known.likes_in_train()
+        popularity = likes.astype(np.float64)
         n_users, n_movies = len(answers.users), len(popularity)
-        information = self_information(self.known.popularity, self.known.n_users)
+        information = self_information(likes, self.known.n_users)
         directions = genre_directions(self.known.genres)
         names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
         values = {f"{name}@{k}": np.empty(n_users) for k in self.ks for name in names}
-        third = popularity_thirds(self.known.popularity)
+        third = popularity_thirds(likes)
         found_in = {f"recall@{k}": np.empty((THIRDS, n_users)) for k in self.ks}
         listed = {k: np.zeros(n_movies, dtype=bool) for k in self.ks}
 
@@ -214,16 +215,16 @@ class Judge:
                     listed[k][first[first >= 0]] = True
                 advance(done)
         return Judged(
-            per_user=self._per_user(values),
+            per_user=self._per_user(values, popularity),
             by_popularity={
                 name: tuple(map(PerUser, found, self._answers_by(third))) for name, found in found_in.items()
             },
             coverage={f"coverage@{k}": float(seen.mean()) for k, seen in listed.items()},
         )
 
-    def _per_user(self, values: dict[str, NDArray[np.float64]]) -> dict[str, PerUser]:
+    def _per_user(self, values: dict[str, NDArray[np.float64]], popularity: NDArray[np.float64]) -> dict[str, PerUser]:
         ones = np.ones(len(self.answers.users))
-        own = self._popularity_of_histories()
+        own = self._popularity_of_histories(popularity)
         found = {}
         for name, column in values.items():
             if name.startswith("popularity@"):
@@ -241,12 +242,12 @@ class Judge:
         counts = np.bincount(third[answers.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
         return counts.reshape(THIRDS, n_users).astype(np.float64)
 
-    def _popularity_of_histories(self) -> NDArray[np.float64]:
+    def _popularity_of_histories(self, popularity: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean popularity of each judged user's known movies, (users,); 0 without one."""
         history = self.known.history.of_users(self.answers.users)
         has_row = history.movie_idx >= 0
         user = np.repeat(np.arange(len(self.answers.users)), np.diff(history.indptr))[has_row]
-        sums = np.bincount(user, self.known.popularity[history.movie_idx[has_row]], len(self.answers.users))
+        sums = np.bincount(user, popularity[history.movie_idx[has_row]], len(self.answers.users))
         return np.asarray(sums / np.maximum(np.bincount(user, minlength=len(sums)), 1))
 
 

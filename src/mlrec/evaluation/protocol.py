@@ -26,7 +26,9 @@ from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import (
     DEFAULT_KS,
+    SPLITS,
     EvaluateSettings,
+    PrepareSettings,
     ProtocolName,
     ServeSettings,
     TrainSettings,
@@ -173,6 +175,7 @@ def _evaluate_anew(
         # These users are known by what is folded in, whichever part they stand for.
         judged_as = replace(settings, split="test", history="known")
     data = replace(data, events=_divided(data, protocol, settings))
+    n_learned_from = len(np.unique(data.events.user_id[data.events.split == SPLITS.index("train")]))
     model, _ = build_model(data, replace(train_settings, on="train", threads=settings.threads), progress=progress)
     held_out = data.held_out(judged_as.split)
     result = _judge(model, held_out, judged_as, protocol, progress)
@@ -181,12 +184,17 @@ def _evaluate_anew(
         model_id=settings_of,
         trained_anew=True,
         split=settings.split,
-        history="fold-in" if protocol == "held-out-users" else result.history,
+        **_as_strangers(result, n_learned_from) if protocol == "held-out-users" else {},
     )
 
 
+def _as_strangers(result: Evaluation, n_learned_from: int) -> dict[str, Any]:
+    """What is said otherwise of users who were kept from training."""
+    return {"history": "fold-in", "users_left_out": result.users_left_out - n_learned_from}
+
+
 def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
-    ratio = data.manifest["settings"]["split_ratio"]
+    ratio = data.manifest["settings"].get("split_ratio", PrepareSettings.split_ratio)
     match protocol:
         case "user-time":
             return splits.by_user_time(data.events, ratio)

@@ -176,7 +176,7 @@ def replay(
     if len(window.learned) > QUICK_EVENTS:
         skipped[CEILING] = f"learns for minutes from {len(window.learned):,} events, {len(_SWIPES) - 1} times"
     else:
-        arms[CEILING], seconds[CEILING] = _ceiling(window, model, train, serve, threads, progress)
+        arms[CEILING], seconds[CEILING] = _ceiling(held_out, model, train, serve, threads, progress)
     trials = predict(window.replayed, model, arms, settings.k, threads, progress)
     if not len(trials.user_id):
         raise EmptyResultError(

@@ -33,7 +33,7 @@ class Known:
     history
         The events that are known of a user when movies are recommended, all of `train` among them. Same user rows.
     popularity
-        Likes in train by movie row, int64 (movies,).
+        Likes by movie row in what the model has learned from, int64 (movies,).
     genres
         By movie row.
     """
@@ -52,6 +52,11 @@ class Known:
             popularity=np.asarray(model.popularity),
             genres=model.catalogue.genres,
         )
+
+    def likes_in_train(self) -> NDArray[np.int64]:
+        """Likes in train by movie row, int64 (movies,): the popularity that lists of all models are measured by."""
+        liked = (self.train.preference > 0) & (self.train.movie_idx >= 0)
+        return np.bincount(self.train.movie_idx[liked], minlength=len(self.popularity)).astype(np.int64)
 
     @property
     def n_users(self) -> int:

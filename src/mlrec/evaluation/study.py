@@ -309,6 +309,7 @@ def _silent() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
+            warnings.filterwarnings("ignore", module="optuna")
             yield
     finally:
         logging.set_verbosity(verbosity)

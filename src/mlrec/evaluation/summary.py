@@ -102,9 +102,6 @@ def segments(
 
     def figure(columns: PerUser) -> Estimate:
         value = ratio(columns.numerators, columns.denominators)
-        # One user does not tell how another would fare.
-        if np.count_nonzero(columns.denominators) < 2:
-            return Estimate(value)
         return estimate(value, bootstrap.ratios(columns.numerators, columns.denominators))
 
     def figures(columns: Mapping[str, Mapping[str, PerUser]]) -> Figures:

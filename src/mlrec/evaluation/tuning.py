@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,7 @@ def tune(
     """
     settings = settings or TuneSettings()
     files = workspace.study(settings.study)
-    target = _checked_target(out.resolve(), files.journal) if out else files.settings
+    target = _checked_target(out, workspace) if out else files.settings
     started = time.monotonic()
     deadline = started + settings.minutes * 60 if settings.minutes else float("inf")
     threads = settings.threads or available_threads()
@@ -227,15 +228,20 @@ def tune(
     return tuned
 
 
-def _checked_target(path: Path, journal: Path) -> Path:
-    """Refuse, before hours of work, a file that could not be written."""
+def _checked_target(out: Path, workspace: Workspace) -> Path:
+    """Refuse, before hours of work, a file that could not or must not be written."""
+    path = out.resolve()  # the file that a link leads to is replaced, not the link
     if not path.parent.is_dir():
         raise SettingsError(f"There is no folder {path.parent}.")
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder.")
-    if path == journal.resolve():
-        raise SettingsError(f"{path} holds the study itself.")
-    return path
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"{path} is not a regular file.")
+    folders = (workspace.raw, workspace.prepared.root, workspace.models)
+    if any(folder.resolve() in path.parents for folder in folders) or path == workspace.users_db.resolve():
+        raise SettingsError(f"{path} belongs to the data directory.", "Write the settings somewhere else.")
+    if path.suffix == workspace.study("any").journal.suffix:
+        raise SettingsError(f"{path} has the name of a study's journal.", "Write the settings to a .json file.")
+    with TemporaryFile(dir=path.parent):  # whether a file can be made there
+        return path
 
 
 def _search(study: Study, ground: _Ground, validation: _Part, trials: int, deadline: float, progress: Progress) -> None:

@@ -10,8 +10,9 @@ import typer
 
 from mlrec.cli import evaluation_tables, render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, ModelId, Threads, examples
-from mlrec.cli.output import checked_target, write_output
+from mlrec.cli.output import STDOUT, checked_target, write_output
 from mlrec.cli.progress import progress
+from mlrec.errors import EmptyResultError
 from mlrec.settings import EvaluateSettings, ReplaySettings
 
 EXAMPLES = examples(
@@ -110,8 +111,13 @@ def evaluate(
         float, typer.Option(metavar="λ", help="Regularization of EASE; larger data wants a larger one.")
     ] = _DEFAULTS.ease_regularization,
     held_out_share: Annotated[
-        float, typer.Option(metavar="X", help="Share of users that held-out-users keeps from training for each split.")
-    ] = _DEFAULTS.held_out_share,
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Share of users that held-out-users keeps from training for each split, or --replay for good.",
+            show_default=f"{_DEFAULTS.held_out_share:g}; {ReplaySettings.held_out_share:g} with --replay",
+        ),
+    ] = None,
     sample: Annotated[
         int | None,
         typer.Option(
@@ -164,6 +170,8 @@ def evaluate(
     if report is not None:
         from mlrec.evaluation.report.making import require_report
 
+        if report == STDOUT:
+            raise typer.BadParameter("A report goes to a file; tables and JSON go to stdout.", param_hint="--report")
         checked_target(report, source=str(workspace.users_db))
         require_report()
     if replay:
@@ -175,6 +183,7 @@ def evaluate(
             "--baseline": bool(baseline),
             "--protocol": protocol is not None,
             "--segments": segments,
+            "--ease-regularization": ease_regularization != _DEFAULTS.ease_regularization,
         }
         if any(given.values()):
             raise typer.BadParameter(
@@ -188,7 +197,7 @@ def evaluate(
         split=split.value,
         protocol=protocol.value if protocol else None,
         ks=tuple(k) if k else None,
-        held_out_share=held_out_share,
+        held_out_share=_DEFAULTS.held_out_share if held_out_share is None or replay else held_out_share,
         relevance=relevance.value,
         history=history.value,
         published_ndcg=published_ndcg,
@@ -198,6 +207,7 @@ def evaluate(
         threads=threads,
     )
     replay_settings = ReplaySettings(
+        held_out_share=held_out_share if replay and held_out_share is not None else ReplaySettings.held_out_share,
         k=k[0] if k else ReplaySettings.k,
         sample=ReplaySettings.sample if sample is None else sample,
         threads=threads,
@@ -213,7 +223,12 @@ def evaluate(
     if replay or report is not None:
         from mlrec.evaluation.replay import replay as run_replay
 
-        replayed = run_replay(workspace, replay_settings, model_id=model, progress=bar)
+        try:
+            replayed = run_replay(workspace, replay_settings, model_id=model, progress=bar)
+        except EmptyResultError as error:
+            if replay:
+                raise
+            render.warn(f"The report has no replay: {error.message}")  # small data has nobody to hold out
     if replay and replayed:
         if as_json:
             render.print_json(replayed.to_json())

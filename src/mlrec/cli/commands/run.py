@@ -54,10 +54,11 @@ def run(
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Prepare, train and evaluate in one command, with the most used options of each."""
-    from mlrec.artifacts.models import publish
+    from mlrec.artifacts.models import publish_in_place_of
     from mlrec.dataset.fetch import fetch
     from mlrec.dataset.prepare import prepare
-    from mlrec.evaluation.gate import is_not_worse
+    from mlrec.evaluation.gate import is_not_worse, require_gate
+    from mlrec.evaluation.gate import publish_if_better as gate_publish
     from mlrec.evaluation.protocol import evaluate
     from mlrec.model.train import train
     from mlrec.workspace import Workspace
@@ -86,14 +87,15 @@ def run(
     if not as_json:
         prepare_command.show(prepared, content)
 
+    if publish_if_better:
+        require_gate(workspace)
     trained = train(workspace, settings, publish=not (final or publish_if_better), progress=bar)
     gate = None
     if publish_if_better:
-        gate = is_not_worse(workspace, trained.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
+        judge = is_not_worse if final else gate_publish
+        gate = judge(workspace, trained.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
         document["gate"] = gate.to_json()
-        if gate.passed and not final:
-            publish(workspace, trained.model_id)
-            trained = replace(trained, published=True)
+        trained = replace(trained, published=gate.passed and not final)
     document["train"] = trained.to_json()
     if not as_json:
         train_command.show(trained, gate)
@@ -120,9 +122,13 @@ def run(
         last = train(
             workspace,
             replace(settings, on="all"),
+            publish=gate is None,
             judged_by=trained.model_id,
             progress=bar,
         )
+        if gate is not None:
+            # It was compared with the model that was published then; another one may have come meanwhile.
+            last = replace(last, published=publish_in_place_of(workspace, gate.published, last.model_id))
         document["final"] = last.to_json()
         if not as_json:
             train_command.show(last)

@@ -146,11 +146,6 @@ def train(
 
     if publish_if_better and not publish:
         raise typer.BadParameter("It contradicts --no-publish.", param_hint="--publish-if-better")
-    if publish_if_better and on is On.all:
-        raise typer.BadParameter(
-            "A model that learns from everything cannot be judged. Use: mlrec run --final --publish-if-better",
-            param_hint="--publish-if-better",
-        )
     settings = preset.settings(
         settings_file,
         factors=factors,
@@ -166,11 +161,19 @@ def train(
         threads=threads,
     )
     workspace = Workspace(data_dir)
+    if publish_if_better:
+        from mlrec.evaluation.gate import publish_if_better as judge
+        from mlrec.evaluation.gate import require_gate
+
+        if settings.on == "all":
+            raise typer.BadParameter(
+                "A model that learns from everything cannot be judged. Use: mlrec run --final --publish-if-better",
+                param_hint="--publish-if-better",
+            )
+        require_gate(workspace)
     result = run(workspace, settings, publish=publish and not publish_if_better, progress=progress())
     gate = None
     if publish_if_better:
-        from mlrec.evaluation.gate import publish_if_better as judge
-
         gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads or 0), progress=progress())
         result = replace(result, published=gate.passed)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlrec.cli import render
+from mlrec.cli import evaluation_tables, render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import TuneSettings
@@ -129,11 +129,11 @@ def show(result: Tuned) -> None:
 
 def _show_verdict(verdict: Verdict, metric: str) -> None:
     lead = verdict.differences["best - default"][metric]
-    leads = {"best": [f"{lead.value:+.4f}", f"{lead.low:+.3f} to {lead.high:+.3f}", f"{lead.p:.3f}"]}
+    leads = {"best": evaluation_tables.lead_cells(lead)}
     render.table(
         ["settings", f"#{metric}", "#95% interval", "#best leads by", "#95% interval", "#p"],
         [
-            [name, f"{(own := figures[metric]).value:.4f}", f"{own.low:.3f} to {own.high:.3f}", *leads.get(name, [])]
+            [name, f"{figures[metric].value:.4f}", evaluation_tables.interval(figures[metric]), *leads.get(name, [])]
             for name, figures in verdict.models.items()
         ],
         title=f"{verdict.split}, liked movies, history {verdict.history}: {verdict.users:,} users",
@@ -142,8 +142,8 @@ def _show_verdict(verdict: Verdict, metric: str) -> None:
 
 def _judgement(lead: Difference) -> str:
     """What the lead on test is worth; that on validation is the largest of many, and so says little."""
-    if lead.low > 0:
+    if lead.is_above:
         return "On test, which had no part in the search, the best settings are ahead of the default ones."
-    if lead.high < 0:
+    if lead.is_below:
         return "On test, which had no part in the search, the best settings are behind the default ones: keep those."
     return "The interval of the lead on test includes 0: on this data the default settings may do just as well."

@@ -169,7 +169,7 @@ def glossary(metrics: Iterable[str]) -> str:
 def _lead(lead: Difference | None) -> list[Cell]:
     if lead is None:
         return [Cell("")] * 3
-    return [Cell(signed(lead.value, 4)), Cell(interval(lead)), Cell(f"{lead.p:.3f}")]
+    return [Cell(signed(lead.value, 4)), Cell(interval(lead)), Cell("" if lead.p is None else f"{lead.p:.3f}")]
 
 
 def _metric_header(metric: str) -> Cell:

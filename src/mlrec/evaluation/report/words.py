@@ -149,8 +149,8 @@ def _rivals(evaluation: Evaluation, metric: str) -> list[tuple[str, str, Differe
 def _standing(what: str, lead: Difference) -> str:
     """How a lead is put into words: only an interval that excludes 0 says who is ahead."""
     measured = f"{abs(lead.value):.3f}</b> ({interval(lead)})"
-    if lead.low > 0:
+    if lead.is_above:
         return f"ahead of {escape(what)} by <b>{measured}"
-    if lead.high < 0:
+    if lead.is_below:
         return f"behind {escape(what)} by <b>{measured}"
     return f"level with {escape(what)} (difference <b>{signed(lead.value, 3)}</b>, {interval(lead)})"
