@@ -11,9 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from mlrec.artifacts import models, prepared
-from mlrec.errors import MlrecError, ModelMissingError, PreparedDataMissingError, StateError
+from mlrec.errors import (
+    IncompatibleFormatError,
+    MlrecError,
+    ModelMissingError,
+    PreparedDataMissingError,
+    StateError,
+)
 from mlrec.serving.stores import open_store
-from mlrec.settings import available_threads
+from mlrec.settings import SPLITS, available_threads
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]
@@ -62,6 +68,10 @@ def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
         manifest = prepared.read_manifest(workspace)
         fingerprint = manifest["fingerprint"]
         splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
+        files = workspace.prepared
+        missing = [path.name for path in (*map(files.split, SPLITS), files.movies) if not path.exists()]
+        if missing:
+            raise IncompatibleFormatError(f"{', '.join(missing)} is missing.", "Run 'mlrec prepare' again.")
         findings.append(Finding("prepared data", "ok", f"{splits}; fingerprint {fingerprint[:12]}"))
     except PreparedDataMissingError:
         findings.append(Finding("prepared data", "note", "none yet"))

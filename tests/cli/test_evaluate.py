@@ -41,7 +41,8 @@ def test_what_replay_has_no_use_for_is_refused(run, demo, options):
     [
         (("--ease-regularization", "inf"), "ease_regularization"),
         (("--protocol", "held-out-users", "--history", "train"), "what is folded in"),
-        (("--held-out-share", 0.5), "held_out_share"),
+        (("--held-out-share", 0.5), "for --replay"),
+        (("--protocol", "held-out-users", "--held-out-share", 0.5), "held_out_share"),
         (("-k", 10**30), "every k"),
         (("--threads", 10**9), "threads"),
         (("--report", "-"), "goes to a file"),
@@ -108,9 +109,7 @@ def test_the_gate_says_why(run, demo_copy):
     passed = as_json(run("train", "--publish-if-better", "--json", data=demo_copy.root))
     assert (passed["published"], passed["gate"]["passed"]) == (True, True)
     assert models.published_id(demo_copy) == passed["model_id"]
-    everything = demo_copy.root / "all.json"
-    everything.write_text('{"settings": {"on": "all"}}')
-    for options in (("--no-publish",), ("--on", "all"), ("--settings", everything)):
+    for options in (("--no-publish",), ("--on", "all")):
         before = models.list_ids(demo_copy)
         run("train", "--publish-if-better", *options, data=demo_copy.root, expect=2)
         assert models.list_ids(demo_copy) == before
@@ -130,3 +129,38 @@ def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tm
     shown = run(*command[:-1], "--preset", "baseline", data=data).stdout
     assert "the published model stays" in shown
     assert (data / "models" / "CURRENT").read_text().strip() == first["final"]["model_id"]
+
+
+def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, demo_copy, demo_raw):
+    judged = models.published_id(demo_copy)
+    run("evaluate", "--baseline", "popularity", data=demo_copy.root)
+    shown = run("models", "show", data=demo_copy.root).stdout
+    assert "How it was judged" in shown
+    assert max(map(len, shown.splitlines())) < 120
+    assert len(shown.splitlines()) < 70
+    final = as_json(run("train", "--on", "all", "--iterations", 2, "--json", data=demo_copy.root))["model_id"]
+    assert "It has not been judged" in run("models", "show", data=demo_copy.root).stdout
+    assert "*" not in run("models", "list", data=demo_copy.root).stdout
+    run("prepare", "--raw", demo_raw, "--min-movie-ratings", 50, data=demo_copy.root)
+    listed = run("models", "list", data=demo_copy.root).stdout
+    assert "judged on other data" in listed
+    assert [line.rstrip().endswith("*") or "*" in line for line in listed.splitlines() if judged in line] == [True]
+    assert [("*" in line) for line in listed.splitlines() if final in line] == [False]
+
+
+def test_after_a_final_run_the_model_to_evaluate_is_named(run, demo_raw, tmp_path):
+    data = tmp_path / "data"
+    done = run("run", "--raw", demo_raw, "--final", data=data)
+    assert "one that learns from everything follows" in done.stdout
+    assert "It is not published" not in done.stdout
+    refused = run("evaluate", data=data, expect=4)
+    command = refused.stderr.split("mlrec evaluate ")[1].split()
+    assert "als" in run("evaluate", *command, "--baseline", "popularity", data=data).stdout
+    assert "was judged in its place" in run("models", "show", data=data).stdout
+    replaced = run("train", "--publish-if-better", data=data)
+    assert "mlrec run --final --publish-if-better" in replaced.stdout
+
+
+def test_doctor_misses_a_part_of_the_prepared_data(run, demo_copy):
+    demo_copy.prepared.split("val").unlink()
+    assert "val.parquet is missing" in run("doctor", data=demo_copy.root, expect=None).stdout

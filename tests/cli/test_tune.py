@@ -59,7 +59,9 @@ def test_tune_in_json_and_as_tables(run, demo_copy, tmp_path):
 
     shown = run("tune", "--trials", 3, "--threads", 1, "--sample", 100, data=demo_copy.root)
     assert shown.stderr == ""
-    assert f"Next: mlrec train --settings {demo_copy.study('main').settings}" in shown.stdout
+    assert f"The best settings are in {demo_copy.study('main').settings}" in shown.stdout
+    next_step = f"Next: mlrec train --settings {demo_copy.study('main').settings}"
+    assert (next_step in shown.stdout) is not document["is_default"]
     assert "the best of 3 trials" in shown.stdout
     refused = run("tune", "--trials", 3, "--random-seed", 7, data=demo_copy.root, expect=4)
     assert "--study NEW" in refused.stderr
@@ -70,10 +72,11 @@ def test_options_win_over_the_settings_file_which_wins_over_defaults(run, demo_c
     own = {"factors": 8, "iterations": 2, "alpha": 5.5, "random_seed": 3, "threads": 1, "half_life": None, "on": "all"}
     file.write_text(json.dumps({"settings": own}))
     run("train", "--settings", file, data=demo_copy.root)
-    assert own.items() <= trained_with(demo_copy).items()
-    given = ("--alpha", 2.0, "--random-seed", 42, "--on", "train", "--half-life", 10, "--threads", 0)
+    # Whether to learn from everything is the command's to say.
+    assert (own | {"on": "train"}).items() <= trained_with(demo_copy).items()
+    given = ("--alpha", 2.0, "--random-seed", 42, "--on", "all", "--half-life", 10, "--threads", 0)
     run("train", "--settings", file, *given, data=demo_copy.root)
-    expected = own | {"alpha": 2.0, "random_seed": 42, "on": "train", "half_life": 10.0, "threads": 0}
+    expected = own | {"alpha": 2.0, "random_seed": 42, "on": "all", "half_life": 10.0, "threads": 0}
     assert expected.items() <= trained_with(demo_copy).items()
 
 

@@ -305,8 +305,15 @@ def summary(workspace: Workspace, model_id: str) -> dict[str, Any]:
     try:
         info = read_json(files.info, FORMAT_VERSION, _INFO_KEYS)
     except IncompatibleFormatError:
-        return {"model_id": model_id, "created_at": None, "kind": "damaged", "settings": {}, "metrics": {}}
-    shown = {name: info[name] for name in ("model_id", "created_at", "kind", "settings")}
+        unknown: dict[str, Any] = {
+            "created_at": None,
+            "kind": "damaged",
+            "settings": {},
+            "prepared_fingerprint": None,
+            "metrics": {},
+        }
+        return {"model_id": model_id, **unknown}
+    shown = {name: info[name] for name in ("model_id", "created_at", "kind", "settings", "prepared_fingerprint")}
     return shown | {"metrics": _readable_metrics(files)}
 
 

@@ -38,7 +38,9 @@ def read_settings(path: Path) -> TrainSettings:
         raise SettingsFileError(f"There is no settings file {path}.", "'mlrec tune' writes one.") from None
     except IsADirectoryError:
         raise SettingsFileError(f"{path} is a folder, not a settings file.") from None
-    except (ValueError, RecursionError) as error:  # of JSON, or of its encoding
+    except UnicodeDecodeError:
+        raise SettingsFileError(f"{path} is not JSON, not even text.") from None
+    except (ValueError, RecursionError) as error:
         raise SettingsFileError(f"{path} is not JSON: {error}.") from error
     values = document.get("settings") if isinstance(document, dict) else None
     if not isinstance(values, dict):

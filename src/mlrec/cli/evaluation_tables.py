@@ -45,12 +45,13 @@ def show_replay(result: Replay) -> None:
         }
         cells = [name, *(f"{figures[metric].value:.4f}" for metric in metrics), interval(own)]
         rows.append([*cells, f"{lead.value:+.4f}", interval(lead)] if lead else cells)
-    sample = f", a sample of {result.held_out_users:,}" if result.users < result.held_out_users else ""
+    sample = f" drawn from {result.held_out_users:,}" if result.users < result.held_out_users else ""
     render.table(
         ["rule", *(f"#{metric}" for metric in metrics), "#95% interval", f"#{SERVED} leads by", "#95% interval"],
         rows,
         title=f"next liked movie in the top {k}: {result.likes:,} likes of {result.users:,} new users{sample}",
         bold_cells=bold,
+        keys=1,
     )
     curve = [name for name in _CURVE if name in result.arms]
     for metric in (hit_rate, f"mrr@{k}"):
@@ -65,11 +66,12 @@ def show_replay(result: Replay) -> None:
                 for part in result.curve
             ],
             title=f"{metric} by what was swiped before, ± half of the 95% interval",
+            keys=1,
         )
     for name, reason in result.skipped.items():
         render.line(f"{name} {reason} and was left out.")
     day = datetime.fromtimestamp(result.starts_at, UTC).date()
-    render.note(
+    render.line(
         f"Learned from the {result.learned_events:,} ratings of other users before {day}. "
         f"{result.unknown_likes:,} of the likes are of movies that the model does not know: misses for all."
     )
@@ -98,7 +100,7 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
         settings_of = f"the settings of {result.model_id}" if result.model_id else "the default settings"
         render.line(f"The model was trained for this, in memory, with {settings_of}; nothing was written.")
     if result.users_left_out:
-        render.note(f"{result.users_left_out:,} users have no such movie in this part and are left out.")
+        render.line(f"{result.users_left_out:,} users have no such movie in this part and are left out.")
 
 
 def show_headline(result: Evaluation, k: int) -> None:
@@ -114,10 +116,11 @@ def show_headline(result: Evaluation, k: int) -> None:
             cells += lead_cells(lead)
         rows.append(cells)
     render.table(
-        ["model", f"#{metric}", "#95% interval", "#als is ahead by", "#95% interval", "#p"],
+        ["model", f"#{metric}", "#95% interval", "#als leads", "#95% interval", "#p"],
         rows,
         title=f"{result.split}, {result.relevance} movies, history {result.history}: {whom}",
         bold_cells={(row, 1) for row, figures in enumerate(result.models.values()) if figures[metric].value == best},
+        keys=1,
     )
 
 
@@ -131,6 +134,7 @@ def _show_figures(result: Evaluation, metrics: list[str]) -> None:
         ["model", *(f"#{name}" for name in metrics)],
         [(name, *(f"{figures[metric].value:.4f}" for metric in metrics)) for name, figures in result.models.items()],
         bold_cells=bold,
+        keys=1,
     )
 
 
@@ -156,7 +160,9 @@ def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> N
         best = max(figure.value for figure in values)
         bold |= {(number, place) for place, figure in enumerate(values, start=3) if figure.value == best}
         rows.append([name, f"{part.users:,}", f"{part.answers:,}", *(_with_margin(figure) for figure in values)])
-    render.table([column, "#users", "#answers", *(f"#{name}" for name in names)], rows, title=title, bold_cells=bold)
+    render.table(
+        [column, "#users", "#answers", *(f"#{name}" for name in names)], rows, title=title, bold_cells=bold, keys=1
+    )
 
 
 def interval(figure: Estimate | Difference, digits: int = 3) -> str:
@@ -195,6 +201,7 @@ def show_comparison(result: Comparison) -> None:
         rows,
         title=f"{result.split}, {result.relevance} movies, history {result.history}: {result.users:,} users",
         bold_cells=bold,
+        keys=1,
     )
     if result.answers_left_out:
         render.line(f"{result.answers_left_out:,} held-out ratings that one of them has learned from are left out.")

@@ -61,4 +61,5 @@ class Preset(StrEnum):
             raise typer.BadParameter("Begin with a preset or with a file, not with both.", param_hint="--settings")
         from mlrec.artifacts.settings_file import read_settings
 
-        return replace(read_settings(file), **given)
+        # What is learned from is not carried over: a model of everything comes after one that was judged.
+        return replace(read_settings(file), **{"on": "train", **given})

@@ -69,8 +69,12 @@ def table(
     title: str = "",
     bold: Iterable[int] = (),
     bold_cells: Iterable[tuple[int, int]] = (),
+    keys: int = 0,
 ) -> None:
     """Print a table; columns whose name begins with `#` are numbers and stand to the right.
+
+    Where it is wider than the terminal, texts are wrapped; a table with keys goes on below instead, so that no figure
+    is cut.
 
     Parameters
     ----------
@@ -84,24 +88,54 @@ def table(
         Numbers of the rows to emphasize.
     bold_cells
         Numbers of row and column of single cells to emphasize.
+    keys
+        How many of the first columns name a row.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(name.strip("#") for name in columns)
-    )
-    for name in columns:
-        number = name.startswith("#")
-        grid.add_column(Text(name.removeprefix("#")), justify="right" if number else "left", no_wrap=number)
+    rows = [[str(cell) for cell in row] for row in rows]
     emphasized, cells = set(bold), set(bold_cells)
-    for position, row in enumerate(rows):
-        texts = (
-            Text(str(cell), style="bold" if (position, column) in cells else "") for column, cell in enumerate(row)
-        )
-        grid.add_row(*texts, style="bold" if position in emphasized else None)
     if title:
         line(title, style="bold")
-    out().print(grid)
-    line()
+    for chosen in _parts(columns, rows, keys, out().width) if keys else [range(len(columns))]:
+        grid = Table(
+            box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(name.strip("#") for name in columns)
+        )
+        for number in chosen:
+            is_number = columns[number].startswith("#")
+            header = Text(columns[number].removeprefix("#"))
+            grid.add_column(header, justify="right" if is_number else "left", no_wrap=is_number or number < keys)
+        for position, row in enumerate(rows):
+            texts = (
+                Text(row[number], style="bold" if (position, number) in cells else "")
+                for number in chosen
+                if number < len(row)
+            )
+            grid.add_row(*texts, style="bold" if position in emphasized else None)
+        out().print(grid)
+        line()
+
+
+# Between two columns: their padding, and the place of a rule.
+_GAP = 3
+
+
+def _parts(columns: Sequence[str], rows: Sequence[Sequence[str]], keys: int, width: int) -> list[list[int]]:
+    """Numbers of the columns of each table that a wide one is printed as; each begins with the keys."""
+    from rich.cells import cell_len
+
+    widths = [cell_len(name.removeprefix("#")) for name in columns]
+    for row in rows:
+        for number, cell in enumerate(row):
+            widths[number] = max(widths[number], cell_len(cell))
+    of_keys = sum(widths[:keys]) + _GAP * (keys - 1)
+    parts, used = [list(range(keys))], of_keys
+    for number in range(keys, len(columns)):
+        if used + _GAP + widths[number] > width and len(parts[-1]) > keys:
+            parts.append(list(range(keys)))
+            used = of_keys
+        parts[-1].append(number)
+        used += _GAP + widths[number]
+    return parts

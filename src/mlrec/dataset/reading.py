@@ -116,7 +116,7 @@ def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], Prepared
         except FileNotFoundError as error:
             if read_manifest(workspace) == manifest:
                 raise IncompatibleFormatError(
-                    f"The prepared data is incomplete: {error}", "Run 'mlrec prepare' again."
+                    f"The prepared data is incomplete: {str(error).splitlines()[0]}", "Run 'mlrec prepare' again."
                 ) from error
         else:
             if read_manifest(workspace) == manifest:

@@ -107,7 +107,7 @@ def is_not_worse(
     return Gate(
         not lead.is_below,
         f"{METRIC} on validation is {'worse' if lead.is_below else 'not worse'} than {whose}: the difference is"
-        f" {lead.value:+.4f}, {lead.low:+.4f} to {lead.high:+.4f}, over {n_users:,} users.",
+        f" {lead.value:+.4f}, 95% interval {lead.low:+.4f} to {lead.high:+.4f}, over {n_users:,} users.",
         published,
         stands_in,
         METRIC,

@@ -146,7 +146,9 @@ def evaluate(
     if settings.split in model.info["trained_on"]:
         raise StateError(
             f"Model {model.model_id} was trained on the {settings.split} part, so it knows the answers.",
-            "Evaluate a model trained with '--on train'.",
+            f"Evaluate the one that was judged in its place: mlrec evaluate --model {judge}"
+            if (judge := model.info.get("judged_by"))
+            else "Evaluate a model trained with '--on train'.",
         )
     held_out = read_held_out(workspace, settings.split)
     if held_out.manifest["fingerprint"] != model.info["prepared_fingerprint"]:

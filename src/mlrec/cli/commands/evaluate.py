@@ -192,6 +192,8 @@ def evaluate(
             )
         if k and len(k) > 1:
             raise typer.BadParameter("--replay takes one list length.", param_hint="-k")
+    elif held_out_share is not None and protocol is not Protocol.held_out_users:
+        raise typer.BadParameter("It is for --protocol held-out-users and for --replay.", param_hint="--held-out-share")
     evaluated = replayed = None
     settings = EvaluateSettings(
         split=split.value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.commands.evaluate import HeldOutSplit, Relevance
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
 from mlrec.cli.progress import progress
+
+if TYPE_CHECKING:
+    from mlrec.workspace import Workspace
 
 app = typer.Typer(
     help="See, compare, publish and delete trained models.",
@@ -33,6 +36,10 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
     if as_json:
         render.print_json({"current": current, "models": summaries})
         return
+    if not summaries:
+        render.line("No models yet: run 'mlrec train'.")
+        return
+    fingerprint = _fingerprint(workspace)
     render.table(
         ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"],
         [
@@ -40,14 +47,33 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
                 "→" if summary["model_id"] == current else "",
                 summary["model_id"],
                 *_settings_cells(summary),
-                _headline(summary["metrics"], "val", "train"),
-                _headline(summary["metrics"], "test", "train+val"),
+                *(
+                    _headline(summary["metrics"], split, history) + _mark(summary, fingerprint)
+                    for split, history in (("val", "train"), ("test", "train+val"))
+                ),
             )
             for summary in summaries
         ],
+        keys=2,
     )
-    if not summaries:
-        render.note("No models yet: run 'mlrec train'.")
+    if any(_mark(summary, fingerprint) for summary in summaries):
+        render.line("* judged on other data than what is prepared now; 'mlrec models compare' judges on the same.")
+
+
+def _fingerprint(workspace: Workspace) -> str | None:
+    """That of the prepared data; None without any."""
+    from mlrec.artifacts.prepared import read_manifest
+    from mlrec.errors import MlrecError
+
+    try:
+        return str(read_manifest(workspace)["fingerprint"])
+    except MlrecError:
+        return None
+
+
+def _mark(summary: dict[str, Any], fingerprint: str | None) -> str:
+    of_other_data = fingerprint is not None and summary.get("prepared_fingerprint") != fingerprint
+    return "*" if of_other_data and summary["metrics"] else ""
 
 
 def _settings_cells(summary: dict[str, Any]) -> tuple[object, ...]:
@@ -73,7 +99,30 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
     if as_json:
         render.print_json(document)
         return
-    render.table(["", ""], [(name, value) for name, value in _flattened(document)], title=str(document["model_id"]))
+    metrics = document.pop("metrics")
+    render.table(["", ""], _flattened(document), title=str(document["model_id"]))
+    rows = [
+        (split, history, relevance, f"{result['users']:,}", *_figures(result, model))
+        for split, by_history in metrics.items()
+        for history, by_relevance in by_history.items()
+        for relevance, result in by_relevance.items()
+        for model in ("als", "popularity")
+        if model in result["models"]
+    ]
+    if rows:
+        columns = ["part", "history", "movies", "#users", "model", "#ndcg@10", "#95% interval", "#recall@10"]
+        render.table(columns, rows, title="How it was judged", keys=3)
+    elif judge := document.get("judged_by"):
+        render.line(f"It has learned from everything; {judge} was judged in its place.")
+    else:
+        render.line("It has not been judged: mlrec evaluate")
+
+
+def _figures(result: dict[str, Any], model: str) -> list[str]:
+    own = result["models"][model]
+    ndcg, recall = own.get("ndcg@10"), own.get("recall@10")
+    interval = f"{ndcg['low']:.3f} to {ndcg['high']:.3f}" if ndcg and ndcg["low"] is not None else ""
+    return [model, f"{ndcg['value']:.4f}" if ndcg else "", interval, f"{recall['value']:.4f}" if recall else ""]
 
 
 @app.command(
@@ -118,8 +167,6 @@ def compare_models(
 def _flattened(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for name, value in document.items():
-        if name in ("low", "high") and value is None:
-            continue
         if isinstance(value, dict):
             rows += _flattened(value, f"{prefix}{name}.")
         else:

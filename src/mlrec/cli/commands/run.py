@@ -98,7 +98,7 @@ def run(
         trained = replace(trained, published=gate.passed and not final)
     document["train"] = trained.to_json()
     if not as_json:
-        train_command.show(trained, gate)
+        train_command.show(trained, gate, judged_first=final)
 
     evaluations = []
     for part in ("val", "test"):

@@ -182,13 +182,19 @@ def train(
         show(result, gate)
 
 
-def show(result: Trained, gate: Gate | None = None) -> None:
-    """Render the outcome of a training, and why it was published or not."""
+def show(result: Trained, gate: Gate | None = None, *, judged_first: bool = False) -> None:
+    """Render the outcome of a training, and why it was published or not; `judged_first` if another one follows it."""
     took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")
     if gate is not None:
         render.line(gate.reason)
-    if result.published:
+        if gate.passed and gate.comparison and gate.comparison.difference[gate.metric].value < 0:
+            render.line("It is a little lower, though: many such steps may add up. See 'mlrec models compare'.")
+    if judged_first and (gate is None or gate.passed):
+        render.line("It is judged; one that learns from everything follows.")
+    elif result.published:
         render.line("It is published.")
+        if gate is not None and gate.judged_in_its_place:
+            render.line("The last one had learned from everything; so will: mlrec run --final --publish-if-better")
     else:
         render.line(f"It is not published; do so with: mlrec models use {result.model_id}")

@@ -111,6 +111,7 @@ def show(result: Tuned) -> None:
         title=f"Study {result.study}: the best of {counts.finished:,} trials on validation"
         f" ({counts.pruned:,} of them ended early)",
         bold=[0],
+        keys=1,
     )
     for verdict in filter(None, (result.val, result.test)):
         _show_verdict(verdict, METRIC)
@@ -124,7 +125,8 @@ def show(result: Tuned) -> None:
         shares = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in result.importance.items())
         render.note(f"What the best tenth of the trials have in common: {shares}.")
     render.line(f"The best settings are in {result.settings_file}.")
-    render.line(f"Next: mlrec train --settings {result.settings_file}")
+    if not result.is_default:
+        render.line(f"Next: mlrec train --settings {result.settings_file}")
 
 
 def _show_verdict(verdict: Verdict, metric: str) -> None:
@@ -137,6 +139,7 @@ def _show_verdict(verdict: Verdict, metric: str) -> None:
             for name, figures in verdict.models.items()
         ],
         title=f"{verdict.split}, liked movies, history {verdict.history}: {verdict.users:,} users",
+        keys=1,
     )
 
 

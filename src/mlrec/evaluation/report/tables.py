@@ -70,8 +70,8 @@ def lead_table(evaluation: Evaluation, metric: str) -> str:
             (Cell(name), [Cell(number(own.value), name in best), Cell(interval(own)), *_lead(lead)], name == MODEL)
         )
     return table(
-        f"{metric_name(metric)} on {split_name(evaluation.split)}, and how far {MODEL} is ahead",
-        ["model", metric_name(metric), "95% interval", f"{MODEL} is ahead by", "95% interval", "p"],
+        f"{metric_name(metric)} on {split_name(evaluation.split)}, and how far {MODEL} leads",
+        ["model", metric_name(metric), "95% interval", f"{MODEL} leads by", "95% interval", "p"],
         rows,
     )
 
