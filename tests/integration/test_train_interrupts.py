@@ -18,6 +18,25 @@ from mlrec.settings import TrainSettings
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
+def test_an_interrupt_while_duckdb_is_loaded_is_heard_afterwards():
+    """Without a word of DuckDB's about its insides; the signal comes as the first of its modules is looked for."""
+    script = """
+import os, signal, sys
+class Presser:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("_duckdb"):
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Presser())
+from mlrec.dataset.database import load_duckdb
+try:
+    load_duckdb()
+except KeyboardInterrupt:
+    print("heard", "duckdb" in sys.modules, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("heard True True\n", "")
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 @pytest.mark.parametrize("delay", [0.6, 0.9, 1.2, 1.6, 2.0])
 def test_interrupted_training(demo_copy, how, delay):

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import re
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
+
+
+def load_duckdb() -> None:
+    """Import DuckDB; whoever presses Ctrl-C meanwhile is heard when that is done.
+
+    An interrupt in the midst of it would end the process all the same, but with a message about DuckDB's insides.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    # Only the main thread hears signals, and a handler that is not Python's cannot be put back.
+    if "duckdb" in sys.modules or threading.current_thread() is not threading.main_thread() or before is None:
+        return
+    pressed: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        import duckdb  # noqa: F401
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -27,6 +49,7 @@ def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.
     KeyboardInterrupt
         If a query was interrupted, which DuckDB itself tells as another error.
     """
+    load_duckdb()
     import duckdb
 
     settings: dict[str, str | bool | int | float | list[str]] = {

@@ -22,7 +22,7 @@ import numpy as np
 
 import mlrec
 from mlrec.artifacts import prepared
-from mlrec.dataset.database import connect, literal
+from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, with_encoding
 from mlrec.errors import EmptyResultError, InputError, StateError, TooManyRejectsError
@@ -154,6 +154,7 @@ def _prepare_into(
 @contextmanager
 def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in the scratch folder; what DuckDB cannot do there is told in our words."""
+    load_duckdb()
     import duckdb
 
     if "?" in str(scratch):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.prepared import read_manifest
-from mlrec.dataset.database import connect, literal
+from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.errors import IncompatibleFormatError
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import PreparedFiles, Workspace
@@ -124,6 +124,7 @@ def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], Prepared
 
 
 def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
+    load_duckdb()
     import duckdb
 
     with connect() as connection:
