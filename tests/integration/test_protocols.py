@@ -93,8 +93,7 @@ def test_other_seeds_hold_out_other_users_and_the_same_seed_the_same(demo):
 @pytest.mark.parametrize(("share", "hint"), [(0.0001, "larger"), (0.4999, "smaller")])
 def test_a_share_that_leaves_nobody_is_an_error(demo, share, hint):
     events = read_prepared(demo).events
-    few = events.user_id < 3
-    some = type(events)(**{name: column[few] for name, column in vars(events).items()})
+    some = events.only(events.user_id < 3)
     with pytest.raises(EmptyResultError) as error:
         by_held_out_users(some, "val", "liked", share, 1)
     assert hint in error.value.hint

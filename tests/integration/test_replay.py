@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlrec.artifacts import models
-from mlrec.dataset.reading import Events, read_prepared
+from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, ModelMissingError
 from mlrec.evaluation import replay as replay_module
 from mlrec.evaluation.replay import replay
@@ -104,7 +104,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
     serve = ServeSettings()
     users = np.unique(window.replayed.user_id)[::8]
     own = np.isin(window.replayed.user_id, users)
-    events = Events(**{name: column[own] for name, column in vars(window.replayed).items()})
+    events = window.replayed.only(own)
     trials = predict(events, model, default_arms(model, serve), 10, threads=2)
 
     rule = QUICK.resolved(int((window.learned.preference > 0).sum())).fold_in
@@ -174,7 +174,7 @@ def test_what_comes_later_does_not_matter(window, model):
     _, starts = np.unique(window.replayed.user_id, return_index=True)
     position = np.arange(len(window.replayed)) - np.repeat(starts, np.diff([*starts, len(window.replayed)]))
     early = position < 30
-    cut = Events(**{name: column[early] for name, column in vars(window.replayed).items()})
+    cut = window.replayed.only(early)
     short = predict(cut, model, arms, 10, threads=2)
     for name, place in whole.places.items():
         np.testing.assert_array_equal(place[whole.n_before < 30], short.places[name])

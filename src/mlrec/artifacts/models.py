@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -317,30 +316,45 @@ def summary(workspace: Workspace, model_id: str) -> dict[str, Any]:
     return shown | {"metrics": _readable_metrics(files)}
 
 
+def settings_of(workspace: Workspace, model_id: str | None = None) -> tuple[str | None, TrainSettings]:
+    """A model's id and what was asked for at its training; by default the published one's, or no id and the defaults.
+
+    Raises
+    ------
+    ModelMissingError
+        If there is no such model.
+    """
+    wanted = published_id(workspace) if model_id is None else model_id
+    if wanted is None:
+        return None, TrainSettings()
+    return wanted, open_model(resolve(workspace, wanted)).train_settings
+
+
 def publish(workspace: Workspace, model_id: str) -> None:
     """Make a model the one that serving opens."""
-    with _publishing(workspace, model_id) as point:
-        point()
+    files = _publishable(workspace, model_id)
+    with exclusive(workspace.models):
+        _point_to(workspace, files)
 
 
 def publish_in_place_of(workspace: Workspace, published: str | None, model_id: str) -> bool:
     """Publish a model if another one is still the published one, or none is; return whether that was so."""
-    with _publishing(workspace, model_id) as point:
+    files = _publishable(workspace, model_id)
+    with exclusive(workspace.models):
         if published_id(workspace) != published:
             return False
-        point()
-        return True
+        _point_to(workspace, files)
+    return True
 
 
-@contextmanager
-def _publishing(workspace: Workspace, model_id: str) -> Iterator[Callable[[], None]]:
-    """While the pointer to the published model is this process's alone: a function that moves it to a model."""
+def _publishable(workspace: Workspace, model_id: str) -> ModelFiles:
     files = resolve(workspace, model_id)
     open_model(files)  # one that cannot be opened must not be published
-    with exclusive(workspace.models):
-        yield lambda: write_atomically(
-            workspace.current_pointer, lambda file: file.write(f"{files.root.name}\n".encode())
-        )
+    return files
+
+
+def _point_to(workspace: Workspace, files: ModelFiles) -> None:
+    write_atomically(workspace.current_pointer, lambda file: file.write(f"{files.root.name}\n".encode()))
 
 
 def remove(workspace: Workspace, model_id: str) -> None:

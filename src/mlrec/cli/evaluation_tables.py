@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlrec.cli import render
+from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference
 
 if TYPE_CHECKING:
     from mlrec.evaluation.comparing import Comparison
-    from mlrec.evaluation.estimates import Difference, Estimate
+    from mlrec.evaluation.estimates import Estimate
     from mlrec.evaluation.protocol import Evaluation
     from mlrec.evaluation.replay import Replay
     from mlrec.evaluation.summary import Segment
@@ -33,9 +34,7 @@ def show_replay(result: Replay) -> None:
     metrics = (f"mrr@{k}", f"disliked@{k}", f"hit_rate@{k}")
     hit_rate = metrics[-1]
     values = {metric: [figures[metric].value for figures in result.arms.values()] for metric in metrics}
-    best = {
-        metric: min(found) if metric.startswith(_LESS_IS_BETTER) else max(found) for metric, found in values.items()
-    }
+    best = {metric: min(found) if metric.startswith(LESS_IS_BETTER) else max(found) for metric, found in values.items()}
     rows: list[list[str]] = []
     bold: set[tuple[int, int]] = set()
     for name, figures in result.arms.items():
@@ -54,7 +53,7 @@ def show_replay(result: Replay) -> None:
         keys=1,
     )
     curve = [name for name in _CURVE if name in result.arms]
-    for metric in (hit_rate, f"mrr@{k}"):
+    for metric in reversed(metrics):
         render.table(
             ["swipes before", "#likes", *(f"#{name}" for name in curve)],
             [
@@ -81,7 +80,6 @@ def show_replay(result: Replay) -> None:
 
 _ACCURACY = ("recall", "capped_recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
 _BEYOND = ("novelty", "diversity", "popularity_lift", "disliked", "coverage")
-_LESS_IS_BETTER = ("popularity_lift", "disliked")
 
 
 def show(result: Evaluation, *, with_segments: bool = False) -> None:
@@ -128,7 +126,7 @@ def _show_figures(result: Evaluation, metrics: list[str]) -> None:
     bold = set()
     for column, metric in enumerate(metrics, start=1):
         values = [figures[metric].value for figures in result.models.values()]
-        best = min(values) if metric.startswith(_LESS_IS_BETTER) else max(values)
+        best = min(values) if metric.startswith(LESS_IS_BETTER) else max(values)
         bold |= {(row, column) for row, value in enumerate(values) if value == best}
     render.table(
         ["model", *(f"#{name}" for name in metrics)],
@@ -167,8 +165,6 @@ def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> N
 
 def interval(figure: Estimate | Difference, digits: int = 3) -> str:
     """The bounds in words, signed for a difference; "none" without an interval."""
-    from mlrec.evaluation.estimates import Difference
-
     if figure.low is None or figure.high is None:
         return "none"
     sign = "+" if isinstance(figure, Difference) else ""
@@ -193,7 +189,7 @@ def show_comparison(result: Comparison) -> None:
     rows, bold = [], set()
     for number, (metric, lead) in enumerate(result.difference.items()):
         values = (first[metric].value, second[metric].value)
-        best = min(values) if metric.startswith(_LESS_IS_BETTER) else max(values)
+        best = min(values) if metric.startswith(LESS_IS_BETTER) else max(values)
         bold |= {(number, column) for column, value in enumerate(values, 1) if value == best}
         rows.append([metric, *(f"{value:.4f}" for value in values), *lead_cells(lead, digits=4)])
     render.table(

@@ -44,6 +44,10 @@ class Events:
         """Return the number of events."""
         return len(self.user_id)
 
+    def only(self, keep: NDArray[np.bool_]) -> Events:
+        """Keep some events; `keep` is (events,)."""
+        return Events(**{name: column[keep] for name, column in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Movies:
@@ -64,6 +68,10 @@ class HeldOut:
     movie_id: NDArray[np.int64]
     preference: NDArray[np.int8]
 
+    def only(self, keep: NDArray[np.bool_]) -> HeldOut:
+        """Keep some events; `keep` is (events,)."""
+        return HeldOut(self.manifest, self.user_id[keep], self.movie_id[keep], self.preference[keep])
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -75,10 +83,9 @@ class PreparedData:
 
     def held_out(self, name: SplitName) -> HeldOut:
         """One of the splits that were read."""
-        rows = self.events.split == SPLITS.index(name)
-        return HeldOut(
-            self.manifest, self.events.user_id[rows], self.events.movie_id[rows], self.events.preference[rows]
-        )
+        events = self.events
+        in_order = HeldOut(self.manifest, events.user_id, events.movie_id, events.preference)
+        return in_order.only(events.split == SPLITS.index(name))
 
 
 def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) -> PreparedData:

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import models
-from mlrec.artifacts.models import History, Model
+from mlrec.artifacts.models import Model
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError
 from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import Bootstrap
-from mlrec.evaluation.estimates import Difference, Estimate
+from mlrec.evaluation.estimates import Difference, Figures, plain
 from mlrec.evaluation.judging import Answers, Judge, Judged
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
 from mlrec.evaluation.vectors import user_vectors
+from mlrec.model.matrix import history_of
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
 from mlrec.settings import DEFAULT_KS, EvaluateSettings, ServeSettings, available_threads
@@ -61,7 +62,7 @@ class Comparison:
     users: int
     answers_left_out: int
     ks: tuple[int, ...]
-    models: dict[str, dict[str, Estimate]]
+    models: Figures
     difference: dict[str, Difference]
 
     def to_json(self) -> dict[str, Any]:
@@ -69,9 +70,7 @@ class Comparison:
         return {
             **vars(self),
             "ks": list(self.ks),
-            "models": {
-                name: {metric: vars(figure) for metric, figure in row.items()} for name, row in self.models.items()
-            },
+            "models": plain(self.models),
             "difference": {metric: vars(figure) for metric, figure in self.difference.items()},
         }
 
@@ -134,9 +133,7 @@ def compare_models(
             "Take the other part, --relevance any, or prepare with another split.",
         )
     unseen = ~(has_learned(first, all_held_out) | has_learned(second, all_held_out))
-    held_out = HeldOut(
-        data.manifest, all_held_out.user_id[unseen], all_held_out.movie_id[unseen], all_held_out.preference[unseen]
-    )
+    held_out = all_held_out.only(unseen)
     if not _answers(held_out, settings).any():
         raise EmptyResultError(
             f"Models {first.model_id} and {second.model_id} cannot be compared: between them they have learned from"
@@ -183,14 +180,7 @@ def _judged(
 
 def _with_events(model: Model, events: Events) -> Model:
     """A model as it would serve the users of other data: without vectors of theirs, so that they are folded in."""
-    user_ids, starts = np.unique(events.user_id, return_index=True)
-    history = History(
-        indptr=np.append(starts, len(events)),
-        movie_idx=rows_of(events.movie_id, model.movie_ids),
-        preference=events.preference,
-        timestamp=events.timestamp,
-        split=events.split,
-    )
+    user_ids, history = history_of(events, rows_of(events.movie_id, model.movie_ids))
     return replace(model, user_ids=user_ids, history=history, info={**model.info, "trained_on": []})
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LESS_IS_BETTER = ("popularity_lift", "disliked")
+"""Metrics, without their list lengths, that are the better the lower they are."""
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from mlrec.evaluation.metrics import Metric, precision_at_k
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.segments import THIRDS, popularity_thirds
 from mlrec.model.matrix import Interactions
+from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import Relevance
 
@@ -84,9 +85,8 @@ class Answers:
         def rows(chosen: NDArray[np.bool_]) -> Rows:
             chosen = chosen & np.isin(held_out.user_id, user_ids)
             position = np.searchsorted(user_ids, held_out.user_id[chosen])
-            movie_ids = held_out.movie_id[chosen]
-            movie_idx = np.minimum(np.searchsorted(model.movie_ids, movie_ids), len(model.movie_ids) - 1)
-            known = model.movie_ids[movie_idx] == movie_ids
+            movie_idx = rows_of(held_out.movie_id[chosen], model.movie_ids).astype(np.int64)
+            known = movie_idx >= 0
             # Held-out rows are ordered by user, so the known ones already lie as rows of a CSR matrix do.
             return Rows(np.searchsorted(position[known], np.arange(len(user_ids) + 1)), movie_idx[known])
 
@@ -112,8 +112,7 @@ class Answers:
         )
 
 
-@dataclass(frozen=True)
-class PerUser:
+class PerUser(NamedTuple):
     """A figure as the sum of one column over the sum of another, both float64 (users,); a mean divides by ones."""
 
     numerators: NDArray[np.float64]
@@ -170,7 +169,7 @@ class Judge:
 
     def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
         """Judge one model; `advance` is told of users that are done."""
-        answers, likes = self.answers, self.known.likes_in_train()
+        answers, likes = self.answers, self.known.likes_in_train
         popularity = likes.astype(np.float64)
         n_users, n_movies = len(answers.users), len(popularity)
         information = self_information(likes, self.known.n_users)

@@ -31,7 +31,6 @@ from mlrec.settings import (
     PrepareSettings,
     ProtocolName,
     ServeSettings,
-    TrainSettings,
     available_threads,
 )
 from mlrec.workspace import Workspace
@@ -166,33 +165,22 @@ def _evaluate_anew(
     workspace: Workspace, settings: EvaluateSettings, protocol: ProtocolName, model_id: str | None, progress: Progress
 ) -> Evaluation:
     """Train a model for a protocol, in memory, and judge that."""
-    settings_of = models.published_id(workspace) if model_id is None else model_id
-    train_settings = TrainSettings(threads=settings.threads)
-    if settings_of is not None:
-        train_settings = models.open_model(models.resolve(workspace, settings_of)).train_settings
+    settings_of, train_settings = models.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
+    data = replace(data, events=_divided(data, protocol, settings))
+    model, _ = build_model(data, replace(train_settings, on="train", threads=settings.threads), progress=progress)
     judged_as = settings
     if protocol == "held-out-users":
         # These users are known by what is folded in, whichever part they stand for.
         judged_as = replace(settings, split="test", history="known")
-    data = replace(data, events=_divided(data, protocol, settings))
-    n_learned_from = len(np.unique(data.events.user_id[data.events.split == SPLITS.index("train")]))
-    model, _ = build_model(data, replace(train_settings, on="train", threads=settings.threads), progress=progress)
-    held_out = data.held_out(judged_as.split)
-    result = _judge(model, held_out, judged_as, protocol, progress)
-    return replace(
-        result,
-        model_id=settings_of,
-        trained_anew=True,
-        split=settings.split,
-        **_as_strangers(result, n_learned_from) if protocol == "held-out-users" else {},
-    )
-
-
-def _as_strangers(result: Evaluation, n_learned_from: int) -> dict[str, Any]:
-    """What is said otherwise of users who were kept from training."""
-    return {"history": "fold-in", "users_left_out": result.users_left_out - n_learned_from}
+    result = _judge(model, data.held_out(judged_as.split), judged_as, protocol, progress)
+    if protocol == "held-out-users":
+        n_learned_from = len(np.unique(data.events.user_id[data.events.split == SPLITS.index("train")]))
+        result = replace(
+            result, split=settings.split, history="fold-in", users_left_out=result.users_left_out - n_learned_from
+        )
+    return replace(result, model_id=settings_of, trained_anew=True)
 
 
 def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
@@ -252,7 +240,7 @@ def _judge(
             bootstrap,
             n_known=np.diff(known.history.indptr)[judged.users],
             n_relevant=judged.n_relevant,
-            popularity=known.popularity,
+            popularity=known.likes_in_train,
             ks=ks,
         )
     return Evaluation(

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from mlrec.artifacts import models
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError
-from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
+from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import QUICK_EVENTS
 from mlrec.evaluation.estimates import Differences, Figures, plain
+from mlrec.evaluation.judging import PerUser
 from mlrec.evaluation.replay_arms import (
     CEILING,
     SERVED,
@@ -35,6 +36,7 @@ from mlrec.evaluation.replay_arms import (
 )
 from mlrec.evaluation.replay_trials import Trials, predict
 from mlrec.evaluation.replay_window import Window, hold_out
+from mlrec.evaluation.summary import Columns, compared, figures_of
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings, available_threads
 from mlrec.workspace import Workspace
@@ -162,10 +164,7 @@ def replay(
     """
     settings, serve = settings or ReplaySettings(), serve or ServeSettings()
     threads = settings.threads or available_threads()
-    settings_of = models.published_id(workspace) if model_id is None else model_id
-    train = TrainSettings()
-    if settings_of is not None:
-        train = models.open_model(models.resolve(workspace, settings_of)).train_settings
+    settings_of, train = models.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
     held_out = hold_out(data.events, settings.held_out_share)
@@ -219,30 +218,31 @@ def _ceiling(
 
 
 def summarized(trials: Trials, settings: ReplaySettings) -> tuple[Figures, Differences]:
-    """Hit rate, MRR and disliked movies of the arms, and the served arm's lead over each other one.
+    """Hit rate, MRR and disliked movies of the arms, and the served arm's lead over each other one."""
+    return compared(*_columns(trials, settings), SERVED)
 
-    Intervals are over users. Every like counts the same. Users without a like have nothing to be predicted, and are not
-    drawn.
+
+def _columns(trials: Trials, settings: ReplaySettings) -> tuple[Columns, Bootstrap]:
+    """What the arms have of each user, and the bootstrap of these users.
+
+    Every like counts the same. Users without a like have nothing to be predicted, and are not drawn.
     """
     _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
-    bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
-    figures: Figures = {name: {} for name in trials.places}
-    differences: Differences = {f"{SERVED} - {name}": {} for name in trials.places if name != SERVED}
     metrics: dict[str, Mapping[str, NDArray[Any]]] = {
         "hit_rate": trials.hits(settings.k),
         "mrr": trials.reciprocal_ranks(settings.k),
         "disliked": trials.disliked,
     }
-    for metric, by_arm in metrics.items():
-        sums = {name: np.bincount(user_idx, found, len(n_likes)) for name, found in by_arm.items()}
-        values = {name: ratio(own, n_likes) for name, own in sums.items()}
-        resampled = {name: bootstrap.ratios(own, n_likes) for name, own in sums.items()}
-        for name in sums:
-            figures[name][f"{metric}@{settings.k}"] = estimate(values[name], resampled[name])
-            if name != SERVED:
-                lead = difference(values[SERVED] - values[name], resampled[SERVED] - resampled[name])
-                differences[f"{SERVED} - {name}"][f"{metric}@{settings.k}"] = lead
-    return figures, differences
+    columns = {
+        arm: {
+            f"{metric}@{settings.k}": PerUser(
+                np.bincount(user_idx, by_arm[arm], len(n_likes)).astype(np.float64), n_likes.astype(np.float64)
+            )
+            for metric, by_arm in metrics.items()
+        }
+        for arm in trials.places
+    }
+    return columns, Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
 
 
 def learning_curve(trials: Trials, settings: ReplaySettings) -> list[Part]:
@@ -254,6 +254,6 @@ def learning_curve(trials: Trials, settings: ReplaySettings) -> list[Part]:
             chosen &= trials.n_before < below
         if chosen.any():
             part = trials.only(chosen)
-            arms, _ = summarized(part, settings)
+            arms = figures_of(*_columns(part, settings))
             parts.append(Part(first, below, len(part.user_id), len(np.unique(part.user_id)), arms))
     return parts

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlrec.dataset.reading import Events
 from mlrec.errors import EmptyResultError
@@ -40,7 +39,7 @@ class Window:
         if not 0 < n < len(user_ids):
             return self
         drawn = np.random.default_rng(random_seed).choice(user_ids, n, replace=False)
-        return replace(self, replayed=_only(self.replayed, np.isin(self.replayed.user_id, drawn)))
+        return replace(self, replayed=self.replayed.only(np.isin(self.replayed.user_id, drawn)))
 
 
 def hold_out(events: Events, share: float) -> Window:
@@ -67,14 +66,10 @@ def hold_out(events: Events, share: float) -> Window:
         )
     starts_at = int(np.sort(first)[-n_held_out])
     is_held_out = (first >= starts_at)[user_idx]
-    learned = _only(events, ~is_held_out & (events.timestamp < starts_at))
+    learned = events.only(~is_held_out & (events.timestamp < starts_at))
     if not len(learned):
         raise EmptyResultError(
             "There is nothing to learn from: no user begins before those who are held out.",
             "Hold out a smaller share of the users.",
         )
-    return Window(starts_at, learned, _only(events, is_held_out))
-
-
-def _only(events: Events, keep: NDArray[np.bool_]) -> Events:
-    return Events(**{name: column[keep] for name, column in vars(events).items()})
+    return Window(starts_at, learned, events.only(is_held_out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -53,6 +54,7 @@ class Known:
             genres=model.catalogue.genres,
         )
 
+    @cached_property
     def likes_in_train(self) -> NDArray[np.int64]:
         """Likes in train by movie row, int64 (movies,): the popularity that lists of all models are measured by."""
         liked = (self.train.preference > 0) & (self.train.movie_idx >= 0)

@@ -111,7 +111,7 @@ def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, sha
     split[of_judged] = _PREDICTED
     split[is_divided & (5 * place < 4 * n_events)] = _FOLDED_IN
     keep = is_learned[user_idx] | of_judged
-    return Events(**{name: column[keep] for name, column in vars(replace(events, split=split)).items()})
+    return replace(events, split=split).only(keep)
 
 
 def _random_places(

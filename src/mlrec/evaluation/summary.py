@@ -48,8 +48,43 @@ class Segment:
         return {**vars(self), "models": plain(self.models)}
 
 
+Columns = Mapping[str, Mapping[str, PerUser]]
+"""Model → metric ("ndcg@10") → what it has of each user; all of the same users."""
+
+
+def figures_of(columns: Columns, bootstrap: Bootstrap) -> Figures:
+    """Figures with intervals; the bootstrap is of the users of the columns."""
+    return {
+        name: {metric: estimate(ratio(*own), bootstrap.ratios(*own)) for metric, own in of_model.items()}
+        for name, of_model in columns.items()
+    }
+
+
+def compared(columns: Columns, bootstrap: Bootstrap, first: str) -> tuple[Figures, Differences]:
+    """Figures with intervals, and the paired differences of one of the models to the others.
+
+    Parameters
+    ----------
+    columns, bootstrap
+        See `figures_of`.
+    first
+        Name of the model whose lead is asked for.
+    """
+    figures: Figures = {name: {} for name in columns}
+    differences: Differences = {f"{first} - {name}": {} for name in columns if name != first}
+    for metric in columns[first]:
+        values = {name: ratio(*own[metric]) for name, own in columns.items()}
+        resampled = {name: bootstrap.ratios(*own[metric]) for name, own in columns.items()}
+        for name in columns:
+            figures[name][metric] = estimate(values[name], resampled[name])
+            if name != first:
+                lead = difference(values[first] - values[name], resampled[first] - resampled[name])
+                differences[f"{first} - {name}"][metric] = lead
+    return figures, differences
+
+
 def summarized(found: Mapping[str, Judged], bootstrap: Bootstrap, judged: str) -> tuple[Figures, Differences]:
-    """Figures with intervals, and the differences of one of the models to the others.
+    """The same of what was judged, with coverage, which has no interval.
 
     Parameters
     ----------
@@ -60,18 +95,7 @@ def summarized(found: Mapping[str, Judged], bootstrap: Bootstrap, judged: str) -
     judged
         Name of the model whose lead is asked for.
     """
-    figures: Figures = {name: {} for name in found}
-    differences: Differences = {f"{judged} - {name}": {} for name in found if name != judged}
-    for metric in found[judged].per_user:
-        values, resampled = {}, {}
-        for name, model in found.items():
-            columns = model.per_user[metric]
-            values[name] = ratio(columns.numerators, columns.denominators)
-            resampled[name] = bootstrap.ratios(columns.numerators, columns.denominators)
-            figures[name][metric] = estimate(values[name], resampled[name])
-            if name != judged:
-                lead = difference(values[judged] - values[name], resampled[judged] - resampled[name])
-                differences[f"{judged} - {name}"][metric] = lead
+    figures, differences = compared({name: model.per_user for name, model in found.items()}, bootstrap, judged)
     for name, model in found.items():
         figures[name].update({metric: Estimate(value) for metric, value in model.coverage.items()})
     return figures, differences
@@ -99,17 +123,6 @@ def segments(
     ks
         List lengths.
     """
-
-    def figure(columns: PerUser) -> Estimate:
-        value = ratio(columns.numerators, columns.denominators)
-        return estimate(value, bootstrap.ratios(columns.numerators, columns.denominators))
-
-    def figures(columns: Mapping[str, Mapping[str, PerUser]]) -> Figures:
-        return {
-            name: {metric: figure(per_user) for metric, per_user in of_model.items()}
-            for name, of_model in columns.items()
-        }
-
     metrics = [f"{metric}@{k}" for k in ks for metric in ("ndcg", "recall")]
     parts = []
     for name, chosen in history_spans(n_known):
@@ -118,7 +131,7 @@ def segments(
             for model, judged in found.items()
         }
         users, answers = int(np.count_nonzero(chosen)), int(n_relevant[chosen].sum())
-        parts.append(Segment("history", name, None, users, answers, figures(columns)))
+        parts.append(Segment("history", name, None, users, answers, figures_of(columns, bootstrap)))
     third = popularity_thirds(popularity)
     for number in range(THIRDS):
         by_model = {
@@ -128,9 +141,8 @@ def segments(
         n_answers = next(iter(next(iter(by_model.values())).values())).denominators
         if n_answers.any():
             movies, users = int(np.count_nonzero(third == number)), int(np.count_nonzero(n_answers))
-            parts.append(
-                Segment("popularity", THIRD_NAMES[number], movies, users, int(n_answers.sum()), figures(by_model))
-            )
+            figures = figures_of(by_model, bootstrap)
+            parts.append(Segment("popularity", THIRD_NAMES[number], movies, users, int(n_answers.sum()), figures))
     return parts
 
 

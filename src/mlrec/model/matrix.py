@@ -54,6 +54,22 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
     is_known[place[learned]] = True
     movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[place]
     movie_ids = all_movie_ids[is_known]
+    user_ids, history = history_of(events, movie_idx)
+    liked = learned & (events.preference > 0)
+    popularity = np.bincount(movie_idx[liked], minlength=len(movie_ids)).astype(np.int64)
+    return Interactions(user_ids, movie_ids, history, popularity)
+
+
+def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np.int64], History]:
+    """The ids of the users, ascending, and what each did.
+
+    Parameters
+    ----------
+    events
+        In the order user, time, movie.
+    movie_idx
+        Rows of the events' movies, int32 (events,); −1 for an unknown one.
+    """
     starts = np.flatnonzero(np.diff(events.user_id, prepend=events.user_id[:1] - 1))
     history = History(
         indptr=np.append(starts, len(events)),
@@ -62,9 +78,7 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
         timestamp=events.timestamp,
         split=events.split,
     )
-    liked = learned & (events.preference > 0)
-    popularity = np.bincount(movie_idx[liked], minlength=len(movie_ids)).astype(np.int64)
-    return Interactions(events.user_id[starts], movie_ids, history, popularity)
+    return events.user_id[starts], history
 
 
 def _distinct(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

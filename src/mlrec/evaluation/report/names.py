@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlrec.evaluation.estimates import Difference, Estimate, Figures
+from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, Figures
 from mlrec.evaluation.replay import Part
 from mlrec.evaluation.segments import span_name
-
-LESS_IS_BETTER = ("popularity_lift", "disliked")
 
 MEANINGS = {
     "recall": "Share of a user's wanted movies that the list has.",

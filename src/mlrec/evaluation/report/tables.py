@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-from mlrec.evaluation.estimates import Difference
+from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.evaluation.replay import Replay
 from mlrec.evaluation.replay_arms import SERVED
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.names import (
-    LESS_IS_BETTER,
     MEANINGS,
     best_names,
     interval,
