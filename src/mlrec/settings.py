@@ -85,7 +85,7 @@ class PrepareSettings(_Settings):
     """Added to every user id, to keep clear of an application's own ids."""
     max_reject_share: float = 0.01
     """More bad rows than this share of all rows stop the preparation."""
-    memory_limit: str = "1GB"
+    memory_limit: str = "1500MB"
     """What DuckDB may hold in memory before it spills to disk."""
     threads: int = 0
     """DuckDB's threads; 0 means all processors."""

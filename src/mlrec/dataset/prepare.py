@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _RULES_VERSION = 1
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
-# What becomes of a swipe in 24_judge_swipes.sql, and how the manifest calls its number.
+# What becomes of a swipe in 26_judge_swipes.sql, and how the manifest calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
 
 
@@ -153,7 +153,7 @@ def _prepare_into(
 
 @contextmanager
 def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in the scratch folder; what DuckDB cannot do there is told in our words."""
+    """Open a database in memory that spills into the scratch folder; what goes wrong there is told in our words."""
     load_duckdb()
     import duckdb
 
@@ -161,7 +161,6 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
         raise StateError(f"DuckDB cannot work in a path with a question mark: {scratch}.", "Use another --data-dir.")
     try:
         with connect(
-            str(scratch / "prepare.duckdb"),
             threads=settings.threads or available_threads(),
             memory_limit=settings.memory_limit,
             temp_directory=str(scratch / "spill"),
@@ -192,6 +191,7 @@ class _Preparation:
         self.progress = progress
         self.steps: list[StepCount] = []
         self.rows_read: dict[str, int] = {}
+        self.may_repeat = True
         self.has_swipes = False
         self.users_gone = 0
         self.rating_histogram: dict[str, int] = {}
@@ -216,7 +216,9 @@ class _Preparation:
         self._set("preferences", [int(swipe) for swipe in BUCKETS])
         self._read_movies()
         self._read_ratings()
-        self._count("read")
+        self._run("25_disorder", "Reading ratings")
+        self.may_repeat = self._value("SELECT count(*) FROM (FROM disorder LIMIT 1)") > 0
+        self._count_core("read")
         self.rating_histogram = {
             f"{rating:.15g}": count
             for rating, count in self._rows("SELECT rating, count(*) FROM ratings GROUP BY rating ORDER BY rating")
@@ -253,6 +255,7 @@ class _Preparation:
         self._run(f"22_rating_rows_{file.layout}", "Reading ratings row by row", file)
         self._run("23_ratings_by_row", "Reading ratings row by row", file)
         bad = self._value("SELECT count(*) FROM rejects") - before
+        self._run("24_tally", "Reading ratings row by row")
         self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings") + bad
 
     def _read_as_numbers(self, file: RawFile) -> bool:
@@ -260,12 +263,17 @@ class _Preparation:
         try:
             self._run(f"20_rating_numbers_{file.layout}", "Reading ratings", file)
             self._run("21_ratings_typed", "Reading ratings", file)
+            self._run("24_tally", "Reading ratings", file)
         except InputError:
             if file.layout == "delimited":  # line ends of two kinds, for one; the slow way takes them
                 return False
             raise
         unreadable = file.layout == "delimited" and self._value("SELECT count(*) FROM reject_errors")
-        return not unreadable and not self._value("SELECT count(*) FROM ratings WHERE NOT valid")
+        return not (
+            unreadable
+            or self._value("SELECT count(*) FROM ratings WHERE NOT valid")
+            or self._value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id)")
+        )
 
     def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[int]) -> None:
         """Take in the blocklist, and judge the swipes as rows of the input."""
@@ -275,7 +283,7 @@ class _Preparation:
             # "at" is a word of DuckDB's own.
             columns = {"timestamp" if name == "at" else name: column for name, column in vars(swipes).items()}
             self.connection.register("swipes", columns)
-            self._run("24_judge_swipes", "Judging swipes")
+            self._run("26_judge_swipes", "Judging swipes")
             self.rows_read["swipes"] = self._value("SELECT count(*) FROM judged_swipes")
 
     def check_rejects(self, report: Path) -> None:
@@ -306,7 +314,7 @@ class _Preparation:
     def drop_forgotten(self) -> None:
         """Leave out the users on the blocklist."""
         if self._value("SELECT count(*) FROM forgotten"):
-            self._run("25_drop_forgotten", "Leaving out forgotten users")
+            self._run("27_drop_forgotten", "Leaving out forgotten users")
             self.users_gone = self._value("SELECT count(*) FROM gone")
         if self.users_gone:
             self._count("without forgotten users")
@@ -314,37 +322,39 @@ class _Preparation:
     def merge_swipes(self) -> None:
         """Let swipes take the place of earlier ratings."""
         if self.has_swipes:
-            self._run("26_merge_swipes", "Merging swipes")
+            self._run("28_merge_swipes", "Merging swipes")
             self._count("with swipes")
 
     def drop_duplicates(self) -> None:
         """Keep one rating a user and movie."""
-        self._run("30_find_duplicates", "Looking for duplicates")
-        if self._value("SELECT count(*) FROM repeated"):
-            self._run("31_drop_duplicates", "Dropping duplicates")
-        self._count("deduplicated")
+        if self.may_repeat:
+            self._run("30_find_duplicates", "Looking for duplicates")
+            if self._value("SELECT count(*) FROM repeated"):
+                self._run("31_drop_duplicates", "Dropping duplicates")
+                self._count("deduplicated")
+                return
+        self.steps.append(replace(self.steps[-1], name="deduplicated"))
 
     def filter_core(self) -> None:
         """Drop rare movies and users in turn until nothing changes, then sort what is left."""
-        self._run("40_core_begin", "Filtering")
         rounds = 0
         while not rounds or self.steps[-1].ratings < self.steps[-2].ratings:
             rounds += 1
             label = f"core round {rounds}"
-            self._run("41_core_movies", f"Filtering, {label}")
+            self._run("40_core_movies", f"Filtering, {label}")
             if not self._value("SELECT count(*) FROM core_movies"):
                 raise EmptyResultError(
                     f"Nothing is left: no movie has {self.settings.min_movie_ratings} ratings or more ({label}).",
                     "Lower --min-movie-ratings.",
                 )
-            self._run("42_core_users", f"Filtering, {label}")
+            self._run("41_core_users", f"Filtering, {label}")
             if not self._value("SELECT count(*) FROM core_users"):
                 raise EmptyResultError(
                     f"Nothing is left: no user has {self.settings.min_user_ratings} ratings or more"
                     f" of the remaining movies ({label}).",
                     "Lower --min-user-ratings or --min-movie-ratings.",
                 )
-            self._count(label, "ratings SEMI JOIN core_users USING (user_id) SEMI JOIN core_movies USING (movie_id)")
+            self._count_core(label)
         self._run("50_events", "Sorting")
         self._run(f"60_split_{self.settings.split.replace('-', '_')}", "Splitting")
 
@@ -450,9 +460,16 @@ class _Preparation:
     def _value(self, query: str, **parameters: Any) -> int:
         return int(self._rows(query, **parameters)[0][0])
 
-    def _count(self, name: str, table: str = "ratings") -> None:
-        counts = self._rows(f"SELECT count(*), count(DISTINCT user_id), count(DISTINCT movie_id) FROM {table}")[0]
-        self.steps.append(StepCount(name, *counts))
+    def _count(self, name: str) -> None:
+        """Note what is left in the table of ratings."""
+        self._run("24_tally", "Counting")
+        self._count_core(name)
+
+    def _count_core(self, name: str) -> None:
+        """Note what is left of the users and movies of the core."""
+        ratings, users = self._rows("SELECT coalesce(sum(n), 0), count(*) FROM core_users")[0]
+        movies = self._value("SELECT count(*) FROM core_movies WHERE n > 0")
+        self.steps.append(StepCount(name, int(ratings), users, movies))
 
 
 def _sha256(path: Path) -> str:

@@ -1,0 +1,7 @@
+-- Whether ratings come in strictly ascending order of user and movie, as MovieLens has them: then none is there twice, and
+-- nobody needs to look for duplicates.
+-- In: table ratings.  Out: view disorder, empty if they do.
+CREATE VIEW disorder AS
+SELECT 1
+FROM (SELECT user_id, movie_id, lag(user_id) OVER () AS user_before, lag(movie_id) OVER () AS movie_before FROM ratings)
+WHERE NOT (user_id > user_before OR user_id = user_before AND movie_id > movie_before);
