@@ -109,6 +109,6 @@ def test_a_sample_keeps_each_users_answers():
 
 def test_traits():
     assert self_information(np.array([4, 1, 0]), 4).tolist() == [0, 2, 2]
-    np.testing.assert_allclose(genre_directions(GENRES)[1], [math.sqrt(0.5), math.sqrt(0.5), 0])
+    np.testing.assert_allclose(genre_directions(GENRES).vectors[1], [math.sqrt(0.5), math.sqrt(0.5), 0])
     assert mean_over_list(np.array([[0, 2, -1], [-1, -1, -1]]), np.array([1.0, 5.0, 2.0]), 3).tolist() == [1.5, 0]
     assert intra_list_diversity(np.array([[0, -1], [-1, -1]]), genre_directions(GENRES), 2).tolist() == [0, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -28,6 +29,26 @@ def test_many_lists_rank_as_each_alone(scores, n):
     for ranked, row in zip(top_n_rows(scores, n), scores, strict=True):
         expected = by_hand(row, n)
         assert ranked.tolist() == expected + [-1] * (len(ranked) - len(expected))
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 60])
+@pytest.mark.parametrize("distinct", [5, 200, 100_000])
+def test_long_lists_rank_as_each_alone(n, distinct):
+    random = np.random.default_rng(distinct + n)
+    scores = random.integers(distinct, size=(20, 700)).astype(np.float32)
+    scores[random.random(scores.shape) < 0.05] = -np.inf
+    scores[0] = -np.inf
+    scores[1, 5:] = -np.inf
+    scores[2] = 1.0
+    for ranked, row in zip(top_n_rows(scores, n), scores, strict=True):
+        expected = by_hand(row, n)
+        assert ranked.tolist() == expected + [-1] * (n - len(expected))
+
+
+def test_no_list_and_no_place():
+    assert top_n_rows(np.zeros((0, 5), np.float32), 3).shape == (0, 3)
+    assert top_n_rows(np.zeros((2, 5), np.float32), 0).shape == (2, 0)
+    assert top_n_rows(np.zeros((2, 0), np.float32), 3).shape == (2, 0)
 
 
 def test_candidates_and_nan_are_left_out():

@@ -58,10 +58,9 @@ class History:
         """Keep the events of some splits; user rows stay the same."""
         if set(splits) == set(SPLITS):
             return self
-        keep = np.isin(self.split, [SPLITS.index(name) for name in splits])
-        kept_before = np.concatenate([[0], np.cumsum(keep)])
+        keep = np.isin(np.arange(len(SPLITS)), [SPLITS.index(name) for name in splits])[self.split]
         return History(
-            indptr=kept_before[self.indptr],
+            indptr=np.searchsorted(np.flatnonzero(keep), self.indptr),
             **{name: getattr(self, name)[keep] for name in _HISTORY_ARRAYS if name != "indptr"},
         )
 

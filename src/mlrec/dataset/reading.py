@@ -146,13 +146,27 @@ def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
 
 
 def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
+    """Merge splits into the total order: each is in order by itself, and a user's splits follow each other in time."""
     parts = [_read_split(files, name) for name in splits]
-    numbers = np.array([SPLITS.index(name) for name in splits], dtype=np.int8)
-    split = np.repeat(numbers, [len(part["user_id"]) for part in parts])
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # Each split is in order, and a user's splits follow each other in time: a stable merge by user is the total order.
-    order = np.argsort(columns["user_id"], kind="stable")
-    return Events(**{name: column[order] for name, column in columns.items()}, split=split[order])
+    starts = [np.flatnonzero(np.diff(part["user_id"], prepend=part["user_id"][:1] - 1)) for part in parts]
+    users = np.unique(np.concatenate([part["user_id"][start] for part, start in zip(parts, starts, strict=True)]))
+    counts = np.zeros((len(users), len(parts)), dtype=np.int64)
+    for number, (part, start) in enumerate(zip(parts, starts, strict=True)):
+        rows = np.searchsorted(users, part["user_id"][start])
+        counts[rows, number] = np.diff(start, append=len(part["user_id"]))
+    begins = (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)
+
+    n_events = int(counts.sum())
+    columns = {name: np.empty(n_events, column.dtype) for name, column in parts[0].items()}
+    columns["split"] = np.empty(n_events, dtype=np.int8)
+    for number, name in enumerate(splits):
+        part, count = parts[number], counts[:, number]
+        places = np.repeat(begins[:, number] - (np.cumsum(count) - count), count) + np.arange(count.sum())
+        for column, values in part.items():
+            columns[column][places] = values
+        columns["split"][places] = SPLITS.index(name)
+        parts[number] = {}  # its memory is no longer needed
+    return Events(**columns)
 
 
 def _read_split(files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:

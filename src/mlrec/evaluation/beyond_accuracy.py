@@ -7,6 +7,7 @@ count here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,35 +23,55 @@ def self_information(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.
     return -np.log2(np.maximum(popularity, 1) / max(n_users, 1))
 
 
-def genre_directions(genres: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """Genres of each movie as a vector of length 1, (movies, genres); zeros for a movie without."""
+class Directions(NamedTuple):
+    """Genres of each movie as a vector of length 1.
+
+    A movie without genres has zeros, and so has the last row, which is what row −1 of a list stands for.
+
+    Attributes
+    ----------
+    vectors
+        Float64 (movies + 1, genres).
+    squared_lengths
+        1 or 0; float64 (movies + 1,).
+    """
+
+    vectors: NDArray[np.float64]
+    squared_lengths: NDArray[np.float64]
+
+
+def genre_directions(genres: Sequence[Sequence[str]]) -> Directions:
+    """Directions of movies whose genres are given by row."""
     names = sorted({name for own in genres for name in own})
     column = {name: position for position, name in enumerate(names)}
-    directions = np.zeros((len(genres), len(names)))
+    vectors = np.zeros((len(genres) + 1, len(names)))
     for row, own in enumerate(genres):
         if own:
-            directions[row, [column[name] for name in own]] = 1.0 / np.sqrt(len(own))
-    return directions
+            vectors[row, [column[name] for name in own]] = 1.0 / np.sqrt(len(own))
+    return Directions(vectors, vectors.any(axis=1).astype(np.float64))
 
 
 def mean_over_list(ranked: Ranked, values: NDArray[np.floating], k: int) -> NDArray[np.float64]:
     """Mean of a value over the first k movies of each list; 0 for an empty list. `values` is (movies,)."""
     first = ranked[:, :k]
-    is_movie = first >= 0
-    sums = np.where(is_movie, values[first], 0.0).sum(axis=1)
-    return np.asarray(sums / np.maximum(is_movie.sum(axis=1), 1))
+    sums = np.append(values, 0.0)[first].sum(axis=1)  # row −1 is the 0 at the end
+    return np.asarray(sums / np.maximum(np.count_nonzero(first >= 0, axis=1), 1))
 
 
-def intra_list_diversity(ranked: Ranked, directions: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+def intra_list_diversity(ranked: Ranked, directions: Directions, k: int) -> NDArray[np.float64]:
     """Mean of 1 − cosine over all pairs among the first k movies of each list (Ziegler et al. 2005); (users,).
 
-    0 for a list of fewer than two movies. `directions` has rows of length 1, or of zeros, which are like nothing.
+    0 for a list of fewer than two movies. A movie without genres is like nothing.
     """
+    from scipy import sparse
+
     first = ranked[:, :k]
-    is_movie = first >= 0
-    vectors = np.where(is_movie[:, :, None], directions[first], 0.0)
-    n = is_movie.sum(axis=1)
+    n = np.count_nonzero(first >= 0, axis=1)
+    n_rows = len(directions.vectors)
+    # A list is a row of ones in a sparse matrix, and Σv the product.
+    bounds = np.arange(len(first) + 1) * first.shape[1]
+    lists = sparse.csr_matrix((np.ones(first.size), first.ravel() % n_rows, bounds), shape=(len(first), n_rows))
     # The cosines of all ordered pairs sum to |Σv|² − Σ|v|².
-    of_pairs = np.square(vectors.sum(axis=1)).sum(axis=1) - np.square(vectors).sum(axis=(1, 2))
+    of_pairs = np.square(lists @ directions.vectors).sum(axis=1) - lists @ directions.squared_lengths
     pairs = n * (n - 1)
     return np.where(pairs > 0, 1.0 - of_pairs / np.maximum(pairs, 1), 0.0)

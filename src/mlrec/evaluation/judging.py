@@ -176,17 +176,22 @@ class Judge:
         directions = genre_directions(self.known.genres)
         names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
         values = {f"{name}@{k}": np.empty(n_users) for k in self.ks for name in names}
+        own_popularity = np.empty(n_users)
         third = popularity_thirds(likes)
         found_in = {f"recall@{k}": np.empty((THIRDS, n_users)) for k in self.ks}
-        listed = {k: np.zeros(n_movies, dtype=bool) for k in self.ks}
+        listed = {k: np.zeros(n_movies + 1, dtype=bool) for k in self.ks}  # the last is row −1
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
             rows = answers.users[block]
             scores = scorer(rows)
-            masked = self.known.history.of_users(rows)
-            has_row = masked.movie_idx >= 0
-            users = np.repeat(np.arange(len(rows)), np.diff(masked.indptr))[has_row]
-            scores[users, masked.movie_idx[has_row]] = -np.inf
+            indptr, events = picked(self.known.history.indptr, rows)
+            masked = self.known.history.movie_idx[events]
+            has_row = masked >= 0
+            users = np.repeat(np.arange(len(rows)), np.diff(indptr))[has_row]
+            masked = masked[has_row]
+            scores[users, masked] = -np.inf
+            n_masked = np.bincount(users, minlength=len(rows))
+            own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
             ranked = top_n_rows(scores, max(self.ks))
 
             def found(wanted: Rows) -> NDArray[np.bool_]:
@@ -210,29 +215,15 @@ class Judge:
         with ThreadPoolExecutor(self.threads) as pool:
             for done, ranked in pool.map(judge_block, _blocks(n_users, n_movies)):
                 for k in self.ks:
-                    first = ranked[:, :k]
-                    listed[k][first[first >= 0]] = True
+                    listed[k][ranked[:, :k]] = True
                 advance(done)
         return Judged(
-            per_user=self._per_user(values, popularity),
+            per_user=_per_user(values, own_popularity),
             by_popularity={
                 name: tuple(map(PerUser, found, self._answers_by(third))) for name, found in found_in.items()
             },
-            coverage={f"coverage@{k}": float(seen.mean()) for k, seen in listed.items()},
+            coverage={f"coverage@{k}": float(seen[:-1].mean()) for k, seen in listed.items()},
         )
-
-    def _per_user(self, values: dict[str, NDArray[np.float64]], popularity: NDArray[np.float64]) -> dict[str, PerUser]:
-        ones = np.ones(len(self.answers.users))
-        own = self._popularity_of_histories(popularity)
-        found = {}
-        for name, column in values.items():
-            if name.startswith("popularity@"):
-                # How much more popular the lists are than what the same users knew before.
-                name = name.replace("popularity", "popularity_lift")
-                found[name] = PerUser(np.where(own > 0, column - own, 0.0), own)
-            else:
-                found[name] = PerUser(column, ones)
-        return found
 
     def _answers_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
         """Answers that each judged user has in each third of popularity, float64 (thirds, users)."""
@@ -241,13 +232,20 @@ class Judge:
         counts = np.bincount(third[answers.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
         return counts.reshape(THIRDS, n_users).astype(np.float64)
 
-    def _popularity_of_histories(self, popularity: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean popularity of each judged user's known movies, (users,); 0 without one."""
-        history = self.known.history.of_users(self.answers.users)
-        has_row = history.movie_idx >= 0
-        user = np.repeat(np.arange(len(self.answers.users)), np.diff(history.indptr))[has_row]
-        sums = np.bincount(user, popularity[history.movie_idx[has_row]], len(self.answers.users))
-        return np.asarray(sums / np.maximum(np.bincount(user, minlength=len(sums)), 1))
+
+def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np.float64]) -> dict[str, PerUser]:
+    """Columns of each figure; `own_popularity` is the mean popularity of what each user knew before, or 0."""
+    ones = np.ones(len(own_popularity))
+    found = {}
+    for name, column in values.items():
+        if name.startswith("popularity@"):
+            # How much more popular the lists are than what the same users knew before.
+            name = name.replace("popularity", "popularity_lift")
+            lead = np.where(own_popularity > 0, column - own_popularity, 0.0)
+            found[name] = PerUser(lead, own_popularity)
+        else:
+            found[name] = PerUser(column, ones)
+    return found
 
 
 def _blocks(n_users: int, n_movies: int) -> Iterator[slice]:

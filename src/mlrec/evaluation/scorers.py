@@ -47,9 +47,10 @@ class Known:
     @classmethod
     def of(cls, model: Model, history_splits: tuple[SplitName, ...]) -> Self:
         """What a model that has learned from train knows of its users by some splits."""
+        train = model.history.only(("train",))
         return cls(
-            train=model.history.only(("train",)),
-            history=model.history.only(history_splits),
+            train=train,
+            history=train if history_splits == ("train",) else model.history.only(history_splits),
             popularity=np.asarray(model.popularity),
             genres=model.catalogue.genres,
         )

@@ -237,7 +237,8 @@ class FoldIn:
         # Without a preference, as in the padding and for movies without factors, c is 1 and weighs nothing.
         c, liked = self._weigh(signed, ages)
         Y = self._factors[rows]
-        weighted = np.multiply(Y, (c - 1.0)[:, :, None])
-        A = self._base + np.matmul(weighted.transpose(0, 2, 1), Y)
-        b = np.einsum("ul,ulf->uf", np.where(liked, c, 0.0), Y)
-        return np.linalg.solve(A, b[:, :, None])[:, :, 0]
+        b = np.matmul(np.where(liked, c, 0.0)[:, None, :], Y)
+        Y *= np.sqrt(c - 1.0)[:, :, None]
+        A = np.matmul(Y.transpose(0, 2, 1), Y)  # of one array with itself: BLAS does half the work
+        A += self._base
+        return np.linalg.solve(A, b.transpose(0, 2, 1))[:, :, 0]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+# How `top_n_rows` narrows many scores down to few candidates.
+_GROUPS_PER_PLACE = 8
+
 
 def top_n(scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Rank the best-scored movies of one list.
@@ -55,22 +58,33 @@ def top_n_rows(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     """
     n_lists, n_movies = scores.shape
     n = min(n, n_movies)
-    if n < n_movies:
-        rows = np.argpartition(scores, n_movies - n, axis=1)[:, n_movies - n :]
-        values = np.take_along_axis(scores, rows, axis=1)
-        # Among movies that tie with the last place, a partition picks any: such lists are ranked one by one.
-        lowest = values.min(axis=1, keepdims=True)
-        tied = np.flatnonzero(
-            (np.count_nonzero(scores == lowest, axis=1) > np.count_nonzero(values == lowest, axis=1))
-            & (lowest[:, 0] > -np.inf)
-        )
-    else:
-        rows = np.broadcast_to(np.arange(n_movies), (n_lists, n_movies))
-        values, tied = scores, np.empty(0, dtype=np.int64)
-    order = np.lexsort((rows, -values), axis=1)
-    ranked = np.take_along_axis(rows, order, axis=1)
-    ranked[np.take_along_axis(values, order, axis=1) == -np.inf] = -1
-    for row in tied:
+    if not (n_lists and n):
+        return np.empty((n_lists, n), dtype=np.int64)
+    # The n-th highest of the groups' maxima is a score that at least n movies reach; with many more groups than places,
+    # few others do. Reading the scores twice for that is cheaper than partitioning them.
+    n_groups = min(_GROUPS_PER_PLACE * n, n_movies)
+    size = n_movies // n_groups
+    maxima = scores[:, : size * n_groups].reshape(n_lists, size, n_groups).max(axis=1)
+    reached = np.partition(maxima, n_groups - n, axis=1)[:, n_groups - n, None]
+    is_candidate = scores >= np.maximum(reached, np.finfo(scores.dtype).min)  # never −∞
+    lists, movies = np.divmod(np.flatnonzero(is_candidate), n_movies)
+    counts = np.bincount(lists, minlength=n_lists)
+    # Where many movies tie with the last place, a list is ranked by itself.
+    crowded = np.flatnonzero(counts > _GROUPS_PER_PLACE * n)
+    if len(crowded):
+        others = ~np.isin(lists, crowded)
+        lists, movies = lists[others], movies[others]
+        counts[crowded] = 0
+
+    # The candidates of a list stand in the order of their rows, and a stable sort leaves equal scores so.
+    place = np.arange(len(lists)) - np.repeat(np.cumsum(counts) - counts, counts)
+    width = max(n, int(counts.max()))
+    candidates = np.full((n_lists, width), -1, dtype=np.int64)
+    candidates[lists, place] = movies
+    values = np.full((n_lists, width), -np.inf, dtype=scores.dtype)
+    values[lists, place] = scores[lists, movies]
+    ranked = np.take_along_axis(candidates, np.argsort(-values, axis=1, kind="stable")[:, :n], axis=1)
+    for row in crowded.tolist():
         ranked[row] = top_n(scores[row], n)
     return ranked
 
