@@ -164,7 +164,7 @@ class TrainSettings(_Settings):
     """λ of ALS, one constant for all users and movies; also used at fold-in. None: see `regularization_for`."""
     alpha: float = 2.0
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
-    iterations: int = 15
+    iterations: int = 10
     """Sweeps of ALS over users and movies."""
     dislikes: Dislikes = "ignore"
     """What a dislike is in training."""

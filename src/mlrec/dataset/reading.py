@@ -148,7 +148,7 @@ def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
 def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
     """Merge splits into the total order: each is in order by itself, and a user's splits follow each other in time."""
     parts = [_read_split(files, name) for name in splits]
-    starts = [np.flatnonzero(np.diff(part["user_id"], prepend=part["user_id"][:1] - 1)) for part in parts]
+    starts = [run_starts(part["user_id"]) for part in parts]
     users = np.unique(np.concatenate([part["user_id"][start] for part, start in zip(parts, starts, strict=True)]))
     counts = np.zeros((len(users), len(parts)), dtype=np.int64)
     for number, (part, start) in enumerate(zip(parts, starts, strict=True)):
@@ -167,6 +167,13 @@ def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
         columns["split"][places] = SPLITS.index(name)
         parts[number] = {}  # its memory is no longer needed
     return Events(**columns)
+
+
+def run_starts(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions whose value is not that of the position before; the first one is among them."""
+    changes = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=changes[1:])
+    return np.flatnonzero(changes)
 
 
 def _read_split(files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:

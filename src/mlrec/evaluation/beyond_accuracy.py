@@ -48,7 +48,7 @@ def genre_directions(genres: Sequence[Sequence[str]]) -> Directions:
     for row, own in enumerate(genres):
         if own:
             vectors[row, [column[name] for name in own]] = 1.0 / np.sqrt(len(own))
-    return Directions(vectors, vectors.any(axis=1).astype(np.float64))
+    return Directions(vectors, np.any(vectors, axis=1).astype(np.float64))
 
 
 def mean_over_list(ranked: Ranked, values: NDArray[np.floating], k: int) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.models import Catalogue, History
-from mlrec.dataset.reading import Events, Movies
+from mlrec.dataset.reading import Events, Movies, run_starts
 from mlrec.settings import SPLITS, SplitName
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np
     movie_idx
         Rows of the events' movies, int32 (events,); −1 for an unknown one.
     """
-    starts = np.flatnonzero(np.diff(events.user_id, prepend=events.user_id[:1] - 1))
+    starts = run_starts(events.user_id)
     history = History(
         indptr=np.append(starts, len(events)),
         movie_idx=movie_idx,

@@ -1,7 +1,5 @@
 """mlrec doctor: is everything in order, and what comes next?"""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import typer

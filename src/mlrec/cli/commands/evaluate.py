@@ -1,7 +1,5 @@
 """mlrec evaluate: how good is the model?"""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

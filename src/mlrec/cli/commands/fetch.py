@@ -1,7 +1,5 @@
 """mlrec fetch: get a MovieLens data set."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +54,7 @@ def fetch(
     show(result, as_json=as_json)
 
 
-def show(result: FetchResult, *, as_json: bool) -> None:
+def show(result: "FetchResult", *, as_json: bool) -> None:
     """Render what was fetched; the terms of use go to stderr."""
     from mlrec.dataset.editions import CITATION, TERMS
 

@@ -1,7 +1,5 @@
 """mlrec history: a user's swipes."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -70,7 +68,7 @@ def history(
             render.line(f"User {user} is forgotten." if forgotten else f"User {user} has not swiped yet.")
 
 
-def titles_from(workspace: Workspace) -> ServedModel | None:
+def titles_from(workspace: "Workspace") -> "ServedModel | None":
     """The published model, which knows titles. A log can be read without: what is wrong with the model is told only."""
     from mlrec.artifacts import models
     from mlrec.serving.served_model import ServedModel
@@ -85,7 +83,7 @@ def titles_from(workspace: Workspace) -> ServedModel | None:
     return None
 
 
-def _show(events: list[HistoryEvent]) -> None:
+def _show(events: "list[HistoryEvent]") -> None:
     render.table(
         ["#event", "when", "movie", "year", "swipe", ""],
         [

@@ -1,7 +1,5 @@
 """mlrec models: see, publish and delete models."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,7 +58,7 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         render.line("* judged on other data than what is prepared now; 'mlrec models compare' judges on the same.")
 
 
-def _fingerprint(workspace: Workspace) -> str | None:
+def _fingerprint(workspace: "Workspace") -> str | None:
     """That of the prepared data; None without any."""
     from mlrec.artifacts.prepared import read_manifest
     from mlrec.errors import MlrecError

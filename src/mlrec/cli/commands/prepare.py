@@ -1,7 +1,5 @@
 """mlrec prepare: raw ratings to the prepared folder."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,7 +61,7 @@ WithSwipes = Annotated[
 class StoreContent:
     """What a preparation takes from the store of swipes."""
 
-    swipes: StandingSwipes | None
+    swipes: "StandingSwipes | None"
     left_out: int
     forgotten: list[int]
 
@@ -129,7 +127,7 @@ def prepare(
         show(result, content)
 
 
-def read_store(name: str | None, workspace: Workspace, with_swipes: bool, bar: Progress) -> StoreContent:
+def read_store(name: str | None, workspace: "Workspace", with_swipes: bool, bar: "Progress") -> StoreContent:
     """Read the blocklist, and the swipes or how many there are. A store that does not exist yet is empty."""
     from mlrec.serving.loop import standing_swipes
     from mlrec.serving.stores import open_store
@@ -144,7 +142,7 @@ def read_store(name: str | None, workspace: Workspace, with_swipes: bool, bar: P
         return StoreContent(swipes, left_out, store.forgotten())
 
 
-def show(result: Prepared, content: StoreContent) -> None:
+def show(result: "Prepared", content: StoreContent) -> None:
     """Render the counts of a preparation."""
     manifest: dict[str, Any] = result.manifest
     render.table(

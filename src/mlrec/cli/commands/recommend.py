@@ -1,7 +1,5 @@
 """mlrec recommend: the best movies for a user, for a visitor, or for everybody."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from enum import StrEnum
@@ -129,7 +127,7 @@ def _check_usage(user: int | None, is_visitor: bool, all_users: bool, out: Path 
         raise typer.BadParameter(f"There is no folder {out.parent}.", param_hint="--out")
 
 
-def _write_all(recommender: Recommender, n: int, options: dict[str, Any], out: Path, as_json: bool) -> None:
+def _write_all(recommender: "Recommender", n: int, options: dict[str, Any], out: Path, as_json: bool) -> None:
     from mlrec.dataset.lists_file import write_lists
 
     users = 0
@@ -148,11 +146,11 @@ def _write_all(recommender: Recommender, n: int, options: dict[str, Any], out: P
 
 
 def _show(
-    recommender: Recommender,
+    recommender: "Recommender",
     who: dict[str, Any],
     title: str,
-    items: Sequence[Recommendation],
-    reasons: Sequence[Explanation] | None,
+    items: "Sequence[Recommendation]",
+    reasons: "Sequence[Explanation] | None",
     as_json: bool,
 ) -> None:
     if as_json:
@@ -165,7 +163,7 @@ def _show(
 
 
 def show(
-    items: Sequence[Recommendation], title: str, score_name: str, reasons: Sequence[Explanation] | None = None
+    items: "Sequence[Recommendation]", title: str, score_name: str, reasons: "Sequence[Explanation] | None" = None
 ) -> None:
     """Render a ranked list, with the reasons where they are given."""
     columns = ["#rank", "title", "year", "genres", f"#{score_name}", "source", "#id"]
@@ -193,12 +191,12 @@ def show(
     render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], title=title)
 
 
-def _is_plain(items: Sequence[Recommendation]) -> bool:
+def _is_plain(items: "Sequence[Recommendation]") -> bool:
     """Whether a column of sources would say the same in each row, and nothing new."""
     return {item.source for item in items} <= {"personal"} or {item.source for item in items} <= {"similar"}
 
 
-def _why(item: Recommendation, explanation: Explanation) -> str:
+def _why(item: "Recommendation", explanation: "Explanation") -> str:
     likes = explanation.because() if item.source == "personal" else []
     return cards.because(likes) if likes else item.source
 

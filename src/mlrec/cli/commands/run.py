@@ -1,7 +1,5 @@
 """mlrec run: everything in one command."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -140,7 +138,7 @@ def run(
         _summarize(evaluations[-1])
 
 
-def _summarize(result: Evaluation) -> None:
+def _summarize(result: "Evaluation") -> None:
     als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
     comparison = f"{als / popularity:.1f} times popularity's" if popularity else "popularity finds nothing"
     render.line(f"On {result.split}, NDCG@10 is {als:.4f}: {comparison}.")

@@ -1,7 +1,5 @@
 """mlrec search: movies by title."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """mlrec similar: movies like a movie."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

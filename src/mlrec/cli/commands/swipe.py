@@ -1,7 +1,5 @@
 """mlrec swipe: answer movies one by one; each answer is stored and learned from at once."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -115,7 +113,7 @@ def _on_terminal() -> bool:
 # -- a single swipe ----------------------------------------------------------------------------------------------------
 
 
-def _show_one(recommender: Recommender, state: UserState, filters: dict[str, Any], as_json: bool) -> None:
+def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str, Any], as_json: bool) -> None:
     from mlrec.serving.swipe import TOP
 
     items = recommender.get_top_n(state.user_id, TOP, **filters)
@@ -133,7 +131,7 @@ def _show_one(recommender: Recommender, state: UserState, filters: dict[str, Any
 # -- a session in lines ------------------------------------------------------------------------------------------------
 
 
-def _in_lines(session: SwipeSession, as_json: bool) -> None:
+def _in_lines(session: "SwipeSession", as_json: bool) -> None:
     say = (lambda text: None) if as_json else render.line  # noqa: ARG005
     is_asking = sys.stdin.isatty()  # a person on a terminal that cannot move the cursor, or whose output goes elsewhere
     if is_asking:
@@ -182,7 +180,7 @@ def _in_lines(session: SwipeSession, as_json: bool) -> None:
         say(cards.summary(session))
 
 
-def _tell_card(session: SwipeSession, say: Any) -> bool:
+def _tell_card(session: "SwipeSession", say: Any) -> bool:
     card = session.card
     if card is None:
         say("No movie is left that fits.")
@@ -204,7 +202,7 @@ def _request(word: str) -> str | None:
         return None
 
 
-def _do(session: SwipeSession, request: str) -> Effect | str:
+def _do(session: "SwipeSession", request: str) -> "Effect | str":
     """Answer or undo; a text says why it could not be done."""
     if request == "undo":
         try:
@@ -214,7 +212,7 @@ def _do(session: SwipeSession, request: str) -> Effect | str:
     return session.answer(cards.ANSWERS[request][2])
 
 
-def _why(session: SwipeSession) -> list[str]:
+def _why(session: "SwipeSession") -> list[str]:
     if not session.top:
         return []
     try:
@@ -226,7 +224,7 @@ def _why(session: SwipeSession) -> list[str]:
 # -- a session on a screen ---------------------------------------------------------------------------------------------
 
 
-def _on_screen(session: SwipeSession) -> None:
+def _on_screen(session: "SwipeSession") -> None:
     from mlrec.cli.keys import key_presses
 
     try:
@@ -241,7 +239,7 @@ def _on_screen(session: SwipeSession) -> None:
     render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")
 
 
-def _swipe_on(session: SwipeSession, keys: Any, screen: Any) -> None:
+def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:
     from rich.control import Control
 
     notice, page, size, is_drawn = "", None, None, False

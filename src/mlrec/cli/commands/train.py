@@ -1,7 +1,5 @@
 """mlrec train: the prepared folder to a published model."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -182,7 +180,7 @@ def train(
         show(result, gate)
 
 
-def show(result: Trained, gate: Gate | None = None, *, judged_first: bool = False) -> None:
+def show(result: "Trained", gate: "Gate | None" = None, *, judged_first: bool = False) -> None:
     """Render the outcome of a training, and why it was published or not; `judged_first` if another one follows it."""
     took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")

@@ -1,7 +1,5 @@
 """mlrec tune: which training settings suit this data?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +86,7 @@ def tune(
         show(result)
 
 
-def show(result: Tuned) -> None:
+def show(result: "Tuned") -> None:
     """Render the best trials, and the verdict on the best of them."""
     from mlrec.evaluation.tuning import METRIC
 
@@ -129,7 +127,7 @@ def show(result: Tuned) -> None:
         render.line(f"Next: mlrec train --settings {result.settings_file}")
 
 
-def _show_verdict(verdict: Verdict, metric: str) -> None:
+def _show_verdict(verdict: "Verdict", metric: str) -> None:
     lead = verdict.differences["best - default"][metric]
     leads = {"best": evaluation_tables.lead_cells(lead)}
     render.table(
@@ -143,7 +141,7 @@ def _show_verdict(verdict: Verdict, metric: str) -> None:
     )
 
 
-def _judgement(lead: Difference) -> str:
+def _judgement(lead: "Difference") -> str:
     """What the lead on test is worth; that on validation is the largest of many, and so says little."""
     if lead.is_above:
         return "On test, which had no part in the search, the best settings are ahead of the default ones."

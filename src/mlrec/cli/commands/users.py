@@ -1,7 +1,5 @@
 """mlrec users: count, forget, import and export users' swipes."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -221,7 +219,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
         yield opened
 
 
-def _known_movies(workspace: Workspace) -> frozenset[int] | None:
+def _known_movies(workspace: "Workspace") -> frozenset[int] | None:
     """Movies of the published model; None, and a word about it, if there is none."""
     from mlrec.artifacts import models
 
@@ -266,7 +264,7 @@ def export_users(
         served = titles_from(workspace)
         with progress().task("Exporting", len(user_ids), "users") as task:
 
-            def logs() -> Iterator[tuple[int, list[HistoryEvent]]]:
+            def logs() -> "Iterator[tuple[int, list[HistoryEvent]]]":
                 for user_id in user_ids:
                     yield user_id, history_of(opened, user_id, served)
                     task.advance()

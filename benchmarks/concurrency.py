@@ -1,0 +1,140 @@
+"""How serving scales: lists and updates a second by several threads of one process, and by several processes.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/concurrency.py [--data-dir DIR] [--redis URL] [--work-dir DIR]
+
+Every worker calls as fast as it is answered, for users of its own. Threads share one `Recommender`; processes have one
+each, on the same store, except in memory, where every process has its own. "SQLite" lies in the work directory and
+flushes each update to its disk. Only the model of the data directory is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from mlrec import Recommender
+from mlrec.artifacts import models
+from mlrec.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+from benchmarks.serving import empty
+
+WORKERS = (1, 2, 4)
+USERS_EACH = 200
+CALLS = ("get_top_n", "update_user")
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", default="data")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each figure is measured")
+    parser.add_argument("--redis", help="URL of an empty Redis database; its keys are deleted afterwards")
+    parser.add_argument("--work-dir", type=Path, default=Path(), help="where the SQLite file lies (default: here)")
+    arguments = parser.parse_args()
+    model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
+    users = np.random.default_rng(0).permutation(np.asarray(model.user_ids))
+    movies = np.asarray(model.movie_ids)[np.argsort(-np.asarray(model.popularity))][:200]
+
+    print(f"{os.cpu_count()} processors; calls a second")
+    print(f"| store | call | {' | '.join(f'{n} {kind}' for kind in ('threads', 'processes') for n in WORKERS)} |")
+    print("|---|---|" + "---:|" * (2 * len(WORKERS)))
+    with TemporaryDirectory(dir=arguments.work_dir) as scratch:
+        stores = {"memory": "memory", "SQLite": str(Path(scratch).absolute() / "users.db")}
+        if arguments.redis:
+            stores["Redis"] = arguments.redis
+        for name, store in stores.items():
+            for call in CALLS:
+                cells = []
+                for run in (by_threads, by_processes):
+                    for n in WORKERS:
+                        parts = [users[part * USERS_EACH :][:USERS_EACH].tolist() for part in range(n)]
+                        calls = run(arguments.data_dir, store, call, parts, movies.tolist(), arguments.seconds)
+                        cells.append(f"{calls / arguments.seconds:,.0f}")
+                print(f"| {name} | `{call}` | {' | '.join(cells)} |", flush=True)
+    if arguments.redis:
+        empty(arguments.redis)
+
+
+def work(
+    recommender: Recommender,
+    call: str,
+    users: list[int],
+    movies: list[int],
+    begin: Callable[[], object],
+    seconds: float,
+) -> int:
+    """Call for the given time once everybody is ready; returns how often."""
+    for user_id in users:
+        recommender.get_top_n(user_id)
+    begin()
+    n, until = 0, time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        user_id = users[n % len(users)]
+        if call == "get_top_n":
+            recommender.get_top_n(user_id)
+        else:
+            recommender.update_user(user_id, movies[n // len(users) % len(movies)], 1 if n % 3 else -1)
+        n += 1
+    return n
+
+
+def by_threads(data_dir: str, store: str, call: str, parts: list[list[int]], movies: list[int], seconds: float) -> int:
+    """All calls of threads that share one recommender."""
+    barrier, counts = threading.Barrier(len(parts)), []
+    with Recommender.open(data_dir, store=store) as recommender:
+
+        def run(users: list[int]) -> None:
+            counts.append(work(recommender, call, users, movies, barrier.wait, seconds))
+
+        threads = [threading.Thread(target=run, args=(users,)) for users in parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return sum(counts)
+
+
+def by_processes(
+    data_dir: str, store: str, call: str, parts: list[list[int]], movies: list[int], seconds: float
+) -> int:
+    """All calls of processes that have a recommender each."""
+    context = multiprocessing.get_context("spawn")
+    barrier, counts = context.Barrier(len(parts)), context.Queue()
+    processes = [
+        context.Process(target=one_process, args=(data_dir, store, call, users, movies, barrier, counts, seconds))
+        for users in parts
+    ]
+    for process in processes:
+        process.start()
+    total: int = sum(counts.get() for _ in processes)
+    for process in processes:
+        process.join()
+    return total
+
+
+def one_process(
+    data_dir: str,
+    store: str,
+    call: str,
+    users: list[int],
+    movies: list[int],
+    barrier: object,
+    counts: object,
+    seconds: float,
+) -> None:
+    with Recommender.open(data_dir, store=store) as recommender:
+        counts.put(work(recommender, call, users, movies, barrier.wait, seconds))  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""How time and memory grow with the ratings: prepare, train and evaluate at several scales of MovieLens 20M's shape.
+
+    python benchmarks/growth.py [--scales 0.1 0.3 1] [--rounds 1] [--work-dir data/bench] [--out growth.json]
+
+It shares the work directory with `bench.py`, and generates what is missing there: scale 1 takes half a gigabyte of disk
+and a minute. Rounds alternate between the scales; printed are medians, the microseconds that each step takes for one
+rating of the raw file, and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+from benchmarks.bench import MLREC, Contestant, generated, machine, one_model
+from benchmarks.usual import KS
+
+STEPS: Mapping[str, list[str]] = {
+    "prepare": ["prepare"],
+    "train": ["train", "--json"],
+    "evaluate": ["evaluate", *(f"-k{k}" for k in KS), "--baseline", "popularity"],
+}
+
+
+def main() -> None:
+    """Run all steps at all scales and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scales", type=float, nargs="+", default=[0.1, 0.3, 1.0])
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--work-dir", type=Path, default=Path("data/bench"))
+    parser.add_argument("--out", type=Path, help="write what was measured to this file as well")
+    arguments = parser.parse_args()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
+    measured = {
+        scale: {step: Contestant(step, command(arguments.work_dir, scale, step), stages(step)) for step in STEPS}
+        for scale in arguments.scales
+    }
+    for scale in measured:
+        generated(arguments.work_dir, scale)
+    for number in range(arguments.rounds):
+        for scale, steps in measured.items():
+            data = folder(arguments.work_dir, scale) / "data"
+            for step, contestant in steps.items():
+                contestant.run(environment | {"MLREC_DATA_DIR": str(data)})
+                print(f"scale {scale:g}, round {number + 1}: {step} {contestant.seconds[-1]:.1f} s", file=sys.stderr)
+            one_model(data)
+    document = {
+        "machine": machine(),
+        "scales": [
+            {
+                "scale": scale,
+                "sizes": sizes(folder(arguments.work_dir, scale) / "data"),
+                "steps": [contestant.to_json() for contestant in steps.values()],
+            }
+            for scale, steps in measured.items()
+        ],
+    }
+    if arguments.out:
+        arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+    print(report(document))
+
+
+def folder(work: Path, scale: float) -> Path:
+    """Where the files of a scale are."""
+    return work / f"scale-{scale:g}"
+
+
+def command(work: Path, scale: float, step: str) -> list[str]:
+    """The process of a step."""
+    raw = ["--raw", str(folder(work, scale) / "raw")] if step == "prepare" else []
+    return [MLREC, *STEPS[step], *raw]
+
+
+def stages(step: str) -> Any:
+    """What reads the stages of a step out of what it prints."""
+    if step == "train":
+        return lambda printed: dict(json.loads(printed)["seconds"])
+    return lambda _: {}
+
+
+def sizes(data: Path) -> dict[str, int]:
+    """Ratings read, and what the core has of users and movies."""
+    steps = json.loads((data / "prepared" / "manifest.json").read_text())["steps"]
+    return {"ratings": steps[0]["ratings"], "users": steps[-1]["users"], "movies": steps[-1]["movies"]}
+
+
+def report(document: Mapping[str, Any]) -> str:
+    """The table, as Markdown."""
+    lines = ["; ".join(document["machine"].values()), ""]
+    lines += [
+        "| ratings | users | movies | step | seconds | µs a rating | peak memory |",
+        "|---:|---:|---:|---|---:|---:|---:|",
+    ]
+    for of_scale in document["scales"]:
+        ratings, users, movies = of_scale["sizes"].values()
+        for own in of_scale["steps"]:
+            cells = [(own["name"], median(own["seconds"]), f"{median(own['megabytes']):,.0f} MB")]
+            if "fit" in own["stages"]:
+                cells.append(("of which the fit", median(own["stages"]["fit"]), ""))
+            for name, seconds, memory in cells:
+                each = f"{1e6 * seconds / ratings:.2f}"
+                lines.append(f"| {ratings:,} | {users:,} | {movies:,} | {name} | {seconds:.1f} | {each} | {memory} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
