@@ -33,7 +33,7 @@ from mlrec.workspace import Workspace
 TRAINING: Mapping[str, tuple[Any, ...]] = {
     "alpha": (0.5, 1.0, 4.0, 8.0),
     "factors": (32, 48, 96, 128),
-    "iterations": (5, 10, 30),
+    "iterations": (5, 15, 30),
     "dislikes": ("zero",),
 }
 HALF_LIVES = (3.0, 5.0, 7.0, 10.0, 20.0)

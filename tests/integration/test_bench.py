@@ -1,4 +1,4 @@
-"""The benchmark runs, on little data, and measures everybody at every step."""
+"""The benchmarks of speed run, on little data, and measure everybody at every step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCH = Path(__file__).parents[2] / "benchmarks" / "bench.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(script: str, *arguments: object) -> str:
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_step_is_measured_side_by_side(tmp_path):
     out = tmp_path / "bench.json"
-    command = [sys.executable, BENCH, "--scale", "0.002", "--rounds", "1", "--calls", "20", "--work-dir", tmp_path]
-    done = subprocess.run([*command, "--out", out], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    sizes = ["--scale", 0.002, "--rounds", 1, "--calls", 20]
+    printed = run("bench.py", *sizes, "--work-dir", tmp_path, "--out", out)
     document = json.loads(out.read_text())
     steps = document["steps"]
     assert list(steps) == ["prepare", "train", "evaluate", "start-up", "recommend", "serve"]
@@ -28,7 +34,39 @@ def test_every_step_is_measured_side_by_side(tmp_path):
     usual = tmp_path / "scale-0.002" / "usual" / "prepared"
     ours = tmp_path / "scale-0.002" / "data" / "prepared"
     assert rows(usual) == rows(ours) != {}
-    assert "| train | implicit used directly |" in done.stdout
+    assert "| train | implicit used directly |" in printed
+    calls = {"top_n", "similar", "update"}
+    assert {call for call in steps["serve"][0]["stages"] if not call.endswith("_p99")} == {*calls, "durable_update"}
+    assert {call for call in steps["serve"][1]["stages"] if not call.endswith("_p99")} == {*calls, "open"}
+
+
+def test_growth_is_measured_at_each_scale(tmp_path):
+    out = tmp_path / "growth.json"
+    printed = run("growth.py", "--scales", 0.002, 0.004, "--work-dir", tmp_path, "--out", out)
+    scales = json.loads(out.read_text())["scales"]
+    assert [of_scale["sizes"]["ratings"] for of_scale in scales] == [40_001, 80_001]
+    for of_scale in scales:
+        assert [step["name"] for step in of_scale["steps"]] == ["prepare", "train", "evaluate"]
+        assert of_scale["steps"][1]["stages"]["fit"][0] < of_scale["steps"][1]["seconds"][0]
+    assert printed.count("of which the fit") == 2
+
+
+def test_threads_and_processes_are_measured_for_each_store(demo, tmp_path):
+    printed = run("concurrency.py", "--data-dir", demo.root, "--seconds", 0.05, "--work-dir", tmp_path)
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()[3:]]
+    calls = ("`get_top_n`", "`update_user`")
+    assert [row[:2] for row in rows] == [[store, call] for store in ("memory", "SQLite") for call in calls]
+    assert all(int(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_fit_is_measured_sweep_by_sweep(demo):
+    printed = run("fit.py", "--data-dir", demo.root, "--sweeps", 1, 2)
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["1", "2"] * 5
+    quality = {(row[0], row[1]): row[3:] for row in rows}
+    # Movie factors do not depend on the order of users, but for rounding.
+    assert quality["as the rows come", "1"] == quality["active users first", "1"]
 
 
 def rows(folder: Path) -> dict[str, list[tuple[int, ...]]]:

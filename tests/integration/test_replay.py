@@ -48,7 +48,7 @@ def replayed(demo):
 
 
 def test_fold_in_learns_better_than_all_others(replayed):
-    """On held-out users of real data, with the default settings; the intervals of the differences to other rules exclude 0."""
+    """On held-out users of real data, with the default settings; the intervals exclude 0, but for the ceiling."""
     result = replayed[0]
     assert 120 <= result.users <= 150
     assert result.likes > 5000

@@ -15,7 +15,8 @@ CREATE MACRO plain(field) AS
 -- cheap way.
 CREATE MACRO fields_of(line, delimiter) AS
     CASE WHEN delimiter = ',' AND contains(line, '"') THEN list_transform(csv_fields(line), lambda field: plain(field))
-         ELSE list_transform(string_split(line, delimiter), lambda field: trim(field)) END;
+         WHEN contains(line, ' ') THEN list_transform(string_split(line, delimiter), lambda field: trim(field))
+         ELSE string_split(line, delimiter) END;
 
 -- How many fields a line has; an empty one after the last that is expected does not count, as DuckDB's reader has it.
 CREATE MACRO width_of(fields, expected) AS
@@ -41,9 +42,11 @@ CREATE MACRO rows_of(file) AS TABLE
 -- this to tell 3 from 3.7.
 CREATE MACRO is_exact(number) AS number = trunc(number) AND abs(number) < 9007199254740992;
 
--- Text to int64: digits at full precision, also with ".0" behind, and what DOUBLE reads as a whole number ("1e3").
+-- Text to int64: digits at full precision, also with ".0" behind, and what DOUBLE reads as a whole number ("1e3"). Text that a
+-- number is written as is taken without a look at its form, which most is.
 CREATE MACRO whole_number(field) AS
-    CASE WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?') THEN TRY_CAST(regexp_replace(field, '\.0*$', '') AS BIGINT)
+    CASE WHEN field = CAST(TRY_CAST(field AS BIGINT) AS VARCHAR) THEN TRY_CAST(field AS BIGINT)
+         WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?') THEN TRY_CAST(regexp_replace(field, '\.0*$', '') AS BIGINT)
          WHEN is_exact(TRY_CAST(field AS DOUBLE)) THEN CAST(TRY_CAST(field AS DOUBLE) AS BIGINT) END;
 
 -- Why an id cannot be used, or NULL.

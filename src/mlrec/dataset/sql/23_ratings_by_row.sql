@@ -12,7 +12,11 @@ WITH typed AS (
     FROM rating_rows
 ), judged AS (
     SELECT *,
-           CASE WHEN width < getvariable('ratings_file').width THEN 'missing field'
+           CASE WHEN width = getvariable('ratings_file').width
+                     AND user_id IS NOT NULL AND movie_id IN (SELECT movie_id FROM movies)
+                     AND rating_in_range(rating, getvariable('max_rating')) AND timestamp_in_range(timestamp)
+                    THEN NULL  -- nearly all of them; the others are asked in turn
+                WHEN width < getvariable('ratings_file').width THEN 'missing field'
                 WHEN width > getvariable('ratings_file').width THEN 'too many fields'
                 ELSE coalesce(
                     id_fault(user_text, 'userId'),
