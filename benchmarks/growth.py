@@ -48,7 +48,8 @@ def main() -> None:
         for scale, steps in measured.items():
             data = folder(arguments.work_dir, scale) / "data"
             for step, contestant in steps.items():
-                contestant.run(environment | {"MLREC_DATA_DIR": str(data)})
+                inputs = (folder(arguments.work_dir, scale) / "raw", data / "prepared")
+                contestant.run(environment | {"MLREC_DATA_DIR": str(data)}, inputs)
                 print(f"scale {scale:g}, round {number + 1}: {step} {contestant.seconds[-1]:.1f} s", file=sys.stderr)
             one_model(data)
     document = {
