@@ -1,0 +1,349 @@
+"""Times mlrec beside LensKit and RecTools, which do the same from the same raw data.
+
+    python benchmarks/others.py compare [--scale 0.1] [--rounds 3] [--work-dir data/bench] [--python python3.12]
+    python benchmarks/others.py lenskit|rectools prepare RAW_DIR WORK_DIR
+    python benchmarks/others.py lenskit|rectools train WORK_DIR
+    python benchmarks/others.py lenskit|rectools evaluate WORK_DIR
+
+Neither library is a dependency of mlrec: `compare` makes an environment for each in the work directory, of the versions
+in `benchmarks/others/`, with Python 3.11 or 3.12. LensKit's takes 6 GB, most of it PyTorch's CUDA; its version is the
+newest for Python 3.11. Then each step runs in a process of its own, in turn, round after round. A library's step ends
+with one JSON line: the seconds of its stages and, from evaluate, what it measured.
+
+The same for all are buckets, core filter, split, factors, sweeps, mlrec's rule for λ, confidence 1 + 2|r| on likes,
+and lists of ten without the movies known from train, judged by the likes in validation. The libraries' own tools do it;
+pandas does what they have no tool for, which is the core filter, and RecTools' split. Not the same are:
+
+- The solver: LensKit solves for each user and movie exactly; `implicit`, which RecTools and mlrec use, takes three
+  steps of conjugate gradients.
+- The first factors: LensKit's are smaller, and take some twenty sweeps to get where the others are after ten.
+- The users: mlrec computes their vectors anew after training, with recency and dislikes.
+- The metrics: mlrec judges popularity as well, by eleven metrics with intervals; the libraries print means of three.
+  LensKit divides recall by ten at most.
+- Threads: all use all processors, each by its own defaults, but `implicit` asks for one thread of BLAS. LensKit lists
+  in several processes; the table shows the memory of the largest. LK_NUM_PROCS=1 is faster on little data.
+- LensKit's splitter goes user by user, which is most of its preparation; pandas would split in a fifth of that time.
+  Its shares round, so the rule of the split is ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+from benchmarks.bench import HERE, MLREC, OURS, PYTHON, Contestant, generated, machine, one_model
+from benchmarks.usual import MIN_MOVIE_RATINGS, MIN_USER_RATINGS, SECONDS, K, stage
+
+LIBRARIES = {"lenskit": "LensKit", "rectools": "RecTools"}
+FACTORS, SWEEPS, ALPHA, SEED = 64, 10, 2.0, 42
+STEPS = ("prepare", "train", "evaluate")
+
+
+def regularization(likes: int) -> float:
+    """λ by mlrec's default rule."""
+    return float(20.0 * (likes / 31_000) ** 0.45)
+
+
+def core(raw: Path) -> Any:
+    """Preferences in order of user and time, after the core filter; neither library has one."""
+    import pandas as pd
+
+    with stage("read"):
+        types = {"userId": np.int32, "movieId": np.int32, "rating": np.float32, "timestamp": np.int64}
+        table = pd.read_csv(raw / "ratings.csv", dtype=types)
+        table.columns = ["user_id", "item_id", "rating", "timestamp"]
+    with stage("filter"):
+        bucket = np.digitize(table.pop("rating"), [2.5, 3.5, 4.5], right=True)
+        table["preference"] = np.array([-2, -1, 1, 2], np.int8)[bucket]
+        table = table.sort_values(["user_id", "timestamp", "item_id"])
+        table = table.drop_duplicates(["user_id", "item_id"], keep="last")
+        n_before = -1
+        while len(table) != n_before:
+            n_before = len(table)
+            table = table[table["item_id"].map(table["item_id"].value_counts()) >= MIN_MOVIE_RATINGS]
+            table = table[table["user_id"].map(table["user_id"].value_counts()) >= MIN_USER_RATINGS]
+    return table
+
+
+def lenskit_prepare(raw: Path, work: Path) -> None:
+    """LensKit's data set, split by its splitter of users; the rule of the split is ours, for its own one rounds."""
+    from lenskit.data import ItemList, ItemListCollection, UserIDKey, from_interactions_df
+    from lenskit.splitting import crossfold_users
+
+    def last_fifth(items: ItemList) -> ItemList:
+        in_time = np.lexsort((items.ids(), items.field("timestamp")))
+        return items[in_time[len(items) * 8 // 10 :]]
+
+    work.mkdir(parents=True, exist_ok=True)
+    table = core(raw).rename(columns={"preference": "rating"})
+    with stage("dataset"):
+        data = from_interactions_df(table)
+    with stage("split"):
+        split = next(crossfold_users(data, 1, last_fifth))
+        learned = split.train.item_stats()["count"].to_numpy() > 0
+        n_val = (data.user_stats()["count"] // 10).to_dict()
+        parts = {name: ItemListCollection(UserIDKey) for name in ("val", "test")}
+        for (user,), later in split.test:
+            likes, n = (later.field("rating") > 0) & learned[later.numbers()], n_val[user]
+            for name, chosen in (("val", np.flatnonzero(likes[:n])), ("test", n + np.flatnonzero(likes[n:]))):
+                if len(chosen):
+                    parts[name].add(later[chosen], user)
+    with stage("write"):
+        split.train.save(work / "train")
+        for name, lists in parts.items():
+            lists.save_parquet(work / f"{name}.parquet")
+
+
+def lenskit_train(work: Path) -> None:
+    """LensKit's implicit ALS on the likes, in a pipeline that knows all of train."""
+    from lenskit.als import ImplicitMFScorer
+    from lenskit.data import Dataset, DatasetBuilder
+    from lenskit.pipeline import topn_pipeline
+    from lenskit.training import TrainingOptions
+
+    with stage("read"):
+        train = Dataset.load(work / "train")
+    with stage("dataset"):
+        builder = DatasetBuilder(train)
+        builder.binarize_ratings(min_pos_rating=1, method="remove")  # keeps 1 and 2 as they are
+        likes = builder.build()
+    with stage("fit"):
+        scorer = ImplicitMFScorer(
+            embedding_size=FACTORS,
+            epochs=SWEEPS,
+            regularization=regularization(likes.interaction_count),
+            weight=ALPHA,
+            use_ratings=True,
+            user_embeddings="prefer",
+        )
+        scorer.train(likes, TrainingOptions(rng=SEED))
+        pipeline = topn_pipeline(scorer, n=K)
+        pipeline.train(train, TrainingOptions(retrain=False))
+    with stage("save"), (work / "pipeline.pkl").open("wb") as file:
+        pickle.dump(pipeline, file)
+
+
+def lenskit_evaluate(work: Path) -> None:
+    """LensKit's batch of recommendations, and its metrics."""
+    from lenskit.batch import recommend
+    from lenskit.data import ItemListCollection
+    from lenskit.metrics import NDCG, Precision, Recall, RunAnalysis
+
+    with stage("read"):
+        with (work / "pipeline.pkl").open("rb") as file:
+            pipeline = pickle.load(file)
+        answers = ItemListCollection.load_parquet(work / "val.parquet")
+    with stage("recommend"):
+        lists = recommend(pipeline, answers, K)
+    with stage("measure"):
+        measured = RunAnalysis(Recall(K), Precision(K), NDCG(K)).measure(lists, answers)
+        SECONDS["users"] = len(lists)
+        for label, mean in measured.list_summary()["mean"].items():
+            SECONDS[label.removesuffix(f"@{K}").lower()] = float(mean)
+
+
+def rectools_prepare(raw: Path, work: Path) -> None:
+    """A split by pandas: RecTools' splitters take as many events of every user, or those after a moment."""
+    work.mkdir(parents=True, exist_ok=True)
+    table = core(raw)
+    with stage("split"):
+        by_user = table.groupby("user_id", sort=False)
+        place, length = by_user.cumcount(), by_user["user_id"].transform("size")
+        n_train = length * 8 // 10
+        n_known = n_train + length // 10
+        parts = {
+            "train": table[place < n_train],
+            "val": table[(place >= n_train) & (place < n_known)],
+            "test": table[place >= n_known],
+        }
+    with stage("write"):
+        for name, part in parts.items():
+            part.to_pickle(work / f"{name}.pkl")
+
+
+def rectools_train(work: Path) -> None:
+    """RecTools' wrapper of `implicit` on the likes, and a data set of all of train by the same numbers."""
+    import pandas as pd
+    from implicit.cpu.als import AlternatingLeastSquares
+    from rectools import Columns
+    from rectools.dataset import Dataset, IdMap, Interactions
+    from rectools.models import ImplicitALSWrapperModel
+
+    with stage("read"):
+        train = pd.read_pickle(work / "train.pkl")
+    with stage("dataset"):
+        train[Columns.Weight] = 1 + ALPHA * train["preference"].abs()
+        train[Columns.Datetime] = pd.to_datetime(train.pop("timestamp"), unit="s")
+        likes = train[train["preference"] > 0]
+
+        def numbered(column: str) -> IdMap:
+            """Ids with likes come last: a data set has as many rows as its highest number says."""
+            every, liked = train[column].unique(), likes[column].unique()
+            return IdMap.from_values(np.concatenate([np.setdiff1d(every, liked), liked]))
+
+        users, items = numbered(Columns.User), numbered(Columns.Item)
+        known, learned = (Dataset(users, items, Interactions.from_raw(rows, users, items)) for rows in (train, likes))
+    with stage("fit"):
+        model = ImplicitALSWrapperModel(
+            AlternatingLeastSquares(
+                factors=FACTORS,
+                regularization=regularization(len(likes)),
+                alpha=1.0,
+                iterations=SWEEPS,
+                random_state=SEED,
+            )
+        )
+        model.fit(learned)
+    with stage("save"):
+        model.save(work / "model.pkl")
+        (work / "known.pkl").write_bytes(pickle.dumps(known))
+
+
+def rectools_evaluate(work: Path) -> None:
+    """RecTools' batch of recommendations, and its metrics."""
+    import pandas as pd
+    from rectools.metrics import NDCG, Precision, Recall, calc_metrics
+    from rectools.models import load_model
+
+    with stage("read"):
+        model = load_model(work / "model.pkl")
+        known = pickle.loads((work / "known.pkl").read_bytes())
+        answers = pd.read_pickle(work / "val.pkl")
+        answers = answers[(answers["preference"] > 0) & answers["item_id"].isin(known.item_id_map.external_ids)]
+    with stage("recommend"):
+        users = answers["user_id"].unique()
+        lists = model.recommend(users, known, K, filter_viewed=True)
+    with stage("measure"):
+        metrics = {"recall": Recall(K), "precision": Precision(K), "ndcg": NDCG(K, divide_by_achievable=True)}
+        SECONDS["users"] = len(users)
+        SECONDS.update({name: float(value) for name, value in calc_metrics(metrics, lists, answers).items()})
+
+
+WORKERS: Mapping[tuple[str, str], Callable[..., None]] = {
+    ("lenskit", "prepare"): lenskit_prepare,
+    ("lenskit", "train"): lenskit_train,
+    ("lenskit", "evaluate"): lenskit_evaluate,
+    ("rectools", "prepare"): rectools_prepare,
+    ("rectools", "train"): rectools_train,
+    ("rectools", "evaluate"): rectools_evaluate,
+}
+
+
+def environment(library: str, work: Path, python: str) -> str:
+    """The interpreter of a library's own environment, which is made, or brought to the pinned versions."""
+    folder = work / "environments" / library
+    interpreter = folder / "bin" / "python"
+    if not interpreter.exists():
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    pins = HERE / "others" / f"{library}.txt"
+    pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, "--constraint", str(pins), library], check=True)
+    return str(interpreter)
+
+
+def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str]) -> list[Contestant]:
+    """Who does a step, mlrec first."""
+
+    def ndcg(printed: str) -> dict[str, float]:
+        return {"ndcg": json.loads(printed)["models"]["als"][f"ndcg@{K}"]["value"]}
+
+    def last_line(printed: str) -> dict[str, float]:
+        return dict(json.loads(printed.strip().splitlines()[-1]))
+
+    found = {
+        "prepare": [Contestant(OURS, [MLREC, "prepare", "--raw", str(raw)])],
+        "train": [Contestant(OURS, [MLREC, "train", "--iterations", str(SWEEPS)])],
+        "evaluate": [Contestant(OURS, [MLREC, "evaluate", f"-k{K}", "--baseline", "popularity", "--json"], ndcg)],
+    }[step]
+    for library, name in LIBRARIES.items():
+        folders = [raw, work / library] if step == "prepare" else [work / library]
+        found.append(Contestant(name, [interpreters[library], __file__, library, step, *map(str, folders)], last_line))
+    return found
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Run all steps of all, and print the table."""
+    interpreters = {name: environment(name, arguments.work_dir, arguments.python) for name in LIBRARIES}
+    raw = generated(arguments.work_dir, arguments.scale)
+    work = raw.with_name("others")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
+    with_implicit = plain | {"MLREC_DATA_DIR": str(work / OURS), "OPENBLAS_NUM_THREADS": "1"}
+    results = {}
+    for step in STEPS:
+        results[step] = contestants(step, raw, work, interpreters)
+        for number in range(arguments.rounds):
+            for own in results[step]:
+                own.run(plain if own.name == LIBRARIES["lenskit"] else with_implicit)
+                print(f"{step}, round {number + 1}: {own.name} {own.seconds[-1]:.2f} s", file=sys.stderr)
+        if step == "train":
+            one_model(work / OURS)
+    print(f"Scale {arguments.scale:g}; " + "; ".join([*machine().values(), *pinned()]))
+    print()
+    print(report(results))
+
+
+def pinned() -> list[str]:
+    """The pinned versions of the libraries."""
+    lines = [line for name in LIBRARIES for line in (HERE / "others" / f"{name}.txt").read_text().split()]
+    return [line.replace("==", " ") for line in lines if line.split("==")[0].lower() in LIBRARIES]
+
+
+def report(results: Mapping[str, list[Contestant]]) -> str:
+    """The table, as Markdown."""
+    lines = [f"| step | | seconds | range | peak memory | against mlrec | NDCG@{K} |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    for step, all_ in results.items():
+        for own in all_:
+            ratio = "" if own.name == OURS else f"{median(own.seconds) / median(all_[0].seconds):.2f} ×"
+            spread = f"{min(own.seconds):.2f} to {max(own.seconds):.2f}"
+            ndcg = f"{median(own.staged['ndcg']):.4f}" if "ndcg" in own.staged else ""
+            lines.append(
+                f"| {step} | {own.name} | {median(own.seconds):.2f} | {spread} | {median(own.megabytes):,.0f} MB"
+                f" | {ratio} | {ndcg} |"
+            )
+    totals = {
+        own.name: sum(median(all_[place].seconds) for all_ in results.values())
+        for place, own in enumerate(results[STEPS[0]])
+    }
+    for name, total in totals.items():
+        ratio = "" if name == OURS else f"{total / totals[OURS]:.2f} ×"
+        lines.append(f"| {', '.join(STEPS)} | {name} | {total:.1f} | | | {ratio} | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run one step of a library and print its seconds, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    comparing = commands.add_parser("compare", help="time mlrec and the libraries, and print a table")
+    comparing.add_argument("--scale", type=float, default=0.1)
+    comparing.add_argument("--rounds", type=int, default=3)
+    comparing.add_argument("--work-dir", type=Path, default=Path("data/bench"))
+    comparing.add_argument("--python", default=PYTHON, help="makes the environments (default: the one that runs this)")
+    for library, name in LIBRARIES.items():
+        command = commands.add_parser(library, help=f"one step by {name}, in an environment that has it")
+        command.add_argument("step", choices=STEPS)
+        command.add_argument("folders", type=Path, nargs="+", metavar="DIR")
+    arguments = parser.parse_args()
+    if arguments.command == "compare":
+        compare(arguments)
+    elif len(arguments.folders) != (2 if arguments.step == "prepare" else 1):
+        parser.error("prepare takes RAW_DIR and WORK_DIR, the other steps WORK_DIR")
+    else:
+        WORKERS[arguments.command, arguments.step](*arguments.folders)
+        print(json.dumps(SECONDS))
+
+
+if __name__ == "__main__":
+    main()
