@@ -46,7 +46,7 @@ def main() -> None:
     movies = np.asarray(model.movie_ids)[np.argsort(-np.asarray(model.popularity))][:200]
 
     print(f"{os.cpu_count()} processors; calls a second")
-    print(f"| store | call | {' | '.join(f'{n} {kind}' for kind in ('threads', 'processes') for n in WORKERS)} |")
+    print(f"| store | call | {' | '.join(f'{kind}: {n}' for kind in ('threads', 'processes') for n in WORKERS)} |")
     print("|---|---|" + "---:|" * (2 * len(WORKERS)))
     with TemporaryDirectory(dir=arguments.work_dir) as scratch:
         stores = {"memory": "memory", "SQLite": str(Path(scratch).absolute() / "users.db")}
