@@ -111,7 +111,7 @@ class Contestant:
     staged: dict[str, list[float]] = field(default_factory=dict)
 
     def run(self, environment: Mapping[str, str], inputs: Sequence[Path] = ()) -> None:
-        """Run the process once; the files in the folders of its inputs are read before, so that nobody waits for a disk."""
+        """Run the process once. Files in the folders of its inputs are read before, so that nobody waits for a disk."""
         for file in (file for folder in inputs for file in folder.glob("*") if file.is_file()):
             with file.open("rb") as content:
                 while content.read(2**24):

@@ -277,6 +277,7 @@ def compare(arguments: argparse.Namespace) -> None:
     interpreters = {name: environment(name, arguments.work_dir, arguments.python) for name in LIBRARIES}
     raw = generated(arguments.work_dir, arguments.scale)
     work = raw.with_name("others")
+    inputs = (raw, *(work / library for library in LIBRARIES), work / OURS / "prepared")
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
     with_implicit = plain | {"MLREC_DATA_DIR": str(work / OURS), "OPENBLAS_NUM_THREADS": "1"}
     results = {}
@@ -284,7 +285,7 @@ def compare(arguments: argparse.Namespace) -> None:
         results[step] = contestants(step, raw, work, interpreters)
         for number in range(arguments.rounds):
             for own in results[step]:
-                own.run(plain if own.name == LIBRARIES["lenskit"] else with_implicit)
+                own.run(plain if own.name == LIBRARIES["lenskit"] else with_implicit, inputs)
                 print(f"{step}, round {number + 1}: {own.name} {own.seconds[-1]:.2f} s", file=sys.stderr)
         if step == "train":
             one_model(work / OURS)
