@@ -294,13 +294,16 @@ def report(document: Mapping[str, Any]) -> str:
     for name, total in totals.items():
         ratio = "" if name == OURS else f"{total / totals[OURS]:.2f} ×"
         lines.append(f"| prepare, train, evaluate | {name} | {total:.1f} | | | {ratio} |")
-    lines += ["", "| milliseconds, median (99th percentile) | mlrec | implicit's own calls |", "|---|---:|---:|"]
+    lines += ["", "| milliseconds, median (99th percentile) | mlrec | implicit's own calls | against mlrec |"]
+    lines.append("|---|---:|---:|---:|")
+    ours, theirs = (own["stages"] for own in steps_["serve"])
     for call, what in CALLS.items():
         cells = (
             f"{1000 * median(own[call]):.3f} ({1000 * median(own[call + '_p99']):.3f})" if call in own else ""
-            for own in (contestant["stages"] for contestant in steps_["serve"])
+            for own in (ours, theirs)
         )
-        lines.append(f"| {what} | {' | '.join(cells)} |")
+        ratio = f"{median(theirs[call]) / median(ours[call]):.2f} ×" if call in theirs else ""
+        lines.append(f"| {what} | {' | '.join(cells)} | {ratio} |")
     lines += ["", "| seconds of training | mlrec | implicit used directly |", "|---|---:|---:|"]
     ours, theirs = (own["stages"] for own in steps_["train"])
     for stage in dict.fromkeys([*ours, *theirs]):
