@@ -39,7 +39,7 @@ OURS = "mlrec"
 ALONE = """
 import sys, duckdb
 raw, out = sys.argv[1:]
-duckdb.execute("SET memory_limit = '1GB'; SET temp_directory = '" + out + ".tmp'")
+duckdb.execute("SET memory_limit = '1500MB'; SET temp_directory = '" + out + ".tmp'")
 duckdb.execute(
     "COPY (SELECT userId, movieId, rating, timestamp FROM read_csv('" + raw + "/ratings.csv')"
     " ORDER BY userId, timestamp, movieId) TO '" + out + "' (FORMAT parquet, COMPRESSION zstd)"

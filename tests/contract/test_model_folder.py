@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import duckdb
 import numpy as np
 import pytest
 from scipy import sparse
@@ -80,6 +81,21 @@ def test_each_users_history_lies_there_in_time_order_with_its_split(demo, folder
     assert model.movie_ids[model.history.movie_idx[history]].tolist() == events.movie_id[mine].tolist()
     assert model.history.timestamp[history].tolist() == events.timestamp[mine].tolist()
     assert model.history.split[history].tolist() == events.split[mine].tolist()
+
+
+def test_part_files_whose_users_are_not_in_order_are_read_as_one(demo, demo_copy):
+    """Another engine may write a split as a folder; each user is in order, and in one file."""
+    train = demo_copy.prepared.split("train")
+    content = train.with_name("all.parquet")
+    train.rename(content)
+    train.mkdir()
+    with duckdb.connect() as connection:
+        for number, which in enumerate(("user_id % 2 = 0", "user_id % 2 = 1")):
+            query = f"SELECT * FROM read_parquet('{content}') WHERE {which} ORDER BY user_id DESC, timestamp, movie_id"
+            connection.execute(f"COPY ({query}) TO '{train}/part-{number}.parquet' (FORMAT parquet)")
+    content.unlink()
+    for name, column in vars(read_prepared(demo).events).items():
+        np.testing.assert_array_equal(getattr(read_prepared(demo_copy).events, name), column)
 
 
 def test_model_info_says_where_the_model_comes_from(demo, folder):

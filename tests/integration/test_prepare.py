@@ -1095,7 +1095,7 @@ def test_a_second_writer_is_refused_and_the_folder_stays(small):
 
 def test_what_a_killed_run_left_is_cleared_by_the_next(small):
     (small.scratch / "spill").mkdir(parents=True)
-    (small.scratch / "prepare.duckdb").write_bytes(b"half a database")
+    (small.scratch / "spill" / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"what did not fit into memory")
     small.prepared_new.root.mkdir()
     (small.prepared_new.root / "train.parquet").write_bytes(b"half a file")
     prepare(small, loose())

@@ -66,7 +66,7 @@ def medium(tmp_path_factory) -> tuple[Path, Workspace, dict[str, bytes]]:
 
 
 def reading(workspace: Workspace) -> bool:
-    return (workspace.scratch / "prepare.duckdb").exists()
+    return workspace.scratch.exists()
 
 
 def writing_movies(workspace: Workspace) -> bool:
@@ -98,8 +98,9 @@ def test_an_interrupted_command(medium, tmp_path, how, moment: Callable[[Workspa
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        while not moment(workspace) and process.poll() is None:
+        while not (reached := moment(workspace)) and process.poll() is None:
             time.sleep(0.001)
+        assert reached, "it was done before it could be interrupted"
         time.sleep(delay)
         process.send_signal(how)
         _, messages = process.communicate(timeout=60)

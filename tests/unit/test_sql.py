@@ -146,6 +146,7 @@ def test_every_step_has_a_test_here():
         ('1,"",X', ["1", "", "X"]),
         ('"5","6"', ["5", "6"]),
         (" 5 , Amélie ", ["5", "Amélie"]),
+        ("1,2,3.0\u3000,\u00a04\u2003", ["1", "2", "3.0", "4"]),
     ],
 )
 def test_a_csv_line_is_cut_as_a_csv_reader_cuts_it(db, line, fields):

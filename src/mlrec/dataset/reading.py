@@ -147,7 +147,7 @@ def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
 
 def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
     """Merge splits into the total order: each is in order by itself, and a user's splits follow each other in time."""
-    parts = [_read_split(files, name) for name in splits]
+    parts = [_in_order_of_users(_read_split(files, name)) for name in splits]
     starts = [run_starts(part["user_id"]) for part in parts]
     users = np.unique(np.concatenate([part["user_id"][start] for part, start in zip(parts, starts, strict=True)]))
     counts = np.zeros((len(users), len(parts)), dtype=np.int64)
@@ -167,6 +167,15 @@ def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
         columns["split"][places] = SPLITS.index(name)
         parts[number] = {}  # its memory is no longer needed
     return Events(**columns)
+
+
+def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Our own files are in that order; part files of other engines may have each user in order, but not the users."""
+    users = part["user_id"]
+    if np.all(users[1:] >= users[:-1]):
+        return part
+    order = np.argsort(users, kind="stable")
+    return {name: column[order] for name, column in part.items()}
 
 
 def run_starts(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mlrec.settings import FoldInSettings
 
-# Floats of each of the three arrays of a block (64 MB in float64); keeps memory flat however many users there are.
+# Floats of the two large arrays of a block together (64 MB in float64); keeps memory flat however many users there are.
 _BLOCK_FLOATS = 8_000_000
 
 
