@@ -29,17 +29,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
 from benchmarks.usual import KS
+from mlrec.settings import PrepareSettings
 
 HERE = Path(__file__).parent
-
 PYTHON = sys.executable
 MLREC = str(Path(PYTHON).with_name("mlrec"))
 OURS = "mlrec"
 
 ALONE = """
 import sys, duckdb
-raw, out = sys.argv[1:]
-duckdb.execute("SET memory_limit = '1500MB'; SET temp_directory = '" + out + ".tmp'")
+raw, out, memory_limit = sys.argv[1:]
+duckdb.execute("SET memory_limit = '" + memory_limit + "'; SET temp_directory = '" + out + ".tmp'")
 duckdb.execute(
     "COPY (SELECT userId, movieId, rating, timestamp FROM read_csv('" + raw + "/ratings.csv')"
     " ORDER BY userId, timestamp, movieId) TO '" + out + "' (FORMAT parquet, COMPRESSION zstd)"
@@ -148,8 +148,7 @@ def main() -> None:
     raw = generated(arguments.work_dir, arguments.scale)
     data, usual = raw.with_name("data"), raw.with_name("usual")
     usual.mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
-    environment |= {"MLREC_DATA_DIR": str(data), "OPENBLAS_NUM_THREADS": "1"}
+    environment = plain_environment() | {"MLREC_DATA_DIR": str(data), "OPENBLAS_NUM_THREADS": "1"}
 
     results: dict[str, list[Contestant]] = {}
     for step, contestants, rounds in steps(raw, data, usual, arguments.rounds, arguments.calls):
@@ -170,9 +169,24 @@ def main() -> None:
     print(report(document))
 
 
+def plain_environment() -> dict[str, str]:
+    """The environment without settings of mlrec's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
+
+
+def last_line(printed: str) -> dict[str, float]:
+    """What a process says in JSON at its end."""
+    return dict(json.loads(printed.strip().splitlines()[-1]))
+
+
+def folder_of(work: Path, scale: float) -> Path:
+    """Where all files of a scale are."""
+    return work / f"scale-{scale:g}"
+
+
 def generated(work: Path, scale: float) -> Path:
     """The folder of raw data of a scale, which is made if it is not there."""
-    raw = work / f"scale-{scale:g}" / "raw"
+    raw = folder_of(work, scale) / "raw"
     if not (raw / "ratings.csv").exists():
         raw.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([PYTHON, str(HERE / "generate.py"), str(raw), "--scale", str(scale), "--no-check"], check=True)
@@ -188,17 +202,16 @@ def steps(raw: Path, data: Path, usual: Path, rounds: int, calls: int) -> list[t
     def by_hand(*arguments: object) -> list[str]:
         return [PYTHON, str(HERE / "usual.py"), *map(str, arguments)]
 
-    def last_line(printed: str) -> dict[str, float]:
-        return dict(json.loads(printed.strip().splitlines()[-1]))
-
-    prepared, model = data / "prepared", usual / "model"
+    prepared, model, memory_limit = data / "prepared", usual / "model", PrepareSettings().memory_limit
     return [
         (
             "prepare",
             [
                 Contestant(OURS, mlrec("prepare", "--raw", str(raw))),
                 Contestant("pandas, loop over users", by_hand("prepare", raw, usual / "prepared"), last_line),
-                Contestant("DuckDB alone", [PYTHON, "-c", ALONE, str(raw), str(usual / "sorted.parquet")]),
+                Contestant(
+                    "DuckDB alone", [PYTHON, "-c", ALONE, str(raw), str(usual / "sorted.parquet"), memory_limit]
+                ),
             ],
             rounds,
         ),

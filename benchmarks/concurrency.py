@@ -9,7 +9,6 @@ flushes each update to its disk. Only the model of the data directory is read.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import sys
@@ -26,7 +25,7 @@ from mlrec.artifacts import models
 from mlrec.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
-from benchmarks.serving import empty
+from benchmarks.serving import empty, parser_of
 
 WORKERS = (1, 2, 4)
 USERS_EACH = 200
@@ -35,11 +34,8 @@ CALLS = ("get_top_n", "update_user")
 
 def main() -> None:
     """Measure everything and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default="data")
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each figure is measured")
-    parser.add_argument("--redis", help="URL of an empty Redis database; its keys are deleted afterwards")
-    parser.add_argument("--work-dir", type=Path, default=Path(), help="where the SQLite file lies (default: here)")
     arguments = parser.parse_args()
     model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
     users = np.random.default_rng(0).permutation(np.asarray(model.user_ids))

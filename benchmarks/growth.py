@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
-from benchmarks.bench import MLREC, Contestant, generated, machine, one_model
+from benchmarks.bench import MLREC, Contestant, folder_of, generated, machine, one_model, plain_environment
 from benchmarks.usual import KS
 
 STEPS: Mapping[str, list[str]] = {
@@ -37,7 +36,7 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, default=Path("data/bench"))
     parser.add_argument("--out", type=Path, help="write what was measured to this file as well")
     arguments = parser.parse_args()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
+    environment = plain_environment()
     measured = {
         scale: {step: Contestant(step, command(arguments.work_dir, scale, step), stages(step)) for step in STEPS}
         for scale in arguments.scales
@@ -46,9 +45,9 @@ def main() -> None:
         generated(arguments.work_dir, scale)
     for number in range(arguments.rounds):
         for scale, steps in measured.items():
-            data = folder(arguments.work_dir, scale) / "data"
+            data = folder_of(arguments.work_dir, scale) / "data"
             for step, contestant in steps.items():
-                inputs = (folder(arguments.work_dir, scale) / "raw", data / "prepared")
+                inputs = (folder_of(arguments.work_dir, scale) / "raw", data / "prepared")
                 contestant.run(environment | {"MLREC_DATA_DIR": str(data)}, inputs)
                 print(f"scale {scale:g}, round {number + 1}: {step} {contestant.seconds[-1]:.1f} s", file=sys.stderr)
             one_model(data)
@@ -57,7 +56,7 @@ def main() -> None:
         "scales": [
             {
                 "scale": scale,
-                "sizes": sizes(folder(arguments.work_dir, scale) / "data"),
+                "sizes": sizes(folder_of(arguments.work_dir, scale) / "data"),
                 "steps": [contestant.to_json() for contestant in steps.values()],
             }
             for scale, steps in measured.items()
@@ -68,14 +67,9 @@ def main() -> None:
     print(report(document))
 
 
-def folder(work: Path, scale: float) -> Path:
-    """Where the files of a scale are."""
-    return work / f"scale-{scale:g}"
-
-
 def command(work: Path, scale: float, step: str) -> list[str]:
     """The process of a step."""
-    raw = ["--raw", str(folder(work, scale) / "raw")] if step == "prepare" else []
+    raw = ["--raw", str(folder_of(work, scale) / "raw")] if step == "prepare" else []
     return [MLREC, *STEPS[step], *raw]
 
 

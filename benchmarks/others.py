@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -42,17 +41,33 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
-from benchmarks.bench import HERE, MLREC, OURS, PYTHON, Contestant, generated, machine, one_model
-from benchmarks.usual import MIN_MOVIE_RATINGS, MIN_USER_RATINGS, SECONDS, K, stage
+from benchmarks.bench import (
+    HERE,
+    MLREC,
+    OURS,
+    PYTHON,
+    Contestant,
+    generated,
+    last_line,
+    machine,
+    one_model,
+    plain_environment,
+)
+from benchmarks.usual import (
+    ALPHA,
+    FACTORS,
+    MIN_MOVIE_RATINGS,
+    MIN_USER_RATINGS,
+    SECONDS,
+    SEED,
+    SWEEPS,
+    K,
+    regularization,
+    stage,
+)
 
 LIBRARIES = {"lenskit": "LensKit", "rectools": "RecTools"}
-FACTORS, SWEEPS, ALPHA, SEED = 64, 10, 2.0, 42
 STEPS = ("prepare", "train", "evaluate")
-
-
-def regularization(likes: int) -> float:
-    """λ by mlrec's default rule."""
-    return float(20.0 * (likes / 31_000) ** 0.45)
 
 
 def core(raw: Path) -> Any:
@@ -258,9 +273,6 @@ def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str
     def ndcg(printed: str) -> dict[str, float]:
         return {"ndcg": json.loads(printed)["models"]["als"][f"ndcg@{K}"]["value"]}
 
-    def last_line(printed: str) -> dict[str, float]:
-        return dict(json.loads(printed.strip().splitlines()[-1]))
-
     found = {
         "prepare": [Contestant(OURS, [MLREC, "prepare", "--raw", str(raw)])],
         "train": [Contestant(OURS, [MLREC, "train", "--iterations", str(SWEEPS)])],
@@ -278,7 +290,7 @@ def compare(arguments: argparse.Namespace) -> None:
     raw = generated(arguments.work_dir, arguments.scale)
     work = raw.with_name("others")
     inputs = (raw, *(work / library for library in LIBRARIES), work / OURS / "prepared")
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
+    plain = plain_environment()
     with_implicit = plain | {"MLREC_DATA_DIR": str(work / OURS), "OPENBLAS_NUM_THREADS": "1"}
     results = {}
     for step in STEPS:

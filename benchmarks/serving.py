@@ -47,13 +47,9 @@ print(imported - started, opened - imported, listed - opened, peak * (1 if sys.p
 
 def main() -> None:
     """Measure everything and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default="data")
+    parser = parser_of(__doc__)
     parser.add_argument("--calls", type=int, default=2000, help="calls a figure (default: %(default)s)")
-    parser.add_argument("--redis", help="URL of an empty Redis database; its keys are deleted afterwards")
-    parser.add_argument("--work-dir", type=Path, default=Path(), help="where the SQLite file lies (default: here)")
     arguments = parser.parse_args()
-
     model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
     sizes = {"movies": len(model.movie_ids), "users": len(model.user_ids), "events": len(model.history.movie_idx)}
     print("model: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()))
@@ -86,6 +82,15 @@ def main() -> None:
         report("similar_movies", opened["memory"].similar_movies, movies_asked)
         report("explain", lambda u: opened["memory"].explain(u, movies_asked[0]), users_asked[:500])
         updates(opened, np.asarray(model.movie_ids).tolist())
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """The options that say which model is served, and where its swipes go."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", default="data")
+    parser.add_argument("--redis", help="URL of an empty Redis database; its keys are deleted afterwards")
+    parser.add_argument("--work-dir", type=Path, default=Path(), help="where the SQLite file lies (default: here)")
+    return parser
 
 
 def cold_start(data_dir: str, user_id: int) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 MIN_USER_RATINGS, MIN_MOVIE_RATINGS = 10, 20
+FACTORS, SWEEPS, ALPHA, SEED = 64, 10, 2.0, 42
 K = 10
 KS = (10, 20, 50)
 SECONDS: dict[str, float] = {}
@@ -69,6 +70,11 @@ def prepare(raw: Path, out: Path) -> None:
             duckdb.sql(f"COPY (SELECT * FROM part) TO '{out / name}.parquet' (FORMAT parquet, COMPRESSION zstd)")
 
 
+def regularization(likes: int) -> float:
+    """λ by mlrec's default rule."""
+    return float(20.0 * (likes / 31_000) ** 0.45)
+
+
 def read(prepared: Path, name: str) -> Any:
     """One split as a data frame; mlrec's or this script's."""
     import duckdb
@@ -91,13 +97,16 @@ def train(prepared: Path, out: Path) -> None:
         user_idx, user_ids = pd.factorize(events["user_id"], sort=True)
         movie_idx, movie_ids = pd.factorize(events["movie_id"], sort=True)
         liked = events["preference"].to_numpy() > 0
-        confidence = 1 + 2.0 * events["preference"].to_numpy()[liked].astype(np.float32)
+        confidence = 1 + ALPHA * events["preference"].to_numpy()[liked].astype(np.float32)
         shape = (len(user_ids), len(movie_ids))
         matrix = sparse.csr_matrix((confidence, (user_idx[liked], movie_idx[liked])), shape=shape)
     with stage("fit"), threadpool_limits(1, user_api="blas"):
-        regularization = 20.0 * (liked.sum() / 31_000) ** 0.45
         model = AlternatingLeastSquares(
-            factors=64, regularization=regularization, alpha=1.0, iterations=10, random_state=42
+            factors=FACTORS,
+            regularization=regularization(int(liked.sum())),
+            alpha=1.0,
+            iterations=SWEEPS,
+            random_state=SEED,
         )
         model.fit(matrix, show_progress=False)
     with stage("save"):

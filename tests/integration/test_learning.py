@@ -628,10 +628,13 @@ def test_diversity_zero_is_off_and_more_of_it_gives_less_alike_lists(memory, mod
         Y /= np.linalg.norm(Y, axis=1, keepdims=True)
         return np.mean([max(Y[place] @ Y[:place].T) for place in range(1, len(Y))])  # to the nearest one above
 
-    lists = [memory.get_top_n(42, 10, diversity=d) for d in (0.0, 0.5, 0.9)]
-    assert likeness(lists[0]) > likeness(lists[1]) > likeness(lists[2])
-    assert all(items[0] == lists[0][0] for items in lists)
-    assert [item.rank for item in lists[2]] == list(range(1, 11))
+    users = range(40, 60)
+    lists = {d: [memory.get_top_n(user, 10, diversity=d) for user in users] for d in (0.0, 0.3, 0.7)}
+    less, more, most = (np.mean([likeness(items) for items in of_users]) for of_users in lists.values())
+    assert less > more > most
+    for of_user in zip(*lists.values(), strict=True):
+        assert all(items[0] == of_user[0][0] for items in of_user)
+        assert [item.rank for item in of_user[2]] == list(range(1, 11))
     for d in (-0.1, 1.1):
         with pytest.raises(SettingsError, match="diversity"):
             memory.get_top_n(42, diversity=d)

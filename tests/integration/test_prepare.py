@@ -259,6 +259,15 @@ ways = st.builds(
 )
 
 
+@pytest.mark.parametrize("row", BAD_ROWS)
+def test_a_single_bad_row_is_named(tmp_path, row):
+    """Each kind alone: the quick way must not take any of them for good."""
+    workspace = write_raw(tmp_path, [*csv_lines([Rating(1, 1, 4.0, 5)]), row], movies=6)
+    manifest = prepare(workspace, loose(min_user_ratings=1, min_movie_ratings=1, max_reject_share=0.5)).manifest
+    assert rejects(workspace.prepared.rejects) == [("ratings.csv", 3, row, BAD_ROWS[row])]
+    assert manifest["input"]["rows"]["ratings"] == 2
+
+
 @settings(max_examples=20, deadline=None)
 @given(tables, ways)
 def test_any_table_gives_what_the_definitions_say(table, how):

@@ -58,7 +58,7 @@ class History:
         """Keep the events of some splits; user rows stay the same."""
         if set(splits) == set(SPLITS):
             return self
-        keep = np.isin(np.arange(len(SPLITS)), [SPLITS.index(name) for name in splits])[self.split]
+        keep = np.array([name in splits for name in SPLITS])[self.split]
         return History(
             indptr=np.searchsorted(np.flatnonzero(keep), self.indptr),
             **{name: getattr(self, name)[keep] for name in _HISTORY_ARRAYS if name != "indptr"},
