@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +30,7 @@ from benchmarks.serving import empty, parser_of
 
 WORKERS = (1, 2, 4)
 USERS_EACH = 200
+MOST_SECONDS_TO_BEGIN = 120  # who waits longer for the others waits for one that has failed
 CALLS = ("get_top_n", "update_user")
 
 
@@ -86,18 +88,9 @@ def work(
 
 def by_threads(data_dir: str, store: str, call: str, parts: list[list[int]], movies: list[int], seconds: float) -> int:
     """All calls of threads that share one recommender."""
-    barrier, counts = threading.Barrier(len(parts)), []
-    with Recommender.open(data_dir, store=store) as recommender:
-
-        def run(users: list[int]) -> None:
-            counts.append(work(recommender, call, users, movies, barrier.wait, seconds))
-
-        threads = [threading.Thread(target=run, args=(users,)) for users in parts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    return sum(counts)
+    barrier = threading.Barrier(len(parts), timeout=MOST_SECONDS_TO_BEGIN)
+    with Recommender.open(data_dir, store=store) as recommender, ThreadPoolExecutor(len(parts)) as pool:
+        return sum(pool.map(lambda users: work(recommender, call, users, movies, barrier.wait, seconds), parts))
 
 
 def by_processes(
@@ -105,14 +98,14 @@ def by_processes(
 ) -> int:
     """All calls of processes that have a recommender each."""
     context = multiprocessing.get_context("spawn")
-    barrier, counts = context.Barrier(len(parts)), context.Queue()
+    barrier, counts = context.Barrier(len(parts), timeout=MOST_SECONDS_TO_BEGIN), context.Queue()
     processes = [
         context.Process(target=one_process, args=(data_dir, store, call, users, movies, barrier, counts, seconds))
         for users in parts
     ]
     for process in processes:
         process.start()
-    total: int = sum(counts.get() for _ in processes)
+    total: int = sum(counts.get(timeout=MOST_SECONDS_TO_BEGIN + 10 * seconds) for _ in processes)
     for process in processes:
         process.join()
     return total

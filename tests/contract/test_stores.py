@@ -486,6 +486,18 @@ def test_without_the_client_library_the_extra_is_named(monkeypatch):
         open_store("redis://localhost/0", None)
 
 
+def test_threads_may_read_at_any_moment(store):
+    store.append(1, Draft(10, 1, 100))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns between any two steps
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            heads = set(pool.map(lambda _: store.head(1), range(10_000)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert [head.last_event_id for head in heads] == [1]
+
+
 def test_threads_see_each_others_swipes(store):
     seen = threading.Event()
 

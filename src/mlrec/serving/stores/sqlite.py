@@ -34,6 +34,7 @@ _BUSY, _LOCKED, _CORRUPT, _NOT_A_DATABASE = 5, 6, 11, 26
 _DISK_FAULTS = {3: "no permission", 8: "read-only", 10: "disk fault", 13: "disk full", 14: "cannot be opened"}
 
 _Identity = tuple[int, int]
+_Pooled = tuple[_Identity, sqlite3.Connection]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         # Connections that nobody uses just now, with the file that each is open on.
-        self._pool: deque[tuple[_Identity, sqlite3.Connection]] = deque()
+        self._pool: deque[_Pooled] = deque()
         self._owner = os.getpid()
 
     @property
@@ -70,11 +71,11 @@ class SqliteStore:
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """Lend a connection, or None if there is no database yet."""
         with self._telling():
-            identity = _identity(self.path)
-            if identity is None or (all(identity != known for known, _ in self._pool) and _is_new(self.path)):
+            pooled = self._pooled()
+            if pooled is None and _is_new(self.path):
                 yield None
             else:
-                with self._lent() as connection:
+                with self._lent(pooled) as connection:
                     yield connection
 
     @contextmanager
@@ -95,12 +96,9 @@ class SqliteStore:
                     raise
 
     @contextmanager
-    def _lent(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that nobody else uses meanwhile."""
-        if self._owner != os.getpid():
-            _inherited.append(self._pool)
-            self._pool, self._owner = deque(), os.getpid()
-        identity, connection = self._pooled() or self._open()
+    def _lent(self, pooled: _Pooled | None = None) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that nobody else uses meanwhile: one that was taken out of the pool, or any."""
+        identity, connection = pooled or self._pooled() or self._open()
         try:
             yield connection
         except sqlite3.DatabaseError:
@@ -111,10 +109,13 @@ class SqliteStore:
             raise
         self._pool.append((identity, connection))
 
-    def _pooled(self) -> tuple[_Identity, sqlite3.Connection] | None:
-        """A connection out of the pool. What is written to a file in whose place another has come would be lost: its
-        connections are closed.
+    def _pooled(self) -> _Pooled | None:
+        """Take a connection out of the pool. What is written to a file in whose place another has come would be lost:
+        its connections are closed.
         """
+        if self._owner != os.getpid():
+            _inherited.append(self._pool)
+            self._pool, self._owner = deque(), os.getpid()
         identity = _identity(self.path)
         while True:
             try:
@@ -125,7 +126,7 @@ class SqliteStore:
                 return pooled
             pooled[1].close()
 
-    def _open(self) -> tuple[_Identity, sqlite3.Connection]:
+    def _open(self) -> _Pooled:
         while True:
             _is_new(self.path)  # refuses what is not ours
             before = _identity(self.path)
