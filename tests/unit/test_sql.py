@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.sources import CSV_COLUMNS, Layout, RawFile, Role
+from mlrec.dataset.steps import Steps
+from mlrec.progress import SILENT
 
 SQL = resources.files("mlrec.dataset").joinpath("sql")
 INT64_MAX = 2**63 - 1
@@ -34,7 +36,7 @@ RATING_ROW_COLUMNS = (
 )
 MOVIE_ROW_COLUMNS = "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, title VARCHAR, genres VARCHAR"
 LINK_ROW_COLUMNS = "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, imdb_id VARCHAR, tmdb_id VARCHAR"
-EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, start BIGINT"
+EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, position BIGINT"
 SWIPE_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference BIGINT, timestamp BIGINT, event_id BIGINT"
 JUDGED_COLUMNS = f"{SWIPE_COLUMNS}, reason VARCHAR, fate VARCHAR"
 SPLIT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, split VARCHAR"
@@ -67,8 +69,7 @@ class Database:
         self.connection.execute("INSERT INTO movies (movie_id) SELECT unnest(?)", [list(movie_ids)])
 
     def run(self, step: str, **parameters: Any) -> None:
-        for statement in self.connection.extract_statements(SQL.joinpath(f"{step}.sql").read_text()):
-            self.connection.execute(statement, parameters or None)
+        Steps(self.connection, SILENT).run(step, "", **parameters)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values) or None).fetchall()
@@ -126,8 +127,9 @@ def parquet_file(db: Database, role: Role, path: Path, query: str) -> dict[str, 
 
 def test_every_step_has_a_test_here():
     own_text = Path(__file__).read_text()
-    steps = [Path(file.name).stem for file in SQL.iterdir() if file.name.endswith(".sql")]
+    steps = [Path(file.name).stem for folder in ("duckdb", "shared") for file in SQL.joinpath(folder).iterdir()]
     assert len(steps) > 20
+    assert len(set(steps)) == len(steps)
     assert [step for step in sorted(steps) if f'run("{step}"' not in own_text] == []
 
 
@@ -640,6 +642,7 @@ def judge_ratings(db: Database, *texts: str, user_offset: int = 0) -> None:
         for line, text in enumerate(texts, 2)
     ]
     db.table("rating_rows", RATING_ROW_COLUMNS, rows)
+    db.run("23_judge_ratings")
     db.run("23_ratings_by_row")
 
 
@@ -749,6 +752,7 @@ def test_the_quick_and_the_slow_way_judge_alike(db, tmp_path, position):
     quick = {row[tag]: row for row in db.rows("FROM ratings SEMI JOIN movies USING (movie_id) WHERE valid")}
     db.connection.execute("DROP TABLE ratings")
     db.run("22_rating_rows_delimited")
+    db.run("23_judge_ratings")
     db.run("23_ratings_by_row")
     slow = {row[tag]: row for row in db.rows("FROM ratings")}
     # What the quick way leaves is judged by the slow one alone.
@@ -863,7 +867,8 @@ def test_whatever_the_cut_points_bucketing_gives_back_the_preference_of_a_swipe(
     swipes = [(1, movie_id, preference, 20, "merged") for movie_id, preference in enumerate(PREFERENCES)]
     merge_swipes(database, swipes, cut_points=cut_points, max_rating=max_rating)
     database.run("24_tally")
-    database.run("50_events")
+    database.run("50_preferences")
+    database.run("51_events")
     assert [preference for _, _, preference, *_ in database.rows("FROM events")] == PREFERENCES
 
 
@@ -872,7 +877,7 @@ def test_whatever_the_cut_points_bucketing_gives_back_the_preference_of_a_swipe(
 
 def test_pairs_rated_more_than_once_are_found(db):
     load_ratings(db, (1, 1, 4, 1), (1, 1, 4, 1), (1, 2, 4, 1), (2, 1, 4, 1), (2, 2, 3, 1), (2, 2, 4, 9))
-    db.run("30_find_duplicates")
+    db.run("30_duplicates")
     assert db.rows("FROM repeated ORDER BY user_id, movie_id") == [(1, 1), (2, 2)]
 
 
@@ -889,8 +894,9 @@ def test_pairs_rated_more_than_once_are_found(db):
 )
 def test_of_duplicates_the_latest_stands_then_the_higher_rating(db, ratings, standing):
     load_ratings(db, *ratings, (1, 2, 0.5, 99), (2, 1, 0.5, 99))
-    db.run("30_find_duplicates")
-    db.run("31_drop_duplicates")
+    db.run("30_duplicates")
+    db.run("31_standing")
+    db.run("32_drop_duplicates")
     assert db.rows("SELECT user_id, movie_id, rating, timestamp FROM ratings ORDER BY user_id, movie_id") == [
         standing,
         (1, 2, 0.5, 99),
@@ -911,8 +917,9 @@ def test_dropping_duplicates_gives_what_a_dictionary_gives(server, ratings):
     standing = {(user_id, movie_id): (timestamp, rating) for user_id, movie_id, rating, timestamp in by_age}
     database = Database(server)
     load_ratings(database, *ratings)
-    database.run("30_find_duplicates")
-    database.run("31_drop_duplicates")
+    database.run("30_duplicates")
+    database.run("31_standing")
+    database.run("32_drop_duplicates")
     rows = database.rows("SELECT user_id, movie_id, timestamp, rating FROM ratings")
     assert sorted(rows) == sorted((*pair, *last) for pair, last in standing.items())
 
@@ -1009,7 +1016,8 @@ def sort_events(
     db.set(cut_points=list(cut_points), preferences=PREFERENCES)
     load_ratings(db, *ratings)
     db.run("24_tally")
-    db.run("50_events")
+    db.run("50_preferences")
+    db.run("51_events")
     return db.rows("FROM events")
 
 
@@ -1042,7 +1050,8 @@ def test_what_buckets_mean_is_a_variable(db):
     db.set(cut_points=[1.0, 2.0, 3.0], preferences=[7, -7, 5, -5])
     load_ratings(db, *((1, movie_id, float(movie_id), 0) for movie_id in (1, 2, 3, 4)))
     db.run("24_tally")
-    db.run("50_events")
+    db.run("50_preferences")
+    db.run("51_events")
     assert [preference for _, _, preference, *_ in db.rows("FROM events")] == [7, -7, 5, -5]
 
 
@@ -1057,14 +1066,14 @@ def test_events_are_in_the_order_of_user_time_and_movie(db):
     ]
 
 
-def test_an_event_knows_the_length_and_the_beginning_of_its_users_history(db):
+def test_an_event_knows_the_length_of_its_users_history_and_its_place_there(db):
     sort_events(db, (7, 1, 4, 1), (3, 1, 4, 1), (7, 2, 4, 2), (5, 1, 4, 1), (7, 3, 4, 3))
-    assert db.rows("SELECT user_id, n, start, rowid FROM events ORDER BY rowid") == [
-        (3, 1, 0, 0),
-        (5, 1, 1, 1),
-        (7, 3, 2, 2),
-        (7, 3, 2, 3),
-        (7, 3, 2, 4),
+    assert db.rows("SELECT user_id, timestamp, n, position FROM events") == [
+        (3, 1, 1, 0),
+        (5, 1, 1, 0),
+        (7, 1, 3, 0),
+        (7, 2, 3, 1),
+        (7, 3, 3, 2),
     ]
 
 
@@ -1073,7 +1082,8 @@ def test_ratings_outside_the_core_are_not_events(db):
     load_ratings(db, (1, 1, 4, 1), (1, 2, 4, 1), (2, 1, 4, 1), (2, 2, 4, 1))
     db.table("core_users", "user_id BIGINT, n BIGINT", [(1, 1)])
     db.table("core_movies", "movie_id BIGINT, n BIGINT", [(2, 1)])
-    db.run("50_events")
+    db.run("50_preferences")
+    db.run("51_events")
     assert db.rows("FROM events") == [(1, 2, 1, 1, 1, 0)]
 
 
@@ -1084,15 +1094,10 @@ RATIOS = [(8, 1, 1), (7, 2, 1), (1, 1, 1), (3, 0, 1), (1, 0, 0)]
 
 def split_users(db: Database, lengths: Sequence[int], ratio: tuple[int, int, int]) -> list[list[str]]:
     """Run the step for users with so many events each; the split of every event, user by user."""
-    starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    rows = [
-        (user_id, event, 1, event, n, start)
-        for user_id, (n, start) in enumerate(zip(lengths, starts, strict=True))
-        for event in range(n)
-    ]
+    rows = [(user_id, event, 1, event, n, event) for user_id, n in enumerate(lengths) for event in range(n)]
     db.set(split_ratio=list(ratio))
     db.table("events", EVENT_COLUMNS, rows)
-    db.run("60_split_user_time")
+    db.run("61_split_user_time")
     splits: list[list[str]] = [[] for _ in lengths]
     for user_id, split in db.rows("SELECT user_id, split FROM split_events"):
         splits[user_id].append(split)
@@ -1131,7 +1136,6 @@ def test_splits_of_1_to_30_events_in_integer_arithmetic(db, ratio):
 def test_a_ratio_in_large_numbers_is_the_same_ratio(db):
     lengths = [3, 10, 30]
     large = split_users(db, lengths, (800_000_000, 100_000_000, 100_000_000))
-    db.connection.execute("DROP VIEW split_events")
     assert large == split_users(db, lengths, (8, 1, 1))
 
 
@@ -1141,7 +1145,8 @@ def split_globally(
     """Run the step for one event a timestamp; the two moments, and the split of every event."""
     db.set(split_ratio=list(ratio))
     db.table("events", EVENT_COLUMNS, [(1, i, 1, timestamp, 0, 0) for i, timestamp in enumerate(timestamps)])
-    db.run("60_split_global_time")
+    db.run("60_moments")
+    db.run("61_split_global_time")
     moments = db.rows("SELECT val_from, test_from FROM moments")[0]
     return moments, [split for (split,) in db.rows("SELECT split FROM split_events ORDER BY movie_id")]
 

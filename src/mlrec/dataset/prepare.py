@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib import resources
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,13 @@ import numpy as np
 
 import mlrec
 from mlrec.artifacts import prepared
-from mlrec.dataset.database import connect, literal, load_duckdb
+from mlrec.dataset.database import connect, load_duckdb
+from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
-from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, with_encoding
-from mlrec.errors import EmptyResultError, InputError, StateError, TooManyRejectsError
+from mlrec.dataset.ratings import Ratings
+from mlrec.dataset.sources import RawSource, Role, find_source
+from mlrec.dataset.steps import Steps, first_line
+from mlrec.errors import EmptyResultError, StateError, TooManyRejectsError
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.standing_swipes import StandingSwipes
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _RULES_VERSION = 1
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
+_FIRST_DAY = date(1970, 1, 1)
 # What becomes of a swipe in 26_judge_swipes.sql, and how the manifest calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
 
@@ -108,7 +112,8 @@ def prepare(
         source = find_source(raw or workspace.raw, scratch)
         with prepared.replacing(workspace) as files:
             with _connect(scratch, settings) as connection:
-                run = _Preparation(connection, source, settings, progress)
+                steps = Steps(connection, progress)
+                run = _Preparation(steps, DuckDBRatings(steps, settings), source, settings)
                 manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
             manifest["seconds"] = round(time.perf_counter() - started, 3)
             prepared.complete(files, manifest)
@@ -138,6 +143,7 @@ def _prepare_into(
             "mlrec_version": mlrec.__version__,
             "input": run.input_summary(checksums.result()),
             "settings": run.settings.to_json(),
+            "engine": run.ratings.describe(),
             "swipes": run.swipe_summary(),
             "steps": [vars(step) for step in run.steps],
             "rejects": run.reject_summary(),
@@ -146,7 +152,7 @@ def _prepare_into(
         }
         manifest["fingerprint"] = _fingerprint(manifest, run.app_checksums())
         run.write(files.movies, files.rejects)
-        manifest["splits"] = {name: run.write_split(name, files.split(name)) for name in SPLITS}
+        manifest["splits"] = {name: run.ratings.write_split(name, files.split(name)) for name in SPLITS}
         manifest["moments"] = run.moments()
     return manifest
 
@@ -172,26 +178,19 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
             "Give more with --memory-limit, or free space on the disk that holds the data directory.",
         ) from error
     except (duckdb.IOException, duckdb.TransactionException) as error:
-        raise StateError(f"Reading or writing failed: {_first_line(error)}", "Check the disk and the file.") from error
+        raise StateError(f"Reading or writing failed: {first_line(error)}", "Check the disk and the file.") from error
 
 
 class _Preparation:
-    """One run over the steps, on one connection."""
+    """One run over the steps. What is small is in DuckDB; the ratings are where their engine has them."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        source: RawSource,
-        settings: PrepareSettings,
-        progress: Progress,
-    ) -> None:
-        self.connection = connection
+    def __init__(self, steps: Steps, ratings: Ratings, source: RawSource, settings: PrepareSettings) -> None:
+        self.sql = steps
+        self.ratings = ratings
         self.source = source
         self.settings = settings
-        self.progress = progress
         self.steps: list[StepCount] = []
         self.rows_read: dict[str, int] = {}
-        self.may_repeat = True
         self.has_swipes = False
         self.users_gone = 0
         self.rating_histogram: dict[str, int] = {}
@@ -201,7 +200,7 @@ class _Preparation:
 
     def read(self) -> None:
         """Read movies, links and ratings, setting bad rows aside."""
-        self._run("00_setup", "Setting up")
+        self.sql.run("00_setup", "Setting up")
         for name in (
             "user_offset",
             "max_rating",
@@ -211,96 +210,56 @@ class _Preparation:
             "cut_points",
         ):
             value = getattr(self.settings, name)
-            self._set(name, list(value) if isinstance(value, tuple) else value)
-        self._set("genre_names", list(ML_100K_GENRES))
-        self._set("preferences", [int(swipe) for swipe in BUCKETS])
+            self.sql.set(name, list(value) if isinstance(value, tuple) else value)
+        self.sql.set("genre_names", list(ML_100K_GENRES))
+        self.sql.set("preferences", [int(swipe) for swipe in BUCKETS])
         self._read_movies()
-        self._read_ratings()
-        self._run("25_disorder", "Reading ratings")
-        self.may_repeat = self._value("SELECT count(*) FROM (FROM disorder LIMIT 1)") > 0
-        self._count_core("read")
-        self.rating_histogram = {
-            f"{rating:.15g}": count
-            for rating, count in self._rows("SELECT rating, count(*) FROM ratings GROUP BY rating ORDER BY rating")
-        }
-        self.ratings_per_month = dict(
-            self._rows(
-                "SELECT strftime(make_timestamp(day * 86400000000), '%Y-%m') AS month, CAST(sum(n) AS BIGINT)"
-                " FROM (SELECT timestamp // 86400 AS day, count(*) AS n FROM ratings GROUP BY day)"
-                " GROUP BY month ORDER BY month"
-            )
-        )
+        self.rows_read["ratings"] = self.ratings.read(self.source.ratings)
+        self._note("read")
+        self.rating_histogram = {f"{rating:.15g}": count for rating, count in self.ratings.by_value()}
+        per_month: Counter[str] = Counter()
+        for day, count in self.ratings.by_day():
+            per_month[(_FIRST_DAY + timedelta(days=day)).isoformat()[:7]] += count
+        self.ratings_per_month = dict(per_month)
 
     def _read_movies(self) -> None:
-        self._open(self.source.movies)
-        self._run(f"10_movie_rows_{self.source.movies.layout}", "Reading movies", self.source.movies)
-        self._run("11_movies", "Reading movies", self.source.movies)
-        self.rows_read["movies"] = self._value("SELECT count(*) FROM judged_movies")
+        self.sql.describe(self.source.movies)
+        self.sql.run(f"10_movie_rows_{self.source.movies.layout}", "Reading movies", self.source.movies)
+        self.sql.run("11_movies", "Reading movies", self.source.movies)
+        self.rows_read["movies"] = self.sql.value("SELECT count(*) FROM judged_movies")
         if self.source.links:
-            self._open(self.source.links)
-            self._run(f"12_link_rows_{self.source.links.layout}", "Reading links", self.source.links)
-            self._run("13_links", "Reading links", self.source.links)
-            self.rows_read["links"] = self._value("SELECT count(*) FROM judged_links")
-
-    def _read_ratings(self) -> None:
-        """Read as numbers if all is well, and row by row if not."""
-        file = self.source.ratings
-        self._open(file)
-        if self._read_as_numbers(file):
-            self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings")
-            return
-        self.connection.execute("DROP TABLE IF EXISTS ratings")
-        before = self._value("SELECT count(*) FROM rejects")
-        self._open(with_encoding(file) if file.layout == "delimited" else file)
-        self._run(f"22_rating_rows_{file.layout}", "Reading ratings row by row", file)
-        self._run("23_ratings_by_row", "Reading ratings row by row", file)
-        bad = self._value("SELECT count(*) FROM rejects") - before
-        self._run("24_tally", "Reading ratings row by row")
-        self.rows_read["ratings"] = self._value("SELECT count(*) FROM ratings") + bad
-
-    def _read_as_numbers(self, file: RawFile) -> bool:
-        """Whether the quick way could read every row."""
-        try:
-            self._run(f"20_rating_numbers_{file.layout}", "Reading ratings", file)
-            self._run("21_ratings_typed", "Reading ratings", file)
-            self._run("24_tally", "Reading ratings", file)
-        except InputError:
-            if file.layout == "delimited":  # line ends of two kinds, for one; the slow way takes them
-                return False
-            raise
-        unreadable = file.layout == "delimited" and self._value("SELECT count(*) FROM reject_errors")
-        return not (
-            unreadable
-            or self._value("SELECT count(*) FROM ratings WHERE NOT valid")
-            or self._value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id)")
-        )
+            self.sql.describe(self.source.links)
+            self.sql.run(f"12_link_rows_{self.source.links.layout}", "Reading links", self.source.links)
+            self.sql.run("13_links", "Reading links", self.source.links)
+            self.rows_read["links"] = self.sql.value("SELECT count(*) FROM judged_links")
 
     def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[int]) -> None:
         """Take in the blocklist, and judge the swipes as rows of the input."""
-        self.connection.register("forgotten", {"user_id": np.array(sorted(set(forgotten)), dtype=np.int64)})
+        self.sql.connection.register("forgotten", {"user_id": np.array(sorted(set(forgotten)), dtype=np.int64)})
         if swipes is not None:
             self.has_swipes = True
             # "at" is a word of DuckDB's own.
             columns = {"timestamp" if name == "at" else name: column for name, column in vars(swipes).items()}
-            self.connection.register("swipes", columns)
-            self._run("26_judge_swipes", "Judging swipes")
-            self.rows_read["swipes"] = self._value("SELECT count(*) FROM judged_swipes")
+            self.sql.connection.register("swipes", columns)
+            self.ratings.judge_swipes()
+            self.rows_read["swipes"] = self.sql.value("SELECT count(*) FROM judged_swipes")
 
     def check_rejects(self, report: Path) -> None:
         """Stop if more rows are bad than the settings allow, leaving a report of them, or if no rating is left."""
-        rejects, rows = self._value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
+        rejects, rows = self.sql.value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
         allowed = self.settings.max_reject_share
         too_many = rejects > allowed * rows
         if not too_many and self.steps[-1].ratings:
             return
         if rejects:
-            self._run("72_write_rejects", "Writing rejects", path=str(report))
+            self.sql.run("72_write_rejects", "Writing rejects", path=str(report))
         if not too_many:
             raise EmptyResultError(
                 f"{self.source.ratings.label} holds no ratings" + (" that can be used." if rejects else "."),
                 f"The bad rows are in {report}." if rejects else "Check the file.",
             )
-        file, line, reason = self._rows("SELECT file, line, reason FROM rejects ORDER BY file, line, text LIMIT 1")[0]
+        query = "SELECT file, line, reason FROM rejects ORDER BY file, line, text LIMIT 1"
+        file, line, reason = self.sql.rows(query)[0]
         swipes = self.swipe_summary() or {"rejected": 0}
         ways = "Mend the input, or allow more with --max-reject-share"
         if swipes["rejected"]:
@@ -313,27 +272,23 @@ class _Preparation:
 
     def drop_forgotten(self) -> None:
         """Leave out the users on the blocklist."""
-        if self._value("SELECT count(*) FROM forgotten"):
-            self._run("27_drop_forgotten", "Leaving out forgotten users")
-            self.users_gone = self._value("SELECT count(*) FROM gone")
+        if self.sql.value("SELECT count(*) FROM forgotten"):
+            self.users_gone = self.ratings.drop_forgotten()
         if self.users_gone:
-            self._count("without forgotten users")
+            self._note("without forgotten users")
 
     def merge_swipes(self) -> None:
         """Let swipes take the place of earlier ratings."""
         if self.has_swipes:
-            self._run("28_merge_swipes", "Merging swipes")
-            self._count("with swipes")
+            self.ratings.merge_swipes()
+            self._note("with swipes")
 
     def drop_duplicates(self) -> None:
         """Keep one rating a user and movie."""
-        if self.may_repeat:
-            self._run("30_find_duplicates", "Looking for duplicates")
-            if self._value("SELECT count(*) FROM repeated"):
-                self._run("31_drop_duplicates", "Dropping duplicates")
-                self._count("deduplicated")
-                return
-        self.steps.append(replace(self.steps[-1], name="deduplicated"))
+        if self.ratings.drop_duplicates():
+            self._note("deduplicated")
+        else:
+            self.steps.append(replace(self.steps[-1], name="deduplicated"))
 
     def filter_core(self) -> None:
         """Drop rare movies and users in turn until nothing changes, then sort what is left."""
@@ -341,32 +296,24 @@ class _Preparation:
         while not rounds or self.steps[-1].ratings < self.steps[-2].ratings:
             rounds += 1
             label = f"core round {rounds}"
-            self._run("40_core_movies", f"Filtering, {label}")
-            if not self._value("SELECT count(*) FROM core_movies"):
+            if not self.ratings.drop_rare_movies():
                 raise EmptyResultError(
                     f"Nothing is left: no movie has {self.settings.min_movie_ratings} ratings or more ({label}).",
                     "Lower --min-movie-ratings.",
                 )
-            self._run("41_core_users", f"Filtering, {label}")
-            if not self._value("SELECT count(*) FROM core_users"):
+            if not self.ratings.drop_rare_users():
                 raise EmptyResultError(
                     f"Nothing is left: no user has {self.settings.min_user_ratings} ratings or more"
                     f" of the remaining movies ({label}).",
                     "Lower --min-user-ratings or --min-movie-ratings.",
                 )
-            self._count_core(label)
-        self._run("50_events", "Sorting")
-        self._run(f"60_split_{self.settings.split.replace('-', '_')}", "Splitting")
+            self._note(label)
+        self.ratings.split()
 
     def write(self, movies: Path, rejects: Path) -> None:
         """Write the catalogue and the rejects."""
-        self._run("71_write_movies", "Writing", path=str(movies))
-        self._run("72_write_rejects", "Writing", path=str(rejects))
-
-    def write_split(self, name: str, path: Path) -> int:
-        """Write one split; returns its number of events."""
-        self._run("70_write_split", f"Writing {name}", path=str(path), split=name)
-        return self._value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
+        self.sql.run("71_write_movies", "Writing", path=str(movies))
+        self.sql.run("72_write_rejects", "Writing", path=str(rejects))
 
     # -- reports -----------------------------------------------------------------------------------------------------
 
@@ -390,7 +337,7 @@ class _Preparation:
     def reject_summary(self) -> dict[str, Any]:
         """Count the rejects by reason, most frequent first."""
         by_reason = dict(
-            self._rows("SELECT reason, count(*) AS n FROM rejects GROUP BY reason ORDER BY n DESC, reason")
+            self.sql.rows("SELECT reason, count(*) AS n FROM rejects GROUP BY reason ORDER BY n DESC, reason")
         )
         return {"rows": sum(by_reason.values()), "by_reason": by_reason}
 
@@ -398,7 +345,7 @@ class _Preparation:
         """Count the standing swipes by what has become of them; None if there were none to be merged."""
         if not self.has_swipes:
             return None
-        fates = dict(self._rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
+        fates = dict(self.sql.rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
         return {"standing": sum(fates.values())} | {name: fates.get(fate, 0) for fate, name in _FATES.items()}
 
     def app_checksums(self) -> dict[str, str]:
@@ -412,7 +359,9 @@ class _Preparation:
                 " WHERE fate IN ('merged', 'skip') ORDER BY user_id, movie_id"
             )
         tables = {
-            name: np.stack([column.astype("<i8") for column in self.connection.execute(query).fetchnumpy().values()])
+            name: np.stack(
+                [column.astype("<i8") for column in self.sql.connection.execute(query).fetchnumpy().values()]
+            )
             for name, query in queries.items()
         }
         return {name: hashlib.sha256(table.tobytes()).hexdigest() for name, table in tables.items() if table.size}
@@ -421,55 +370,12 @@ class _Preparation:
         """Epoch seconds at which validation and test begin, for a global split."""
         if self.settings.split != "global-time":
             return None
-        val_from, test_from = self._rows("SELECT val_from, test_from FROM moments")[0]
+        val_from, test_from = self.ratings.moments()
         return {"val_from": val_from, "test_from": test_from}
 
-    # -- SQL ---------------------------------------------------------------------------------------------------------
-
-    def _run(self, step: str, label: str, file: RawFile | None = None, **parameters: Any) -> None:
-        """Execute the statements of one SQL file."""
-        import duckdb
-
-        text = resources.files("mlrec.dataset").joinpath("sql", f"{step}.sql").read_text()
-        with self.progress.task(label):
-            try:
-                for statement in self.connection.extract_statements(text):
-                    self.connection.execute(statement, parameters or None)
-            except (
-                duckdb.BinderException,
-                duckdb.InvalidInputException,
-                duckdb.ConversionException,
-            ) as error:
-                if file is None:
-                    raise
-                raise InputError(f"{file.label} cannot be read: {_first_line(error)}", "Check the file.") from error
-            except duckdb.IOException as error:
-                if file is None or "write" in str(error):  # the disk, not the input
-                    raise
-                raise InputError(f"{file.label} cannot be read: {_first_line(error)}", "Get it again.") from error
-
-    def _set(self, name: str, value: Any) -> None:
-        self.connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
-
-    def _open(self, file: RawFile) -> None:
-        self._set(f"{file.role}_file", file.for_sql())
-
-    def _rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        return self.connection.execute(query, parameters or None).fetchall()
-
-    def _value(self, query: str, **parameters: Any) -> int:
-        return int(self._rows(query, **parameters)[0][0])
-
-    def _count(self, name: str) -> None:
-        """Note what is left in the table of ratings."""
-        self._run("24_tally", "Counting")
-        self._count_core(name)
-
-    def _count_core(self, name: str) -> None:
-        """Note what is left of the users and movies of the core."""
-        ratings, users = self._rows("SELECT coalesce(sum(n), 0), count(*) FROM core_users")[0]
-        movies = self._value("SELECT count(*) FROM core_movies WHERE n > 0")
-        self.steps.append(StepCount(name, int(ratings), users, movies))
+    def _note(self, name: str) -> None:
+        """Note what is left."""
+        self.steps.append(StepCount(name, *self.ratings.counts()))
 
 
 def _sha256(path: Path) -> str:
@@ -486,7 +392,3 @@ def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> 
         **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

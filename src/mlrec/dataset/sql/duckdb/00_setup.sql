@@ -64,6 +64,16 @@ CREATE MACRO share_of(n, part) AS
     CAST(n AS BIGINT) * CAST(getvariable('split_ratio')[part] AS BIGINT)
     // CAST(list_sum(getvariable('split_ratio')) AS BIGINT);
 
+-- What the steps in shared/ call by these names.
+CREATE MACRO decimal_number(field) AS TRY_CAST(field AS DOUBLE);
+CREATE MACRO shifted(user_id) AS TRY_CAST(CAST(user_id AS HUGEINT) + getvariable('user_offset') AS BIGINT);
+CREATE MACRO ratings_width() AS getvariable('ratings_file').width;
+CREATE MACRO max_rating() AS getvariable('max_rating');
+CREATE MACRO min_user_ratings() AS getvariable('min_user_ratings');
+CREATE MACRO min_movie_ratings() AS getvariable('min_movie_ratings');
+CREATE MACRO cut_point(i) AS getvariable('cut_points')[i];
+CREATE MACRO preference_of_bucket(i) AS getvariable('preferences')[i];
+
 CREATE MACRO rating_in_range(rating, max_rating) AS rating > 0 AND rating <= max_rating;
 
 -- 1970 to the end of year 9999: milliseconds instead of seconds fall outside.

@@ -1,9 +1,9 @@
 -- Each user's history by time: the first ⌊n·a/s⌋ events train, the next ⌊n·b/s⌋ validation, the rest test, where
 -- a : b : c is the split ratio and s its sum; users with fewer than 3 events are all train.
--- In: table events; variable split_ratio.  Out: view split_events(user_id, movie_id, preference, timestamp, split), in order.
-CREATE VIEW split_events AS
+-- In: events.  Out: view split_events(user_id, movie_id, preference, timestamp, split), in order.
+CREATE OR REPLACE TEMP VIEW split_events AS
 SELECT user_id, movie_id, preference, timestamp,
-       CASE WHEN n < 3 OR rowid - start < share_of(n, 1) THEN 'train'
-            WHEN rowid - start < share_of(n, 1) + share_of(n, 2) THEN 'val'
+       CASE WHEN n < 3 OR position < share_of(n, 1) THEN 'train'
+            WHEN position < share_of(n, 1) + share_of(n, 2) THEN 'val'
             ELSE 'test' END AS split
 FROM events;

@@ -1,5 +1,5 @@
 -- Swipes take the place of what was rated before; a skip leaves that place empty. A swipe's rating is the upper end of its
--- bucket, so that 50_events.sql gives back just its preference, whatever the cut-points.
+-- bucket, so that 50_preferences.sql gives back just its preference, whatever the cut-points.
 -- In: tables ratings, judged_swipes; variables preferences, cut_points, max_rating.  Out: table ratings with the swipes.
 -- A swipe with one of these fates has no later rating beside it, so all of the movie's ratings go.
 DELETE FROM ratings USING judged_swipes AS swipes

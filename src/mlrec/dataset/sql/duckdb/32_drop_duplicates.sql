@@ -1,0 +1,6 @@
+-- What stands takes the place of what was rated more than once.
+-- In: tables ratings, repeated, standing.  Out: table ratings without duplicates.
+DELETE FROM ratings USING repeated
+WHERE ratings.user_id = repeated.user_id AND ratings.movie_id = repeated.movie_id;
+
+INSERT INTO ratings SELECT user_id, movie_id, rating, timestamp, true FROM standing;

@@ -1,0 +1,16 @@
+-- The core's preferences in the total order (user, timestamp, movie): the one big sort.
+-- In: view preferences; tables ratings, core_users, core_movies.
+-- Out: view events(user_id, movie_id, preference, timestamp, n, position), in order: n = the user's events, position = how
+-- many of them come before. The table below carries where a user begins, so that no step has to sort or join again.
+CREATE TABLE sorted_events AS
+WITH spans AS (
+    SELECT user_id, CAST(n AS INTEGER) AS n, CAST(sum(n) OVER (ORDER BY user_id) - n AS BIGINT) AS start FROM core_users
+)
+SELECT user_id, movie_id, preference, timestamp, n, start
+FROM preferences SEMI JOIN core_movies USING (movie_id) JOIN spans USING (user_id)
+ORDER BY user_id, timestamp, movie_id;
+
+DROP TABLE ratings;
+
+CREATE VIEW events AS
+SELECT user_id, movie_id, preference, timestamp, n, rowid - start AS position FROM sorted_events;
