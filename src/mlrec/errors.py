@@ -109,6 +109,14 @@ class CannotExplainError(StateError):
     """A score does not come from a rule whose parts add up."""
 
 
+class SparkUnavailableError(StateError):
+    """Spark cannot be started or reached: there is no Java, or another version, or the master does not answer."""
+
+
+class SparkFailedError(StateError):
+    """A job on Spark has failed, or the processes that it ran on have gone."""
+
+
 class MissingExtraError(StateError):
     """An optional dependency is not installed."""
 

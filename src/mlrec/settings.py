@@ -114,6 +114,30 @@ class PrepareSettings(_Settings):
 
 
 @dataclass(frozen=True)
+class SparkSettings(_Settings):
+    """Where Spark runs, for those steps that are told to run there."""
+
+    master: str = "local[*]"
+    """`local[*]` (this machine, all processors), `local[N]`, `spark://HOST:PORT`, `yarn`, `k8s://…`."""
+    conf: tuple[tuple[str, str], ...] = ()
+    """Spark's own settings, which win over those that mlrec makes."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _require(
+            re.fullmatch(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+|k8s://.+|yarn", self.master) is not None,
+            f"the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…, not '{self.master}'.",
+        )
+        for key, value in self.conf:
+            _require(key.startswith("spark.") and bool(value), f"'{key}' is not the name of a setting of Spark's.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether all of Spark runs within one process of this machine."""
+        return re.fullmatch(r"local(\[.+\])?", self.master) is not None
+
+
+@dataclass(frozen=True)
 class FoldInSettings(_Settings):
     """How a user's vector follows from the user's history, with movie factors fixed."""
 

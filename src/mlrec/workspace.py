@@ -174,6 +174,11 @@ class Workspace:
         return self.root / ".scratch"
 
     @property
+    def spark_log(self) -> Path:
+        """What Spark itself said when it was last used."""
+        return self.root / "spark.log"
+
+    @property
     def users_db(self) -> Path:
         """The swipe log, unless another store is named."""
         return self.root / "users.db"

@@ -38,6 +38,8 @@ from mlrec.workspace import PreparedFiles, Workspace
 if TYPE_CHECKING:
     import duckdb
 
+    from mlrec.spark.session import Spark
+
 # Raised whenever the SQL gives other rows for the same input and settings.
 _RULES_VERSION = 1
 # Settings that say how the work is done, not what comes out.
@@ -80,6 +82,7 @@ def prepare(
     raw: Path | None = None,
     swipes: StandingSwipes | None = None,
     forgotten: Collection[int] = (),
+    spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> Prepared:
     """Turn raw ratings, and what the app has learned since, into the prepared folder of a workspace.
@@ -96,6 +99,9 @@ def prepare(
         To be merged into the ratings. A swipe stands over a rating of the same movie unless the rating is later.
     forgotten
         Ids of users, as serving knows them, who are left out.
+    spark
+        Where to work on the ratings, if not in DuckDB. The rows are the same. The data directory must be on a file system
+        that all its executors share.
     progress
         Told of each step.
 
@@ -104,7 +110,7 @@ def prepare(
     InputError
         If the raw files are missing, unreadable, bad in too many rows, or nothing is left of them.
     StateError
-        If the disk or the memory limit does not suffice, or another process is writing.
+        If the disk or the memory limit does not suffice, Spark fails, or another process is writing.
     """
     settings = settings or PrepareSettings()
     started = time.perf_counter()
@@ -113,12 +119,21 @@ def prepare(
         with prepared.replacing(workspace) as files:
             with _connect(scratch, settings) as connection:
                 steps = Steps(connection, progress)
-                run = _Preparation(steps, DuckDBRatings(steps, settings), source, settings)
+                run = _Preparation(steps, _ratings(spark, steps, settings, scratch), source, settings)
                 manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
             manifest["seconds"] = round(time.perf_counter() - started, 3)
             prepared.complete(files, manifest)
         workspace.failed_rejects.unlink(missing_ok=True)
     return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
+
+
+def _ratings(spark: Spark | None, steps: Steps, settings: PrepareSettings, scratch: Path) -> Ratings:
+    """The ratings on the engine that is wanted."""
+    if spark is None:
+        return DuckDBRatings(steps, settings)
+    from mlrec.dataset.spark_ratings import SparkRatings
+
+    return SparkRatings(spark, steps, settings, scratch)
 
 
 def _prepare_into(

@@ -10,10 +10,12 @@ WITH typed AS (
            decimal_number(rating) AS rating,
            whole_number(timestamp) AS timestamp
     FROM rating_rows
+), looked_up AS (
+    SELECT *, movie_id IN (SELECT movie_id FROM movies) AS is_known FROM typed
 ), judged AS (
     SELECT *,
            CASE WHEN width = ratings_width()
-                     AND user_id IS NOT NULL AND movie_id IN (SELECT movie_id FROM movies)
+                     AND user_id IS NOT NULL AND is_known
                      AND rating_in_range(rating, max_rating()) AND timestamp_in_range(timestamp)
                     THEN NULL  -- nearly all of them; the others are asked in turn
                 WHEN width < ratings_width() THEN 'missing field'
@@ -29,8 +31,8 @@ WITH typed AS (
                          WHEN timestamp IS NOT NULL AND NOT timestamp_in_range(timestamp)
                              OR id_fault(timestamp_text, '') = ' beyond int64' THEN 'timestamp out of range'
                          WHEN timestamp IS NULL THEN 'unparsable timestamp'
-                         WHEN movie_id NOT IN (SELECT movie_id FROM movies) THEN 'unknown movie' END) END AS reason
-    FROM typed
+                         WHEN NOT is_known THEN 'unknown movie' END) END AS reason
+    FROM looked_up
 )
 SELECT user_id, movie_id, rating, timestamp, line, CASE WHEN reason IS NOT NULL THEN text END AS text, reason
 FROM judged;

@@ -1,0 +1,343 @@
+"""Ratings on Spark, on as many machines as it has.
+
+Each table that a later step reads more than once is a folder of Parquet files in the scratch folder, so that a lost
+executor loses no work, and DuckDB, which holds what is small, reads the same files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlrec.dataset.database import literal
+from mlrec.dataset.ratings import Counts
+from mlrec.dataset.sources import CSV_COLUMNS, RawFile
+from mlrec.dataset.steps import Steps, kept_by, text_of
+from mlrec.errors import InputError
+from mlrec.preferences import BUCKETS
+from mlrec.settings import PrepareSettings, SplitName
+from mlrec.spark.session import Spark, uri
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# A row id of Spark's: the number of the partition above these bits, the row's number in it below.
+_PARTITION_BITS = 33
+_RATING = "user_id, movie_id, rating, timestamp"
+
+
+class SparkRatings:
+    """Ratings as views and Parquet folders of a Spark session. See `Ratings`.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    steps
+        The preparation's database, for what is small.
+    settings
+        How to prepare.
+    scratch
+        A folder for tables, which every executor sees under this path.
+    """
+
+    def __init__(self, spark: Spark, steps: Steps, settings: PrepareSettings, scratch: Path) -> None:
+        self._spark = spark
+        self._steps = steps
+        self._settings = settings
+        self._scratch = scratch / "spark"
+        self._numbers = count()
+        self._folders: dict[str, Path] = {}
+        self._has_swipes = False
+
+    def describe(self) -> dict[str, str]:
+        """See `Ratings`."""
+        return {"name": "spark", "version": self._spark.session.version, "master": self._spark.settings.master}
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, file: RawFile) -> int:
+        """See `Ratings`. Bad rows of a text file cost a second pass, which numbers its lines."""
+        with self._spark.job("Reading ratings"):
+            self._define(file)
+            self._hand_over("movies", "SELECT movie_id FROM movies")
+            self._judge(file, "utf-8")
+            found = "SELECT count(*) FROM read_parquet($path) WHERE reason IS NOT NULL"
+            first_lines = {0: 1}
+            if file.layout == "delimited" and self._steps.value(found, path=self._pattern("judged")):
+                first_lines, is_utf8 = self._survey()
+                if not is_utf8:
+                    self._judge(file, "latin-1")
+            self._take_rejects(file, first_lines)
+            self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
+            self._run("24_tally")
+        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("judged"))
+
+    def _define(self, file: RawFile) -> None:
+        """Make the settings and the description of the file known to the SQL, as functions."""
+        settings = self._settings
+        points = ", ".join(f"{point!r}D" for point in settings.cut_points)
+        shares = ", ".join(f"{share}L" for share in settings.split_ratio)
+        places = " ".join(
+            f"WHEN '{name}' THEN {file.columns.index(name) if name in file.columns else 0}"
+            for name in CSV_COLUMNS["ratings"]
+        )
+        delimiter = file.delimiter.replace("\t", r"\t")
+        functions = {
+            "delimiter() RETURNS STRING": f"'{delimiter}'",
+            "header_lines() RETURNS INT": file.header_lines,
+            "ratings_width() RETURNS INT": len(file.columns),
+            "place_of(name STRING) RETURNS INT": f"CASE name {places} END",
+            "shifted(user_id BIGINT) RETURNS BIGINT": f"try_add(user_id, {settings.user_offset}L)",
+            "max_rating() RETURNS DOUBLE": f"{settings.max_rating!r}D",
+            "min_user_ratings() RETURNS INT": settings.min_user_ratings,
+            "min_movie_ratings() RETURNS INT": settings.min_movie_ratings,
+            "cut_point(i INT) RETURNS DOUBLE": f"element_at(array({points}), i)",
+            "preference_of_bucket(i INT) RETURNS INT": f"element_at(array({', '.join(str(int(s)) for s in BUCKETS)}), i)",
+            "share_of(n BIGINT, part INT) RETURNS BIGINT": (
+                f"n * element_at(array({shares}), part) div {sum(settings.split_ratio)}L"
+            ),
+        }
+        for head, body in functions.items():
+            self._spark.session.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {head} RETURN {body}")
+        self._run("00_setup")
+
+    def _judge(self, file: RawFile, encoding: str) -> None:
+        """Judge every row."""
+        if file.layout == "parquet":
+            self._raw_rows(file).createOrReplaceTempView("raw_rows")
+        else:
+            self._raw_lines(file, encoding).createOrReplaceTempView("raw_lines")
+        self._run(f"22_rating_rows_{file.layout}")
+        self._run("23_judge_ratings")
+        self._keep("judged", self._spark.session.table("judged_ratings"))
+
+    def _raw_lines(self, file: RawFile, encoding: str) -> DataFrame:
+        from pyspark.sql import functions
+
+        session = self._spark.session
+        # The file is cut the same way each time, however many executors there are by then: row ids are compared.
+        session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
+        lines = session.read.option("__globPaths__", "false").text(uri(file.path))
+        text = functions.col("value")
+        if encoding == "latin-1":
+            text = functions.decode(text.cast("binary"), "ISO-8859-1")
+        return lines.select(functions.monotonically_increasing_id().alias("line"), text.alias("text"))
+
+    def _raw_rows(self, file: RawFile) -> DataFrame:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import functions
+
+        try:
+            rows = self._spark.read_parquet(file.path)
+        except PySparkException as error:
+            raise InputError(f"{file.label} cannot be read: it is no Parquet file.", "Get it again.") from error
+        by_name = {name.lower().replace("_", ""): name for name in reversed(rows.columns)}
+        missing = [name for name in CSV_COLUMNS["ratings"] if name.replace("_", "") not in by_name]
+        if missing:
+            raise InputError(f"{file.label} cannot be read: it has no column {missing[0]}.", "Check the file.")
+        columns = [rows[f"`{by_name[name.replace('_', '')]}`"].alias(name) for name in CSV_COLUMNS["ratings"]]
+        return rows.select(functions.col("_metadata.row_index").alias("line"), *columns)
+
+    def _survey(self) -> tuple[dict[int, int], bool]:
+        """The number of each partition's first line in the file, and whether the whole file is UTF-8.
+
+        A file's partitions are its pieces, in the order of the file.
+        """
+        rows = self._spark.session.sql(
+            f"SELECT shiftright(line, {_PARTITION_BITS}) AS part, count(*) AS n, bool_and(is_valid_utf8(text)) AS valid"
+            " FROM raw_lines GROUP BY part ORDER BY part"
+        ).collect()
+        first_lines, before = {}, 0
+        for row in rows:
+            first_lines[row["part"]] = before + 1
+            before += row["n"]
+        return first_lines, all(row["valid"] for row in rows)
+
+    def _take_rejects(self, file: RawFile, first_lines: dict[int, int]) -> None:
+        """Add the bad rows to the rejects, under the numbers of their lines."""
+        self._steps.connection.execute(
+            "INSERT INTO rejects SELECT $label, first_line + (line & ((1::BIGINT << $bits) - 1)), text, reason"
+            " FROM read_parquet($path) JOIN (SELECT unnest($parts) AS part, unnest($first_lines) AS first_line)"
+            " ON part = line >> $bits WHERE reason IS NOT NULL",
+            {
+                "label": file.label,
+                "bits": _PARTITION_BITS,
+                "path": self._pattern("judged"),
+                "parts": list(first_lines),
+                "first_lines": list(first_lines.values()),
+            },
+        )
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def counts(self) -> Counts:
+        """See `Ratings`."""
+        users, movies = self._pattern("core_users"), self._pattern("core_movies")
+        query = "SELECT coalesce(sum(n), 0), count(*) FROM read_parquet($path)"
+        ratings, n_users = self._steps.rows(query, path=users)[0]
+        n_movies = self._steps.value("SELECT count(*) FROM read_parquet($path) WHERE n > 0", path=movies)
+        return Counts(int(ratings), n_users, n_movies)
+
+    def by_value(self) -> list[tuple[float, int]]:
+        """See `Ratings`."""
+        with self._spark.job("Counting ratings"):
+            rows = self._spark.session.sql("SELECT rating, count(*) FROM ratings GROUP BY rating").collect()
+        return sorted((row[0], row[1]) for row in rows)
+
+    def by_day(self) -> list[tuple[int, int]]:
+        """See `Ratings`."""
+        query = "SELECT timestamp div 86400 AS day, count(*) FROM ratings GROUP BY day"
+        with self._spark.job("Counting ratings"):
+            return sorted((row[0], row[1]) for row in self._spark.session.sql(query).collect())
+
+    def judge_swipes(self) -> None:
+        """See `Ratings`. DuckDB judges them, with what was rated of the same movies beside it."""
+        self._has_swipes = True
+        with self._spark.job("Judging swipes"):
+            self._hand_over("swiped", "SELECT user_id, movie_id FROM swipes")
+            self._keep_rows("rated", f"SELECT {_RATING} FROM ratings SEMI JOIN swiped USING (user_id, movie_id)")
+        self._steps.connection.execute(
+            f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM read_parquet($path)",
+            {"path": self._pattern("rated")},
+        )
+        self._steps.run("26_judge_swipes", "Judging swipes")
+
+    def drop_forgotten(self) -> int:
+        """See `Ratings`."""
+        with self._spark.job("Leaving out forgotten users"):
+            self._hand_over("forgotten", "SELECT user_id FROM forgotten")
+            self._keep_rows("gone", "SELECT DISTINCT user_id FROM ratings SEMI JOIN forgotten USING (user_id)")
+            self._steps.connection.execute(
+                "CREATE TEMP TABLE gone AS FROM read_parquet($path)", {"path": self._pattern("gone")}
+            )
+            gone = self._steps.value("SELECT count(*) FROM gone")
+            if gone:
+                self._keep_rows("ratings", f"SELECT {_RATING} FROM ratings ANTI JOIN gone USING (user_id)")
+                self._run("24_tally")
+        if gone and self._has_swipes:
+            self._steps.connection.execute("DELETE FROM ratings USING gone WHERE ratings.user_id = gone.user_id")
+        return gone
+
+    def merge_swipes(self) -> None:
+        """See `Ratings`. DuckDB settles what was swiped, and Spark takes it in place of what it had."""
+        self._steps.run("28_merge_swipes", "Merging swipes")
+        with self._spark.job("Merging swipes"):
+            self._hand_over("settled", f"SELECT {_RATING} FROM ratings")
+            self._keep_rows(
+                "ratings",
+                f"SELECT {_RATING} FROM ratings ANTI JOIN swiped USING (user_id, movie_id)"
+                f" UNION ALL SELECT {_RATING} FROM settled",
+            )
+            self._run("24_tally")
+
+    def drop_duplicates(self) -> bool:
+        """See `Ratings`."""
+        with self._spark.job("Looking for duplicates"):
+            self._run("30_duplicates")
+        if not self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("repeated")):
+            return False
+        with self._spark.job("Dropping duplicates"):
+            self._run("31_standing")
+            self._keep_rows(
+                "ratings",
+                f"SELECT {_RATING} FROM ratings ANTI JOIN repeated USING (user_id, movie_id)"
+                f" UNION ALL SELECT {_RATING} FROM standing",
+            )
+            self._run("24_tally")
+        return True
+
+    def drop_rare_movies(self) -> int:
+        """See `Ratings`."""
+        with self._spark.job("Filtering movies"):
+            self._run("40_core_movies")
+        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("core_movies"))
+
+    def drop_rare_users(self) -> int:
+        """See `Ratings`."""
+        with self._spark.job("Filtering users"):
+            self._run("41_core_users")
+        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("core_users"))
+
+    def split(self) -> None:
+        """See `Ratings`."""
+        with self._spark.job("Sorting and splitting"):
+            self._run("50_preferences")
+            self._run("51_events")
+            if self._settings.split == "global-time":
+                self._run("60_moments")
+                self._run("61_split_global_time")
+            else:
+                self._run("61_split_user_time")
+            splits = self._new_folder("splits")
+            self._spark.session.table("split_events").write.partitionBy("split").parquet(uri(splits))
+            self._folders["splits"] = splits
+        self._steps.connection.execute(
+            "CREATE TABLE core_movies AS FROM read_parquet($path)", {"path": self._pattern("core_movies")}
+        )
+
+    def write_split(self, name: SplitName, path: Path) -> int:
+        """See `Ratings`. A folder of part files, whose order by name is the order of the events."""
+        parts = self._folders["splits"] / f"split={name}"
+        if parts.is_dir():
+            parts.rename(path)
+            for leftover in path.glob(".*"):
+                leftover.unlink()
+        else:
+            path.mkdir()
+            self._steps.connection.execute(
+                "COPY (SELECT 0::BIGINT AS user_id, 0::BIGINT AS movie_id, 0::TINYINT AS preference,"
+                " 0::BIGINT AS timestamp WHERE false) TO $path (FORMAT parquet)",
+                {"path": str(path / "part-00000.parquet")},
+            )
+        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=f"{literal(path)}/*.parquet")
+
+    def moments(self) -> tuple[int, int]:
+        """See `Ratings`."""
+        query = "SELECT val_from, test_from FROM read_parquet($path)"
+        val_from, test_from = self._steps.rows(query, path=self._pattern("moments"))[0]
+        return val_from, test_from
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    def _run(self, step: str) -> None:
+        """Execute the statements of one SQL file, and keep what is to be kept."""
+        text = text_of("spark", step)
+        for statement in text.split(";\n"):
+            if statement.strip():
+                self._spark.session.sql(statement)
+        for name in kept_by(text):
+            self._keep(name, self._spark.session.table(f"new_{name}"))
+
+    def _view(self, name: str, query: str) -> None:
+        self._spark.session.sql(query).createOrReplaceTempView(name)
+
+    def _keep_rows(self, name: str, query: str) -> None:
+        self._keep(name, self._spark.session.sql(query))
+
+    def _keep(self, name: str, rows: DataFrame) -> None:
+        """Write rows to the scratch folder, from which later steps read them by this name, in place of earlier ones."""
+        folder = self._new_folder(name)
+        rows.write.parquet(uri(folder))
+        self._spark.read_parquet(folder, rows.schema).createOrReplaceTempView(name)
+        former = self._folders.get(name)
+        self._folders[name] = folder
+        if former is not None:
+            shutil.rmtree(former)
+
+    def _hand_over(self, name: str, query: str) -> None:
+        """Give Spark rows that DuckDB has."""
+        folder = self._new_folder(name)
+        folder.mkdir(parents=True)
+        path = folder / "part-00000.parquet"
+        self._steps.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": str(path)})
+        self._spark.read_parquet(path).createOrReplaceTempView(name)
+
+    def _new_folder(self, name: str) -> Path:
+        return self._scratch / f"{next(self._numbers):03}-{name}"
+
+    def _pattern(self, name: str) -> str:
+        """How DuckDB reads what was kept by this name."""
+        return f"{literal(self._folders[name])}/*.parquet"

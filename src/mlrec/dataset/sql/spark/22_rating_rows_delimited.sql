@@ -1,0 +1,15 @@
+-- The ratings file as text, one row a line: ratings.csv, ratings.dat, u.data.
+-- In: view raw_lines(line, text), line = a number that ascends with the place in the file; the header has the lowest ones.
+-- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
+CREATE OR REPLACE TEMP VIEW rating_rows AS
+WITH cut AS (
+    SELECT line, text, fields_of(text) AS fields, has_quotes(text) AS quotes, has_blanks(text) AS blanks
+    FROM raw_lines
+    WHERE line >= header_lines() AND text <> '' AND NOT (has_blanks(text) AND trimmed(text) = '')
+)
+SELECT line, text, width_of(fields, ratings_width(), quotes, blanks) AS width,
+       field_at(fields, place_of('user_id'), quotes, blanks) AS user_id,
+       field_at(fields, place_of('movie_id'), quotes, blanks) AS movie_id,
+       field_at(fields, place_of('rating'), quotes, blanks) AS rating,
+       field_at(fields, place_of('timestamp'), quotes, blanks) AS timestamp
+FROM cut;

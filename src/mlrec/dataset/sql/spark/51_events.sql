@@ -1,0 +1,11 @@
+-- The core's preferences in the total order (user, timestamp, movie): users by range, so that the part files follow each other,
+-- and sorted within each part by what the window needs anyway.
+-- In: preferences, core_users, core_movies.
+-- Out: view events(user_id, movie_id, preference, timestamp, n, position), as in duckdb/51_events.sql.
+CREATE OR REPLACE TEMP VIEW events AS
+SELECT user_id, movie_id, preference, timestamp, n,
+       row_number() OVER (PARTITION BY user_id ORDER BY timestamp, movie_id) - 1 AS position
+FROM (
+    SELECT /*+ REPARTITION_BY_RANGE(user_id) */ user_id, movie_id, preference, timestamp, n
+    FROM preferences SEMI JOIN core_movies USING (movie_id) JOIN core_users USING (user_id)
+);

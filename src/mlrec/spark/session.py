@@ -1,0 +1,267 @@
+"""A session on Apache Spark: quiet, watched, and started only when it is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mlrec.errors import SparkFailedError, SparkUnavailableError
+from mlrec.progress import SILENT, Progress, Task
+from mlrec.settings import SparkSettings
+from mlrec.spark.faults import told
+from mlrec.spark.runtime import load_pyspark, require_java, require_master
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+TIMEOUT_SETTING = "spark.mlrec.executorTimeout"
+"""Seconds without any executor after which a job is given up; our own setting among Spark's."""
+_DEFAULT_TIMEOUT = 120.0
+_LOOK_SECONDS = 0.5
+_STOP_SECONDS = 20.0
+_MOST_LOCAL_MEMORY = 8 << 30
+
+
+class Spark:
+    """A session that starts with the first use of `session` and ends with the block. One at a time in a process.
+
+    Spark's own words go to a file, for they belong neither on stdout nor between the lines of a progress bar.
+
+    Parameters
+    ----------
+    settings
+        Where it runs.
+    log
+        The file for Spark's own words.
+    progress
+        Told of the start and of each job.
+
+    Raises
+    ------
+    MissingExtraError
+        If PySpark is not installed.
+    SparkUnavailableError
+        If there is no Java that fits, or the master does not answer.
+    """
+
+    def __init__(self, settings: SparkSettings, log: Path, progress: Progress = SILENT) -> None:
+        load_pyspark()
+        require_java()
+        require_master(settings.master)
+        self.settings = settings
+        self.log = log
+        self.progress = progress
+        self._session: SparkSession | None = None
+        self._handler: Any = None
+        self._gateway: Any = None
+        self._timeout = _DEFAULT_TIMEOUT
+
+    def __enter__(self) -> Self:
+        """Return the session, not started yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop Spark."""
+        self.stop()
+
+    @property
+    def session(self) -> SparkSession:
+        """The session of PySpark, which is started if need be."""
+        if self._session is None:
+            with self.progress.task(f"Starting Spark on {self.settings.master}"):
+                self._start()
+        assert self._session is not None
+        return self._session
+
+    def read_parquet(self, path: Path, schema: Any = None) -> DataFrame:
+        """The rows of a Parquet file or a folder of part files. With a schema no file is opened beforehand."""
+        reader = self.session.read.option("__globPaths__", "false")  # a path is a path, whatever is in it
+        return (reader.schema(schema) if schema is not None else reader).parquet(uri(path))
+
+    @contextmanager
+    def job(self, label: str) -> Iterator[None]:
+        """Tell how the jobs of a block go on, give them up when nobody is left to run them, and tell what went wrong.
+
+        Raises
+        ------
+        SparkFailedError
+            If a job failed.
+        """
+        from py4j.protocol import Py4JError
+        from pyspark.errors import AnalysisException, ParseException, PySparkException
+
+        session = self.session
+        with self.progress.task(label) as task:
+            watch = _Watch(session.sparkContext, task, label, None if self.settings.is_local else self._timeout)
+            try:
+                with watch:
+                    yield
+            except (AnalysisException, ParseException):
+                raise  # what we asked for makes no sense: a bug
+            except (Py4JError, PySparkException, ConnectionError, EOFError) as error:
+                if watch.deserted:
+                    raise SparkFailedError(
+                        f"No executor of {self.settings.master} has been there for {self._timeout:g} seconds.",
+                        "Check that its workers run and have cores and memory free. How long to wait:"
+                        f" --spark-conf {TIMEOUT_SETTING}=600",
+                    ) from error
+                raise told(error, self.settings.master, self.log) from error
+
+    # -- start and stop ----------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        from py4j.protocol import Py4JError
+        from pyspark import SparkConf, SparkContext
+        from pyspark.errors import PySparkException
+        from pyspark.java_gateway import launch_gateway
+        from pyspark.sql import SparkSession
+
+        if SparkContext._active_spark_context is not None:
+            raise SparkUnavailableError(
+                "This process has a Spark session of its own already.", "Stop it, or run mlrec in another process."
+            )
+        values = self._conf()
+        timeout = values.pop(TIMEOUT_SETTING, str(_DEFAULT_TIMEOUT))
+        try:
+            self._timeout = float(timeout)
+        except ValueError:
+            raise SparkUnavailableError(f"{TIMEOUT_SETTING} must be a number of seconds, not '{timeout}'.") from None
+        conf = SparkConf(loadDefaults=False)
+        for key, value in values.items():
+            conf.set(key, value)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._handler = signal.getsignal(signal.SIGINT)  # PySpark puts its own in its place
+        try:
+            with self.log.open("wb") as log:
+                self._gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+            context = SparkContext(conf=conf, gateway=self._gateway)
+            context.pythonExec = self._python(values)
+            self._session = SparkSession(context)
+        except (Py4JError, PySparkException, ConnectionError, EOFError) as error:
+            self.stop()
+            cause = told(error, self.settings.master, self.log).message
+            raise SparkUnavailableError(f"Spark cannot be started. {cause}", f"Its own words: {self.log}") from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def _conf(self) -> dict[str, str]:
+        """Spark's settings: what mlrec needs, and over it what the user says."""
+        values = {
+            "spark.master": self.settings.master,
+            "spark.app.name": "mlrec",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.sql.session.timeZone": "UTC",
+            # Three splits are written at once, each row in its turn, instead of being sorted by split first.
+            "spark.sql.maxConcurrentOutputFileWriters": "3",
+            "spark.sql.parquet.compression.codec": "zstd",
+            "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+            # Each Python worker has a processor to itself.
+            "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
+            "spark.executorEnv.OMP_NUM_THREADS": "1",
+        }
+        if self.settings.is_local:
+            values |= {
+                "spark.driver.host": "127.0.0.1",
+                "spark.driver.bindAddress": "127.0.0.1",
+                "spark.driver.memory": f"{_local_memory() >> 20}m",
+            }
+        return values | dict(self.settings.conf)
+
+    def _python(self, values: dict[str, str]) -> str:
+        """The Python that workers run: that of the settings, or this one where the workers are on this machine."""
+        here = sys.executable if self.settings.is_local else "python3"
+        return values.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or here
+
+    def stop(self) -> None:
+        """Stop Spark, and wait until its process has gone. May be called twice."""
+        from pyspark import SparkContext
+
+        session, gateway = self._session, self._gateway
+        self._session = self._gateway = None
+        if gateway is None:
+            return
+        if threading.current_thread() is threading.main_thread() and self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+        process = gateway.proc
+        if session is not None and process.poll() is None:
+            with suppress(Exception):  # it goes either way
+                session.stop()
+        with suppress(Exception):
+            gateway.shutdown()
+        # PySpark keeps the process for the next session, which may want another one.
+        SparkContext._gateway = SparkContext._jvm = None
+        SparkContext._active_spark_context = None
+        process.stdin.close()
+        try:
+            process.wait(_STOP_SECONDS)
+        except Exception:
+            process.kill()
+            process.wait()
+
+
+class _Watch:
+    """A thread that looks after running jobs: it tells how far they are, and ends them when no executor is left."""
+
+    def __init__(self, context: Any, task: Task, label: str, timeout: float | None) -> None:
+        self.deserted = False
+        self._context = context
+        self._task = task
+        self._label = label
+        self._timeout = timeout
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        tracker = self._context._jsc.sc().statusTracker()
+        seen = time.monotonic()
+        # What cannot be asked is not told; the main thread hears of it by itself.
+        with suppress(Exception):
+            while not self._over.wait(_LOOK_SECONDS):
+                done = total = 0
+                for stage in tracker.getActiveStageIds():
+                    info = tracker.getStageInfo(stage)
+                    if info.isDefined():
+                        done += info.get().numCompletedTasks()
+                        total += info.get().numTasks()
+                self._task.say(f"{self._label}, {done:,} of {total:,} tasks" if total else self._label)
+                # The driver is one of them.
+                if len(tracker.getExecutorInfos()) > 1 or not total:
+                    seen = time.monotonic()
+                elif self._timeout is not None and time.monotonic() - seen > self._timeout:
+                    self.deserted = True
+                    self._context.cancelAllJobs()
+                    return
+
+
+def uri(path: Path) -> str:
+    """How Spark is told of a local path. Not percent-encoded: Hadoop takes it as it is."""
+    return f"file:{path.absolute()}"
+
+
+def _local_memory() -> int:
+    """Bytes for a Spark that shares this machine: half of it, up to a limit."""
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return 1 << 30
+    return min(total // 2, _MOST_LOCAL_MEMORY)
