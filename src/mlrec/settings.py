@@ -219,6 +219,11 @@ class TrainSettings(_Settings):
         _require_threads(self.threads)
         _ = (self if self.regularization is not None else self.resolved(1)).fold_in  # checks what the two share
 
+    @property
+    def trained_on(self) -> tuple[SplitName, ...]:
+        """The splits that are learned from."""
+        return SPLITS if self.on == "all" else ("train",)
+
     def resolved(self, n_likes: int) -> Self:
         """The same settings with a regularization, for data with so many likes."""
         return self if self.regularization is not None else replace(self, regularization=regularization_for(n_likes))

@@ -103,6 +103,11 @@ def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) 
     )
 
 
+def read_movies(workspace: Workspace) -> Movies:
+    """Read the movie catalogue of a workspace's prepared folder. Raises as `read_prepared` does."""
+    return _consistently(workspace, lambda _, files: _read_movies(files))
+
+
 def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
     """Read one split of a workspace's prepared folder. Raises as `read_prepared` does."""
 

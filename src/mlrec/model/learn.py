@@ -88,7 +88,12 @@ def learn(
 
 def check_learnable(preferences: csr_matrix, settings: TrainSettings) -> None:
     """Refuse data in which nothing is liked."""
-    if preferences.nnz == 0 or (settings.dislikes != "as-likes" and preferences.data.max() <= 0):
+    require_likes(preferences.nnz if settings.dislikes == "as-likes" else int(np.count_nonzero(preferences.data > 0)))
+
+
+def require_likes(n_likes: int) -> None:
+    """Refuse data with so many entries that say 1, if that is none."""
+    if not n_likes:
         raise EmptyResultError(
             "There is nothing to learn from: the training part has no liked movie.",
             "Prepare with other thresholds or another split.",

@@ -18,15 +18,17 @@ from threadpoolctl import threadpool_limits
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
 from mlrec.artifacts.prepared import read_manifest
-from mlrec.dataset.reading import PreparedData, read_prepared
-from mlrec.model.learn import learn
-from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
+from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
+from mlrec.model.learn import Learned, learn
+from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
-from mlrec.settings import SPLITS, SplitName, TrainSettings, available_threads
+from mlrec.settings import TrainSettings, available_threads
 from mlrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from mlrec.spark.session import Spark
 
 _VERSIONS_OF = ("mlrec", "implicit", "numpy", "scipy", "duckdb")
 
@@ -71,6 +73,7 @@ def train(
     *,
     publish: bool = True,
     judged_by: str | None = None,
+    spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> Trained:
     """Train a model on a workspace's prepared folder, save it, and publish it.
@@ -85,6 +88,9 @@ def train(
         Whether serving shall use the model from now on.
     judged_by
         Id of a model of the same settings that was evaluated in this one's place, if this one learns from everything.
+    spark
+        Where to learn, if not with `implicit` on this machine. The data directory must be on a file system that all its
+        executors share.
     progress
         Told of each stage and iteration.
 
@@ -94,16 +100,21 @@ def train(
         If nothing has been prepared.
     TrainingFailedError
         If a factor is not finite; nothing is saved then.
+    SparkFailedError
+        If a job on Spark failed; nothing is saved then.
     """
     from scipy import sparse
 
     settings = settings or TrainSettings()
     watch = _Stopwatch()
     read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
-    with workspace.writing("train"):
-        with watch.stage("read"), progress.task("Reading prepared data"):
-            data = read_prepared(workspace)
-        model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
+    with workspace.writing("train") as scratch:
+        if spark is not None:
+            model, preferences = _build_on_spark(workspace, spark, settings, scratch, judged_by, watch.stage)
+        else:
+            with watch.stage("read"), progress.task("Reading prepared data"):
+                data = read_prepared(workspace)
+            model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
         with watch.stage("save"), progress.task("Saving"):
             model = replace(model, info={**model.info, "seconds": watch.seconds})
             files = models.write_model(
@@ -153,15 +164,48 @@ def build_model(
         If a factor is not finite.
     """
     threads = settings.threads or available_threads()
-    trained_on: tuple[SplitName, ...] = SPLITS if settings.on == "all" else ("train",)
     with threadpool_limits(1, user_api="blas"):
         with stage("arrange"):
-            interactions = number_rows(data.events, trained_on)
-            history = interactions.history.only(trained_on)
+            interactions = number_rows(data.events, settings.trained_on)
+            history = interactions.history.only(settings.trained_on)
             preferences = signed_matrix(history, len(interactions.movie_ids))
         learned = learn(history, preferences, settings, threads, progress=progress, stage=stage)
+    engine = {"name": "implicit", "version": version("implicit")}
+    model = _assemble(data.manifest, data.movies, interactions, preferences, learned, settings, judged_by, engine)
+    return model, preferences
+
+
+def _build_on_spark(
+    workspace: Workspace,
+    spark: Spark,
+    settings: TrainSettings,
+    scratch: Path,
+    judged_by: str | None,
+    stage: Callable[[str], AbstractContextManager[object]],
+) -> tuple[Model, csr_matrix]:
+    """What `build_model` gives, learned on Spark. The caller holds the write lock."""
+    from mlrec.model.spark_als import learn_on_spark
+
+    manifest = read_manifest(workspace)
+    interactions, preferences, learned, engine = learn_on_spark(spark, workspace.prepared, settings, scratch, stage)
+    movies = read_movies(workspace)
+    model = _assemble(manifest, movies, interactions, preferences, learned, settings, judged_by, engine)
+    return model, preferences
+
+
+def _assemble(
+    manifest: dict[str, Any],
+    movies: Movies,
+    interactions: Interactions,
+    preferences: csr_matrix,
+    learned: Learned,
+    settings: TrainSettings,
+    judged_by: str | None,
+    engine: dict[str, Any],
+) -> Model:
+    """Put a model together from what was learned, whatever learned it."""
     created_at = datetime.now(UTC)
-    model = Model(
+    return Model(
         model_id=f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}",
         info={
             "kind": "als",
@@ -170,10 +214,11 @@ def build_model(
             "regularization_follows_data": settings.regularization is None,
             "fold_in": learned.settings.fold_in.to_json(),
             "random_seed": settings.random_seed,
-            "trained_on": list(trained_on),
+            "trained_on": list(settings.trained_on),
+            "engine": engine,
             "judged_by": judged_by,
-            "prepared_fingerprint": data.manifest["fingerprint"],
-            "user_offset": data.manifest["settings"]["user_offset"],
+            "prepared_fingerprint": manifest["fingerprint"],
+            "user_offset": manifest["settings"]["user_offset"],
             "dimensions": {
                 "users": len(interactions.user_ids),
                 "movies": len(interactions.movie_ids),
@@ -187,10 +232,9 @@ def build_model(
         movie_factors=learned.movie_factors,
         user_vectors=learned.user_vectors,
         popularity=interactions.popularity,
-        catalogue=catalogue_of(data.movies, interactions.movie_ids),
+        catalogue=catalogue_of(movies, interactions.movie_ids),
         history=interactions.history,
     )
-    return model, preferences
 
 
 class _Stopwatch:

@@ -1,0 +1,333 @@
+"""Learning on Spark: the ratings never pass through one machine's memory.
+
+Movie factors come from Spark ML's ALS. It minimizes, for the users u and movies i of the data,
+
+    Σ c_ui (p_ui − x_uᵀ y_i)² + μ (Σ n_u |x_u|² + Σ n_i |y_i|²),    c = 1 + α |r|, as ours,
+
+where n counts the positive entries of a row (Zhou et al. 2008), and we have one λ for all rows. On average the two agree
+for μ = λ / √(n̄_u · n̄_i): what a scale shared between x and y can move from one sum to the other leaves the product of
+the two weights as it is. The same scale makes both sums weigh λ on average once y is multiplied by (n̄_i / n̄_u)^¼, and
+that is what the fold-in, which has λ, expects of y. What stays different: frequent movies are held shorter than by ours,
+rare ones less so.
+
+User vectors are our own exact solve, on the executors.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import mlrec
+from mlrec.artifacts.models import History
+from mlrec.errors import IncompatibleFormatError
+from mlrec.model.als import check_finite
+from mlrec.model.learn import Learned, require_likes
+from mlrec.model.matrix import Interactions, signed_matrix
+from mlrec.settings import SPLITS, Dislikes, TrainSettings
+from mlrec.spark.session import Spark, uri
+from mlrec.spark.worker import VECTORS, user_vectors
+from mlrec.workspace import PreparedFiles
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from scipy.sparse import csr_matrix
+
+# An entry that Spark's ALS learns from, by what a dislike is; its sign and size are r's.
+_RATINGS: dict[Dislikes, str] = {"zero": "preference", "ignore": "preference", "as-likes": "abs(preference)"}
+_ENTRIES_A_BLOCK = 5_000_000
+_SWEEPS_A_CHECKPOINT = 5
+_EVENT_COLUMNS = ("movie_idx", "preference", "timestamp", "split")
+
+
+class OnSpark(NamedTuple):
+    """What was learned, as `learn` and `number_rows` have it; the large arrays are mapped files of the scratch folder."""
+
+    interactions: Interactions
+    preferences: csr_matrix
+    learned: Learned
+    engine: dict[str, Any]
+
+
+def learn_on_spark(
+    spark: Spark,
+    files: PreparedFiles,
+    settings: TrainSettings,
+    scratch: Path,
+    stage: Callable[[str], AbstractContextManager[object]],
+) -> OnSpark:
+    """Learn movie factors and user vectors from a prepared folder.
+
+    Parameters
+    ----------
+    spark
+        The session. It tells how the work goes on.
+    files
+        The prepared folder, on a file system that all executors share.
+    settings
+        How to train. The number of threads means nothing here, and the seed gives the same factors only on as many
+        processors.
+    scratch
+        A folder for intermediate tables, on the same file system.
+    stage
+        Entered with the name of each stage, as by `build_model`.
+
+    Raises
+    ------
+    EmptyResultError
+        If nothing is liked.
+    TrainingFailedError
+        If a factor is not finite.
+    SparkFailedError
+        If a job failed.
+    """
+    work = _Training(spark, files, settings, scratch)
+    with stage("read"):
+        work.number()
+    require_likes(int(work.popularity.sum()) if settings.dislikes != "as-likes" else work.n_learned)
+    settings = settings.resolved(int(work.popularity.sum()))
+    with stage("fit"):
+        movie_factors, trained_vectors, engine = work.fit(settings)
+    with stage("fold_in"):
+        vectors = trained_vectors if trained_vectors is not None else work.fold_in(movie_factors, settings)
+        check_finite(settings, vectors)
+    with stage("arrange"):
+        history, preferences = work.arrange()
+    interactions = Interactions(work.user_ids, work.movie_ids, history, work.popularity)
+    return OnSpark(interactions, preferences, Learned(settings, movie_factors, vectors), engine)
+
+
+class _Training:
+    """One training, step by step."""
+
+    def __init__(self, spark: Spark, files: PreparedFiles, settings: TrainSettings, scratch: Path) -> None:
+        self._spark = spark
+        self._files = files
+        self._scratch = scratch / "spark"
+        self._trained_on = settings.trained_on
+        self._learned = f"split IN ({', '.join(str(SPLITS.index(name)) for name in self._trained_on)})"
+
+    # -- numbering ---------------------------------------------------------------------------------------------------
+
+    def number(self) -> None:
+        """Give users and movies their rows, and write all events under these, in the order user, time, movie."""
+        from pyspark.sql import functions
+
+        with self._spark.job("Numbering users and movies"):
+            events = self._prepared_events()
+            events.createOrReplaceTempView("events")
+            sql = self._spark.session.sql
+            users = sql("SELECT user_id, count(*) AS n FROM events GROUP BY user_id ORDER BY user_id").toArrow()
+            movies = sql(
+                "SELECT movie_id, count_if(preference > 0) AS likes, count(*) AS n FROM events"
+                f" WHERE {self._learned} GROUP BY movie_id ORDER BY movie_id"
+            ).toArrow()
+            self.user_ids = users["user_id"].to_numpy().astype(np.int64)
+            self.movie_ids = movies["movie_id"].to_numpy().astype(np.int64)
+            self.popularity = movies["likes"].to_numpy().astype(np.int64)
+            self.n_learned = int(movies["n"].to_numpy().sum())
+            self._indptr = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
+            self._hand_over("users", user_id=self.user_ids)
+            self._hand_over("movies", movie_id=self.movie_ids)
+            sql(
+                """
+                SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split,
+                       CAST(row_number() OVER (PARTITION BY user_idx ORDER BY timestamp, movie_id) AS INT) AS position
+                FROM (
+                    SELECT /*+ REPARTITION_BY_RANGE(user_idx) */
+                           CAST(users.row AS INT) AS user_idx, CAST(movies.row AS INT) AS movie_idx, movie_id, preference,
+                           timestamp, split
+                    FROM events JOIN users USING (user_id) LEFT JOIN movies USING (movie_id)
+                )
+                """
+            ).write.parquet(uri(self._scratch / "numbered"))
+            numbered = self._spark.read_parquet(self._scratch / "numbered")
+            self._known = numbered.where(functions.expr(self._learned))
+
+    def _prepared_events(self) -> DataFrame:
+        """The rows of all splits, with the number of their split."""
+        from pyspark.sql import functions
+
+        parts = [
+            self._spark.read_parquet(self._files.split(name)).select(
+                functions.col("user_id").cast("bigint"),
+                functions.col("movie_id").cast("bigint"),
+                functions.col("preference").cast("tinyint"),
+                functions.col("timestamp").cast("bigint"),
+                functions.lit(number).cast("tinyint").alias("split"),
+            )
+            for number, name in enumerate(SPLITS)
+        ]
+        return parts[0].unionAll(parts[1]).unionAll(parts[2])
+
+    def _hand_over(self, name: str, **ids: NDArray[np.int64]) -> None:
+        """Give Spark a table of ids and their rows."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._scratch.mkdir(exist_ok=True)
+        path = self._scratch / f"{name}.parquet"
+        (column,) = ids.values()
+        parquet.write_table(pa.table({**ids, "row": np.arange(len(column))}), path)
+        self._spark.read_parquet(path).createOrReplaceTempView(name)
+
+    # -- learning ----------------------------------------------------------------------------------------------------
+
+    def fit(self, settings: TrainSettings) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, dict[str, Any]]:
+        """Movie factors, user vectors if ALS's own are wanted, and what Spark was told."""
+        from pyspark.ml.recommendation import ALS
+        from pyspark.sql import functions
+
+        context = self._spark.session.sparkContext
+        with self._spark.job("Training"):
+            context.setCheckpointDir(uri(self._scratch / "checkpoints"))
+            entries = self._known.select(
+                "user_idx", "movie_idx", functions.expr(_RATINGS[settings.dislikes]).cast("float").alias("rating")
+            )
+            if settings.dislikes == "ignore":
+                entries = entries.where("rating > 0")
+            positive, per_user, per_movie = self._means(entries)
+            blocks = max(2, context.defaultParallelism, positive // _ENTRIES_A_BLOCK)
+            als = ALS(
+                rank=settings.factors,
+                maxIter=settings.iterations,
+                regParam=settings.fold_in.regularization / float(np.sqrt(per_user * per_movie)),
+                alpha=settings.alpha,
+                implicitPrefs=True,
+                numUserBlocks=blocks,
+                numItemBlocks=blocks,
+                seed=settings.random_seed,
+                checkpointInterval=_SWEEPS_A_CHECKPOINT,
+                coldStartStrategy="drop",
+                userCol="user_idx",
+                itemCol="movie_idx",
+                ratingCol="rating",
+            )
+            model = als.fit(entries)
+            scale = np.float32((per_movie / per_user) ** 0.25)
+            movies = self._factors(model.itemFactors, len(self.movie_ids), settings.factors) * scale
+            users = None
+            if settings.user_vectors == "trained":
+                users = self._factors(model.userFactors, len(self.user_ids), settings.factors) / scale
+        check_finite(settings, movies)
+        engine = {
+            "name": "spark",
+            "version": self._spark.session.version,
+            "master": self._spark.settings.master,
+            "regParam": als.getRegParam(),
+            "blocks": blocks,
+            "movie_factors_times": float(scale),
+        }
+        return movies, users, engine
+
+    def _means(self, entries: DataFrame) -> tuple[int, float, float]:
+        """How many entries are positive, and how many of them fall to a user and to a movie that has any."""
+        row = entries.where("rating > 0").selectExpr(
+            "count(*) AS n", "count(DISTINCT user_idx) AS users", "count(DISTINCT movie_idx) AS movies"
+        ).first()
+        assert row is not None
+        return row["n"], row["n"] / max(row["users"], 1), row["n"] / max(row["movies"], 1)
+
+    def _factors(self, rows: DataFrame, n_rows: int, n_factors: int) -> NDArray[np.float32]:
+        """Factors by row, zeros where ALS has none."""
+        table = rows.toArrow()
+        factors = np.zeros((n_rows, n_factors), dtype=np.float32)
+        values = table["features"].combine_chunks().flatten().to_numpy()
+        factors[table["id"].to_numpy()] = values.reshape(-1, n_factors)
+        return factors
+
+    def fold_in(self, movie_factors: NDArray[np.float32], settings: TrainSettings) -> NDArray[np.float32]:
+        """The exact vectors of all users, float32 (users, factors), solved on the executors."""
+        from pyarrow import parquet
+
+        context = self._spark.session.sparkContext
+        folder = self._scratch / "vectors"
+        with self._spark.job("Folding in users"):
+            context.addPyFile(str(self._package()))
+            solve = user_vectors(context.broadcast(movie_factors), settings.fold_in)
+            (
+                self._known.repartition("user_idx")
+                .sortWithinPartitions("user_idx", "position")
+                .select("user_idx", "movie_idx", "preference")
+                .mapInArrow(solve, VECTORS)
+                .write.parquet(uri(folder))
+            )
+        vectors = self._mapped("user_vectors", np.float32, (len(self.user_ids), settings.factors))
+        for part in _parts(folder):
+            table = parquet.read_table(part)
+            rows = table["user_idx"].to_numpy()
+            vectors[rows] = np.frombuffer(b"".join(table["vector"].to_pylist()), "<f4").reshape(len(rows), -1)
+        return vectors
+
+    def _package(self) -> Path:
+        """mlrec itself, for executors whose Python does not have it, or has another version."""
+        source = Path(mlrec.__file__).parent
+        path = self._scratch / "mlrec.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for module in sorted(source.rglob("*.py")):
+                archive.write(module, Path("mlrec") / module.relative_to(source))
+        return path
+
+    # -- back on this machine ----------------------------------------------------------------------------------------
+
+    def arrange(self) -> tuple[History, csr_matrix]:
+        """Each user's history and the matrix of what was learned from, part file by part file."""
+        from scipy import sparse
+
+        dtypes: dict[str, type] = {"movie_idx": np.int32, "preference": np.int8, "timestamp": np.int64, "split": np.int8}
+        n_events, n_users = int(self._indptr[-1]), len(self.user_ids)
+        columns = {name: self._mapped(f"history_{name}", dtype, (n_events,)) for name, dtype in dtypes.items()}
+        data = self._mapped("matrix_data", np.float32, (self.n_learned,))
+        indices = self._mapped("matrix_indices", np.int32, (self.n_learned,))
+        per_user = np.zeros(n_users, dtype=np.int64)
+        done = filled = 0
+        with self._spark.progress.task("Arranging", n_users, "users") as task:
+            for users, part in self._numbered_parts():
+                end = done + int(part.indptr[-1])
+                if not np.array_equal(self._indptr[users[0] : users[-1] + 2] - done, part.indptr):
+                    raise IncompatibleFormatError(
+                        f"The prepared data changed while it was read: {self._files.root}.", "Train again."
+                    )
+                for name, column in columns.items():
+                    column[done:end] = getattr(part, name)
+                matrix = signed_matrix(part.only(self._trained_on), len(self.movie_ids))
+                data[filled : filled + matrix.nnz] = matrix.data
+                indices[filled : filled + matrix.nnz] = matrix.indices
+                per_user[users] = np.diff(matrix.indptr)
+                done, filled = end, filled + matrix.nnz
+                task.advance(len(users))
+        indptr = np.concatenate([[0], np.cumsum(per_user)])
+        matrix = sparse.csr_matrix((data, indices, indptr), shape=(n_users, len(self.movie_ids)))
+        return History(self._indptr, **columns), matrix
+
+    def _numbered_parts(self) -> Iterator[tuple[NDArray[np.int64], History]]:
+        """The rows of the users of each part file, and their history."""
+        from pyarrow import parquet
+
+        for path in _parts(self._scratch / "numbered"):
+            table = parquet.read_table(path)
+            if not len(table):
+                continue
+            rows = table["user_idx"].to_numpy()
+            starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+            columns = {name: table[name].to_numpy() for name in _EVENT_COLUMNS}
+            yield rows[starts].astype(np.int64), History(np.append(starts, len(rows)), **columns)
+
+    def _mapped(self, name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
+        """An array of zeros in a file of the scratch folder: its pages need not stay in memory."""
+        path = self._scratch / f"{name}.npy"
+        if 0 in shape:
+            return np.zeros(shape, dtype)
+        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The part files of a folder, in their order."""
+    return [folder / name for name in sorted(os.listdir(folder)) if name.endswith(".parquet")]  # noqa: PTH208

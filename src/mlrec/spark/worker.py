@@ -1,0 +1,60 @@
+"""What runs in the Python of Spark's executors. It imports nothing but numpy, Arrow and mlrec's own pure computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.settings import FoldInSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark import Broadcast
+
+EVENTS = ("user_idx", "movie_idx", "preference")
+VECTORS = "user_idx INT, vector BINARY"
+
+
+def user_vectors(
+    movie_factors: Broadcast[NDArray[np.float32]], settings: FoldInSettings
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """A function for `mapInArrow`: events to the exact vectors of their users.
+
+    It takes batches with the columns `EVENTS`, in which each user's events stand together in time order, and gives
+    batches as `VECTORS` says, a vector as the bytes of float32 (factors,).
+    """
+
+    def solve(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        fold_in = FoldIn(movie_factors.value, settings)
+        kept: dict[str, NDArray[Any]] | None = None
+        for batch in batches:
+            events = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in EVENTS}
+            if kept is not None:
+                events = {name: np.concatenate([kept[name], events[name]]) for name in EVENTS}
+            # The last user of a batch may go on in the next one.
+            users = events["user_idx"]
+            end = int(np.searchsorted(users == users[-1], True)) if len(users) else 0
+            if end:
+                yield _solved(fold_in, {name: column[:end] for name, column in events.items()})
+            kept = {name: column[end:] for name, column in events.items()}
+        if kept is not None and len(kept["user_idx"]):
+            yield _solved(fold_in, kept)
+
+    return solve
+
+
+def _solved(fold_in: FoldIn, events: dict[str, NDArray[Any]]) -> pa.RecordBatch:
+    """The vectors of all users of some events."""
+    import pyarrow as pa
+
+    users = events["user_idx"]
+    starts = np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))
+    vectors = fold_in.user_vectors(np.append(starts, len(users)), events["movie_idx"], events["preference"])
+    rows = [vector.tobytes() for vector in vectors]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(users[starts], pa.int32()), pa.array(rows, pa.binary())], names=["user_idx", "vector"]
+    )
