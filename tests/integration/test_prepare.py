@@ -28,6 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec.artifacts import prepared
+from mlrec.dataset.database import literal
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.prepare import Prepared, prepare
 from mlrec.dataset.reading import read_prepared
@@ -204,6 +205,8 @@ def crowd(seed: int, users: int = 30, movies: int = 25, ratings: int = 900) -> l
 
 
 def rows_of(path: Path) -> list[tuple[Any, ...]]:
+    """The rows of a file, or of a folder of part files."""
+    path = Path(literal(path), "*.parquet") if path.is_dir() else path
     with duckdb.connect() as connection:
         return connection.execute("FROM read_parquet($path)", {"path": str(path)}).fetchall()
 

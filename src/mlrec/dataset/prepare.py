@@ -26,9 +26,9 @@ from mlrec.dataset.database import connect, load_duckdb
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.ratings import Ratings
-from mlrec.dataset.sources import RawSource, Role, find_source
+from mlrec.dataset.sources import RawSource, Role, find_source, is_remote
 from mlrec.dataset.steps import Steps, first_line
-from mlrec.errors import EmptyResultError, StateError, TooManyRejectsError
+from mlrec.errors import EmptyResultError, SettingsError, StateError, TooManyRejectsError
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.standing_swipes import StandingSwipes
@@ -79,7 +79,7 @@ def prepare(
     workspace: Workspace,
     settings: PrepareSettings | None = None,
     *,
-    raw: Path | None = None,
+    raw: Path | str | None = None,
     swipes: StandingSwipes | None = None,
     forgotten: Collection[int] = (),
     spark: Spark | None = None,
@@ -94,14 +94,15 @@ def prepare(
     settings
         Defaults to `PrepareSettings()`.
     raw
-        A folder or zip archive with the raw files; by default the workspace's own.
+        A folder or zip archive with the raw files; by default the workspace's own. For Spark it may also be a text with
+        a scheme, such as `hdfs://…` or `s3a://…`, which names a folder.
     swipes
         To be merged into the ratings. A swipe stands over a rating of the same movie unless the rating is later.
     forgotten
         Ids of users, as serving knows them, who are left out.
     spark
-        Where to work on the ratings, if not in DuckDB. The rows are the same. The data directory must be on a file system
-        that all its executors share.
+        Where to work on the ratings, if not in DuckDB. The rows are the same. The data directory must be on a file
+        system that all its executors share.
     progress
         Told of each step.
 
@@ -115,7 +116,7 @@ def prepare(
     settings = settings or PrepareSettings()
     started = time.perf_counter()
     with workspace.writing("prepare") as scratch:
-        source = find_source(raw or workspace.raw, scratch)
+        source = _source(raw or workspace.raw, scratch, spark)
         with prepared.replacing(workspace) as files:
             with _connect(scratch, settings) as connection:
                 steps = Steps(connection, progress)
@@ -125,6 +126,17 @@ def prepare(
             prepared.complete(files, manifest)
         workspace.failed_rejects.unlink(missing_ok=True)
     return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
+
+
+def _source(raw: Path | str, scratch: Path, spark: Spark | None) -> RawSource:
+    """The raw files, wherever they are."""
+    if isinstance(raw, str) and is_remote(raw):
+        if spark is None:
+            raise SettingsError(f"{raw} is not on this machine, and only Spark can read there: --engine spark.")
+        from mlrec.dataset.spark_sources import find_remote_source
+
+        return find_remote_source(spark, raw, scratch)
+    return find_source(Path(raw), scratch)
 
 
 def _ratings(spark: Spark | None, steps: Steps, settings: PrepareSettings, scratch: Path) -> Ratings:
@@ -145,7 +157,7 @@ def _prepare_into(
 ) -> dict[str, Any]:
     """Write everything but the manifest, and return that."""
     with ThreadPoolExecutor(1) as hashing:
-        checksums = hashing.submit(lambda: {file.role: _sha256(file.path) for file in run.source.files})
+        checksums = hashing.submit(lambda: {file.role: file.sha256() for file in run.source.files})
         run.read()
         run.take_in(swipes, forgotten)
         run.check_rejects(failed_rejects)
@@ -339,7 +351,7 @@ class _Preparation:
                 {
                     "role": file.role,
                     "file": file.label,
-                    "bytes": file.path.stat().st_size,
+                    "bytes": file.bytes,
                     "sha256": checksums[file.role],
                     "layout": file.layout,
                     "encoding": file.encoding,
@@ -391,11 +403,6 @@ class _Preparation:
     def _note(self, name: str) -> None:
         """Note what is left."""
         self.steps.append(StepCount(name, *self.ratings.counts()))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> str:

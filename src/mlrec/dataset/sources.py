@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import hashlib
+import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, cast
@@ -46,6 +48,25 @@ DATA_FILE_NAMES = frozenset(name for family in _FAMILIES for names in family.val
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A file on a file system that only Spark can read.
+
+    Attributes
+    ----------
+    uri
+        How Spark is told of it.
+    bytes
+        Its size.
+    sha256
+        Works out the hash of its content.
+    """
+
+    uri: str
+    bytes: int
+    sha256: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class RawFile:
     """One raw file, ready to be read.
 
@@ -65,6 +86,8 @@ class RawFile:
         Lines before the first row.
     columns
         The columns in their order in the file; names that mlrec does not use are kept as they are.
+    elsewhere
+        Where the whole file is, if `path` holds just its beginning.
     """
 
     role: Role
@@ -75,6 +98,19 @@ class RawFile:
     encoding: str = "utf-8"
     header_lines: int = 0
     columns: tuple[str, ...] = ()
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.elsewhere.bytes if self.elsewhere else self.path.stat().st_size
+
+    def sha256(self) -> str:
+        """The hash of its content."""
+        if self.elsewhere:
+            return self.elsewhere.sha256()
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def for_sql(self) -> dict[str, Any]:
         """Describe the file as the value of the SQL variable `<role>_file`."""
@@ -106,6 +142,11 @@ class RawSource:
     def files(self) -> tuple[RawFile, ...]:
         """All files, ratings first."""
         return (self.ratings, self.movies) + ((self.links,) if self.links else ())
+
+
+def is_remote(raw: str) -> bool:
+    """Whether a place is named by a scheme, as Spark takes it, and not by a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", raw) is not None
 
 
 def find_source(raw: Path, scratch: Path) -> RawSource:
@@ -196,10 +237,11 @@ class _Candidate:
                 raise InputError(
                     f"{label} cannot be unpacked: {error}.", "The archive is damaged; get it again."
                 ) from error
-        return _describe(role, path, label)
+        return describe(role, path, label)
 
 
-def _choose(names: Iterable[str]) -> Mapping[Role, str] | None:
+def choose(names: Iterable[str]) -> Mapping[Role, str] | None:
+    """The files of the first complete family among those of these names, by role."""
     available = {PurePosixPath(name).name: name for name in names}
     for family in _FAMILIES:
         chosen = {
@@ -213,7 +255,7 @@ def _choose(names: Iterable[str]) -> Mapping[Role, str] | None:
 
 
 def _in_folder(folder: Path) -> list[_Candidate]:
-    chosen = _choose(entry.name for entry in folder.iterdir() if entry.is_file())
+    chosen = choose(entry.name for entry in folder.iterdir() if entry.is_file())
     return [_Candidate(folder, chosen)] if chosen else []
 
 
@@ -229,12 +271,13 @@ def _in_archive(path: Path) -> list[_Candidate]:
     folders: dict[PurePosixPath, list[str]] = {}
     for name in names:
         folders.setdefault(PurePosixPath(name).parent, []).append(name)
-    complete = {folder: chosen for folder, members in folders.items() if (chosen := _choose(members))}
+    complete = {folder: chosen for folder, members in folders.items() if (chosen := choose(members))}
     outermost = min((len(folder.parts) for folder in complete), default=0)
     return [_Candidate(path, chosen) for folder, chosen in complete.items() if len(folder.parts) == outermost]
 
 
-def _describe(role: Role, path: Path, label: str) -> RawFile:
+def describe(role: Role, path: Path, label: str) -> RawFile:
+    """Find out how a file of one of the known names is to be read."""
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return RawFile(role, path, label, "parquet", columns=CSV_COLUMNS[role])

@@ -84,6 +84,7 @@ class SparkRatings:
             f"WHEN '{name}' THEN {file.columns.index(name) if name in file.columns else 0}"
             for name in CSV_COLUMNS["ratings"]
         )
+        preferences = ", ".join(str(int(swipe)) for swipe in BUCKETS)
         delimiter = file.delimiter.replace("\t", r"\t")
         functions = {
             "delimiter() RETURNS STRING": f"'{delimiter}'",
@@ -95,7 +96,7 @@ class SparkRatings:
             "min_user_ratings() RETURNS INT": settings.min_user_ratings,
             "min_movie_ratings() RETURNS INT": settings.min_movie_ratings,
             "cut_point(i INT) RETURNS DOUBLE": f"element_at(array({points}), i)",
-            "preference_of_bucket(i INT) RETURNS INT": f"element_at(array({', '.join(str(int(s)) for s in BUCKETS)}), i)",
+            "preference_of_bucket(i INT) RETURNS INT": f"element_at(array({preferences}), i)",
             "share_of(n BIGINT, part INT) RETURNS BIGINT": (
                 f"n * element_at(array({shares}), part) div {sum(settings.split_ratio)}L"
             ),
@@ -120,7 +121,7 @@ class SparkRatings:
         session = self._spark.session
         # The file is cut the same way each time, however many executors there are by then: row ids are compared.
         session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
-        lines = session.read.option("__globPaths__", "false").text(uri(file.path))
+        lines = session.read.option("__globPaths__", "false").text(_place(file))
         text = functions.col("value")
         if encoding == "latin-1":
             text = functions.decode(text.cast("binary"), "ISO-8859-1")
@@ -131,7 +132,7 @@ class SparkRatings:
         from pyspark.sql import functions
 
         try:
-            rows = self._spark.read_parquet(file.path)
+            rows = self._spark.session.read.option("__globPaths__", "false").parquet(_place(file))
         except PySparkException as error:
             raise InputError(f"{file.label} cannot be read: it is no Parquet file.", "Get it again.") from error
         by_name = {name.lower().replace("_", ""): name for name in reversed(rows.columns)}
@@ -341,3 +342,8 @@ class SparkRatings:
     def _pattern(self, name: str) -> str:
         """How DuckDB reads what was kept by this name."""
         return f"{literal(self._folders[name])}/*.parquet"
+
+
+def _place(file: RawFile) -> str:
+    """How Spark is told of a raw file."""
+    return file.elsewhere.uri if file.elsewhere else uri(file.path)

@@ -102,6 +102,6 @@ class Steps:
         return int(self.rows(query, **parameters)[0][0])
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: object) -> str:
     """The first line of what an error says."""
     return str(error).strip().partition("\n")[0]

@@ -4,17 +4,19 @@ Movie factors come from Spark ML's ALS. It minimizes, for the users u and movies
 
     Σ c_ui (p_ui − x_uᵀ y_i)² + μ (Σ n_u |x_u|² + Σ n_i |y_i|²),    c = 1 + α |r|, as ours,
 
-where n counts the positive entries of a row (Zhou et al. 2008), and we have one λ for all rows. On average the two agree
-for μ = λ / √(n̄_u · n̄_i): what a scale shared between x and y can move from one sum to the other leaves the product of
-the two weights as it is. The same scale makes both sums weigh λ on average once y is multiplied by (n̄_i / n̄_u)^¼, and
-that is what the fold-in, which has λ, expects of y. What stays different: frequent movies are held shorter than by ours,
-rare ones less so.
+where n counts the positive entries of a row (Zhou et al. 2008), and we have one λ for all rows. The two agree in the
+row that the average entry belongs to, which has n̄ = Σ n² / Σ n of them, for μ = λ / √(n̄_u · n̄_i): a scale shared
+between x and y can move weight from one sum to the other, and leaves the product of the weights as it is. The same
+scale makes both weigh λ there once y is multiplied by (n̄_i / n̄_u)^¼, and that is what the fold-in, which has λ,
+expects of y. What stays different: frequent movies are held shorter than by ours, rare ones less so
+(docs/decisions/0010).
 
 User vectors are our own exact solve, on the executors.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -48,7 +50,7 @@ _EVENT_COLUMNS = ("movie_idx", "preference", "timestamp", "split")
 
 
 class OnSpark(NamedTuple):
-    """What was learned, as `learn` and `number_rows` have it; the large arrays are mapped files of the scratch folder."""
+    """What was learned, as `learn` and `number_rows` have it; the large arrays are files of the scratch folder."""
 
     interactions: Interactions
     preferences: csr_matrix
@@ -104,6 +106,19 @@ def learn_on_spark(
     return OnSpark(interactions, preferences, Learned(settings, movie_factors, vectors), engine)
 
 
+def mapped_regularization(regularization: float, per_user: float, per_movie: float) -> float:
+    """Spark's μ for our λ; see the head of this module.
+
+    Parameters
+    ----------
+    regularization
+        λ.
+    per_user, per_movie
+        n̄ of the users and of the movies.
+    """
+    return regularization / math.sqrt(per_user * per_movie)
+
+
 class _Training:
     """One training, step by step."""
 
@@ -142,8 +157,8 @@ class _Training:
                        CAST(row_number() OVER (PARTITION BY user_idx ORDER BY timestamp, movie_id) AS INT) AS position
                 FROM (
                     SELECT /*+ REPARTITION_BY_RANGE(user_idx) */
-                           CAST(users.row AS INT) AS user_idx, CAST(movies.row AS INT) AS movie_idx, movie_id, preference,
-                           timestamp, split
+                           CAST(users.row AS INT) AS user_idx, CAST(movies.row AS INT) AS movie_idx, movie_id,
+                           preference, timestamp, split
                     FROM events JOIN users USING (user_id) LEFT JOIN movies USING (movie_id)
                 )
                 """
@@ -193,12 +208,12 @@ class _Training:
             )
             if settings.dislikes == "ignore":
                 entries = entries.where("rating > 0")
-            positive, per_user, per_movie = self._means(entries)
+            positive, per_user, per_movie = self._entries_a_row(entries)
             blocks = max(2, context.defaultParallelism, positive // _ENTRIES_A_BLOCK)
             als = ALS(
                 rank=settings.factors,
                 maxIter=settings.iterations,
-                regParam=settings.fold_in.regularization / float(np.sqrt(per_user * per_movie)),
+                regParam=mapped_regularization(settings.fold_in.regularization, per_user, per_movie),
                 alpha=settings.alpha,
                 implicitPrefs=True,
                 numUserBlocks=blocks,
@@ -211,7 +226,7 @@ class _Training:
                 ratingCol="rating",
             )
             model = als.fit(entries)
-            scale = np.float32((per_movie / per_user) ** 0.25)
+            scale = np.float32(math.sqrt(math.sqrt(per_movie / per_user)))
             movies = self._factors(model.itemFactors, len(self.movie_ids), settings.factors) * scale
             users = None
             if settings.user_vectors == "trained":
@@ -227,13 +242,16 @@ class _Training:
         }
         return movies, users, engine
 
-    def _means(self, entries: DataFrame) -> tuple[int, float, float]:
-        """How many entries are positive, and how many of them fall to a user and to a movie that has any."""
-        row = entries.where("rating > 0").selectExpr(
-            "count(*) AS n", "count(DISTINCT user_idx) AS users", "count(DISTINCT movie_idx) AS movies"
-        ).first()
-        assert row is not None
-        return row["n"], row["n"] / max(row["users"], 1), row["n"] / max(row["movies"], 1)
+    def _entries_a_row(self, entries: DataFrame) -> tuple[int, float, float]:
+        """How many entries are positive, and n̄ of the users and of the movies."""
+        found = []
+        for column in ("user_idx", "movie_idx"):
+            rows = entries.where("rating > 0").groupBy(column).count()
+            total = rows.selectExpr("sum(count) AS n", "sum(double(count) * count) / sum(count) AS mean").first()
+            assert total is not None
+            found.append((int(total["n"]), float(total["mean"])))
+        (n, per_user), (_, per_movie) = found
+        return n, per_user, per_movie
 
     def _factors(self, rows: DataFrame, n_rows: int, n_factors: int) -> NDArray[np.float32]:
         """Factors by row, zeros where ALS has none."""
@@ -267,7 +285,7 @@ class _Training:
         return vectors
 
     def _package(self) -> Path:
-        """mlrec itself, for executors whose Python does not have it, or has another version."""
+        """The code of mlrec, for executors whose Python does not have it, or has another version."""
         source = Path(mlrec.__file__).parent
         path = self._scratch / "mlrec.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -281,7 +299,12 @@ class _Training:
         """Each user's history and the matrix of what was learned from, part file by part file."""
         from scipy import sparse
 
-        dtypes: dict[str, type] = {"movie_idx": np.int32, "preference": np.int8, "timestamp": np.int64, "split": np.int8}
+        dtypes: dict[str, type] = {
+            "movie_idx": np.int32,
+            "preference": np.int8,
+            "timestamp": np.int64,
+            "split": np.int8,
+        }
         n_events, n_users = int(self._indptr[-1]), len(self.user_ids)
         columns = {name: self._mapped(f"history_{name}", dtype, (n_events,)) for name, dtype in dtypes.items()}
         data = self._mapped("matrix_data", np.float32, (self.n_learned,))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mlrec.errors import MlrecError, SparkFailedError
 
-# What is found in the text of an error, what that means, and what to do. The first that is found counts: a lost executor
-# may have run out of memory, and a stopped driver has lost its executors.
+# What is found in the text of an error, what that means, and what to do. The first that is found counts: a lost
+# executor may have run out of memory, and a stopped driver has lost its executors.
 _KNOWN = (
     (
         r"No space left on device|Disk quota exceeded",

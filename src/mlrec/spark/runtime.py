@@ -29,11 +29,11 @@ def load_pyspark() -> None:
         If it is too old.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what PySpark thinks of the pandas beside it; mlrec hands it none
-            import pyarrow  # noqa: F401
-            import pyspark
-            import pyspark.sql
+        # PySpark looks at the pandas beside it whenever it is asked for Arrow. mlrec hands it none.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        import pyarrow  # noqa: F401
+        import pyspark
+        import pyspark.sql
     except ImportError as error:
         raise MissingExtraError("spark", "The engine Spark") from error
     if int(pyspark.__version__.partition(".")[0]) < OLDEST_PYSPARK:
@@ -53,7 +53,9 @@ def require_java() -> None:
     """
     home = os.environ.get("JAVA_HOME")
     java = Path(home, "bin", "java") if home else shutil.which("java")
-    ways = f"Install Java {OLDEST_JAVA} (on Debian: apt-get install openjdk-17-jre-headless), or let JAVA_HOME name one."
+    ways = (
+        f"Install Java {OLDEST_JAVA} (on Debian: apt-get install openjdk-17-jre-headless), or let JAVA_HOME name one."
+    )
     if java is None or not Path(java).is_file():
         where = f"JAVA_HOME is {home}, where there is no Java." if home else "There is no Java on this machine's PATH."
         raise SparkUnavailableError(f"Spark needs Java. {where}", ways)

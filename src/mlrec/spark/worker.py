@@ -1,4 +1,4 @@
-"""What runs in the Python of Spark's executors. It imports nothing but numpy, Arrow and mlrec's own pure computation."""
+"""What runs in the Python of Spark's executors: nothing but numpy, Arrow and mlrec's own pure computation."""
 
 from __future__ import annotations
 

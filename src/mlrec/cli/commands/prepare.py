@@ -3,12 +3,12 @@
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlrec.cli import render
+from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import PrepareSettings
@@ -25,6 +25,7 @@ EXAMPLES = examples(
     "mlrec prepare --raw ~/Downloads/ml-1m.zip",
     "mlrec prepare --split global-time",
     "mlrec prepare --with-swipes",
+    "mlrec prepare --engine spark --spark-master spark://host:7077 --data-dir /shared/mlrec",
 )
 _DEFAULTS = PrepareSettings()
 
@@ -37,11 +38,12 @@ class Split(StrEnum):
 
 
 Raw = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--raw",
         metavar="PATH",
-        help="Folder or zip archive with the raw files, instead of raw/ in the data directory.",
+        help="Folder or zip archive with the raw files, instead of raw/ in the data directory; with --engine spark also"
+        " hdfs://…, s3a://… and what else Spark reads.",
     ),
 ]
 MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
@@ -94,6 +96,9 @@ def prepare(
         str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
     ] = _DEFAULTS.memory_limit,
     threads: Threads = _DEFAULTS.threads,
+    engine: EngineName = Engine.local,
+    spark_master: SparkMaster = None,
+    spark_conf: SparkConf = None,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -102,7 +107,7 @@ def prepare(
 
     Reads movies.csv and ratings.csv, or any MovieLens edition's own files, plain, gzipped or zipped, or Parquet. Rows
     that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store of
-    swipes are left out, with or without --with-swipes.
+    swipes are left out, with or without --with-swipes. Both engines give the same rows.
     """
     from mlrec.dataset.prepare import prepare as run
     from mlrec.workspace import Workspace
@@ -120,7 +125,16 @@ def prepare(
     )
     workspace, bar = Workspace(data_dir), progress()
     content = read_store(store, workspace, with_swipes, bar)
-    result = run(workspace, settings, raw=raw, swipes=content.swipes, forgotten=content.forgotten, progress=bar)
+    with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
+        result = run(
+            workspace,
+            settings,
+            raw=raw,
+            swipes=content.swipes,
+            forgotten=content.forgotten,
+            spark=spark,
+            progress=bar,
+        )
     if as_json:
         render.print_json(result.manifest)
     else:

@@ -9,6 +9,7 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
+from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, StoreName, examples
 from mlrec.cli.progress import progress
 from mlrec.errors import EmptyResultError
@@ -23,10 +24,12 @@ EXAMPLES = examples(
     "mlrec run --final",
     "mlrec run --final --with-swipes --publish-if-better",
     "mlrec run --preset baseline",
+    "mlrec run demo --engine spark",
 )
 
 
 def run(
+    ctx: typer.Context,
     edition: Annotated[
         str | None,
         typer.Argument(help="Fetch this data set first (see 'mlrec fetch --help').", show_default=False),
@@ -47,6 +50,9 @@ def run(
     random_seed: train_command.RandomSeed = None,
     source: fetch_command.Source = None,
     threads: train_command.TrainThreads = None,
+    engine: EngineName = Engine.local,
+    spark_master: SparkMaster = None,
+    spark_conf: SparkConf = None,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -64,6 +70,7 @@ def run(
     # Before anything is done; the first model learns from train whatever the file says, for it is to be judged.
     settings = preset.settings(settings_file, random_seed=random_seed, threads=threads, on="train")
     workspace, bar = Workspace(data_dir), progress()
+    spark = ctx.with_resource(opened(engine, spark_master, spark_conf, workspace, bar))
     document: dict[str, Any] = {}
     if edition is not None:
         fetched = fetch(workspace, edition, source=source, progress=bar)
@@ -79,7 +86,13 @@ def run(
     )
     content = prepare_command.read_store(store, workspace, with_swipes, bar)
     prepared = prepare(
-        workspace, prepare_settings, raw=raw, swipes=content.swipes, forgotten=content.forgotten, progress=bar
+        workspace,
+        prepare_settings,
+        raw=raw,
+        swipes=content.swipes,
+        forgotten=content.forgotten,
+        spark=spark,
+        progress=bar,
     )
     document["prepare"] = prepared.manifest
     if not as_json:
@@ -87,7 +100,7 @@ def run(
 
     if publish_if_better:
         require_gate(workspace)
-    trained = train(workspace, settings, publish=not (final or publish_if_better), progress=bar)
+    trained = train(workspace, settings, publish=not (final or publish_if_better), spark=spark, progress=bar)
     gate = None
     if publish_if_better:
         judge = is_not_worse if final else gate_publish
@@ -122,6 +135,7 @@ def run(
             replace(settings, on="all"),
             publish=gate is None,
             judged_by=trained.model_id,
+            spark=spark,
             progress=bar,
         )
         if gate is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
+from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, examples
 from mlrec.cli.progress import progress
 from mlrec.settings import EvaluateSettings, TrainSettings
@@ -23,6 +24,7 @@ EXAMPLES = examples(
     "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
     "mlrec train --publish-if-better",
+    "mlrec train --engine spark --spark-conf spark.driver.memory=8g",
 )
 _DEFAULTS = TrainSettings()
 
@@ -132,12 +134,16 @@ def train(
     publish_if_better: PublishIfBetter = False,
     random_seed: RandomSeed = None,
     threads: TrainThreads = None,
+    engine: EngineName = Engine.local,
+    spark_master: SparkMaster = None,
+    spark_conf: SparkConf = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Learn movie and user vectors with implicit ALS, and publish the model.
 
-    An option that is given wins over the preset and over the settings file.
+    An option that is given wins over the preset and over the settings file. Whichever engine has learned, the model
+    serves, swipes, explains and evaluates alike; docs/scaling.md says where the engines differ.
     """
     from mlrec.model.train import train as run
     from mlrec.workspace import Workspace
@@ -158,7 +164,7 @@ def train(
         random_seed=random_seed,
         threads=threads,
     )
-    workspace = Workspace(data_dir)
+    workspace, bar = Workspace(data_dir), progress()
     if publish_if_better:
         from mlrec.evaluation.gate import publish_if_better as judge
         from mlrec.evaluation.gate import require_gate
@@ -169,10 +175,11 @@ def train(
                 param_hint="--publish-if-better",
             )
         require_gate(workspace)
-    result = run(workspace, settings, publish=publish and not publish_if_better, progress=progress())
+    with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
+        result = run(workspace, settings, publish=publish and not publish_if_better, spark=spark, progress=bar)
     gate = None
     if publish_if_better:
-        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads or 0), progress=progress())
+        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
         result = replace(result, published=gate.passed)
     if as_json:
         render.print_json(result.to_json() | ({"gate": gate.to_json()} if gate else {}))

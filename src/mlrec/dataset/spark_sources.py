@@ -1,0 +1,84 @@
+"""Finding raw files on a file system that Spark reaches and Python does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role, choose, describe
+from mlrec.dataset.steps import first_line
+from mlrec.errors import InputError, RawDataMissingError
+from mlrec.spark.session import Spark
+
+# Enough for the header of a text file. A Parquet file needs none.
+_BEGINNING = 1 << 16
+
+
+def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
+    """Find the data set in a folder that is named by a scheme. What is small is copied here; the ratings stay there.
+
+    Parameters
+    ----------
+    spark
+        The session, whose settings say how the file system is reached.
+    place
+        The folder, such as `hdfs://namenode/ml-20m`.
+    scratch
+        An existing folder for copies.
+
+    Raises
+    ------
+    RawDataMissingError
+        If no complete data set is there.
+    InputError
+        If the place cannot be reached, or a file's header lacks a column.
+    """
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    context = spark.session.sparkContext
+    jvm: Any = context._jvm
+    try:
+        folder = jvm.org.apache.hadoop.fs.Path(place)
+        system = folder.getFileSystem(context._jsc.hadoopConfiguration())
+        found = {status.getPath().getName(): status for status in system.listStatus(folder) if status.isFile()}
+        members = choose(found)
+        if members is None:
+            raise RawDataMissingError(
+                f"No ratings with their movies in {place}.",
+                "It should hold movies.csv and ratings.csv, or the files of a MovieLens edition, unpacked.",
+            )
+        files: dict[Role, RawFile] = {}
+        for role, name in members.items():
+            path, copy = found[name].getPath(), scratch / name
+            if role == "ratings":
+                stream = system.open(path)
+                copy.write_bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(_limited(jvm, stream)))
+                stream.close()
+                whole = Elsewhere(path.toString(), found[name].getLen(), partial(_sha256, jvm, system, path))
+                files[role] = replace(describe(role, copy, name), elsewhere=whole)
+            else:
+                system.copyToLocalFile(path, jvm.org.apache.hadoop.fs.Path(f"file:{copy.absolute()}"))
+                files[role] = describe(role, copy, name)
+    except (Py4JJavaError, PySparkException) as error:
+        reason = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
+        raise InputError(
+            f"{place} cannot be read: {first_line(reason)}.", "Check the path, and Spark's settings for it."
+        ) from error
+    return RawSource(files["ratings"], files["movies"], files.get("links"))
+
+
+def _limited(jvm: Any, stream: Any) -> Any:
+    """The beginning of a stream."""
+    return jvm.org.apache.commons.io.input.BoundedInputStream(stream, _BEGINNING)
+
+
+def _sha256(jvm: Any, system: Any, path: Any) -> str:
+    """The hash of a file, worked out by Java, which reads faster than it hands over."""
+    stream = system.open(path)
+    try:
+        return str(jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream))
+    finally:
+        stream.close()

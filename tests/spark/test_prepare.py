@@ -1,0 +1,326 @@
+"""Preparing on Spark gives what preparing in DuckDB gives: row for row, reject for reject."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from mlrec.dataset import prepare as prepare_module
+from mlrec.dataset.prepare import prepare
+from mlrec.dataset.reading import read_prepared
+from mlrec.errors import InputError, RawDataMissingError, SettingsError
+from mlrec.ranking.standing_swipes import StandingSwipes
+from mlrec.settings import SPLITS, PrepareSettings, SparkSettings
+from mlrec.spark.session import Spark
+from mlrec.workspace import Workspace
+from tests.integration import test_prepare as contract
+from tests.spark.conftest import SMALL
+from tests.spark.same import assert_same, hashes
+
+FIELDS = [
+    "1", "2", "3", "4.5", "0.5", "5", "10", "1.0", "2.", "+1", "-1", "1e0", "1E1", "1_0", "1__0", "_1", "inf", "nan",
+    "-inf", "+nan", "Infinity", ".5", "0x10", "1d", "1f", "", "  ", "x", '"1"', '"1', '1"', '""', '"1,2"', '"1,""',
+    "9223372036854775807", "9223372036854775808", "9007199254740993", "9.1e15", "1e400", "\u00a01\u00a0", "\u30002",
+    "\t1", "1\t", "é", "١", "1 2", "- 1", "+-1", "-+1", "++1", "1e+1", "1e-1", "1e", "e1", "1.5e1", "00", "-0",
+    "1.0000", "1.00001", "5.1", "5.0000000000000001", "true", "NULL", "253402300799", "253402300800", "1e11",
+    "1_0.0_0", "1e1_0", "1._0", "\x0b1", "\u200b1", "\ufeff1", "\u20281", "1\u0085", "\x1c1", "userId",
+]  # fmt: skip
+"""What is hard to read, or reads differently elsewhere."""
+
+
+def nasty_lines(seed: int, delimiter: str, rows: int) -> list[str]:
+    """Ratings with ties in time and duplicates, one line in eight of them with a field that is hard to read."""
+    chance = random.Random(seed)
+    lines = []
+    for _ in range(rows):
+        fields = [
+            str(1 + min(chance.randrange(60), chance.randrange(60))),
+            str(1 + min(chance.randrange(40), chance.randrange(40))),
+            str(chance.randrange(1, 11) / 2),
+            str(10**9 + chance.randrange(40)),
+        ]
+        if chance.random() < 0.125:
+            for _ in range(chance.choice([1, 1, 2])):
+                fields[chance.randrange(4)] = chance.choice(FIELDS)
+            fields = fields[: chance.choice([4, 4, 4, 4, 3])] + chance.choice([[], [], [], [""], ["more"]])
+        lines.append(delimiter.join(fields))
+        if chance.random() < 0.01:
+            lines.append(chance.choice(["", " ", "\t", "\u3000"]))
+    return lines
+
+
+def write(folder: Path, name: str, lines: list[str], encoding: str = "utf-8") -> Path:
+    """A raw folder with a ratings file of these lines, and movies 1 to 40."""
+    folder.mkdir(parents=True)
+    chance = random.Random(1)
+    if name.startswith("ratings.csv"):
+        lines = ["userId,movieId,rating,timestamp", *lines]
+    content = "".join(line + chance.choice(["\n", "\r\n"]) for line in lines).encode(encoding, errors="replace")
+    (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    if name == "u.data":
+        movies = "".join(f"{movie}|Movie {movie} (1990)|||" + "|0" * 19 + "\n" for movie in range(1, 41))
+        (folder / "u.item").write_text(movies)
+    elif name == "ratings.dat":
+        (folder / "movies.dat").write_text("".join(f"{movie}::Movie {movie} (1990)::Drama\n" for movie in range(1, 41)))
+    else:
+        movies = "".join(f"{movie},Movie {movie} (1990),Drama\n" for movie in range(1, 41))
+        (folder / "movies.csv").write_text(f"movieId,title,genres\n{movies}")
+    return folder
+
+
+def both(raw: Path, tmp_path: Path, spark: Spark, how: PrepareSettings, **app) -> tuple[Workspace, Workspace]:
+    """The same raw files prepared by each engine."""
+    here, there = Workspace(tmp_path / "duckdb"), Workspace(tmp_path / "spark")
+    prepare(here, how, raw=raw, **app)
+    prepare(there, how, raw=raw, spark=spark, **app)
+    return here, there
+
+
+# -- the same as DuckDB ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        PrepareSettings(),
+        PrepareSettings(
+            split="global-time",
+            min_user_ratings=25,
+            min_movie_ratings=30,
+            cut_points=(1.0, 3.0, 4.0),
+            split_ratio=(6, 3, 1),
+            user_offset=10**12,
+        ),
+    ],
+    ids=["defaults", "every setting changed"],
+)
+def test_the_demo_data(demo_raw, tmp_path, spark, how):
+    here, there = both(demo_raw, tmp_path, spark, how)
+    assert_same(here, there)
+    assert sum(len(read_prepared(there, (name,)).events) for name in SPLITS) > 50_000
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "encoding"),
+    [
+        ("ratings.csv", ",", "utf-8"),
+        ("ratings.csv", ",", "latin-1"),
+        ("ratings.csv.gz", ",", "utf-8"),
+        ("ratings.dat", "::", "utf-8"),
+        ("u.data", "\t", "latin-1"),
+    ],
+)
+def test_ties_duplicates_and_bad_rows(tmp_path, spark, name, delimiter, encoding):
+    raw = write(tmp_path / "raw", name, nasty_lines(7, delimiter, 9_000), encoding)
+    how = PrepareSettings(min_user_ratings=20, min_movie_ratings=20, max_reject_share=1.0)
+    here, there = both(raw, tmp_path, spark, how)
+    assert_same(here, there)
+    manifest = read_prepared(there).manifest
+    assert len(manifest["rejects"]["by_reason"]) >= 13
+    steps = {step["name"]: step["ratings"] for step in manifest["steps"]}
+    assert steps["read"] > steps["deduplicated"] > steps["core round 1"] > 0
+
+
+def test_lines_are_numbered_through_all_pieces_of_a_file(tmp_path, tmp_path_factory):
+    lines = nasty_lines(3, ",", 4_000)
+    lines[2_000:2_000] = ["", "   "] * 40  # blank lines count as lines
+    raw = write(tmp_path / "raw", "ratings.csv", lines)
+    pieces = {"spark.sql.files.maxPartitionBytes": "5000", "spark.sql.files.openCostInBytes": "0"}
+    how = PrepareSettings(min_user_ratings=1, min_movie_ratings=1, max_reject_share=1.0)
+    settings = SparkSettings("local[2]", tuple((SMALL | pieces).items()))
+    with Spark(settings, tmp_path_factory.mktemp("log") / "spark.log") as spark:
+        here, there = both(raw, tmp_path, spark, how)
+        assert spark.session.read.text(f"file:{raw}/ratings.csv").rdd.getNumPartitions() > 10
+    assert_same(here, there)
+
+
+def test_swipes_and_forgotten_users(tmp_path, spark):
+    ratings = contract.crowd(4)
+    raw = contract.write_raw(tmp_path / "app", contract.csv_lines(ratings), movies=25).raw
+    chance = random.Random(2)
+    pairs = list({(rating.user_id, rating.movie_id) for rating in ratings})[:150] + [(99, 3), (99, 4), (5, 1)]
+    swipes = [(*pair, chance.choice([-2, -1, 0, 1, 2]), 10**9 + chance.randrange(400)) for pair in dict.fromkeys(pairs)]
+    swipes += [(100, 77, 1, 10**9), (100, 1, 7, 10**9), (100, 2, 1, -5)]  # an unknown movie, no preference, no time
+    table = StandingSwipes(*np.array([(*swipe, i) for i, swipe in enumerate(swipes)], dtype=np.int64).T)
+    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
+    here, there = both(raw, tmp_path, spark, how, swipes=table, forgotten=[1, 2, 99, 12345])
+    assert_same(here, there)
+    manifest = read_prepared(there).manifest
+    assert min(manifest["swipes"][fate] for fate in ("merged", "skips", "outdated", "rejected")) > 0
+    assert [step["name"] for step in manifest["steps"]][:4] == [
+        "read", "without forgotten users", "with swipes", "deduplicated",
+    ]  # fmt: skip
+
+
+def test_the_order_of_the_movies_that_a_table_of_parts_has_does_not_matter(tmp_path, spark):
+    """Ratings as Parquet, with other types and names of columns."""
+    raw = write(tmp_path / "raw", "ratings.csv", [])
+    (raw / "ratings.csv").unlink()
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT (i * 7919 % 50)::INTEGER AS USER_ID, (i % 11 + i % 31)::VARCHAR AS movieid, i % 10 / 2 AS Rating,"
+            " (1e9 + i % 17)::DOUBLE AS timestamp, 'x' AS note FROM range(3000) AS t(i)) TO $path (FORMAT parquet)",
+            {"path": str(raw / "ratings.parquet")},
+        )
+    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
+    here, there = both(raw, tmp_path, spark, how)
+    assert hashes(here) == hashes(there)
+    assert read_prepared(there).manifest["rejects"]["by_reason"]["rating out of range"] == 300
+
+
+# -- the contract of a prepared folder -------------------------------------------------------------------------------
+
+
+def cases(test, *wanted: str) -> list:
+    """A contract test with the values that it is run with: all of them, or those of these ids."""
+    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+    found = [(test.__name__, {})]
+    for mark in marks:
+        names = mark.args[0] if isinstance(mark.args[0], tuple) else (mark.args[0],)
+        values = [value if len(names) > 1 else (value,) for value in mark.args[1]]
+        found = [
+            (f"{label} {mark.kwargs.get('ids', list(map(str, mark.args[1])))[i]}", known | dict(zip(names, row, strict=True)))
+            for label, known in found
+            for i, row in enumerate(values)
+        ]
+    chosen = [(label, known) for label, known in found if not wanted or any(label.endswith(f" {w}") for w in wanted)]
+    assert len(chosen) >= len(wanted)
+    return [pytest.param(test, known, id=label.removeprefix("test_")) for label, known in chosen]
+
+
+@pytest.mark.parametrize(
+    ("test", "values"),
+    [
+        *cases(contract.test_the_same_data_in_every_format_gives_the_same_rows,
+               "csv, both line ends", "csv with a byte order mark", "zip of dat", "100k", "parquet"),
+        *cases(contract.test_a_crowd_gives_what_the_definitions_say),
+        *cases(contract.test_extra_and_reordered_columns, "row by row"),
+        *cases(contract.test_quoted_fields),
+        *cases(contract.test_one_rating_a_user_keeps_every_user),
+        *cases(contract.test_a_user_id_that_the_offset_pushes_beyond_int64_is_rejected),
+        *cases(contract.test_movie_ids_of_any_size_stay_what_they_are),
+        *cases(contract.test_global_time_writes_its_two_moments),
+        *cases(contract.test_every_bad_row_is_reported_with_file_line_text_and_reason),
+        *cases(contract.test_a_bad_row_is_named_in_every_format, "gz", "zip", "latin-1"),
+        *cases(contract.test_a_bad_row_of_parquet_is_named_by_its_number),
+        *cases(contract.test_more_bad_rows_than_that_stop_with_a_report_and_the_last_folder_untouched),
+        *cases(contract.test_an_empty_result_names_the_threshold),
+        *cases(contract.test_a_ratings_file_without_rows),
+        *cases(contract.test_no_threshold_is_blamed_when_no_rating_is_good),
+        *cases(contract.test_a_gzipped_ratings_file_that_cannot_be_read_is_bad_input),
+        *cases(contract.test_a_parquet_file_that_is_none_is_bad_input),
+    ],
+)  # fmt: skip
+def test_the_contract_holds_on_spark(test, values, tmp_path, spark, monkeypatch):
+    monkeypatch.setattr(
+        contract, "prepare", lambda workspace, how=None, **app: prepare(workspace, how, spark=spark, **app)
+    )
+    test(tmp_path, **values)
+
+
+def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark):
+    raw = write(tmp_path / "raw", "ratings.csv", [f"{user},{movie},4,{10**9 + movie % 7}" for user in range(500) for movie in range(1, 41)])
+    workspace = Workspace(tmp_path / "data")
+    spark.session.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
+    try:
+        prepare(workspace, PrepareSettings(), raw=raw, spark=spark)
+    finally:
+        spark.session.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
+    train = workspace.prepared.split("train")
+    parts = sorted(train.iterdir())
+    assert len(parts) == 2
+    assert all(part.name.endswith(".parquet") for part in parts)
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"FROM read_parquet('{train}/*.parquet')").fetchall()
+        types = connection.execute(f"DESCRIBE FROM read_parquet('{train}/*.parquet')").fetchall()
+    assert rows == sorted(rows, key=lambda row: (row[0], row[3], row[1]))
+    assert [row[:2] for row in types] == [
+        ("user_id", "BIGINT"), ("movie_id", "BIGINT"), ("preference", "TINYINT"), ("timestamp", "BIGINT"),
+    ]  # fmt: skip
+    manifest = read_prepared(workspace).manifest
+    assert manifest["engine"]["name"] == "spark"
+    assert contract.names(workspace.prepared.root) == [
+        "manifest.json", "movies.parquet", "rejects.csv", "test.parquet", "train.parquet", "val.parquet",
+    ]  # fmt: skip
+    assert not workspace.scratch.exists()
+
+
+@pytest.mark.parametrize("folder", ["it's a Fälle", "user_id=77/year=2020", "[ab] *", "{a,b} 100%20"])
+def test_the_name_of_the_data_directory_does_not_matter(tmp_path, spark, folder):
+    workspace = contract.write_raw(tmp_path / folder, ["1,1,4.0,5", "1,x,4.0,5"])
+    prepare(workspace, contract.loose(), spark=spark)
+    assert contract.split_rows(workspace)["train"] == [(1, 1, 1, 5)]
+    assert contract.split_rows(workspace)["val"] == []
+    assert contract.rejects(workspace.prepared.rejects) == [("ratings.csv", 3, "1,x,4.0,5", "unparsable movieId")]
+
+
+# -- raw files that only Spark reaches -------------------------------------------------------------------------------
+
+
+def test_raw_files_may_be_named_by_a_scheme(demo_raw, tmp_path, spark):
+    here, there = Workspace(tmp_path / "duckdb"), Workspace(tmp_path / "spark")
+    prepare(here, raw=demo_raw)
+    prepare(there, raw=f"file://{demo_raw}", spark=spark)
+    assert_same(here, there)
+
+
+def test_what_a_scheme_names_must_be_there(tmp_path, spark):
+    workspace = Workspace(tmp_path / "data")
+    with pytest.raises(InputError, match=r"file:///nowhere/at/all cannot be read: .*does not exist"):
+        prepare(workspace, raw="file:///nowhere/at/all", spark=spark)
+    with pytest.raises(InputError, match="unheard-of://place cannot be read"):
+        prepare(workspace, raw="unheard-of://place", spark=spark)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RawDataMissingError, match="No ratings with their movies"):
+        prepare(workspace, raw=f"file://{tmp_path}/empty", spark=spark)
+    with pytest.raises(SettingsError, match="only Spark can read there"):
+        prepare(workspace, raw=f"file://{tmp_path}/empty")
+
+
+# -- on the way ------------------------------------------------------------------------------------------------------
+
+
+def test_progress_says_how_many_tasks_are_done(demo_raw, tmp_path, spark):
+    said: Counter[str] = Counter()
+
+    class Listener:
+        def task(self, label, total=None, unit=""):
+            said[label] += 1
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def say(self, label):
+            said[label] += 1
+
+        def advance(self, amount=1):
+            pass
+
+    listening = Spark(spark.settings, spark.log, Listener())
+    listening._session = spark.session  # the same session, heard by somebody
+    prepare(Workspace(tmp_path / "data"), raw=demo_raw, spark=listening, progress=Listener())
+    assert {"Reading ratings", "Looking for duplicates", "Filtering movies", "Sorting and splitting"} <= set(said)
+    assert any(" tasks" in label for label in said)
+
+
+def test_nothing_is_left_of_a_preparation_that_fails(demo_raw, tmp_path, spark, monkeypatch):
+    workspace = Workspace(tmp_path / "data")
+    prepare(workspace, raw=demo_raw, spark=spark)
+    before = hashes(workspace)
+    monkeypatch.setattr(prepare_module.prepared, "complete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        prepare(workspace, PrepareSettings(min_user_ratings=50), raw=demo_raw, spark=spark)
+    assert hashes(workspace) == before
+    assert contract.names(workspace.root) == [".lock", "prepared"]
+    shutil.rmtree(workspace.root)
