@@ -208,7 +208,7 @@ def rows_of(path: Path) -> list[tuple[Any, ...]]:
     """The rows of a file, or of a folder of part files."""
     path = Path(literal(path), "*.parquet") if path.is_dir() else path
     with duckdb.connect() as connection:
-        return connection.execute("FROM read_parquet($path)", {"path": str(path)}).fetchall()
+        return connection.execute("FROM read_parquet($path, hive_partitioning = false)", {"path": str(path)}).fetchall()
 
 
 def split_rows(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:

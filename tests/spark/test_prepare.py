@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -17,11 +16,10 @@ from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import InputError, RawDataMissingError, SettingsError
 from mlrec.ranking.standing_swipes import StandingSwipes
-from mlrec.settings import SPLITS, PrepareSettings, SparkSettings
+from mlrec.settings import SPLITS, PrepareSettings
 from mlrec.spark.session import Spark
 from mlrec.workspace import Workspace
 from tests.integration import test_prepare as contract
-from tests.spark.conftest import SMALL
 from tests.spark.same import assert_same, hashes
 
 FIELDS = [
@@ -64,10 +62,7 @@ def write(folder: Path, name: str, lines: list[str], encoding: str = "utf-8") ->
         lines = ["userId,movieId,rating,timestamp", *lines]
     content = "".join(line + chance.choice(["\n", "\r\n"]) for line in lines).encode(encoding, errors="replace")
     (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    if name == "u.data":
-        movies = "".join(f"{movie}|Movie {movie} (1990)|||" + "|0" * 19 + "\n" for movie in range(1, 41))
-        (folder / "u.item").write_text(movies)
-    elif name == "ratings.dat":
+    if name == "ratings.dat":
         (folder / "movies.dat").write_text("".join(f"{movie}::Movie {movie} (1990)::Drama\n" for movie in range(1, 41)))
     else:
         movies = "".join(f"{movie},Movie {movie} (1990),Drama\n" for movie in range(1, 41))
@@ -109,16 +104,13 @@ def test_the_demo_data(demo_raw, tmp_path, spark, how):
 
 @pytest.mark.parametrize(
     ("name", "delimiter", "encoding"),
-    [
-        ("ratings.csv", ",", "utf-8"),
-        ("ratings.csv", ",", "latin-1"),
-        ("ratings.csv.gz", ",", "utf-8"),
-        ("ratings.dat", "::", "utf-8"),
-        ("u.data", "\t", "latin-1"),
-    ],
+    [("ratings.csv", ",", "utf-8-sig"), ("ratings.csv.gz", ",", "latin-1"), ("ratings.dat", "::", "utf-8")],
 )
 def test_ties_duplicates_and_bad_rows(tmp_path, spark, name, delimiter, encoding):
-    raw = write(tmp_path / "raw", name, nasty_lines(7, delimiter, 9_000), encoding)
+    lines = nasty_lines(7, delimiter, 6_000)
+    if encoding == "latin-1":
+        lines = [line for line in lines if "\u0085" not in line]  # DuckDB takes no control characters beyond ASCII
+    raw = write(tmp_path / "raw", name, lines, encoding)
     how = PrepareSettings(min_user_ratings=20, min_movie_ratings=20, max_reject_share=1.0)
     here, there = both(raw, tmp_path, spark, how)
     assert_same(here, there)
@@ -128,16 +120,20 @@ def test_ties_duplicates_and_bad_rows(tmp_path, spark, name, delimiter, encoding
     assert steps["read"] > steps["deduplicated"] > steps["core round 1"] > 0
 
 
-def test_lines_are_numbered_through_all_pieces_of_a_file(tmp_path, tmp_path_factory):
+def test_lines_are_numbered_through_all_pieces_of_a_file(tmp_path, spark):
     lines = nasty_lines(3, ",", 4_000)
     lines[2_000:2_000] = ["", "   "] * 40  # blank lines count as lines
     raw = write(tmp_path / "raw", "ratings.csv", lines)
-    pieces = {"spark.sql.files.maxPartitionBytes": "5000", "spark.sql.files.openCostInBytes": "0"}
     how = PrepareSettings(min_user_ratings=1, min_movie_ratings=1, max_reject_share=1.0)
-    settings = SparkSettings("local[2]", tuple((SMALL | pieces).items()))
-    with Spark(settings, tmp_path_factory.mktemp("log") / "spark.log") as spark:
+    pieces = {"spark.sql.files.maxPartitionBytes": "5000", "spark.sql.files.openCostInBytes": "0"}
+    for key, value in pieces.items():
+        spark.session.conf.set(key, value)
+    try:
         here, there = both(raw, tmp_path, spark, how)
         assert spark.session.read.text(f"file:{raw}/ratings.csv").rdd.getNumPartitions() > 10
+    finally:
+        for key in pieces:
+            spark.session.conf.unset(key)
     assert_same(here, there)
 
 
@@ -145,7 +141,8 @@ def test_swipes_and_forgotten_users(tmp_path, spark):
     ratings = contract.crowd(4)
     raw = contract.write_raw(tmp_path / "app", contract.csv_lines(ratings), movies=25).raw
     chance = random.Random(2)
-    pairs = list({(rating.user_id, rating.movie_id) for rating in ratings})[:150] + [(99, 3), (99, 4), (5, 1)]
+    rated = sorted({(rating.user_id, rating.movie_id) for rating in ratings})
+    pairs = [*chance.sample(rated, 150), (99, 3), (99, 4), (5, 1)]
     swipes = [(*pair, chance.choice([-2, -1, 0, 1, 2]), 10**9 + chance.randrange(400)) for pair in dict.fromkeys(pairs)]
     swipes += [(100, 77, 1, 10**9), (100, 1, 7, 10**9), (100, 2, 1, -5)]  # an unknown movie, no preference, no time
     table = StandingSwipes(*np.array([(*swipe, i) for i, swipe in enumerate(swipes)], dtype=np.int64).T)
@@ -159,14 +156,14 @@ def test_swipes_and_forgotten_users(tmp_path, spark):
     ]  # fmt: skip
 
 
-def test_the_order_of_the_movies_that_a_table_of_parts_has_does_not_matter(tmp_path, spark):
-    """Ratings as Parquet, with other types and names of columns."""
+def test_parquet_with_other_names_and_types_of_columns(tmp_path, spark):
     raw = write(tmp_path / "raw", "ratings.csv", [])
     (raw / "ratings.csv").unlink()
     with duckdb.connect() as connection:
         connection.execute(
-            "COPY (SELECT (i * 7919 % 50)::INTEGER AS USER_ID, (i % 11 + i % 31)::VARCHAR AS movieid, i % 10 / 2 AS Rating,"
-            " (1e9 + i % 17)::DOUBLE AS timestamp, 'x' AS note FROM range(3000) AS t(i)) TO $path (FORMAT parquet)",
+            "COPY (SELECT (i * 7919 % 50)::INTEGER AS USER_ID, (i % 11 + i % 31)::VARCHAR AS movieid,"
+            " i % 10 / 2 AS Rating, (1e9 + i % 17)::DOUBLE AS timestamp, 'x' AS note"
+            " FROM range(3000) AS t(i)) TO $path (FORMAT parquet)",
             {"path": str(raw / "ratings.parquet")},
         )
     how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
@@ -186,7 +183,10 @@ def cases(test, *wanted: str) -> list:
         names = mark.args[0] if isinstance(mark.args[0], tuple) else (mark.args[0],)
         values = [value if len(names) > 1 else (value,) for value in mark.args[1]]
         found = [
-            (f"{label} {mark.kwargs.get('ids', list(map(str, mark.args[1])))[i]}", known | dict(zip(names, row, strict=True)))
+            (
+                f"{label} {mark.kwargs.get('ids', list(map(str, mark.args[1])))[i]}",
+                known | dict(zip(names, row, strict=True)),
+            )
             for label, known in found
             for i, row in enumerate(values)
         ]
@@ -198,26 +198,18 @@ def cases(test, *wanted: str) -> list:
 @pytest.mark.parametrize(
     ("test", "values"),
     [
-        *cases(contract.test_the_same_data_in_every_format_gives_the_same_rows,
-               "csv, both line ends", "csv with a byte order mark", "zip of dat", "100k", "parquet"),
-        *cases(contract.test_a_crowd_gives_what_the_definitions_say),
-        *cases(contract.test_extra_and_reordered_columns, "row by row"),
-        *cases(contract.test_quoted_fields),
-        *cases(contract.test_one_rating_a_user_keeps_every_user),
-        *cases(contract.test_a_user_id_that_the_offset_pushes_beyond_int64_is_rejected),
-        *cases(contract.test_movie_ids_of_any_size_stay_what_they_are),
-        *cases(contract.test_global_time_writes_its_two_moments),
+        *cases(contract.test_the_same_data_in_every_format_gives_the_same_rows, "zip of dat", "100k"),
+        *cases(contract.test_a_crowd_gives_what_the_definitions_say, "1 global-time"),
+        *cases(contract.test_movie_ids_of_any_size_stay_what_they_are, str(2**63 - 1)),
         *cases(contract.test_every_bad_row_is_reported_with_file_line_text_and_reason),
-        *cases(contract.test_a_bad_row_is_named_in_every_format, "gz", "zip", "latin-1"),
         *cases(contract.test_a_bad_row_of_parquet_is_named_by_its_number),
         *cases(contract.test_more_bad_rows_than_that_stop_with_a_report_and_the_last_folder_untouched),
         *cases(contract.test_an_empty_result_names_the_threshold),
         *cases(contract.test_a_ratings_file_without_rows),
-        *cases(contract.test_no_threshold_is_blamed_when_no_rating_is_good),
         *cases(contract.test_a_gzipped_ratings_file_that_cannot_be_read_is_bad_input),
-        *cases(contract.test_a_parquet_file_that_is_none_is_bad_input),
+        *cases(contract.test_a_parquet_file_that_is_none_is_bad_input, "ratings.parquet"),
     ],
-)  # fmt: skip
+)
 def test_the_contract_holds_on_spark(test, values, tmp_path, spark, monkeypatch):
     monkeypatch.setattr(
         contract, "prepare", lambda workspace, how=None, **app: prepare(workspace, how, spark=spark, **app)
@@ -226,7 +218,8 @@ def test_the_contract_holds_on_spark(test, values, tmp_path, spark, monkeypatch)
 
 
 def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark):
-    raw = write(tmp_path / "raw", "ratings.csv", [f"{user},{movie},4,{10**9 + movie % 7}" for user in range(500) for movie in range(1, 41)])
+    pairs = [(user, movie) for user in range(500) for movie in range(1, 41)]
+    raw = write(tmp_path / "raw", "ratings.csv", [f"{user},{movie},4,{10**9 + movie % 7}" for user, movie in pairs])
     workspace = Workspace(tmp_path / "data")
     spark.session.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
     try:
@@ -252,7 +245,7 @@ def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark
     assert not workspace.scratch.exists()
 
 
-@pytest.mark.parametrize("folder", ["it's a Fälle", "user_id=77/year=2020", "[ab] *", "{a,b} 100%20"])
+@pytest.mark.parametrize("folder", ["it's a Fälle [ab] */user_id=77/year=2020/{a,b} 100%20"])
 def test_the_name_of_the_data_directory_does_not_matter(tmp_path, spark, folder):
     workspace = contract.write_raw(tmp_path / folder, ["1,1,4.0,5", "1,x,4.0,5"])
     prepare(workspace, contract.loose(), spark=spark)
@@ -264,30 +257,9 @@ def test_the_name_of_the_data_directory_does_not_matter(tmp_path, spark, folder)
 # -- raw files that only Spark reaches -------------------------------------------------------------------------------
 
 
-def test_raw_files_may_be_named_by_a_scheme(demo_raw, tmp_path, spark):
+def test_raw_files_may_be_named_by_a_scheme_and_progress_tells_of_tasks(demo_raw, tmp_path, spark):
     here, there = Workspace(tmp_path / "duckdb"), Workspace(tmp_path / "spark")
     prepare(here, raw=demo_raw)
-    prepare(there, raw=f"file://{demo_raw}", spark=spark)
-    assert_same(here, there)
-
-
-def test_what_a_scheme_names_must_be_there(tmp_path, spark):
-    workspace = Workspace(tmp_path / "data")
-    with pytest.raises(InputError, match=r"file:///nowhere/at/all cannot be read: .*does not exist"):
-        prepare(workspace, raw="file:///nowhere/at/all", spark=spark)
-    with pytest.raises(InputError, match="unheard-of://place cannot be read"):
-        prepare(workspace, raw="unheard-of://place", spark=spark)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(RawDataMissingError, match="No ratings with their movies"):
-        prepare(workspace, raw=f"file://{tmp_path}/empty", spark=spark)
-    with pytest.raises(SettingsError, match="only Spark can read there"):
-        prepare(workspace, raw=f"file://{tmp_path}/empty")
-
-
-# -- on the way ------------------------------------------------------------------------------------------------------
-
-
-def test_progress_says_how_many_tasks_are_done(demo_raw, tmp_path, spark):
     said: Counter[str] = Counter()
 
     class Listener:
@@ -309,18 +281,35 @@ def test_progress_says_how_many_tasks_are_done(demo_raw, tmp_path, spark):
 
     listening = Spark(spark.settings, spark.log, Listener())
     listening._session = spark.session  # the same session, heard by somebody
-    prepare(Workspace(tmp_path / "data"), raw=demo_raw, spark=listening, progress=Listener())
+    prepare(there, raw=f"file://{demo_raw}", spark=listening, progress=Listener())
+    assert_same(here, there)
     assert {"Reading ratings", "Looking for duplicates", "Filtering movies", "Sorting and splitting"} <= set(said)
     assert any(" tasks" in label for label in said)
 
 
-def test_nothing_is_left_of_a_preparation_that_fails(demo_raw, tmp_path, spark, monkeypatch):
+def test_what_a_scheme_names_must_be_there(tmp_path, spark):
     workspace = Workspace(tmp_path / "data")
-    prepare(workspace, raw=demo_raw, spark=spark)
+    with pytest.raises(InputError, match=r"file:///nowhere/at/all cannot be read: .*does not exist"):
+        prepare(workspace, raw="file:///nowhere/at/all", spark=spark)
+    with pytest.raises(InputError, match="unheard-of://place cannot be read"):
+        prepare(workspace, raw="unheard-of://place", spark=spark)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RawDataMissingError, match="No ratings with their movies"):
+        prepare(workspace, raw=f"file://{tmp_path}/empty", spark=spark)
+    with pytest.raises(SettingsError, match="only Spark can read there"):
+        prepare(workspace, raw=f"file://{tmp_path}/empty")
+
+
+# -- on the way ------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_of_a_preparation_that_fails(tmp_path, spark, monkeypatch):
+    raw = contract.write_raw(tmp_path / "app", contract.csv_lines(contract.crowd(4)), movies=25).raw
+    workspace = Workspace(tmp_path / "data")
+    prepare(workspace, contract.loose(), raw=raw)
     before = hashes(workspace)
     monkeypatch.setattr(prepare_module.prepared, "complete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        prepare(workspace, PrepareSettings(min_user_ratings=50), raw=demo_raw, spark=spark)
+        prepare(workspace, contract.loose(min_user_ratings=3), raw=raw, spark=spark)
     assert hashes(workspace) == before
     assert contract.names(workspace.root) == [".lock", "prepared"]
-    shutil.rmtree(workspace.root)

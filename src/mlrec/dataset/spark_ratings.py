@@ -6,6 +6,7 @@ executor loses no work, and DuckDB, which holds what is small, reads the same fi
 
 from __future__ import annotations
 
+import re
 import shutil
 from itertools import count
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # A row id of Spark's: the number of the partition above these bits, the row's number in it below.
 _PARTITION_BITS = 33
 _RATING = "user_id, movie_id, rating, timestamp"
+# How DuckDB reads what was kept: folders above it with names like key=value are no columns.
+_KEPT = "read_parquet($path, hive_partitioning = false)"
 
 
 class SparkRatings:
@@ -64,7 +67,7 @@ class SparkRatings:
             self._define(file)
             self._hand_over("movies", "SELECT movie_id FROM movies")
             self._judge(file, "utf-8")
-            found = "SELECT count(*) FROM read_parquet($path) WHERE reason IS NOT NULL"
+            found = f"SELECT count(*) FROM {_KEPT} WHERE reason IS NOT NULL"
             first_lines = {0: 1}
             if file.layout == "delimited" and self._steps.value(found, path=self._pattern("judged")):
                 first_lines, is_utf8 = self._survey()
@@ -73,7 +76,7 @@ class SparkRatings:
             self._take_rejects(file, first_lines)
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
             self._run("24_tally")
-        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("judged"))
+        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("judged"))
 
     def _define(self, file: RawFile) -> None:
         """Make the settings and the description of the file known to the SQL, as functions."""
@@ -107,13 +110,23 @@ class SparkRatings:
 
     def _judge(self, file: RawFile, encoding: str) -> None:
         """Judge every row."""
-        if file.layout == "parquet":
-            self._raw_rows(file).createOrReplaceTempView("raw_rows")
-        else:
-            self._raw_lines(file, encoding).createOrReplaceTempView("raw_lines")
-        self._run(f"22_rating_rows_{file.layout}")
-        self._run("23_judge_ratings")
-        self._keep("judged", self._spark.session.table("judged_ratings"))
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            if file.layout == "parquet":
+                self._raw_rows(file).createOrReplaceTempView("raw_rows")
+            else:
+                self._raw_lines(file, encoding).createOrReplaceTempView("raw_lines")
+            self._run(f"22_rating_rows_{file.layout}")
+            self._run("23_judge_ratings")
+            self._keep("judged", self._spark.session.table("judged_ratings"))
+        except (Py4JError, PySparkException) as error:
+            if found := re.search(r"\[(FAILED_READ_FILE|CANNOT_READ_FILE_FOOTER)[^\]]*\]", str(error)):
+                raise InputError(
+                    f"{file.label} cannot be read: it is damaged ({found[1]}).", "Get it again."
+                ) from error
+            raise
 
     def _raw_lines(self, file: RawFile, encoding: str) -> DataFrame:
         from pyspark.sql import functions
@@ -128,13 +141,9 @@ class SparkRatings:
         return lines.select(functions.monotonically_increasing_id().alias("line"), text.alias("text"))
 
     def _raw_rows(self, file: RawFile) -> DataFrame:
-        from pyspark.errors import PySparkException
         from pyspark.sql import functions
 
-        try:
-            rows = self._spark.session.read.option("__globPaths__", "false").parquet(_place(file))
-        except PySparkException as error:
-            raise InputError(f"{file.label} cannot be read: it is no Parquet file.", "Get it again.") from error
+        rows = self._spark.session.read.option("__globPaths__", "false").parquet(_place(file))
         by_name = {name.lower().replace("_", ""): name for name in reversed(rows.columns)}
         missing = [name for name in CSV_COLUMNS["ratings"] if name.replace("_", "") not in by_name]
         if missing:
@@ -161,7 +170,7 @@ class SparkRatings:
         """Add the bad rows to the rejects, under the numbers of their lines."""
         self._steps.connection.execute(
             "INSERT INTO rejects SELECT $label, first_line + (line & ((1::BIGINT << $bits) - 1)), text, reason"
-            " FROM read_parquet($path) JOIN (SELECT unnest($parts) AS part, unnest($first_lines) AS first_line)"
+            f" FROM {_KEPT} JOIN (SELECT unnest($parts) AS part, unnest($first_lines) AS first_line)"
             " ON part = line >> $bits WHERE reason IS NOT NULL",
             {
                 "label": file.label,
@@ -177,9 +186,9 @@ class SparkRatings:
     def counts(self) -> Counts:
         """See `Ratings`."""
         users, movies = self._pattern("core_users"), self._pattern("core_movies")
-        query = "SELECT coalesce(sum(n), 0), count(*) FROM read_parquet($path)"
+        query = f"SELECT coalesce(sum(n), 0), count(*) FROM {_KEPT}"
         ratings, n_users = self._steps.rows(query, path=users)[0]
-        n_movies = self._steps.value("SELECT count(*) FROM read_parquet($path) WHERE n > 0", path=movies)
+        n_movies = self._steps.value(f"SELECT count(*) FROM {_KEPT} WHERE n > 0", path=movies)
         return Counts(int(ratings), n_users, n_movies)
 
     def by_value(self) -> list[tuple[float, int]]:
@@ -201,7 +210,7 @@ class SparkRatings:
             self._hand_over("swiped", "SELECT user_id, movie_id FROM swipes")
             self._keep_rows("rated", f"SELECT {_RATING} FROM ratings SEMI JOIN swiped USING (user_id, movie_id)")
         self._steps.connection.execute(
-            f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM read_parquet($path)",
+            f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM {_KEPT}",
             {"path": self._pattern("rated")},
         )
         self._steps.run("26_judge_swipes", "Judging swipes")
@@ -212,7 +221,8 @@ class SparkRatings:
             self._hand_over("forgotten", "SELECT user_id FROM forgotten")
             self._keep_rows("gone", "SELECT DISTINCT user_id FROM ratings SEMI JOIN forgotten USING (user_id)")
             self._steps.connection.execute(
-                "CREATE TEMP TABLE gone AS FROM read_parquet($path)", {"path": self._pattern("gone")}
+                f"CREATE TEMP TABLE gone AS FROM {_KEPT}",
+                {"path": self._pattern("gone")},
             )
             gone = self._steps.value("SELECT count(*) FROM gone")
             if gone:
@@ -238,7 +248,7 @@ class SparkRatings:
         """See `Ratings`."""
         with self._spark.job("Looking for duplicates"):
             self._run("30_duplicates")
-        if not self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("repeated")):
+        if not self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("repeated")):
             return False
         with self._spark.job("Dropping duplicates"):
             self._run("31_standing")
@@ -254,13 +264,13 @@ class SparkRatings:
         """See `Ratings`."""
         with self._spark.job("Filtering movies"):
             self._run("40_core_movies")
-        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("core_movies"))
+        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("core_movies"))
 
     def drop_rare_users(self) -> int:
         """See `Ratings`."""
         with self._spark.job("Filtering users"):
             self._run("41_core_users")
-        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=self._pattern("core_users"))
+        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("core_users"))
 
     def split(self) -> None:
         """See `Ratings`."""
@@ -273,10 +283,14 @@ class SparkRatings:
             else:
                 self._run("61_split_user_time")
             splits = self._new_folder("splits")
-            self._spark.session.table("split_events").write.partitionBy("split").parquet(uri(splits))
+            in_order = self._spark.session.table("split_events").sortWithinPartitions(
+                "user_id", "timestamp", "movie_id"
+            )
+            in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
         self._steps.connection.execute(
-            "CREATE TABLE core_movies AS FROM read_parquet($path)", {"path": self._pattern("core_movies")}
+            f"CREATE TABLE core_movies AS FROM {_KEPT}",
+            {"path": self._pattern("core_movies")},
         )
 
     def write_split(self, name: SplitName, path: Path) -> int:
@@ -293,11 +307,11 @@ class SparkRatings:
                 " 0::BIGINT AS timestamp WHERE false) TO $path (FORMAT parquet)",
                 {"path": str(path / "part-00000.parquet")},
             )
-        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=f"{literal(path)}/*.parquet")
+        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
 
     def moments(self) -> tuple[int, int]:
         """See `Ratings`."""
-        query = "SELECT val_from, test_from FROM read_parquet($path)"
+        query = f"SELECT val_from, test_from FROM {_KEPT}"
         val_from, test_from = self._steps.rows(query, path=self._pattern("moments"))[0]
         return val_from, test_from
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,7 +26,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import mlrec
 from mlrec.artifacts.models import History
 from mlrec.errors import IncompatibleFormatError
 from mlrec.model.als import check_finite
@@ -90,6 +88,7 @@ def learn_on_spark(
     SparkFailedError
         If a job failed.
     """
+    spark.ready_workers()
     work = _Training(spark, files, settings, scratch)
     with stage("read"):
         work.number()
@@ -268,7 +267,6 @@ class _Training:
         context = self._spark.session.sparkContext
         folder = self._scratch / "vectors"
         with self._spark.job("Folding in users"):
-            context.addPyFile(str(self._package()))
             solve = user_vectors(context.broadcast(movie_factors), settings.fold_in)
             (
                 self._known.repartition("user_idx")
@@ -283,15 +281,6 @@ class _Training:
             rows = table["user_idx"].to_numpy()
             vectors[rows] = np.frombuffer(b"".join(table["vector"].to_pylist()), "<f4").reshape(len(rows), -1)
         return vectors
-
-    def _package(self) -> Path:
-        """The code of mlrec, for executors whose Python does not have it, or has another version."""
-        source = Path(mlrec.__file__).parent
-        path = self._scratch / "mlrec.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for module in sorted(source.rglob("*.py")):
-                archive.write(module, Path("mlrec") / module.relative_to(source))
-        return path
 
     # -- back on this machine ----------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +19,9 @@ from mlrec.errors import SparkFailedError, SparkUnavailableError
 from mlrec.progress import SILENT, Progress, Task
 from mlrec.settings import SparkSettings
 from mlrec.spark.faults import told
+from mlrec.spark.package import write_package
 from mlrec.spark.runtime import load_pyspark, require_java, require_master
+from mlrec.spark.worker import versions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -27,6 +31,7 @@ TIMEOUT_SETTING = "spark.mlrec.executorTimeout"
 _DEFAULT_TIMEOUT = 120.0
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 20.0
+_PY4J_LOGGERS = ("py4j.clientserver", "py4j.java_gateway")
 _MOST_LOCAL_MEMORY = 8 << 30
 
 
@@ -63,6 +68,7 @@ class Spark:
         self._handler: Any = None
         self._gateway: Any = None
         self._timeout = _DEFAULT_TIMEOUT
+        self._package: TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         """Return the session, not started yet."""
@@ -71,8 +77,8 @@ class Spark:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop Spark."""
-        self.stop()
+        """Stop Spark; at once if the block was interrupted, for the connection may be in the midst of a word."""
+        self.stop(at_once=error is not None and not isinstance(error, Exception))
 
     @property
     def session(self) -> SparkSession:
@@ -87,6 +93,22 @@ class Spark:
         """The rows of a Parquet file or a folder of part files. With a schema no file is opened beforehand."""
         reader = self.session.read.option("__globPaths__", "false")  # a path is a path, whatever is in it
         return (reader.schema(schema) if schema is not None else reader).parquet(uri(path))
+
+    def ready_workers(self) -> None:
+        """Give the executors' Python mlrec itself, and see that it has what it needs before anything waits for it.
+
+        Raises
+        ------
+        SparkFailedError
+            If it lacks a package, or there is no such Python.
+        """
+        if self._package is not None:
+            return
+        with self.job("Looking at the workers' Python"):
+            context = self.session.sparkContext
+            self._package = TemporaryDirectory(prefix="mlrec-")  # kept: executors that come later fetch it as well
+            context.addPyFile(str(write_package(Path(self._package.name, "mlrec.zip"))))
+            context.parallelize([0], 1).map(versions).collect()
 
     @contextmanager
     def job(self, label: str) -> Iterator[None]:
@@ -140,11 +162,16 @@ class Spark:
         for key, value in values.items():
             conf.set(key, value)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._handler = signal.getsignal(signal.SIGINT)  # PySpark puts its own in its place
+        self._handler = signal.getsignal(signal.SIGINT)
+        for name in (None, *_PY4J_LOGGERS):
+            logging.getLogger(name).addFilter(_not_of_py4j)
         try:
             with self.log.open("wb") as log:
                 self._gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
             context = SparkContext(conf=conf, gateway=self._gateway)
+            self._put_handler_back()  # PySpark's own talks to Spark over the connection that it interrupts
+            # What a broken connection means is told by `job`; PySpark's own thread would print a traceback beside it.
+            context._accumulatorServer.handle_error = lambda *_: None
             context.pythonExec = self._python(values)
             self._session = SparkSession(context)
         except (Py4JError, PySparkException, ConnectionError, EOFError) as error:
@@ -152,8 +179,12 @@ class Spark:
             cause = told(error, self.settings.master, self.log).message
             raise SparkUnavailableError(f"Spark cannot be started. {cause}", f"Its own words: {self.log}") from error
         except BaseException:
-            self.stop()
+            self.stop(at_once=True)
             raise
+
+    def _put_handler_back(self) -> None:
+        if threading.current_thread() is threading.main_thread() and self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
 
     def _conf(self) -> dict[str, str]:
         """Spark's settings: what mlrec needs, and over it what the user says."""
@@ -184,18 +215,22 @@ class Spark:
         here = sys.executable if self.settings.is_local else "python3"
         return values.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or here
 
-    def stop(self) -> None:
+    def stop(self, *, at_once: bool = False) -> None:
         """Stop Spark, and wait until its process has gone. May be called twice."""
         from pyspark import SparkContext
 
         session, gateway = self._session, self._gateway
         self._session = self._gateway = None
+        if self._package is not None:
+            self._package.cleanup()
+            self._package = None
         if gateway is None:
             return
-        if threading.current_thread() is threading.main_thread() and self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
+        self._put_handler_back()
         process = gateway.proc
-        if session is not None and process.poll() is None:
+        if at_once:
+            process.terminate()
+        elif session is not None and process.poll() is None:
             with suppress(Exception):  # it goes either way
                 session.stop()
         with suppress(Exception):
@@ -203,12 +238,20 @@ class Spark:
         # PySpark keeps the process for the next session, which may want another one.
         SparkContext._gateway = SparkContext._jvm = None
         SparkContext._active_spark_context = None
-        process.stdin.close()
+        with suppress(OSError):
+            process.stdin.close()
         try:
             process.wait(_STOP_SECONDS)
         except Exception:
             process.kill()
             process.wait()
+        for name in (None, *_PY4J_LOGGERS):
+            logging.getLogger(name).removeFilter(_not_of_py4j)
+
+
+def _not_of_py4j(record: logging.LogRecord) -> bool:
+    """Leaves out what py4j logs, also in the name of nobody, when a connection breaks: `job` tells what that means."""
+    return Path(record.pathname).parent.name != "py4j"
 
 
 class _Watch:

@@ -19,6 +19,13 @@ EVENTS = ("user_idx", "movie_idx", "preference")
 VECTORS = "user_idx INT, vector BINARY"
 
 
+def versions(_: object) -> tuple[str, str]:
+    """Versions of what is needed here: numpy and Arrow."""
+    import pyarrow
+
+    return np.__version__, pyarrow.__version__
+
+
 def user_vectors(
     movie_factors: Broadcast[NDArray[np.float32]], settings: FoldInSettings
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

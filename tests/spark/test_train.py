@@ -1,0 +1,219 @@
+"""A model that was learned on Spark is a model like any other."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from mlrec import Recommender
+from mlrec.artifacts import models
+from mlrec.dataset.prepare import prepare
+from mlrec.errors import EmptyResultError
+from mlrec.evaluation.protocol import evaluate
+from mlrec.model.train import train
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.settings import EvaluateSettings, FoldInSettings, TrainSettings
+from mlrec.spark.package import write_package
+from mlrec.spark.worker import EVENTS, user_vectors
+from mlrec.workspace import Workspace
+from tests.integration import test_prepare as contract
+
+HISTORY = ("indptr", "movie_idx", "preference", "timestamp", "split")
+
+
+@pytest.fixture(scope="module")
+def trained(demo, spark, tmp_path_factory) -> tuple[Workspace, models.Model, models.Model]:
+    """The demo data learned from on Spark, with the default settings; the model of `implicit` beside it."""
+    workspace = Workspace(tmp_path_factory.mktemp("on-spark"))
+    shutil.copytree(demo.prepared.root, workspace.prepared.root)
+    result = train(workspace, spark=spark)
+    assert result.published
+    assert list(result.seconds) == ["read", "fit", "fold_in", "arrange", "save"]
+    return workspace, models.open_model(models.resolve(workspace)), models.open_model(models.resolve(demo))
+
+
+def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
+    workspace, ours, theirs = trained
+    assert contract.names(models.resolve(workspace).root) == [
+        name for name in contract.names(models.resolve(demo).root) if name != "metrics.json"
+    ]
+    for name in ("user_ids", "movie_ids", "popularity"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        assert np.array_equal(one, other)
+        assert one.dtype == other.dtype
+    for name in HISTORY:
+        one, other = getattr(ours.history, name), getattr(theirs.history, name)
+        assert np.array_equal(one, other)
+        assert one.dtype == other.dtype
+    assert ours.catalogue == theirs.catalogue
+    ours_matrix, theirs_matrix = (sparse.load_npz(models.resolve(place).train_matrix) for place in (workspace, demo))
+    assert (ours_matrix != theirs_matrix).nnz == 0
+    assert ours_matrix.has_canonical_format
+    assert ours_matrix.dtype == np.float32
+    assert ours.movie_factors.dtype == ours.user_vectors.dtype == np.float32
+    assert ours.movie_factors.shape == theirs.movie_factors.shape
+    assert ours.train_settings == theirs.train_settings
+    assert ours.info["settings"] == theirs.info["settings"]
+    assert ours.info["engine"]["name"] == "spark"
+    assert theirs.info["engine"]["name"] == "implicit"
+    assert set(ours.info) == set(theirs.info)
+
+
+def test_user_vectors_are_the_exact_solve(trained):
+    _, model, theirs = trained
+    history = model.history.only(("train",))
+    expected = FoldIn(np.asarray(model.movie_factors), model.fold_in).user_vectors(
+        np.asarray(history.indptr), np.asarray(history.movie_idx), np.asarray(history.preference)
+    )
+    np.testing.assert_allclose(model.user_vectors, expected, rtol=1e-4, atol=1e-6)
+    has_taste = model.user_vectors.any(axis=1)
+    assert np.array_equal(has_taste, theirs.user_vectors.any(axis=1))
+    assert has_taste.mean() > 0.99
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_it_is_as_good_as_the_other_engines(trained, demo, split):
+    workspace, ours, theirs = trained
+    settings = EvaluateSettings(split=split)
+    ndcg = evaluate(workspace, settings, model_id=ours.model_id).models["als"]["ndcg@10"]
+    reference = evaluate(demo, settings, model_id=theirs.model_id).models["als"]["ndcg@10"]
+    assert reference.low is not None
+    assert reference.high is not None
+    assert reference.low <= ndcg.value <= reference.high
+
+
+def test_it_serves_learns_and_explains(trained):
+    workspace, model, _ = trained
+    with Recommender.open(workspace.root, store="memory") as recommender:
+        assert recommender.model_id == model.model_id
+        before = recommender.get_top_n(42)
+        assert len(before) == 10
+        recommender.update_user(42, before[0].movie_id, 2)
+        after = recommender.get_top_n(42)
+        assert before[0].movie_id not in [item.movie_id for item in after]
+        assert [item.movie_id for item in after] != [item.movie_id for item in before[1:]]
+        assert recommender.similar_movies(before[0].movie_id, 3)
+        explanation = recommender.explain(42, after[0].movie_id)
+        parts = explanation.popularity + sum(like.value for like in explanation.likes)
+        assert math.isclose(parts, explanation.score, rel_tol=1e-5)
+        assert math.isclose(explanation.score, after[0].score, rel_tol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Workspace:
+    """A crowd of a few users, among them one who likes nothing, prepared."""
+    chance = random.Random(6)
+    ratings = [rating for rating in contract.crowd(3, users=25, movies=20, ratings=500) if rating.user_id != 9]
+    ratings += [contract.Rating(9, movie, 1.0, 10**9 + chance.randrange(300)) for movie in range(1, 9)]
+    workspace = contract.write_raw(tmp_path_factory.mktemp("small"), contract.csv_lines(ratings), movies=20)
+    prepare(workspace, contract.loose())
+    return workspace
+
+
+@pytest.mark.parametrize("dislikes", ["zero", "ignore", "as-likes"])
+def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, dislikes):
+    """The users are the last to be updated, so each is the optimum for the movie factors as they are."""
+    settings = TrainSettings.preset(
+        "baseline", factors=4, alpha=3.0, regularization=0.7, dislikes=dislikes, iterations=3, on="all"
+    )
+    result = train(small, settings, spark=spark, publish=False)
+    model = models.open_model(small.model(result.model_id))
+    engine = model.info["engine"]
+    history = model.history
+    scale = engine["movie_factors_times"]
+    Y, X = np.asarray(model.movie_factors, np.float64) / scale, np.asarray(model.user_vectors, np.float64) * scale
+
+    entries_a_user, entries_a_movie = [], np.zeros(len(Y))
+    for row in range(len(X)):
+        events = history.of(row)
+        movies, r = history.movie_idx[events], np.asarray(history.preference[events], np.float64)
+        if dislikes == "ignore":
+            movies, r = movies[r > 0], r[r > 0]
+        if dislikes == "as-likes":
+            r = np.abs(r)
+        liked = r > 0
+        np.add.at(entries_a_movie, movies[liked], 1)
+        entries_a_user.append(liked.sum())
+        c = 1 + settings.alpha * np.abs(r)
+        A = Y.T @ Y + (Y[movies] * (c - 1)[:, None]).T @ Y[movies] + engine["regParam"] * liked.sum() * np.eye(4)
+        np.testing.assert_allclose(A @ X[row], (c * liked) @ Y[movies], rtol=2e-3, atol=2e-5)
+
+    n_users, n_movies = np.array(entries_a_user, np.float64), entries_a_movie
+    per_user, per_movie = ((n**2).sum() / n.sum() for n in (n_users, n_movies))
+    assert math.isclose(engine["regParam"], 0.7 / math.sqrt(per_user * per_movie), rel_tol=1e-9)
+    assert math.isclose(scale, (per_movie / per_user) ** 0.25, rel_tol=1e-6)
+    assert model.info["trained_on"] == ["train", "val", "test"]
+    assert models.published_id(small) is None
+
+
+def test_movies_beyond_what_is_learned_from_only_age_the_others(small, spark):
+    """With movies that occur in the held-out parts alone."""
+    ours = train(small, TrainSettings(factors=4, iterations=2), spark=spark, publish=False)
+    theirs = train(small, TrainSettings(factors=4, iterations=2), publish=False)
+    one, other = (models.open_model(small.model(result.model_id)) for result in (ours, theirs))
+    for name in HISTORY:
+        assert np.array_equal(getattr(one.history, name), getattr(other.history, name))
+    assert np.array_equal(one.movie_ids, other.movie_ids)
+    likes_nothing = one.user_idx(9)
+    assert likes_nothing is not None
+    assert not one.user_vectors[likes_nothing].any()
+
+
+def test_nothing_is_learned_from_where_nothing_is_liked(tmp_path, spark):
+    workspace = contract.write_raw(tmp_path, [f"{user},{movie},1.0,5" for user in (1, 2) for movie in (1, 2, 3)])
+    prepare(workspace, contract.loose())
+    with pytest.raises(EmptyResultError, match="no liked movie"):
+        train(workspace, spark=spark)
+    assert contract.names(workspace.root) == [".lock", "prepared", "raw"]
+
+
+def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches():
+    import pyarrow as pa
+
+    rng = np.random.default_rng(4)
+    factors = rng.normal(0, 0.3, (40, 8)).astype(np.float32)
+    settings = FoldInSettings(regularization=2.0)
+    users = np.sort(rng.integers(0, 30, 600)).astype(np.int32)
+    events = {
+        "user_idx": users,
+        "movie_idx": rng.integers(-1, 40, 600).astype(np.int32),
+        "preference": rng.choice([-2, -1, 1, 2], 600).astype(np.int8),
+    }
+    indptr = np.searchsorted(users, np.arange(31))
+    expected = FoldIn(factors, settings).user_vectors(indptr, events["movie_idx"], events["preference"])
+
+    class Shipped:
+        value = factors
+
+    for size in (1, 7, 64, 600):
+        batches = [
+            pa.RecordBatch.from_arrays([pa.array(events[name][start : start + size]) for name in EVENTS], names=EVENTS)
+            for start in range(0, 600, size)
+        ]
+        found = {}
+        for batch in user_vectors(Shipped(), settings)(iter([batches[0].slice(0, 0), *batches])):
+            for user, vector in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+                assert user not in found
+                found[user] = np.frombuffer(vector, np.float32)
+        assert sorted(found) == sorted(set(users.tolist()))
+        for user, vector in found.items():
+            np.testing.assert_allclose(vector, expected[user], rtol=1e-4, atol=1e-6)
+
+
+def test_the_package_that_is_shipped_has_what_the_worker_needs(tmp_path):
+    package = write_package(tmp_path / "mlrec.zip")
+    code = (
+        f"import sys; sys.path.insert(0, {str(package)!r})\n"
+        "import mlrec.spark.worker as worker\n"
+        "heavy = {'duckdb', 'scipy', 'implicit', 'typer', 'rich', 'pyspark'} & {*sys.modules}\n"
+        "print(worker.__file__.startswith(sys.path[0]), heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("True set()\n", "")
