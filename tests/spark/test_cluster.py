@@ -47,8 +47,9 @@ def wait_for_executors(cluster, n: int) -> list[int]:
 
 def test_run_on_two_workers_one_of_whose_executors_dies(cluster, demo_raw, demo, tmp_path):
     cluster.start(workers=2)
-    data = tmp_path / "shared"
-    process = mlrec(data, "run", "--raw", demo_raw, "--json", *cluster.options())
+    data, settings = tmp_path / "shared", tmp_path / "settings.json"
+    settings.write_text(json.dumps({"settings": {"factors": 16, "iterations": 2}}))
+    process = mlrec(data, "run", "--raw", demo_raw, "--settings", settings, "--json", *cluster.options())
     seen = set(wait_for_executors(cluster, 2))
     time.sleep(3)  # into the midst of the preparation
     victim = seen.pop()
@@ -106,9 +107,8 @@ def test_ctrl_c_leaves_the_last_state_and_no_process(demo_copy, demo_raw):
     java = None
     for _ in range(300):
         time.sleep(0.1)
-        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-        if children and demo_copy.scratch.joinpath("spark").exists():
-            (java,) = map(int, children)
+        if demo_copy.scratch.joinpath("spark").exists():
+            java = child_of(process)
             break
     assert java is not None
     time.sleep(1)
@@ -123,6 +123,16 @@ def test_ctrl_c_leaves_the_last_state_and_no_process(demo_copy, demo_raw):
     assert not running(java)
 
 
+def child_of(process: subprocess.Popen[str]) -> int:
+    """The process of Java that a running mlrec has begun."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == process.pid:
+                return int(entry.name)
+    raise AssertionError("no child")
+
+
 def running(pid: int) -> bool:
     with suppress(OSError):
         return "java" in Path(f"/proc/{pid}/cmdline").read_text()
@@ -135,8 +145,7 @@ def test_a_driver_that_dies_is_told(demo_copy, demo_raw):
         time.sleep(0.1)
         if demo_copy.scratch.joinpath("spark").exists():
             break
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-    os.kill(int(children[0]), signal.SIGKILL)
+    os.kill(child_of(process), signal.SIGKILL)
     _, messages = ended(process, 4)
     assert messages.startswith("Error: Spark's driver process on this machine has ended")
     assert str(demo_copy.spark_log) in messages

@@ -33,7 +33,7 @@ _KNOWN = (
     (
         r"ModuleNotFoundError: No module named '(\w+)'",
         "The workers' Python lacks a package",
-        "It needs numpy and pyarrow. Name another Python: --spark-conf spark.pyspark.python=/path/to/python3",
+        "It needs numpy, pandas and pyarrow. Name another Python: --spark-conf spark.pyspark.python=/path/to/python3",
     ),
     (
         r"Cannot run program \"([^\"]+)\"",

@@ -29,8 +29,9 @@ def load_pyspark() -> None:
         If it is too old.
     """
     try:
-        # PySpark looks at the pandas beside it whenever it is asked for Arrow. mlrec hands it none.
+        # PySpark wants to see pandas before it gives Arrow, though nobody hands it a frame.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        import pandas  # noqa: F401
         import pyarrow  # noqa: F401
         import pyspark
         import pyspark.sql
@@ -43,8 +44,8 @@ def load_pyspark() -> None:
         )
 
 
-def require_java() -> None:
-    """Check that the Java that Spark would start is there, and new enough.
+def require_java() -> int:
+    """Check that the Java that Spark would start is there, and new enough; returns its version.
 
     Raises
     ------
@@ -68,6 +69,7 @@ def require_java() -> None:
         raise SparkUnavailableError(f"Spark needs Java, and {java} does not tell its version.", ways)
     if int(found[2]) < OLDEST_JAVA:
         raise SparkUnavailableError(f"{java} is Java {found[2]}; Spark needs {OLDEST_JAVA} or newer.", ways)
+    return int(found[2])
 
 
 def require_master(master: str) -> None:

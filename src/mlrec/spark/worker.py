@@ -19,11 +19,12 @@ EVENTS = ("user_idx", "movie_idx", "preference")
 VECTORS = "user_idx INT, vector BINARY"
 
 
-def versions(_: object) -> tuple[str, str]:
-    """Versions of what is needed here: numpy and Arrow."""
+def versions(_: object) -> tuple[str, ...]:
+    """Versions of what is needed here: numpy, Arrow, and pandas, without which PySpark gives no Arrow."""
+    import pandas
     import pyarrow
 
-    return np.__version__, pyarrow.__version__
+    return np.__version__, pyarrow.__version__, pandas.__version__
 
 
 def user_vectors(

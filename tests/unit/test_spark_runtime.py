@@ -1,0 +1,178 @@
+"""What Spark needs and what may be wrong with it, told without starting it; these run where there is no Java, too."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlrec.cli.exit_codes import exit_code
+from mlrec.errors import MissingExtraError, SettingsError, SparkFailedError, SparkUnavailableError
+from mlrec.settings import SparkSettings
+from mlrec.spark.faults import told
+from mlrec.spark.runtime import load_pyspark, require_java, require_master
+
+MLREC = str(Path(sys.executable).with_name("mlrec"))
+
+
+def java(folder: Path, says: str) -> Path:
+    """A home of a Java that says so of its version."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho '{says}' >&2\n")
+    program.chmod(0o755)
+    return folder
+
+
+def test_no_java_is_told(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SparkUnavailableError, match="There is no Java on this machine's PATH") as error:
+        require_java()
+    assert "openjdk-17-jre-headless" in error.value.hint
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(SparkUnavailableError, match=f"JAVA_HOME is {tmp_path}, where there is no Java"):
+        require_java()
+
+
+@pytest.mark.parametrize(
+    ("says", "enough"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('openjdk version "21" 2023-09-19', 21),
+        ('java version "11.0.2" 2019-01-15 LTS', None),
+        ('java version "1.8.0_421"', None),
+        ("What?", None),
+    ],
+)
+def test_the_version_of_java_counts(tmp_path, monkeypatch, says, enough):
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", says)))
+    if enough:
+        assert require_java() == enough
+        return
+    with pytest.raises(SparkUnavailableError, match=r"Spark needs (17 or newer|Java)"):
+        require_java()
+
+
+@pytest.mark.parametrize("package", ["pyspark", "pyarrow", "pandas"])
+def test_a_missing_extra_is_told(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match="'spark'") as error:
+        load_pyspark()
+    assert "pip install 'mlrec[spark]'" in error.value.hint
+
+
+def test_a_master_that_does_not_answer_is_told():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        with pytest.raises(
+            SparkUnavailableError, match=f"spark://127.0.0.1:{port} does not answer: Connection refused"
+        ):
+            require_master(f"spark://127.0.0.1:{port}")
+        listener.listen()
+        require_master(f"spark://127.0.0.1:{port}")
+        require_master(f"spark://127.0.0.1:1,127.0.0.1:{port}")  # one of several is enough
+    with pytest.raises(SparkUnavailableError, match="'x' is no port"):
+        require_master("spark://127.0.0.1:x")
+    require_master("local[*]")
+    require_master("yarn")
+
+
+@pytest.mark.parametrize("master", ["", "localhost", "local[", "http://host:7077", "spark://"])
+def test_a_master_must_be_one(master):
+    with pytest.raises(SettingsError, match="the Spark master must be"):
+        SparkSettings(master)
+
+
+def test_settings_of_sparks_are_named_so():
+    assert SparkSettings(conf=(("spark.executor.memory", "2g"),)).is_local
+    assert not SparkSettings("spark://host:7077").is_local
+    for pair in (("executor.memory", "2g"), ("spark.executor.memory", "")):
+        with pytest.raises(SettingsError, match="is not the name of a setting"):
+            SparkSettings(conf=(pair,))
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "way"),
+    [
+        ("java.io.IOException: No space left on device", "A disk is full", "spark.local.dir"),
+        ("java.lang.OutOfMemoryError: Java heap space", "Memory does not suffice", "spark.driver.memory=8g"),
+        (
+            "ExecutorLostFailure (executor 3 exited unrelated to the running tasks) Reason: x",
+            "Executors have died",
+            "own",
+        ),
+        (
+            "ModuleNotFoundError: No module named 'pyarrow'",
+            "lacks a package (ModuleNotFoundError",
+            "numpy, pandas and pyarrow",
+        ),
+        ("Cannot call methods on a stopped SparkContext", "The connection to the master is lost", "master and its"),
+        ("Mkdirs failed to create file:/data/prepared.new", "cannot read or write the data directory", "they share"),
+        ("one\nCaused by: a.B: the outer\nCaused by: c.D: the inner\n\tat e.F", "has failed: c.D: the inner", "log"),
+    ],
+)
+def test_what_spark_says_is_told_in_our_words(said, message, way):
+    error = told(RuntimeError(said), "spark://host:7077", Path("data/spark.log"))
+    assert isinstance(error, SparkFailedError)
+    assert exit_code(type(error)) == 4
+    assert message in error.message
+    assert way in error.hint
+    assert "data/spark.log" in error.hint
+    assert "\n" not in error.message
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [MLREC, *arguments], capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"} | environment
+    )
+
+
+@pytest.mark.parametrize("step", ["prepare", "train", "run"])
+def test_the_commands_end_with_code_4_before_anything_is_done(tmp_path, step):
+    pytest.importorskip("pyspark")
+    done = command("--data-dir", str(tmp_path / "data"), step, "--engine", "spark", JAVA_HOME=str(tmp_path))
+    assert done.returncode == 4
+    assert done.stderr.startswith("Error: Spark needs Java. ")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--spark-master", "local[2]"], "--spark-master"),
+        (["--spark-conf", "spark.ui.enabled=true"], "--spark-conf"),
+        (["--engine", "spark", "--spark-conf", "spark.ui.enabled"], "KEY=VALUE"),
+        (["--engine", "spark", "--spark-master", "localhost"], "the Spark master must be"),
+        (["--engine", "flink"], "flink"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tmp_path, options, message):
+    done = command("--data-dir", str(tmp_path / "data"), "prepare", *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_who_does_not_use_spark_does_not_pay_for_it(demo_raw, tmp_path):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from mlrec.cli import main\n"
+        "from mlrec.dataset.prepare import prepare\n"
+        "from mlrec.model.train import train\n"
+        "from mlrec.workspace import Workspace\n"
+        "import mlrec.doctor, mlrec.evaluation.protocol\n"
+        "workspace = Workspace(Path(sys.argv[1]))\n"
+        "prepare(workspace, raw=Path(sys.argv[2]))\n"
+        "train(workspace)\n"
+        "print({name.partition('.')[0] for name in sys.modules} & {'pyspark', 'py4j', 'pyarrow'},\n"
+        "      [name for name in sys.modules if name.startswith('mlrec.spark')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), str(demo_raw)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "set() []\n", done.stderr
