@@ -44,7 +44,7 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	@echo 'Now swipe: $(BIN)/mlrec --data-dir $(DATA) swipe --user 42'
 
 test: $(VENV)/.dev $(SPARK)  ## Run all tests
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: format lint types imports docs-check test  ## Everything that must pass before a commit
 
