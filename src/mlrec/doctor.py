@@ -21,7 +21,6 @@ from mlrec.errors import (
 )
 from mlrec.serving.stores import open_store
 from mlrec.settings import SPLITS, available_threads
-from mlrec.spark.runtime import require_java
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]
@@ -132,6 +131,8 @@ def _java() -> list[Finding]:
     """Whether Spark, where it is installed, has the Java that it needs."""
     if _version(_EXTRAS["spark"]) is None:
         return []
+    from mlrec.spark.runtime import require_java
+
     try:
         return [Finding("java", "ok", f"version {require_java()}, for --engine spark")]
     except SparkUnavailableError as error:

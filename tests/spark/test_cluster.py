@@ -137,27 +137,3 @@ def running(pid: int) -> bool:
     with suppress(OSError):
         return "java" in Path(f"/proc/{pid}/cmdline").read_text()
     return False
-
-
-def test_a_driver_that_dies_is_told(demo_copy, demo_raw):
-    process = mlrec(demo_copy.root, "train", "--engine", "spark", "--spark-master", "local[1]")
-    for _ in range(300):
-        time.sleep(0.1)
-        if demo_copy.scratch.joinpath("spark").exists():
-            break
-    os.kill(child_of(process), signal.SIGKILL)
-    _, messages = ended(process, 4)
-    assert messages.startswith("Error: Spark's driver process on this machine has ended")
-    assert str(demo_copy.spark_log) in messages
-
-
-def test_workers_without_the_python_that_is_asked_for(demo_copy):
-    _, messages = ended(
-        mlrec(
-            demo_copy.root, "train", "--engine", "spark", "--spark-master", "local[2]",
-            "--spark-conf", "spark.pyspark.python=/nowhere/python3", "--iterations", "1", "--factors", "4",
-        ),
-        4,
-    )  # fmt: skip
-    assert "The workers have no such Python" in messages
-    assert "--spark-conf spark.pyspark.python=" in messages

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ from scipy import sparse
 from mlrec import Recommender
 from mlrec.artifacts import models
 from mlrec.dataset.prepare import prepare
-from mlrec.errors import EmptyResultError
+from mlrec.errors import EmptyResultError, IncompatibleFormatError, SparkFailedError
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import EvaluateSettings, FoldInSettings, TrainSettings
 from mlrec.spark.package import write_package
+from mlrec.spark.session import Spark
 from mlrec.spark.worker import EVENTS, user_vectors
 from mlrec.workspace import Workspace
 from tests.integration import test_prepare as contract
@@ -174,6 +176,14 @@ def test_nothing_is_learned_from_where_nothing_is_liked(tmp_path, spark):
     assert contract.names(workspace.root) == [".lock", "prepared", "raw"]
 
 
+def test_a_missing_split_is_told(small, tmp_path, spark):
+    workspace = Workspace(tmp_path)
+    shutil.copytree(small.prepared.root, workspace.prepared.root)
+    workspace.prepared.split("val").unlink()
+    with pytest.raises(IncompatibleFormatError, match=r"val\.parquet is missing"):
+        train(workspace, spark=spark)
+
+
 def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches():
     import pyarrow as pa
 
@@ -217,3 +227,29 @@ def test_the_package_that_is_shipped_has_what_the_worker_needs(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("True set()\n", "")
+
+
+def test_workers_without_the_python_that_is_asked_for_are_told_before_anything_waits(spark, tmp_path):
+    anew = Spark(spark.settings, spark.log)
+    anew._session, anew._gateway = spark.session, spark._gateway
+    context = spark.session.sparkContext
+    right, context.pythonExec = context.pythonExec, "/nowhere/python3"
+    try:
+        with pytest.raises(SparkFailedError, match="The workers have no such Python") as error:
+            anew.ready_workers()
+    finally:
+        context.pythonExec = right
+        assert anew._package is not None
+        anew._package.cleanup()
+    assert "--spark-conf spark.pyspark.python=" in error.value.hint
+
+
+def test_a_driver_that_dies_is_told(small, spark):
+    """The last test here: it takes the session away."""
+    before = models.list_ids(small)
+    threading.Timer(1.5, spark._gateway.proc.kill).start()
+    with pytest.raises(SparkFailedError, match="Spark's driver process on this machine has ended") as error:
+        train(small, TrainSettings(iterations=200), spark=spark)
+    assert str(spark.log) in error.value.hint
+    assert models.list_ids(small) == before
+    assert not small.scratch.exists()

@@ -65,6 +65,9 @@ class SparkRatings:
         """See `Ratings`. Bad rows of a text file cost a second pass, which numbers its lines."""
         with self._spark.job("Reading ratings"):
             self._define(file)
+            # The file is cut the same way each time, however many executors there are by then: row ids are compared.
+            session = self._spark.session
+            session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
             self._hand_over("movies", "SELECT movie_id FROM movies")
             self._judge(file, "utf-8")
             found = f"SELECT count(*) FROM {_KEPT} WHERE reason IS NOT NULL"
@@ -131,10 +134,7 @@ class SparkRatings:
     def _raw_lines(self, file: RawFile, encoding: str) -> DataFrame:
         from pyspark.sql import functions
 
-        session = self._spark.session
-        # The file is cut the same way each time, however many executors there are by then: row ids are compared.
-        session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
-        lines = session.read.option("__globPaths__", "false").text(_place(file))
+        lines = self._spark.session.read.option("__globPaths__", "false").text(_place(file))
         text = functions.col("value")
         if encoding == "latin-1":
             text = functions.decode(text.cast("binary"), "ISO-8859-1")

@@ -83,11 +83,17 @@ def learn_on_spark(
     ------
     EmptyResultError
         If nothing is liked.
+    IncompatibleFormatError
+        If a split is missing.
     TrainingFailedError
         If a factor is not finite.
     SparkFailedError
         If a job failed.
     """
+    if missing := [path.name for path in map(files.split, SPLITS) if not path.exists()]:
+        raise IncompatibleFormatError(
+            f"The prepared data is incomplete: {', '.join(missing)} is missing.", "Run 'mlrec prepare' again."
+        )
     spark.ready_workers()
     work = _Training(spark, files, settings, scratch)
     with stage("read"):

@@ -58,7 +58,7 @@ _KNOWN = (
 )
 
 
-def told(error: Exception, master: str, log: Path) -> MlrecError:
+def told(error: Exception, master: str, log: Path, *, driver_has_ended: bool = False) -> MlrecError:
     """What an error of Spark's or of the connection to it means for whoever started the command.
 
     Parameters
@@ -69,13 +69,17 @@ def told(error: Exception, master: str, log: Path) -> MlrecError:
         Where Spark ran.
     log
         Where Spark's own words are.
+    driver_has_ended
+        Whether Spark's process on this machine is gone.
     """
     text = f"{type(error).__name__}: {error}"
     for pattern, meaning, way in _KNOWN:
         if found := re.search(pattern, text):
             detail = re.sub(r"\s+", " ", found[0]).strip().rstrip(".")[:160]
             return SparkFailedError(f"Spark on {master}: {meaning} ({detail}).", f"{way} Spark's own words: {log}")
-    if re.search(r"Py4JNetworkError|ConnectionRefusedError|ConnectionResetError|Answer from Java side is empty", text):
+    if driver_has_ended or re.search(
+        r"Py4JNetworkError|ConnectionRefusedError|ConnectionResetError|Answer from Java side is empty", text
+    ):
         return SparkFailedError(
             f"Spark's driver process on this machine has ended; it ran on {master}.",
             f"It may have been killed for want of memory. Spark's own words: {log}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -31,7 +32,9 @@ TIMEOUT_SETTING = "spark.mlrec.executorTimeout"
 _DEFAULT_TIMEOUT = 120.0
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 20.0
-_PY4J_LOGGERS = ("py4j.clientserver", "py4j.java_gateway")
+_MOMENT_SECONDS = 1.0
+# Who logs what py4j has to say of a broken connection; it also speaks in the name of the root.
+_TALKING = (None, "py4j.clientserver", "py4j.java_gateway")
 _MOST_LOCAL_MEMORY = 8 << 30
 
 
@@ -137,7 +140,16 @@ class Spark:
                         "Check that its workers run and have cores and memory free. How long to wait:"
                         f" --spark-conf {TIMEOUT_SETTING}=600",
                     ) from error
-                raise told(error, self.settings.master, self.log) from error
+                raise told(error, self.settings.master, self.log, driver_has_ended=self._has_ended()) from error
+
+    def _has_ended(self) -> bool:
+        """Whether the process of Java is gone, or about to be."""
+        if self._gateway is None:
+            return True
+        with suppress(subprocess.TimeoutExpired):
+            self._gateway.proc.wait(_MOMENT_SECONDS)
+            return True
+        return False
 
     # -- start and stop ----------------------------------------------------------------------------------------------
 
@@ -163,7 +175,7 @@ class Spark:
             conf.set(key, value)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._handler = signal.getsignal(signal.SIGINT)
-        for name in (None, *_PY4J_LOGGERS):
+        for name in _TALKING:
             logging.getLogger(name).addFilter(_not_of_py4j)
         try:
             with self.log.open("wb") as log:
@@ -224,9 +236,11 @@ class Spark:
         if self._package is not None:
             self._package.cleanup()
             self._package = None
+        self._put_handler_back()
+        for name in _TALKING:
+            logging.getLogger(name).removeFilter(_not_of_py4j)
         if gateway is None:
             return
-        self._put_handler_back()
         process = gateway.proc
         if at_once:
             process.terminate()
@@ -242,15 +256,13 @@ class Spark:
             process.stdin.close()
         try:
             process.wait(_STOP_SECONDS)
-        except Exception:
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for name in (None, *_PY4J_LOGGERS):
-            logging.getLogger(name).removeFilter(_not_of_py4j)
 
 
 def _not_of_py4j(record: logging.LogRecord) -> bool:
-    """Leaves out what py4j logs, also in the name of nobody, when a connection breaks: `job` tells what that means."""
+    """Leaves out what py4j logs when a connection breaks: `job` tells what that means."""
     return Path(record.pathname).parent.name != "py4j"
 
 
@@ -272,7 +284,7 @@ class _Watch:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        self._thread.join(_STOP_SECONDS)
 
     def _look(self) -> None:
         tracker = self._context._jsc.sc().statusTracker()
