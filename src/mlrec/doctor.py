@@ -20,7 +20,7 @@ from mlrec.errors import (
     StateError,
 )
 from mlrec.serving.stores import open_store
-from mlrec.settings import SPLITS, available_threads
+from mlrec.settings import SPLITS, available_threads, total_memory
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]
@@ -156,9 +156,8 @@ def _threads() -> Finding:
 
 
 def _memory() -> Finding:
-    try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
+    total = total_memory()
+    if total is None:
         return Finding("memory", "note", "unknown")
     enough = total >= 2 << 30
     return Finding(

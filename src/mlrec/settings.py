@@ -45,6 +45,14 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
+def total_memory() -> int | None:
+    """Bytes of memory that this machine has, if it tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise SettingsError(message)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.errors import IncompatibleFormatError
+from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import PreparedFiles, Workspace
 
@@ -181,13 +182,6 @@ def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
         return part
     order = np.argsort(users, kind="stable")
     return {name: column[order] for name, column in part.items()}
-
-
-def run_starts(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions whose value is not that of the position before; the first one is among them."""
-    changes = np.ones(len(values), dtype=bool)
-    np.not_equal(values[1:], values[:-1], out=changes[1:])
-    return np.flatnonzero(changes)
 
 
 def _read_split(files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:

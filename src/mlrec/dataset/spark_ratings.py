@@ -79,17 +79,14 @@ class SparkRatings:
             self._take_rejects(file, first_lines)
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
             self._run("24_tally")
-        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("judged"))
+        return self._count("judged")
 
     def _define(self, file: RawFile) -> None:
         """Make the settings and the description of the file known to the SQL, as functions."""
         settings = self._settings
         points = ", ".join(f"{point!r}D" for point in settings.cut_points)
         shares = ", ".join(f"{share}L" for share in settings.split_ratio)
-        places = " ".join(
-            f"WHEN '{name}' THEN {file.columns.index(name) if name in file.columns else 0}"
-            for name in CSV_COLUMNS["ratings"]
-        )
+        places = " ".join(f"WHEN '{name}' THEN {file.columns.index(name)}" for name in CSV_COLUMNS["ratings"])
         preferences = ", ".join(str(int(swipe)) for swipe in BUCKETS)
         delimiter = file.delimiter.replace("\t", r"\t")
         functions = {
@@ -134,7 +131,7 @@ class SparkRatings:
     def _raw_lines(self, file: RawFile, encoding: str) -> DataFrame:
         from pyspark.sql import functions
 
-        lines = self._spark.session.read.option("__globPaths__", "false").text(_place(file))
+        lines = self._spark.reader.text(_place(file))
         text = functions.col("value")
         if encoding == "latin-1":
             text = functions.decode(text.cast("binary"), "ISO-8859-1")
@@ -143,7 +140,7 @@ class SparkRatings:
     def _raw_rows(self, file: RawFile) -> DataFrame:
         from pyspark.sql import functions
 
-        rows = self._spark.session.read.option("__globPaths__", "false").parquet(_place(file))
+        rows = self._spark.reader.parquet(_place(file))
         by_name = {name.lower().replace("_", ""): name for name in reversed(rows.columns)}
         missing = [name for name in CSV_COLUMNS["ratings"] if name.replace("_", "") not in by_name]
         if missing:
@@ -248,7 +245,7 @@ class SparkRatings:
         """See `Ratings`."""
         with self._spark.job("Looking for duplicates"):
             self._run("30_duplicates")
-        if not self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("repeated")):
+        if not self._count("repeated"):
             return False
         with self._spark.job("Dropping duplicates"):
             self._run("31_standing")
@@ -264,13 +261,13 @@ class SparkRatings:
         """See `Ratings`."""
         with self._spark.job("Filtering movies"):
             self._run("40_core_movies")
-        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("core_movies"))
+        return self._count("core_movies")
 
     def drop_rare_users(self) -> int:
         """See `Ratings`."""
         with self._spark.job("Filtering users"):
             self._run("41_core_users")
-        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern("core_users"))
+        return self._count("core_users")
 
     def split(self) -> None:
         """See `Ratings`."""
@@ -349,6 +346,10 @@ class SparkRatings:
         path = folder / "part-00000.parquet"
         self._steps.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": str(path)})
         self._spark.read_parquet(path).createOrReplaceTempView(name)
+
+    def _count(self, name: str) -> int:
+        """How many rows were kept by this name."""
+        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern(name))
 
     def _new_folder(self, name: str) -> Path:
         return self._scratch / f"{next(self._numbers):03}-{name}"

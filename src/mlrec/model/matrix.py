@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.models import Catalogue, History
-from mlrec.dataset.reading import Events, Movies, run_starts
+from mlrec.dataset.reading import Events, Movies
+from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ from mlrec.errors import IncompatibleFormatError
 from mlrec.model.als import check_finite
 from mlrec.model.learn import Learned, require_likes
 from mlrec.model.matrix import Interactions, signed_matrix
+from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, Dislikes, TrainSettings
 from mlrec.spark.session import Spark, uri
 from mlrec.spark.worker import VECTORS, user_vectors
@@ -44,7 +45,12 @@ if TYPE_CHECKING:
 _RATINGS: dict[Dislikes, str] = {"zero": "preference", "ignore": "preference", "as-likes": "abs(preference)"}
 _ENTRIES_A_BLOCK = 5_000_000
 _SWEEPS_A_CHECKPOINT = 5
-_EVENT_COLUMNS = ("movie_idx", "preference", "timestamp", "split")
+_HISTORY_TYPES: dict[str, type] = {
+    "movie_idx": np.int32,
+    "preference": np.int8,
+    "timestamp": np.int64,
+    "split": np.int8,
+}
 
 
 class OnSpark(NamedTuple):
@@ -154,8 +160,8 @@ class _Training:
             self.popularity = movies["likes"].to_numpy().astype(np.int64)
             self.n_learned = int(movies["n"].to_numpy().sum())
             self._indptr = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
-            self._hand_over("users", user_id=self.user_ids)
-            self._hand_over("movies", movie_id=self.movie_ids)
+            self._hand_over("users", "user_id", self.user_ids)
+            self._hand_over("movies", "movie_id", self.movie_ids)
             sql(
                 """
                 SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split,
@@ -187,15 +193,14 @@ class _Training:
         ]
         return parts[0].unionAll(parts[1]).unionAll(parts[2])
 
-    def _hand_over(self, name: str, **ids: NDArray[np.int64]) -> None:
+    def _hand_over(self, name: str, column: str, ids: NDArray[np.int64]) -> None:
         """Give Spark a table of ids and their rows."""
         import pyarrow as pa
         from pyarrow import parquet
 
         self._scratch.mkdir(exist_ok=True)
         path = self._scratch / f"{name}.parquet"
-        (column,) = ids.values()
-        parquet.write_table(pa.table({**ids, "row": np.arange(len(column))}), path)
+        parquet.write_table(pa.table({column: ids, "row": np.arange(len(ids))}), path)
         self._spark.read_parquet(path).createOrReplaceTempView(name)
 
     # -- learning ----------------------------------------------------------------------------------------------------
@@ -294,14 +299,8 @@ class _Training:
         """Each user's history and the matrix of what was learned from, part file by part file."""
         from scipy import sparse
 
-        dtypes: dict[str, type] = {
-            "movie_idx": np.int32,
-            "preference": np.int8,
-            "timestamp": np.int64,
-            "split": np.int8,
-        }
         n_events, n_users = int(self._indptr[-1]), len(self.user_ids)
-        columns = {name: self._mapped(f"history_{name}", dtype, (n_events,)) for name, dtype in dtypes.items()}
+        columns = {name: self._mapped(f"history_{name}", dtype, (n_events,)) for name, dtype in _HISTORY_TYPES.items()}
         data = self._mapped("matrix_data", np.float32, (self.n_learned,))
         indices = self._mapped("matrix_indices", np.int32, (self.n_learned,))
         per_user = np.zeros(n_users, dtype=np.int64)
@@ -334,8 +333,8 @@ class _Training:
             if not len(table):
                 continue
             rows = table["user_idx"].to_numpy()
-            starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
-            columns = {name: table[name].to_numpy() for name in _EVENT_COLUMNS}
+            starts = run_starts(rows)
+            columns = {name: table[name].to_numpy() for name in _HISTORY_TYPES}
             yield rows[starts].astype(np.int64), History(np.append(starts, len(rows)), **columns)
 
     def _mapped(self, name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:

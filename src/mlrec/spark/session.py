@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mlrec.errors import SparkFailedError, SparkUnavailableError
 from mlrec.progress import SILENT, Progress, Task
-from mlrec.settings import SparkSettings
+from mlrec.settings import SparkSettings, total_memory
 from mlrec.spark.faults import told
 from mlrec.spark.package import write_package
 from mlrec.spark.runtime import load_pyspark, require_java, require_master
 from mlrec.spark.worker import versions
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 TIMEOUT_SETTING = "spark.mlrec.executorTimeout"
 """Seconds without any executor after which a job is given up; our own setting among Spark's."""
@@ -92,10 +92,14 @@ class Spark:
         assert self._session is not None
         return self._session
 
+    @property
+    def reader(self) -> DataFrameReader:
+        """A reader to which a path is a path, whatever is in it."""
+        return self.session.read.option("__globPaths__", "false")
+
     def read_parquet(self, path: Path, schema: Any = None) -> DataFrame:
         """The rows of a Parquet file or a folder of part files. With a schema no file is opened beforehand."""
-        reader = self.session.read.option("__globPaths__", "false")  # a path is a path, whatever is in it
-        return (reader.schema(schema) if schema is not None else reader).parquet(uri(path))
+        return (self.reader if schema is None else self.reader.schema(schema)).parquet(uri(path))
 
     def ready_workers(self) -> None:
         """Give the executors' Python mlrec itself, and see that it has what it needs before anything waits for it.
@@ -315,8 +319,4 @@ def uri(path: Path) -> str:
 
 def _local_memory() -> int:
     """Bytes for a Spark that shares this machine: half of it, up to a limit."""
-    try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return 1 << 30
-    return min(total // 2, _MOST_LOCAL_MEMORY)
+    return min((total_memory() or 2 << 30) // 2, _MOST_LOCAL_MEMORY)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.runs import run_starts
 from mlrec.settings import FoldInSettings
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _solved(fold_in: FoldIn, events: dict[str, NDArray[Any]]) -> pa.RecordBatch:
     import pyarrow as pa
 
     users = events["user_idx"]
-    starts = np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))
+    starts = run_starts(users)
     vectors = fold_in.user_vectors(np.append(starts, len(users)), events["movie_idx"], events["preference"])
     rows = [vector.tobytes() for vector in vectors]
     return pa.RecordBatch.from_arrays(
