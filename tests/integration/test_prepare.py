@@ -514,6 +514,7 @@ def parquet_files(folder: Path, *, genres_as_list: bool) -> dict[str, bytes]:
 FORMATS = {
     "csv": lambda _: csv_files(),
     "csv, Windows line ends": lambda _: {name: data.replace(b"\n", b"\r\n") for name, data in csv_files().items()},
+    "csv, old Mac line ends": lambda _: {name: data.replace(b"\n", b"\r") for name, data in csv_files().items()},
     "csv, both line ends": lambda _: {name: data.replace(b"\n", b"\r\n", 7) for name, data in csv_files().items()},
     "csv with a byte order mark": lambda _: {name: b"\xef\xbb\xbf" + data for name, data in csv_files().items()},
     "csv.gz": lambda _: gzipped(csv_files()),
@@ -709,8 +710,8 @@ def test_a_trailing_comma_is_judged_the_same_with_and_without_a_bad_row_elsewher
 
 
 def with_bad_rows(root: Path, bad: int, good: int) -> Workspace:
-    """A workspace with so many bad and good rows of all, 9 of the good ones being movies."""
-    lines = [f"{i},{i % 9 + 1},4.0,5" for i in range(good - 9)] + [f"x{i},1,4.0,5" for i in range(bad)]
+    """A workspace with so many bad and good ratings."""
+    lines = [f"{i},{i % 9 + 1},4.0,5" for i in range(good)] + [f"x{i},1,4.0,5" for i in range(bad)]
     return write_raw(root, lines)
 
 
@@ -728,12 +729,12 @@ def test_more_bad_rows_than_that_stop_with_a_report_and_the_last_folder_untouche
     with_bad_rows(tmp_path, bad=2, good=197)
     with pytest.raises(TooManyRejectsError) as error:
         prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
-    assert "2 of 199 rows are bad" in error.value.message
-    assert "ratings.csv, line 190: unparsable userId" in error.value.message
+    assert "2 of 199 rows of ratings.csv are bad" in error.value.message
+    assert "the first is line 199: unparsable userId" in error.value.message
     assert str(tmp_path / "rejects.csv") in error.value.hint
     assert rejects(tmp_path / "rejects.csv") == [
-        ("ratings.csv", 190, "x0,1,4.0,5", "unparsable userId"),
-        ("ratings.csv", 191, "x1,1,4.0,5", "unparsable userId"),
+        ("ratings.csv", 199, "x0,1,4.0,5", "unparsable userId"),
+        ("ratings.csv", 200, "x1,1,4.0,5", "unparsable userId"),
     ]
     assert snapshot(workspace.prepared.root) == before
     assert names(tmp_path) == [".lock", "prepared", "raw", "rejects.csv"]
@@ -756,6 +757,45 @@ def test_the_share_of_bad_rows_is_a_setting(tmp_path, share, enough):
     else:
         with pytest.raises(TooManyRejectsError):
             prepare(workspace, how)
+
+
+def test_a_large_catalogue_does_not_hide_that_ratings_are_bad(tmp_path):
+    lines = [f"{i},1,4.0,5" for i in range(660)] + [f"x{i},1,4.0,5" for i in range(80)]
+    workspace = write_raw(tmp_path, lines, movies=9_000, links=[f"{i},{i},{i}" for i in range(1, 9_000)])
+    with pytest.raises(TooManyRejectsError, match=r"80 of 740 rows of ratings\.csv are bad \(10\.8%"):
+        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+
+
+def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
+    workspace = write_raw(tmp_path, [f"{i},1,4.0,5" for i in range(1_000)])
+    movies = workspace.raw / "movies.csv"
+    movies.write_text(movies.read_text() + "boom\n")
+    with pytest.raises(TooManyRejectsError, match=r"1 of 10 rows of movies\.csv are bad"):
+        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+
+
+@pytest.mark.parametrize(
+    ("links", "warning"),
+    [
+        (b"movieId,imdbId,tmdbId\n1,0114709,862\nx,y,z\n", "1 of 2 rows of links.csv are bad"),
+        (b"movie;imdb\n1;0114709\n", "Links are left out: links.csv, line 1: the header lacks"),
+        (b"", "Links are left out: links.csv, line 1: the header lacks"),
+    ],
+    ids=["bad rows", "another header", "empty"],
+)
+def test_links_never_stop_the_job(tmp_path, links, warning):
+    workspace = write_raw(tmp_path, ["1,1,4.0,5"])
+    (workspace.raw / "links.csv").write_bytes(links)
+    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest
+    assert [text[: len(warning)] for text in manifest["warnings"]] == [warning]
+    assert manifest["splits"]["train"] == 1
+
+
+def test_damaged_links_never_stop_the_job(tmp_path):
+    workspace = write_raw(tmp_path, ["1,1,4.0,5"])
+    (workspace.raw / "links.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    manifest = prepare(workspace, loose()).manifest
+    assert ["links.parquet" in text for text in manifest["warnings"]] == [True]
 
 
 # -- nothing left, nothing there -------------------------------------------------------------------------------------
@@ -1057,14 +1097,15 @@ def test_bad_swipes_count_as_bad_rows_and_leave_the_last_folder_as_it_is(small):
     prepare(small, loose())
     before = snapshot(small.prepared.root)
     bad = [Swiped(user_id, 99, 1, RATED_AT) for user_id in range(10)]
-    with pytest.raises(TooManyRejectsError, match="10 of 79 rows are bad") as stopped:
-        prepare(small, loose(max_reject_share=0.1), swipes=swipe_table(bad))
-    assert "leave out the swipes (10 bad ones)" in stopped.value.hint
+    good = [Swiped(user_id, 1, 1, RATED_AT) for user_id in range(10)]
+    with pytest.raises(TooManyRejectsError, match="10 of 20 rows of swipe log are bad") as stopped:
+        prepare(small, loose(max_reject_share=0.4), swipes=swipe_table(bad + good))
+    assert "Leave out the swipes" in stopped.value.hint
     assert snapshot(small.prepared.root) == before
     assert len(rejects(small.failed_rejects)) == 10
-    manifest = prepare(small, loose(max_reject_share=0.2), swipes=swipe_table(bad)).manifest
-    assert manifest["swipes"] == {"standing": 10, "merged": 0, "skips": 0, "outdated": 0, "rejected": 10}
-    assert manifest["input"]["rows"]["swipes"] == 10
+    manifest = prepare(small, loose(max_reject_share=0.5), swipes=swipe_table(bad + good)).manifest
+    assert manifest["swipes"] == {"standing": 20, "merged": 10, "skips": 0, "outdated": 0, "rejected": 10}
+    assert manifest["input"]["rows"]["swipes"] == 20
 
 
 def test_a_swipe_log_is_the_same_log_whatever_the_cut_points(small):
