@@ -1,4 +1,4 @@
-"""Every row of a raw file is kept, dropped as a duplicate, or rejected; a row that is kept is what Python reads there."""
+"""Every row of a raw file is kept, dropped as a duplicate or rejected; what is kept is what Python reads there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_movies(folder: Path, ratings: str) -> Path:
 
 
 def generated(chance: random.Random, name: str) -> str:
-    """A ratings file with ids of two and more digits, some bad and blank lines, and one of the mixtures of line ends."""
+    """A ratings file with ids of two and more digits, bad and blank lines, and one of the mixtures of line ends."""
     ends = chance.choice(LINE_ENDS)
     text = "userId,movieId,rating,timestamp" + chance.choice(ends) if name == "ratings.csv" else ""
     for _ in range(chance.choice([1, 3, 50, 400])):

@@ -175,6 +175,8 @@ def show(result: "Prepared", content: StoreContent) -> None:
         )
     if content.left_out:
         render.note(f"The swipe log holds {content.left_out:,} swipes, which --with-swipes merges into the ratings.")
+    for warning in manifest["warnings"]:
+        render.warn(warning)
     if rejects := manifest["rejects"]["rows"]:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest["rejects"]["by_reason"].items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")
