@@ -92,7 +92,7 @@ class PrepareSettings(_Settings):
     user_offset: int = 0
     """Added to every user id, to keep clear of an application's own ids."""
     max_reject_share: float = 0.01
-    """More bad rows than this share of all rows stop the preparation."""
+    """More bad rows than this share of a file's rows stop the preparation."""
     memory_limit: str = "1500MB"
     """What DuckDB may hold in memory before it spills to disk."""
     threads: int = 0

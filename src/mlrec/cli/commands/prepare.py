@@ -90,7 +90,7 @@ def prepare(
         int, typer.Option(metavar="N", help="Added to every user id, to keep clear of your own application's ids.")
     ] = _DEFAULTS.user_offset,
     max_reject_share: Annotated[
-        float, typer.Option(metavar="X", min=0, max=1, help="Stop if a larger share of the input rows is bad.")
+        float, typer.Option(metavar="X", min=0, max=1, help="Stop if a larger share of a file's rows is bad.")
     ] = _DEFAULTS.max_reject_share,
     memory_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
