@@ -21,7 +21,7 @@ from mlrec.errors import (
     StoreUnavailableError,
 )
 from mlrec.serving.stores import open_store
-from mlrec.serving.stores import sqlite as sqlite_module
+from mlrec.serving.stores import sqlite_file as sqlite_module
 from mlrec.serving.stores.interface import NOBODY, Counts, Draft, Event, Head, StoredVector
 from mlrec.serving.stores.redis import RedisStore
 from mlrec.serving.stores.sqlite import SqliteStore
@@ -186,12 +186,12 @@ def test_the_file_says_whose_it_is_and_is_durable(path):
     header = path.read_bytes()[:100]
     assert header[68:72] == b"mlrc"
     assert header[18:20] == b"\x02\x02"  # write-ahead log
-    with store._writing() as connection:
+    with store._file.writing() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite_module.MIGRATIONS),)
     # A vector is not worth a flush, and does not make the next swipe less durable.
     store.save_vector(1, StoredVector("m", b"v"))
-    with store._writing() as connection:
+    with store._file.writing() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
@@ -314,7 +314,7 @@ def test_a_connection_in_use_while_the_file_is_replaced_does_not_write_to_the_fo
     elsewhere = SqliteStore(tmp_path / "backup.db")
     elsewhere.append(1, Draft(77, 1, 100))
     elsewhere.close()
-    with store._lent():
+    with store._file.lent():
         (tmp_path / "backup.db").replace(path)
         for suffix in ("-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
@@ -379,7 +379,7 @@ def test_opening_more_connections_keeps_the_locks_of_the_first(path):
     """Else a process that comes and goes would take itself for the last one and delete the write-ahead log in use."""
     store = SqliteStore(path)
     store.append(1, Draft(1, 1, 1))
-    with store._lent(), store._lent():
+    with store._file.lent(), store._file.lent():
         pass
     program = (
         "import sys\nfrom pathlib import Path\nfrom mlrec.serving.stores.sqlite import SqliteStore\n"
