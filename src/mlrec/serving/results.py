@@ -95,8 +95,8 @@ class UserState:
     is_new
         False if a swipe with this client event id had been logged before, and so nothing was done.
     in_effect
-        Whether the swipe is the latest word on its movie. Not so if a later opinion stands, in the log or in the model's
-        data, or if it has been undone.
+        Whether the swipe is the latest word on its movie. It is not if a later opinion stands, in the log or in the
+        model's data, or if it has been undone.
     opinions
         How many opinions make the vector, those of the model's data included.
     vector

@@ -15,7 +15,7 @@ def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeSto
     Parameters
     ----------
     name
-        `redis://host:6379/0`, `rediss://…` or `unix:///path/to/redis.sock` for Redis, `valkey://…` and `valkeys://…` for
+        `redis://host:6379/0`, `rediss://…` or `unix:///path/to/redis.sock` for Redis, `valkey://…` or `valkeys://…` for
         Valkey; `memory` for this process's memory; anything else is the path of an SQLite file. None is `users.db` in
         the data directory, or memory where there is no data directory.
     workspace

@@ -225,7 +225,7 @@ def _requirement(value: str, what: str) -> str:
     return value
 
 
-# What would change how answers are read, or send an append twice (decode_responses, retry_on_timeout), is not among them.
+# What would change how answers are read (decode_responses), or send an append twice (retry_on_timeout), is not here.
 _KNOWN: dict[str, Callable[[str, str], Any]] = {
     "db": _whole,
     "username": _text,

@@ -44,9 +44,7 @@ class RedisStore:
 
     def __init__(self, url: str) -> None:
         self._server = RedisConnection(url)
-        self._scripts: dict[str, Any] = {
-            name: self._server.client.register_script(_script(name)) for name in _SCRIPTS
-        }
+        self._scripts: dict[str, Any] = {name: self._server.client.register_script(_script(name)) for name in _SCRIPTS}
 
     @property
     def place(self) -> str:

@@ -192,7 +192,8 @@ class SqliteStore:
             connection.execute(
                 "INSERT INTO users (user_id, last_event_id, token, forgotten_at) VALUES (?, ?, 0, ?)"
                 " ON CONFLICT (user_id) DO UPDATE SET forgotten_at = excluded.forgotten_at, token = 0,"
-                " last_event_id = max(iif(typeof(last_event_id) = 'integer', last_event_id, 0), excluded.last_event_id)",
+                " last_event_id ="
+                " max(iif(typeof(last_event_id) = 'integer', last_event_id, 0), excluded.last_event_id)",
                 (user_id, last_event_id, at),
             )
         # Pages with the former content lie in the write-ahead log until it is emptied.
@@ -240,6 +241,8 @@ class SqliteStore:
                 first.setdefault(user_id, fault)
         if count:
             raise misfits(count, first, self.place)
+        for _ in connection.execute("SELECT client_id FROM events WHERE client_id IS NOT NULL"):
+            pass  # text that is not UTF-8 is an error
 
     def describe(self) -> str:
         """See `SwipeStore`."""

@@ -189,7 +189,8 @@ class SqliteFile:
                 return before, connection
             connection.close()
         raise StoreUnavailableError(
-            f"{self.path} is replaced again and again while it is being opened.", "See what replaces it, then try again."
+            f"{self.path} is replaced again and again while it is being opened.",
+            "See what replaces it, then try again.",
         )
 
     @contextmanager
