@@ -17,7 +17,14 @@ import numpy as np
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
-from mlrec.errors import EventIdConflictError, MlrecError, NothingToUndoError, SettingsError, StateError
+from mlrec.errors import (
+    EventIdConflictError,
+    MlrecError,
+    NothingToUndoError,
+    SettingsError,
+    StateError,
+    StoreUnavailableError,
+)
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.scores import movie_likeness
@@ -29,12 +36,14 @@ from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, Appended, Draft, SwipeStore, latest_moment
-from mlrec.serving.stores.refusals import forgotten_user
+from mlrec.serving.stores.refusals import forgotten_user, misfit
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace
 
 _log = logging.getLogger(__name__)
+
+_UNDO_TRIES = 100
 
 
 class Recommender:
@@ -347,7 +356,8 @@ class Recommender:
             −2, −1, +1 or +2; 0 for a skip (seen, no opinion). Names do as well: superdislike, dislike, skip, like,
             superlike.
         at
-            When it happened, in epoch seconds or as an aware datetime; now by default.
+            When it happened, in epoch seconds or as an aware datetime. Now by default: then the swipe is in effect even
+            if the clock has stepped back, for it takes at least the time of the user's latest event.
         event_id
             The caller's own id of this swipe, unique for the user. A repeated call with it changes nothing, so a call
             whose answer was lost can be made again.
@@ -355,7 +365,7 @@ class Recommender:
         Returns
         -------
         UserState
-            The user after the swipe.
+            The user after the swipe; `in_effect` says whether the swipe is the latest word on the movie.
 
         Raises
         ------
@@ -374,8 +384,9 @@ class Recommender:
         served = self._served()
         swipe, user_id = Swipe.parse(preference), _int64(user_id, "user id")
         movie_id = int(served.movie_ids[served.row_of(index(movie_id))])
-        draft = Draft(movie_id, int(swipe), _seconds(at), client_id=_client_id(event_id))
-        logged = self.store.append(user_id, draft)
+        seconds = _now(served, user_id) if at is None else _seconds(at)
+        draft = Draft(movie_id, int(swipe), seconds, client_id=_client_id(event_id))
+        logged = self.store.append(user_id, draft, in_order=at is None)
         assert logged is not None  # only if_last lets an append be passed over
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise EventIdConflictError(
@@ -402,18 +413,18 @@ class Recommender:
         """
         served = self._served()
         user_id, client_id = _int64(user_id, "user id"), _client_id(event_id)
-        while True:
+        for _ in range(_UNDO_TRIES):
             view = self._users.get(served, user_id)
             if view.head.forgotten:
                 raise forgotten_user(user_id)
             position = view.log.last_alive()
             if position is None:
-                return self._repeated_undo(served, view, user_id, client_id)
+                return self._repeated_undo(served, user_id, client_id)
             undone, movie_id, preference = (
                 int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
             )
-            draft = Draft(movie_id, 0, _seconds(None), undoes=undone, client_id=client_id)
-            logged = self.store.append(user_id, draft, if_last=view.head.token)
+            draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, client_id=client_id)
+            logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
                 continue  # somebody has swiped meanwhile: look again what is the latest
             if not logged.event.undoes:
@@ -421,22 +432,27 @@ class Recommender:
                     f"Event id '{event_id}' was used for a swipe of user {user_id}.", "Give each event its own id."
                 )
             if not logged.is_new:
-                return self._undone(served, view, user_id, logged)
+                return self._undone(served, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
+        raise StoreUnavailableError(
+            f"The latest swipe of user {user_id} has changed {_UNDO_TRIES} times while it was being undone; nothing was"
+            " undone.",
+            "Somebody else swipes for this user without a break: try again once that has ended.",
+        )
 
-    def _repeated_undo(self, served: ServedModel, view: UserView, user_id: int, client_id: str | None) -> UserState:
+    def _repeated_undo(self, served: ServedModel, user_id: int, client_id: str | None) -> UserState:
         """Where nothing is left to undo, the call may be the repetition of one that took back the last swipe."""
         for event in self.store.events(user_id):
             if event.undoes and event.client_id is not None and event.client_id == client_id:
-                return self._undone(served, view, user_id, Appended(event, is_new=False))
+                return self._undone(served, user_id, Appended(event, is_new=False))
         raise NothingToUndoError(f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}")
 
-    def _undone(self, served: ServedModel, view: UserView, user_id: int, logged: Appended) -> UserState:
+    def _undone(self, served: ServedModel, user_id: int, logged: Appended) -> UserState:
         """For an undo that had been made before: which swipe it took back."""
-        position = int(np.searchsorted(view.log.event_id, logged.event.undoes))
-        return self._state(
-            served, user_id, logged, int(view.log.movie_id[position]), int(view.log.preference[position])
-        )
+        swipe = next(iter(self.store.events(user_id, after=logged.event.undoes - 1)), None)
+        if swipe is None or swipe.event_id != logged.event.undoes:
+            raise misfit(user_id, self.store.place, "an undo names no swipe that is there")
+        return self._state(served, user_id, logged, swipe.movie_id, swipe.preference)
 
     def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:
         view = self._users.get(served, user_id)
@@ -448,6 +464,7 @@ class Recommender:
             preference=preference,
             undone=logged.event.undoes > 0,
             is_new=logged.is_new,
+            in_effect=bool(np.isin(logged.event.event_id, view.history.in_effect)),
             opinions=len(view.history),
             vector=view.vector,
         )
@@ -513,9 +530,12 @@ def _int64(value: int, what: str) -> int:
     return number
 
 
-def _seconds(at: int | datetime | None) -> int:
-    if at is None:
-        return int(time.time())
+def _now(served: ServedModel, user_id: int) -> int:
+    """Now, by a clock that may have stepped back: never before what the model's data says of the user."""
+    return max(int(time.time()), int(served.known_history(user_id).timestamp.max(initial=0)))
+
+
+def _seconds(at: int | datetime) -> int:
     if isinstance(at, datetime):
         if at.tzinfo is None:
             raise SettingsError("at has no time zone.", "Give an aware datetime, such as datetime.now(UTC).")

@@ -124,8 +124,16 @@ def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str,
     done = f"took back {name} of" if state.undone else name
     again = "" if state.is_new else " (stored before; nothing has changed)"
     render.line(f"User {state.user_id}: {done} {recommender.label_of(state.movie_id)}{again}")
+    if not (state.undone or state.in_effect):
+        render.line(_why_not_in_effect(recommender, state))
     for item in items:
         render.line(f"{item.rank:>4}  {item.label}")
+
+
+def _why_not_in_effect(recommender: "Recommender", state: "UserState") -> str:
+    is_undone = any(event.undone for event in recommender.history(state.user_id) if event.event_id == state.event_id)
+    reason = "it has been taken back" if is_undone else "a later opinion on this movie stands"
+    return f"The swipe is stored, but not in effect: {reason}."
 
 
 # -- a session in lines ------------------------------------------------------------------------------------------------
