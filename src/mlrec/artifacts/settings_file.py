@@ -62,8 +62,6 @@ def read_settings(path: Path) -> TrainSettings:
         return TrainSettings(**values)
     except SettingsError as error:
         raise SettingsFileError(f"{path}: {error.message}") from error
-    except OverflowError as error:  # a whole number that no float can hold
-        raise SettingsFileError(f"{path}: a number in it is too large.") from error
 
 
 def _fits(name: str, value: object) -> bool:

@@ -101,7 +101,7 @@ def _ask(question: str) -> None:
     """Let a person say no; where nobody can answer, nothing is asked."""
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{render.plain(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         print("Nothing has been deleted.", file=sys.stderr)
         raise typer.Exit(exit_codes.INTERRUPTED)
