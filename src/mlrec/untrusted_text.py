@@ -29,5 +29,5 @@ def for_json(document: str) -> str:
 
 def for_spreadsheet(text: str) -> str:
     """A cell of one line that a spreadsheet shows as it is: an apostrophe stands before what would be a formula."""
-    text = for_terminal(text)
+    text = "\t".join(map(for_terminal, text.split("\t")))
     return f"'{text}" if _FORMULA.match(text) else text
