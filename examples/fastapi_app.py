@@ -15,11 +15,17 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlrec import Explanation, MlrecError, Recommendation, Recommender, ServeSettings, UserState, errors
+from mlrec.serving.arguments import LONGEST_TEXT, MOST_GENRES, MOST_OPINIONS
 from mlrec.serving.results import Movie
+
+LARGEST_BODY = 256 * 1024  # bytes; as many likes as a visitor may have take about half of it
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +47,28 @@ async def opened(request: Request) -> Recommender:  # async: there is nothing to
     return recommender
 
 
+class LimitedBody:
+    """Refuses a body that is too large before it is held in memory, whether or not it says its length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > LARGEST_BODY:
+                raise HTTPException(413, "The body is too large.")
+            return message
+
+        await self.app(scope, counted, send)
+
+
 app = FastAPI(title="mlrec", lifespan=lifespan)
+app.add_middleware(LimitedBody)
 Opened = Annotated[Recommender, Depends(opened)]
 Length = Annotated[int, Query(ge=1, le=100)]
 
@@ -50,7 +77,7 @@ class Wanted(BaseModel):
     """Query parameters of a list."""
 
     n: int = Field(10, ge=1, le=100)
-    genre: list[str] | None = None
+    genre: Annotated[list[str] | None, Field(max_length=MOST_GENRES)] = None
     first_year: int | None = None
     last_year: int | None = None
     diversity: float = 0.0
@@ -64,8 +91,8 @@ class Wanted(BaseModel):
 class Visitor(BaseModel):
     """What somebody without an account has said so far."""
 
-    likes: list[int] = []
-    dislikes: list[int] = []
+    likes: list[int] = Field([], max_length=MOST_OPINIONS)
+    dislikes: list[int] = Field([], max_length=MOST_OPINIONS)
 
 
 class NewSwipe(BaseModel):
@@ -128,7 +155,7 @@ def similar(movie_id: int, recommender: Opened, n: Length = 10) -> list[Recommen
 
 
 @app.get("/movies")
-def search(title: str, recommender: Opened, n: Length = 10) -> list[Movie]:
+def search(title: Annotated[str, Query(max_length=LONGEST_TEXT)], recommender: Opened, n: Length = 10) -> list[Movie]:
     return recommender.search(title, n)
 
 
@@ -152,6 +179,13 @@ STATUS: dict[type[MlrecError], int] = {
     errors.InputError: 400,
     errors.StateError: 503,
 }
+
+
+@app.exception_handler(RequestValidationError)
+async def misshapen(_: Request, error: RequestValidationError) -> JSONResponse:
+    # FastAPI's own answer quotes what was sent, which need not be JSON: NaN, half of a surrogate pair.
+    faults = [{name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()]
+    return JSONResponse({"detail": faults}, 422)
 
 
 @app.exception_handler(MlrecError)

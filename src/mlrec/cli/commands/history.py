@@ -58,7 +58,7 @@ def history(
     if as_json:
         render.print_json({"user_id": user, "events": [event.to_json() for event in events]})
     elif csv is not None:
-        written = write_output(csv, lambda file: export_swipes(file, [(user, events)]), source=place)
+        written = write_output(csv, lambda file: export_swipes(file, [(user, events)]), source=place, private=True)
         if csv != STDOUT:
             render.line(f"{written:,} swipes of user {user} are in {csv}.")
     else:

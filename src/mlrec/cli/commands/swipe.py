@@ -241,7 +241,7 @@ def _on_screen(session: "SwipeSession") -> None:
     except EOFError:
         return  # the terminal is gone
     finally:
-        render.out().print(cards.summary(session))
+        render.line(cards.summary(session))
     for movie in session.top:
         render.line(f"{movie.rank:>4}  {movie.label}  ({cards.match(movie)})")
     render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")

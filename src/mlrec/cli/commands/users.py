@@ -101,7 +101,7 @@ def _ask(question: str) -> None:
     """Let a person say no; where nobody can answer, nothing is asked."""
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{render.plain(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         print("Nothing has been deleted.", file=sys.stderr)
         raise typer.Exit(exit_codes.INTERRUPTED)
@@ -247,7 +247,9 @@ def export_users(
 
     preference (-2 to 2), at (epoch seconds), undone (true or false): how and when, and whether it was taken back.
 
-    client_id: the id that your application gave the swipe, if any.
+    client_id: the id that your application gave the swipe, if any, exactly as it is.
+
+    A title that a spreadsheet would take for a formula begins with an apostrophe. A new file is for its owner alone.
 
     'mlrec users import' reads it, and leaves out the undone. Whoever is forgotten has to be forgotten there, too.
     """
@@ -269,7 +271,9 @@ def export_users(
                     yield user_id, history_of(opened, user_id, served)
                     task.advance()
 
-            swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place)
+            swipes = write_output(
+                file, lambda output: export_swipes(output, logs()), source=opened.place, private=True
+            )
     if as_json:
         render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
     elif file != STDOUT:
