@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 from mlrec.errors import SettingsError
 
 SplitKind = Literal["user-time", "global-time"]
+TieRule = Literal["movie-id", "random"]
 ProtocolName = Literal["user-time", "global-time", "held-out-users"]
 SplitName = Literal["train", "val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
@@ -89,6 +90,10 @@ class PrepareSettings(_Settings):
     """Each user's own history by time, or two moments for everybody."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
     """Shares of train, validation and test, as whole numbers."""
+    ties: TieRule = "movie-id"
+    """Which of a user's events of the same second come before a cut: the lower movie ids, or those that are drawn."""
+    random_seed: int = 42
+    """Seed of the draw among ties."""
     user_offset: int = 0
     """Added to every user id, to keep clear of an application's own ids."""
     max_reject_share: float = 0.01
@@ -112,6 +117,12 @@ class PrepareSettings(_Settings):
             "split_ratio must be three whole numbers up to 10^9, the first of them above 0.",
         )
         _require(self.split in get_args(SplitKind), f"split must be one of {', '.join(get_args(SplitKind))}.")
+        _require(self.ties in get_args(TieRule), f"ties must be one of {', '.join(get_args(TieRule))}.")
+        _require(
+            self.ties != "random" or self.split == "user-time",
+            "ties can be dealt at random for a split by user-time only: one by global-time never cuts between them.",
+        )
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")
         _require(
             re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", self.memory_limit) is not None,

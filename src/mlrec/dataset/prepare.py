@@ -28,6 +28,7 @@ from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.ratings import Ratings
 from mlrec.dataset.sources import RawSource, Role, find_source, is_remote
 from mlrec.dataset.steps import Steps, first_line
+from mlrec.dataset.ties import Ties
 from mlrec.errors import EmptyResultError, SettingsError, StateError, TooManyRejectsError
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _RULES_VERSION = 1
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
+# Settings that came later, and change nothing where ties are not dealt: folders of before keep their fingerprint.
+_DEALING_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
 # What becomes of a swipe in 26_judge_swipes.sql, and how the manifest calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
@@ -69,10 +72,13 @@ class Prepared:
         The prepared folder.
     manifest
         Its manifest, as `mlrec prepare --json` prints it.
+    warnings
+        What the user should know though all went well.
     """
 
     folder: Path
     manifest: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(
@@ -122,10 +128,11 @@ def prepare(
                 steps = Steps(connection, progress)
                 run = _Preparation(steps, _ratings(spark, steps, settings, scratch), source, settings)
                 manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
+                warnings = run.warnings()
             manifest["seconds"] = round(time.perf_counter() - started, 3)
             prepared.complete(files, manifest)
         workspace.failed_rejects.unlink(missing_ok=True)
-    return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
+    return Prepared(workspace.prepared.root, prepared.read_manifest(workspace), warnings)
 
 
 def _source(raw: Path | str, scratch: Path, spark: Spark | None) -> RawSource:
@@ -177,6 +184,7 @@ def _prepare_into(
             "rating_histogram": run.rating_histogram,
             "ratings_per_month": run.ratings_per_month,
         }
+        manifest["ties"] = run.tie_summary()
         manifest["fingerprint"] = _fingerprint(manifest, run.app_checksums())
         run.write(files.movies, files.rejects)
         manifest["splits"] = {name: run.ratings.write_split(name, files.split(name)) for name in SPLITS}
@@ -220,6 +228,7 @@ class _Preparation:
         self.rows_read: dict[str, int] = {}
         self.has_swipes = False
         self.users_gone = 0
+        self.ties: Ties | None = None
         self.rating_histogram: dict[str, int] = {}
         self.ratings_per_month: dict[str, int] = {}
 
@@ -235,6 +244,7 @@ class _Preparation:
             "min_movie_ratings",
             "split_ratio",
             "cut_points",
+            "random_seed",
         ):
             value = getattr(self.settings, name)
             self.sql.set(name, list(value) if isinstance(value, tuple) else value)
@@ -336,6 +346,8 @@ class _Preparation:
                 )
             self._note(label)
         self.ratings.split()
+        if self.settings.split == "user-time":
+            self.ties = self.ratings.ties()
 
     def write(self, movies: Path, rejects: Path) -> None:
         """Write the catalogue and the rejects."""
@@ -375,6 +387,15 @@ class _Preparation:
         fates = dict(self.sql.rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
         return {"standing": sum(fates.values())} | {name: fates.get(fate, 0) for fate, name in _FATES.items()}
 
+    def tie_summary(self) -> dict[str, Any] | None:
+        """What ties do to the split; None for a split that does not cut between them."""
+        return None if self.ties is None else {"rule": self.settings.ties, **self.ties._asdict()}
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know though all went well."""
+        of_ties = self.ties.warning(self.settings.ties) if self.ties else None
+        return (of_ties,) if of_ties else ()
+
     def app_checksums(self) -> dict[str, str]:
         """Hashes of what the app has changed in the rows; empty if that is nothing."""
         queries = {}
@@ -407,10 +428,12 @@ class _Preparation:
 
 def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> str:
     """Hash of everything that determines the prepared rows: the rules, the input's bytes, the app and the settings."""
+    settings = manifest["settings"]
+    left_out = _NEUTRAL_SETTINGS + (() if settings["ties"] == "random" else _DEALING_SETTINGS)
     origin = {
         "rules": _RULES_VERSION,
         "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
-        "settings": {name: value for name, value in manifest["settings"].items() if name not in _NEUTRAL_SETTINGS},
+        "settings": {name: value for name, value in settings.items() if name not in left_out},
         **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
