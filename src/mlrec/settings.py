@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hin
 from mlrec.errors import SettingsError, shown
 
 SplitKind = Literal["user-time", "global-time"]
+TieRule = Literal["movie-id", "random"]
 ProtocolName = Literal["user-time", "global-time", "held-out-users"]
 SplitName = Literal["train", "val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
@@ -167,6 +168,10 @@ class PrepareSettings(_Settings):
     """Each user's own history by time, or two moments for everybody."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
     """Shares of train, validation and test, as whole numbers."""
+    ties: TieRule = "movie-id"
+    """Which of a user's events of the same second come before a cut: the lower movie ids, or those that are drawn."""
+    random_seed: int = 42
+    """Seed of the draw among ties."""
     user_offset: int = 0
     """Added to every user id, to keep clear of an application's own ids."""
     max_reject_share: float = 0.01
@@ -190,6 +195,11 @@ class PrepareSettings(_Settings):
             self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0 and max(self.split_ratio) <= 10**9,
             "split_ratio must be three whole numbers up to 10^9, the first of them above 0.",
         )
+        _require(
+            self.ties != "random" or self.split == "user-time",
+            "ties can be dealt at random for a split by user-time only: one by global-time never cuts between them.",
+        )
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")
         _require(
             re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", self.memory_limit) is not None,
@@ -213,7 +223,8 @@ class SparkSettings(_Settings):
         super().__post_init__()
         _require(
             re.fullmatch(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+|k8s://.+|yarn", self.master) is not None,
-            f"the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…, not {shown(self.master)}.",
+            "the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…,"
+            f" not {shown(self.master)}.",
         )
         for key, value in self.conf:
             _require(key.startswith("spark.") and bool(value), f"{shown(key)} is not the name of a setting of Spark's.")

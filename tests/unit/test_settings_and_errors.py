@@ -113,7 +113,10 @@ def test_settings_are_made_or_refused_whatever_is_given_for_them(data):
 def test_what_is_as_good_as_the_type_is_taken_and_becomes_pythons_own():
     made = TrainSettings(factors=np.int64(8), alpha=np.float32(2), regularization=Fraction(1, 2), half_life=3)
     assert made == TrainSettings(factors=8, alpha=2.0, regularization=0.5, half_life=3.0)
-    assert [type(value) for value in (made.factors, made.alpha, made.regularization, made.half_life)] == [int, *[float] * 3]
+    assert [type(value) for value in (made.factors, made.alpha, made.regularization, made.half_life)] == [
+        int,
+        *[float] * 3,
+    ]
     assert EvaluateSettings(ks=[5, np.int8(10)]).ks == (5, 10)
 
 

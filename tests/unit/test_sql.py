@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -1165,6 +1166,71 @@ def test_a_ratio_in_large_numbers_is_the_same_ratio(db):
     lengths = [3, 10, 30]
     large = split_users(db, lengths, (800_000_000, 100_000_000, 100_000_000))
     assert large == split_users(db, lengths, (8, 1, 1))
+
+
+def deal_events(db: Database, seed: int, *ratings: tuple[int, int, float, int]) -> list[tuple[Any, ...]]:
+    """Run the step with everybody in the core; user, movie, time and place of each event."""
+    db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES, random_seed=seed)
+    load_ratings(db, *ratings)
+    db.run("24_tally")
+    db.run("50_preferences")
+    db.run("51_dealt_events")
+    return db.rows("SELECT user_id, movie_id, timestamp, position FROM events")
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sets(st.tuples(st.integers(-2, 3), st.integers(1, 9)), min_size=1),
+    st.lists(st.integers(0, 2), min_size=60, max_size=60),
+    st.integers(0, 2**32 - 1),
+)
+def test_dealt_events_keep_their_order_and_get_places_by_time_and_hash(server, pairs, times, seed):
+    rows = [(user_id, movie_id, 4.0, at) for (user_id, movie_id), at in zip(sorted(pairs), times, strict=False)]
+    events = deal_events(Database(server), seed, *rows)
+
+    def dealt(row: tuple[int, int, float, int]) -> tuple[Any, ...]:
+        user_id, movie_id, _, at = row
+        return user_id, at, hashlib.md5(f"{seed}:{user_id}:{movie_id}".encode()).hexdigest()
+
+    place: Counter[int] = Counter()
+    expected = []
+    for user_id, movie_id, _, at in sorted(rows, key=dealt):
+        expected.append((user_id, movie_id, at, place[user_id]))
+        place[user_id] += 1
+    assert events == sorted(expected, key=lambda event: (event[0], event[2], event[1]))
+
+
+def count_ties(db: Database, *splits: str) -> tuple[Any, ...]:
+    """Run the step on users whose histories are spelled as time and part of each event: "1a 2a 2v 3t"."""
+    parts = {"a": "train", "v": "val", "t": "test"}
+    rows = [
+        (user_id, movie_id, 1, int(event[:-1]), parts[event[-1]])
+        for user_id, history in enumerate(splits)
+        for movie_id, event in enumerate(history.split())
+    ]
+    db.table("split_events", SPLIT_COLUMNS, rows)
+    db.run("62_ties")
+    return db.rows("FROM ties")[0]
+
+
+@pytest.mark.parametrize(
+    ("history", "cut", "mostly"),
+    [
+        ("1a 2a 3v 4t", 0, 0),
+        ("1a 2a 2v 4t", 1, 1),
+        ("1a 2a 2v 3t 4t", 1, 0),
+        ("1a 2a 2v 2t 3t 4t", 1, 1),
+        ("1a 2a 3v 3t", 1, 0),
+        ("1a 1a 2t 2t", 0, 0),
+        ("1a 2a 2t 3t", 1, 1),
+        ("1v 1t", 1, 0),
+        ("7a 7a 7a", 0, 0),
+    ],
+)
+def test_ties_at_the_cuts_worked_out_by_hand(db, history, cut, mostly):
+    users = 0 if history == "7a 7a 7a" else 1
+    assert count_ties(db, history) == (users, cut, mostly)
+    assert count_ties(db, history, "1a 2v 3t", history, "1a 1a") == (2 * users + 1, 2 * cut, 2 * mostly)
 
 
 def split_globally(

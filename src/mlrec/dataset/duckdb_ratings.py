@@ -12,6 +12,7 @@ from mlrec.dataset.sources import RawFile
 from mlrec.dataset.steps import Steps
 from mlrec.dataset.text_files import Survey, count_blank_lines, survey
 from mlrec.dataset.text_rows import record_blocks
+from mlrec.dataset.ties import Ties
 from mlrec.errors import InputError
 from mlrec.settings import PrepareSettings, SplitName
 
@@ -165,17 +166,22 @@ class DuckDBRatings:
     def split(self) -> None:
         """See `Ratings`."""
         self._steps.run("50_preferences", "Sorting")
-        self._steps.run("51_events", "Sorting")
+        self._steps.run("51_dealt_events" if self._settings.ties == "random" else "51_events", "Sorting")
         if self._settings.split == "global-time":
             self._steps.run("60_moments", "Splitting")
             self._steps.run("61_split_global_time", "Splitting")
         else:
             self._steps.run("61_split_user_time", "Splitting")
+            self._steps.run("62_ties", "Looking at ties")
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""
         self._steps.run("70_write_split", f"Writing {name}", path=str(path), split=name)
         return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
+
+    def ties(self) -> Ties:
+        """See `Ratings`."""
+        return Ties(*self._steps.rows(f"SELECT {', '.join(Ties._fields)} FROM ties")[0])
 
     def moments(self) -> tuple[int, int]:
         """See `Ratings`."""

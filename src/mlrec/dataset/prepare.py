@@ -29,6 +29,7 @@ from mlrec.dataset.ratings import Ratings
 from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, is_remote
 from mlrec.dataset.steps import Steps, first_line
 from mlrec.dataset.text_rows import record_blocks
+from mlrec.dataset.ties import Ties
 from mlrec.errors import EmptyResultError, InputError, SettingsError, StateError, TooManyRejectsError
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
@@ -46,6 +47,8 @@ _RULES_VERSION = 2
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
 _SWIPE_LOG = "swipe log"
+# Settings that came later, and change nothing where ties are not dealt: folders of before keep their fingerprint.
+_DEALING_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
 # What becomes of a swipe in 26_judge_swipes.sql, and how the manifest calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
@@ -75,6 +78,11 @@ class Prepared:
 
     folder: Path
     manifest: dict[str, Any]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know though all went well."""
+        return tuple(self.manifest["warnings"])
 
 
 def prepare(
@@ -179,6 +187,7 @@ def _prepare_into(
             "warnings": run.warnings,
             "rating_histogram": run.rating_histogram,
             "ratings_per_month": run.ratings_per_month,
+            "ties": run.tie_summary(),
         }
         manifest["fingerprint"] = _fingerprint(manifest, run.app_checksums())
         run.write(files.movies, files.rejects)
@@ -232,6 +241,7 @@ class _Preparation:
         self.warnings = [_without_links(error) for error in source.left_out]
         self.has_swipes = False
         self.users_gone = 0
+        self.ties: Ties | None = None
         self.rating_histogram: dict[str, int] = {}
         self.ratings_per_month: dict[str, int] = {}
 
@@ -247,6 +257,7 @@ class _Preparation:
             "min_movie_ratings",
             "split_ratio",
             "cut_points",
+            "random_seed",
         ):
             value = getattr(self.settings, name)
             self.sql.set(name, list(value) if isinstance(value, tuple) else value)
@@ -370,6 +381,10 @@ class _Preparation:
                 )
             self._note(label)
         self.ratings.split()
+        if self.settings.split == "user-time":
+            self.ties = self.ratings.ties()
+            if warning := self.ties.warning(self.settings.ties):
+                self.warnings.append(warning)
 
     def write(self, movies: Path, rejects: Path) -> None:
         """Write the catalogue and the rejects."""
@@ -409,6 +424,10 @@ class _Preparation:
         fates = dict(self.sql.rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
         return {"standing": sum(fates.values())} | {name: fates.get(fate, 0) for fate, name in _FATES.items()}
 
+    def tie_summary(self) -> dict[str, Any] | None:
+        """What ties do to the split; None for a split that does not cut between them."""
+        return None if self.ties is None else {"rule": self.settings.ties, **self.ties._asdict()}
+
     def app_checksums(self) -> dict[str, str]:
         """Hashes of what the app has changed in the rows; empty if that is nothing."""
         queries = {}
@@ -445,10 +464,12 @@ def _without_links(error: InputError) -> str:
 
 def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> str:
     """Hash of everything that determines the prepared rows: the rules, the input's bytes, the app and the settings."""
+    settings = manifest["settings"]
+    left_out = _NEUTRAL_SETTINGS + (() if settings["ties"] == "random" else _DEALING_SETTINGS)
     origin = {
         "rules": _RULES_VERSION,
         "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
-        "settings": {name: value for name, value in manifest["settings"].items() if name not in _NEUTRAL_SETTINGS},
+        "settings": {name: value for name, value in settings.items() if name not in left_out},
         **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()

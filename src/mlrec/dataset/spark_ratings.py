@@ -18,6 +18,7 @@ from mlrec.dataset.sources import CSV_COLUMNS, RawFile
 from mlrec.dataset.steps import Steps, kept_by, text_of
 from mlrec.dataset.text_files import WINDOWS_1252, Encoding
 from mlrec.dataset.text_rows import has_records_over_lines
+from mlrec.dataset.ties import Ties
 from mlrec.errors import InputError
 from mlrec.preferences import BUCKETS
 from mlrec.settings import PrepareSettings, SplitName
@@ -98,6 +99,7 @@ class SparkRatings:
             "ratings_width() RETURNS INT": len(file.columns),
             "place_of(name STRING) RETURNS INT": f"CASE name {places} END",
             "shifted(user_id BIGINT) RETURNS BIGINT": f"try_add(user_id, {settings.user_offset}L)",
+            "random_seed() RETURNS BIGINT": f"{settings.random_seed}L",
             "max_rating() RETURNS DOUBLE": f"{settings.max_rating!r}D",
             "min_user_ratings() RETURNS INT": settings.min_user_ratings,
             "min_movie_ratings() RETURNS INT": settings.min_movie_ratings,
@@ -289,7 +291,7 @@ class SparkRatings:
         """See `Ratings`."""
         with self._spark.job("Sorting and splitting"):
             self._run("50_preferences")
-            self._run("51_events")
+            self._run("51_dealt_events" if self._settings.ties == "random" else "51_events")
             if self._settings.split == "global-time":
                 self._run("60_moments")
                 self._run("61_split_global_time")
@@ -301,6 +303,10 @@ class SparkRatings:
             )
             in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
+            if self._settings.split == "user-time":
+                # Read what was written: to count from the view would be to sort once more.
+                self._spark.read_parquet(splits, in_order.schema).createOrReplaceTempView("split_events")
+                self._run("62_ties")
         self._steps.connection.execute(
             f"CREATE TABLE core_movies AS FROM {_KEPT}",
             {"path": self._pattern("core_movies")},
@@ -321,6 +327,11 @@ class SparkRatings:
                 {"path": str(path / "part-00000.parquet")},
             )
         return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
+
+    def ties(self) -> Ties:
+        """See `Ratings`."""
+        query = f"SELECT {', '.join(Ties._fields)} FROM {_KEPT}"
+        return Ties(*self._steps.rows(query, path=self._pattern("ties"))[0])
 
     def moments(self) -> tuple[int, int]:
         """See `Ratings`."""

@@ -108,7 +108,9 @@ class Recommender:
             raise SettingsError(f"settings must be ServeSettings, not {shown(settings)}.")
         name = None if store is None else str(store)
         if model is not None:
-            return cls(models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings)
+            return cls(
+                models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
+            )
         workspace = Workspace(as_path("data_dir", data_dir))
         opened = models.open_model(models.resolve(workspace))
         return cls(opened, open_store(name, workspace), workspace, settings)

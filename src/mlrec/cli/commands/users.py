@@ -271,9 +271,7 @@ def export_users(
                     yield user_id, history_of(opened, user_id, served)
                     task.advance()
 
-            swipes = write_output(
-                file, lambda output: export_swipes(output, logs()), source=opened.place, private=True
-            )
+            swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place, private=True)
     if as_json:
         render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
     elif file != STDOUT:
