@@ -1,4 +1,4 @@
-"""Write a small data directory of generated data in the formats of the mlrec that runs: make_data_directory.py FOLDER"""
+"""Write a small data directory of generated data in the formats of this mlrec: make_data_directory.py FOLDER"""
 
 from __future__ import annotations
 

@@ -160,6 +160,8 @@ def test_what_cannot_be_meant_is_422(client, store):
     assert "Scifi" in refused(client.get("/users/42/recommendations", params={"genre": "Scifi"}), 422)
     assert "diversity" in refused(client.get("/users/42/recommendations", params={"diversity": 2}), 422)
     assert "64 bits" in refused(client.get(f"/users/{2**63}/recommendations"), 422)
+    for user_id in ("1_0", "007", "+7", "7.0"):
+        assert client.get(f"/users/{user_id}/recommendations").status_code == 422
     both = {"likes": [TOY_STORY], "dislikes": [TOY_STORY]}
     assert "both" in refused(client.post("/visitors/recommendations", json=both), 422)
     long_id = {"movie_id": TOY_STORY, "swipe": "like", "event_id": "x" * 201}

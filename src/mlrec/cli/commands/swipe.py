@@ -8,7 +8,7 @@ import typer
 
 from mlrec.cli import cards, render
 from mlrec.cli.commands.recommend import Genres, Rule, UpdateRule, Years, parse_years
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
 from mlrec.settings import ServeSettings
@@ -34,7 +34,16 @@ _KNOWN = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
 
 
 def swipe(
-    user: Annotated[int, typer.Option("--user", "-u", help="User id; anybody, also one that the model does not know.")],
+    user: Annotated[
+        int,
+        typer.Option(
+            "--user",
+            "-u",
+            metavar="ID",
+            help="User id; anybody, also one that the model does not know.",
+            parser=parse_id,
+        ),
+    ],
     movie: Annotated[
         str | None, typer.Option(help="One movie, by id or title, instead of a session; with --preference or --bucket.")
     ] = None,
