@@ -204,7 +204,7 @@ def test_history_of_a_damaged_model_has_no_titles(run, data):
         (["history", "--user", "1", "--store", "redis://127.0.0.1:1/0"], 4, "cannot be used"),
         (["users", "forget"], 2, "ID"),
         (["users", "forget", 2**64], 2, "64 bits"),
-        (["users", "allow", "everybody"], 2, "integer"),
+        (["users", "allow", "everybody"], 2, "whole number"),
         (["users", "nonsense"], 2, "nonsense"),
         (["users", "--json", "export", "x.csv"], 2, "behind"),
         (["users", "export", "-", "--json"], 2, "not both"),
