@@ -380,6 +380,8 @@ class Recommender:
         StoreUnavailableError
             If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
             with the same event id.
+        IncompatibleFormatError
+            If the store, or what it has of this user, is damaged.
         """
         served = self._served()
         swipe, user_id = Swipe.parse(preference), _int64(user_id, "user id")
@@ -408,7 +410,7 @@ class Recommender:
         ------
         NothingToUndoError
             If the user has no swipe in the log that has not been undone.
-        EventIdConflictError, ForgottenUserError, StoreUnavailableError
+        EventIdConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
         served = self._served()
