@@ -367,7 +367,10 @@ def test_an_old_file_keeps_its_mode_and_check_warns(path):
         path.chmod(mode)
         store.append(1, Draft(10, 1, 100))
         assert stat.S_IMODE(path.stat().st_mode) == mode
-        assert store.check() == [f"Other users of this machine can read {path}: chmod 600 {path}"]
+        assert store.check() == [f"Other users of this machine can read the swipes: chmod 600 {path}"]
+    Path(f"{path}-wal").chmod(0o644)
+    (warning,) = store.check()
+    assert warning.endswith(f"chmod 600 {path} {path}-wal")
 
 
 def test_a_link_to_nowhere_gets_its_file(path, tmp_path):

@@ -387,6 +387,8 @@ class Recommender:
         StoreUnavailableError
             If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
             with the same event id.
+        IncompatibleFormatError
+            If the store, or what it has of this user, is damaged.
         """
         served = self._served()
         swipe, user_id = Swipe.parse(preference), arguments.user_id(user_id)
@@ -415,7 +417,7 @@ class Recommender:
         ------
         NothingToUndoError
             If the user has no swipe in the log that has not been undone.
-        EventIdConflictError, ForgottenUserError, StoreUnavailableError
+        EventIdConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
         served = self._served()

@@ -227,9 +227,8 @@ class SqliteStore:
             if found != "ok":
                 raise self._file.damaged(found)
             self._check_users(connection)
-        return [
-            f"Other users of this machine can read {path}: chmod 600 {path}" for path in self._file.open_to_others()
-        ]
+        readable = " ".join(map(str, self._file.open_to_others()))
+        return [f"Other users of this machine can read the swipes: chmod 600 {readable}"] if readable else []
 
     def _check_users(self, connection: sqlite3.Connection) -> None:
         count, before = 0, None

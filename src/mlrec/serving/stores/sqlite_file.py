@@ -107,7 +107,7 @@ class SqliteFile:
             try:
                 yield connection
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _BUSY:
+                if _code(error) not in _BUSY:
                     raise
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000:.0f}")
@@ -209,7 +209,7 @@ class SqliteFile:
             ) from error
 
     def _told(self, error: sqlite3.Error) -> MlrecError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _code(error)
         if code in _BUSY:
             return StoreUnavailableError(
                 f"{self.path} has been locked by another process for {_WAIT_SECONDS:.0f} seconds.",
@@ -217,7 +217,7 @@ class SqliteFile:
             )
         if code in _DAMAGE:
             return self.damaged(str(error))
-        if not code and isinstance(error, sqlite3.OperationalError):
+        if not code and "decode" in str(error):
             return self.damaged("it holds text that is not UTF-8")
         if code in _DISK_FAULTS:
             return StoreUnavailableError(
@@ -276,7 +276,8 @@ def _make_private(path: Path) -> None:
     moment. SQLite gives the files beside it the same permissions.
     """
     with _looking:
-        _hold(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), path)
+        if _identity(path) is None:
+            _hold(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), path)
 
 
 def _hold(handle: int, path: Path) -> _Identity:
@@ -350,6 +351,11 @@ def _checked_version(connection: sqlite3.Connection, path: Path, *, oldest: int)
     return version
 
 
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 where Python itself has raised."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def sql_text(name: str) -> str:
     """A file in sql/."""
     return resources.files("mlrec.serving.stores").joinpath("sql", f"{name}.sql").read_text()
@@ -373,6 +379,6 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > until:
+            if _code(error) not in _BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
