@@ -16,8 +16,12 @@ from mlrec.workspace import Workspace
 from tests.fuzz.attack import Fuzz
 
 USERS, MOVIES = 30, 40
-TITLES = ("Amélie", "Matrix, The", '"Quoted"', "七人の侍", "Se7en", "[REC]", "12 Angry Men", "M", "Toy Story 2")
-GENRES = ("Drama", "Comedy", "Sci-Fi", "Film-Noir", "Children's")
+TITLES = (
+    "Amélie", "Matrix, The", '"Quoted"', "七人の侍", "Se7en", "[REC]", "12 Angry Men", "Toy Story 2", "=1+1",
+    "Clear \x1b[2J\x1b]0;the screen\x07", "C1 \x9b31m", "Bidi \u202egnp.exe", "Café 🎬", "M",
+)  # fmt: skip
+"""Some as they are, and some as nobody should be shown them."""
+GENRES = ("Drama", "Comedy", "Sci-Fi", "Film-Noir", "Children's", "\x1b[31mRed")
 
 
 @pytest.fixture
@@ -31,8 +35,8 @@ def write_small_raw(raw: Path) -> None:
     chance = Random(20)
     raw.mkdir(parents=True)
     movies = [
-        f'{movie},"{TITLES[movie % 9].replace(chr(34), 2 * chr(34))} {movie} ({1950 + movie})",'
-        + "|".join(sorted({GENRES[movie % 5], GENRES[movie // 7 % 5]}))
+        f'{movie},"{TITLES[movie % len(TITLES)].replace(chr(34), 2 * chr(34))} {movie} ({1950 + movie})",'
+        + "|".join(sorted({GENRES[movie % 6], GENRES[movie // 7 % 6]}))
         for movie in range(1, MOVIES + 1)
     ]
     ratings = [
