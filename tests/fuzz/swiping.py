@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -77,8 +78,9 @@ def ask(case: Case, workspace: Workspace, store: str, *, forgotten_is_known: boo
 def _swipe(case: Case, rec: Recommender, user: int) -> object:
     movie_id = case.chance.randint(1, MOVIES)
     state = rec.update_user(user, movie_id, "superlike")
-    newest = rec.history(user)[-1]
-    assert (newest.event_id, newest.movie_id, newest.preference) == (state.event_id, movie_id, 2)
+    there = {(event.event_id, event.movie_id, event.preference) for event in rec.history(user)}
+    if (state.event_id, movie_id, 2) not in there:
+        assert is_told(rec.store), "a swipe is acknowledged and not there"
     return state
 
 
@@ -120,3 +122,9 @@ def is_told_or_there(store: SwipeStore, acknowledged: Sequence[Acknowledged]) ->
             if any(one.event not in there for one in acknowledged if one.user_id == user_id):
                 return False
     return True
+
+
+def planned(name: str, number: int) -> tuple[int, int, int]:
+    """User, movie and preference of a worker's nth swipe: few users, shared by all workers."""
+    draw = zlib.crc32(f"{name}-{number}".encode())
+    return 9_000_001 + draw % 3, 1 + draw // 3 % MOVIES, draw // 200 % 5 - 2
