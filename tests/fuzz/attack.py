@@ -105,7 +105,7 @@ class Fuzz:
             folder = Path(mkdtemp(prefix="mlrec-fuzz-"))
             case = Case(Random(f"{SEED} {self.name} {number}"), folder)
             try:
-                with _limited_memory(), _limited_time(seconds, replay):
+                with _limited_memory(), _limited_time(seconds, replay), _nothing_left_open():
                     attack(case)
             except (Exception, Hang) as error:
                 notes = "".join(f"    {note}\n" for note in case.notes)
@@ -171,6 +171,19 @@ def _limited_memory() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
+def _nothing_left_open() -> Iterator[None]:
+    """Whatever a block leaves to the garbage collector, such as an open file, is a fault of it."""
+    left: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: left.append(f"{unraisable.exc_value!r} in {unraisable.object!r}")
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+    assert not left, f"left open: {left[0]}"
 
 
 # -- laws --------------------------------------------------------------------------------------------------------------

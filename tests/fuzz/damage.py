@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -205,7 +206,7 @@ def damaged_json(chance: Random, content: bytes) -> tuple[bytes, str]:
     for _ in range(chance.choice((1, 1, 2, 5))):
         parent, key = _somewhere(chance, document)
         if parent is None:
-            document = chance.choice(VALUES)
+            document = deepcopy(chance.choice(VALUES))
             what.append("the whole document")
             break
         what.append(f"at {key!r}")
@@ -215,7 +216,7 @@ def damaged_json(chance: Random, content: bytes) -> tuple[bytes, str]:
             case 1:
                 del parent[key]
             case _:
-                parent[key] = chance.choice(VALUES)
+                parent[key] = deepcopy(chance.choice(VALUES))
     return json.dumps(document).encode(), f"another value {', '.join(what)}"
 
 

@@ -28,8 +28,10 @@ class Event(NamedTuple):
 
 
 def text_of(content: bytes) -> str:
+    """UTF-8 if all of it is, else Latin-1; without the mark at its beginning."""
+    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError:
         return content.decode("latin-1")
 
@@ -57,7 +59,7 @@ def moment(field: str) -> int | None:
     if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", field.strip(), re.ASCII) and float(field).is_integer():
         seconds: int | None = int(float(field))
     else:
-        seconds = whole(field)
+        seconds = whole(re.sub(r"^\s*0+(?=\d)", "", field))  # no two people become one by a zero here
     return seconds if seconds is not None and 0 <= seconds <= LATEST else None
 
 

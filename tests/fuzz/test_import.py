@@ -16,7 +16,7 @@ from mlrec.serving.stores.sqlite import SqliteStore
 from tests.fuzz.attack import Case, Fuzz, command, told
 from tests.fuzz.conftest import MOVIES
 from tests.fuzz.damage import TEXT_FILE, damaged
-from tests.fuzz.plain import lines_of, whole
+from tests.fuzz.plain import lines_of, moment, whole
 
 NAMES = {"superdislike": -2, "dislike": -1, "skip": 0, "like": 1, "superlike": 2}
 BUCKETS = {1: -2, 2: -1, 3: 1, 4: 2}
@@ -83,13 +83,13 @@ def opinion(row: dict[str, str]) -> int | None:
 
 
 def seconds(text: str) -> int | None:
-    if (number := whole(text)) is not None:
-        return number if number >= 0 else None
+    if (number := moment(text)) is not None:
+        return number
     try:
-        moment = datetime.fromisoformat(text)
+        day = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return int(moment.timestamp() // 1) if moment.tzinfo else None
+    return int(day.timestamp() // 1) if day.tzinfo else None
 
 
 def accounted(outcome: Imported) -> int:

@@ -58,7 +58,8 @@ def test_a_damaged_prepared_folder_is_told_by_whoever_reads_it(fuzz: Fuzz, copie
         case.note(f"exit code {done.code}: {done.err[:300]}")
         if done.code and "--publish-if-better" not in way:
             assert models.published_id(workspace) == published
-        command("recommend", "--user", 1, data=workspace.root, expect={0})
+        command("recommend", "--user", 1, "--json", data=workspace.root, expect={0})
+        command("models", "list", "--json", data=workspace.root, expect={0})
         command("models", "list", data=workspace.root, expect={0})
 
     fuzz.run(90, attack)
