@@ -85,7 +85,7 @@ def survey(path: Path, label: str) -> Survey:
     last = b"\n"
     for block in _blocks(path, label):
         # Of so frequent a byte, numpy counts far more per second than bytes.count does.
-        lf += np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _LF)
+        lf += int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _LF))
         crlf += last == b"\r" and block.startswith(b"\n")
         if b"\r" in block:
             cr += block.count(b"\r")
@@ -98,7 +98,7 @@ def survey(path: Path, label: str) -> Survey:
     is_utf_8 = _still_utf_8(utf_8, b"", final=True) is not None
     return Survey(
         encoding="utf-8" if is_utf_8 else "windows-1252" if has_c1 else "latin-1",
-        lines=int(lf) + cr - crlf + (last not in (b"\n", b"\r")),
+        lines=lf + cr - crlf + (last not in (b"\n", b"\r")),
         is_uniform=[lf - crlf, cr - crlf, crlf].count(0) >= 2,
         has_quotes=has_quotes,
     )
