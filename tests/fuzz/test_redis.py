@@ -23,7 +23,7 @@ def filled(redis_url) -> Iterator[tuple[Any, dict[bytes, bytes], list[Acknowledg
         acknowledged = fill(store)
         store.head(KNOWN)
     client = redis.Redis.from_url(redis_url)
-    keys = {key: client.dump(key) for key in client.keys("*")}
+    keys: Any = {key: client.dump(key) for key in client.keys("*")}
     yield client, keys, acknowledged
     client.close()
 
