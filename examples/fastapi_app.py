@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlrec import Explanation, MlrecError, Recommendation, Recommender, ServeSettings, UserState, errors
+from mlrec.serving.arguments import LONGEST_TEXT, MOST_GENRES, MOST_OPINIONS
 from mlrec.serving.results import Movie
+
+LARGEST_BODY = 256 * 1024  # bytes; as many likes as a visitor may have take about half of it
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +43,43 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Recommender]]:
         yield {"recommender": recommender}
 
 
+def as_written(value: object) -> object:
+    """Refuses what pydantic would take for a whole number, though no id is written so: "1_0" is not user 10."""
+    if isinstance(value, str) and not re.fullmatch(r"0|-?[1-9]\d*", value, re.ASCII):
+        raise ValueError("an id is a whole number")
+    return value
+
+
+Id = Annotated[int, BeforeValidator(as_written)]
+
+
 async def opened(request: Request) -> Recommender:  # async: there is nothing to wait for, so no thread is needed
     recommender: Recommender = request.state.recommender
     return recommender
 
 
+class LimitedBody:
+    """Refuses a body that is too large before it is held in memory, whether or not it says its length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > LARGEST_BODY:
+                raise HTTPException(413, "The body is too large.")
+            return message
+
+        await self.app(scope, counted, send)
+
+
 app = FastAPI(title="mlrec", lifespan=lifespan)
+app.add_middleware(LimitedBody)
 Opened = Annotated[Recommender, Depends(opened)]
 Length = Annotated[int, Query(ge=1, le=100)]
 
@@ -50,7 +88,7 @@ class Wanted(BaseModel):
     """Query parameters of a list."""
 
     n: int = Field(10, ge=1, le=100)
-    genre: list[str] | None = None
+    genre: Annotated[list[str] | None, Field(max_length=MOST_GENRES)] = None
     first_year: int | None = None
     last_year: int | None = None
     diversity: float = 0.0
@@ -64,8 +102,8 @@ class Wanted(BaseModel):
 class Visitor(BaseModel):
     """What somebody without an account has said so far."""
 
-    likes: list[int] = []
-    dislikes: list[int] = []
+    likes: list[int] = Field([], max_length=MOST_OPINIONS)
+    dislikes: list[int] = Field([], max_length=MOST_OPINIONS)
 
 
 class NewSwipe(BaseModel):
@@ -102,33 +140,33 @@ def reply(recommender: Recommender, state: UserState, n: int) -> Reply:
 
 # All plain `def`: FastAPI runs them in its thread pool, so a swipe's way to the disk holds up nobody else.
 @app.get("/users/{user_id}/recommendations")
-def recommend(user_id: int, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
+def recommend(user_id: Id, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
     return recommender.get_top_n(user_id, **wanted.options())
 
 
 @app.post("/users/{user_id}/swipes")
-def swipe(user_id: int, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
+def swipe(user_id: Id, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
     # No filters here: one that cannot be used would refuse the request after its swipe had been stored.
     return reply(recommender, recommender.update_user(user_id, made.movie_id, made.swipe, event_id=made.event_id), n)
 
 
 @app.delete("/users/{user_id}/swipes/latest")
-def undo(user_id: int, recommender: Opened, n: Length = 10, event_id: str | None = None) -> Reply:
+def undo(user_id: Id, recommender: Opened, n: Length = 10, event_id: str | None = None) -> Reply:
     return reply(recommender, recommender.undo(user_id, event_id=event_id), n)
 
 
 @app.get("/users/{user_id}/why/{movie_id}")
-def why(user_id: int, movie_id: int, recommender: Opened) -> Explanation:
+def why(user_id: Id, movie_id: Id, recommender: Opened) -> Explanation:
     return recommender.explain(user_id, movie_id)
 
 
 @app.get("/movies/{movie_id}/similar")
-def similar(movie_id: int, recommender: Opened, n: Length = 10) -> list[Recommendation]:
+def similar(movie_id: Id, recommender: Opened, n: Length = 10) -> list[Recommendation]:
     return recommender.similar_movies(movie_id, n)
 
 
 @app.get("/movies")
-def search(title: str, recommender: Opened, n: Length = 10) -> list[Movie]:
+def search(title: Annotated[str, Query(max_length=LONGEST_TEXT)], recommender: Opened, n: Length = 10) -> list[Movie]:
     return recommender.search(title, n)
 
 
@@ -152,6 +190,13 @@ STATUS: dict[type[MlrecError], int] = {
     errors.InputError: 400,
     errors.StateError: 503,
 }
+
+
+@app.exception_handler(RequestValidationError)
+async def misshapen(_: Request, error: RequestValidationError) -> JSONResponse:
+    # FastAPI's own answer quotes what was sent, which need not be JSON: NaN, half of a surrogate pair.
+    faults = [{name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()]
+    return JSONResponse({"detail": faults}, 422)
 
 
 @app.exception_handler(MlrecError)

@@ -7,6 +7,19 @@ from mlrec is a bug.
 
 from __future__ import annotations
 
+import reprlib
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: one line, cut where it is long, whatever it is."""
+    try:
+        return " ".join(_REPR.repr(value).split())
+    except Exception:  # a number of too many digits, or an object that cannot be told
+        return f"a value of type {type(value).__name__}"
+
 
 class MlrecError(Exception):
     """Base of all errors that mlrec raises on purpose.

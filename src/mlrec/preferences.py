@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from operator import index
+from typing import Any
 
-from mlrec.errors import SettingsError
+from mlrec.errors import SettingsError, shown
 
 
 class Swipe(IntEnum):
@@ -43,10 +45,10 @@ class Swipe(IntEnum):
             text = name.replace("−", "-")
             if text in _TEXTS:
                 return _TEXTS[text]
-        elif value in cls._value2member_map_ and not isinstance(value, bool):
-            return cls(int(value))
+        elif (number := _whole(value)) in cls._value2member_map_:
+            return cls(number)
         raise SettingsError(
-            f"{value!r} is no preference.",
+            f"{shown(value)} is no preference.",
             "Give −2, −1, 0, +1 or +2; or superdislike, dislike, skip, like or superlike.",
         )
 
@@ -65,6 +67,15 @@ def from_bucket(bucket: int) -> Swipe:
     SettingsError
         If it is none of them.
     """
-    if bucket not in range(1, len(BUCKETS) + 1):
-        raise SettingsError(f"{bucket!r} is no bucket.", "Buckets are 1 (strong dislike) to 4 (strong like).")
-    return BUCKETS[bucket - 1]
+    number = _whole(bucket)
+    if number is None or not 1 <= number <= len(BUCKETS):
+        raise SettingsError(f"{shown(bucket)} is no bucket.", "Buckets are 1 (strong dislike) to 4 (strong like).")
+    return BUCKETS[number - 1]
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number as Python's own; None for anything else, `True` and 1.0 among it."""
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:
+        return None

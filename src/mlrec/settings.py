@@ -7,11 +7,15 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self, get_args
+from functools import cache
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
-from mlrec.errors import SettingsError
+from mlrec.errors import SettingsError, shown
 
 SplitKind = Literal["user-time", "global-time"]
+TieRule = Literal["movie-id", "random"]
 ProtocolName = Literal["user-time", "global-time", "held-out-users"]
 SplitName = Literal["train", "val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
@@ -62,8 +66,67 @@ def _require_threads(threads: int) -> None:
     _require(0 <= threads <= _MOST_THREADS, f"threads must be between 0 (all processors) and {_MOST_THREADS:,}.")
 
 
+_PLAIN: Mapping[Any, tuple[type, str]] = {
+    bool: (bool, "True or False"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a text"),
+}
+
+
+def converted(name: str, value: Any, kind: Any) -> Any:
+    """A value as the plain Python value of the type that an annotation names; numpy's numbers are taken as well.
+
+    Raises
+    ------
+    SettingsError
+        If it is of another type. `True` is not a number, neither is text, and 2.0 is not a whole number.
+    """
+    parts = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):  # X | None
+        return None if value is None else converted(name, value, parts[0])
+    if get_origin(kind) is tuple:
+        return _converted_tuple(name, value, parts)
+    if get_origin(kind) is Literal:
+        kind, needed, fits = str, f"one of {', '.join(parts)}", isinstance(value, str) and value in parts
+    elif kind in _PLAIN:
+        family, needed = _PLAIN[kind]
+        fits = isinstance(value, family) and isinstance(value, bool) == (kind is bool)
+    else:
+        needed, fits = kind.__name__, isinstance(value, kind)
+    if not fits:
+        raise _unfit(name, needed, value)
+    try:
+        return kind(value) if kind in _PLAIN else value
+    except OverflowError:
+        raise SettingsError(f"{name} is too large: {shown(value)}.") from None
+
+
+def _converted_tuple(name: str, value: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise _unfit(name, "a tuple", value)
+    kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+    if len(kinds) != len(value):
+        raise _unfit(name, f"{len(kinds)} values", value)
+    return tuple(converted(f"each value of {name}", item, kind) for item, kind in zip(value, kinds, strict=True))
+
+
+def _unfit(name: str, needed: str, value: object) -> SettingsError:
+    return SettingsError(f"{name} must be {needed}, not {shown(value)}.")
+
+
+@cache
+def _kinds_of(settings: type) -> dict[str, Any]:
+    return get_type_hints(settings)
+
+
 class _Settings:
     """What the settings of all stages can do."""
+
+    def __post_init__(self) -> None:
+        """Refuse values of another type than the annotations name; those of numpy become Python's own."""
+        for name, kind in _kinds_of(type(self)).items():
+            object.__setattr__(self, name, converted(name, getattr(self, name), kind))
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values; infinity becomes null."""
@@ -71,6 +134,22 @@ class _Settings:
         return {
             name: None if isinstance(value, float) and math.isinf(value) else value for name, value in values.items()
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`. What is missing has its default.
+
+        Raises
+        ------
+        SettingsError
+            If it is no object of these settings.
+        """
+        kinds = _kinds_of(cls)
+        if not isinstance(values, Mapping) or not values.keys() <= kinds.keys():
+            raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
+        return cls(
+            **{name: math.inf if value is None and kinds[name] is float else value for name, value in values.items()}
+        )
 
 
 @dataclass(frozen=True)
@@ -89,10 +168,14 @@ class PrepareSettings(_Settings):
     """Each user's own history by time, or two moments for everybody."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
     """Shares of train, validation and test, as whole numbers."""
+    ties: TieRule = "movie-id"
+    """Which of a user's events of the same second come before a cut: the lower movie ids, or those that are drawn."""
+    random_seed: int = 42
+    """Seed of the draw among ties."""
     user_offset: int = 0
     """Added to every user id, to keep clear of an application's own ids."""
     max_reject_share: float = 0.01
-    """More bad rows than this share of all rows stop the preparation."""
+    """More bad rows than this share of a file's rows stop the preparation."""
     memory_limit: str = "1500MB"
     """What DuckDB may hold in memory before it spills to disk."""
     threads: int = 0
@@ -100,22 +183,27 @@ class PrepareSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(self.min_user_ratings >= 1, "min_user_ratings must be at least 1.")
         _require(self.min_movie_ratings >= 1, "min_movie_ratings must be at least 1.")
         low, middle, high = self.cut_points
         _require(
-            0 < low < middle < high < self.max_rating,
+            0 < low < middle < high < self.max_rating < math.inf,
             f"cut-points must rise between 0 and {self.max_rating:g}, not {low:g}, {middle:g}, {high:g}.",
         )
         _require(
             self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0 and max(self.split_ratio) <= 10**9,
             "split_ratio must be three whole numbers up to 10^9, the first of them above 0.",
         )
-        _require(self.split in get_args(SplitKind), f"split must be one of {', '.join(get_args(SplitKind))}.")
+        _require(
+            self.ties != "random" or self.split == "user-time",
+            "ties can be dealt at random for a split by user-time only: one by global-time never cuts between them.",
+        )
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")
         _require(
             re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", self.memory_limit) is not None,
-            f"memory_limit must be a size such as 1GB or 800MB, not '{self.memory_limit}'.",
+            f"memory_limit must be a size such as 1GB or 800MB, not {shown(self.memory_limit)}.",
         )
         _require(0 <= self.max_reject_share <= 1, "max_reject_share must be between 0 and 1.")
         _require_threads(self.threads)
@@ -132,12 +220,14 @@ class SparkSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(
             re.fullmatch(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+|k8s://.+|yarn", self.master) is not None,
-            f"the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…, not '{self.master}'.",
+            "the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…,"
+            f" not {shown(self.master)}.",
         )
         for key, value in self.conf:
-            _require(key.startswith("spark.") and bool(value), f"'{key}' is not the name of a setting of Spark's.")
+            _require(key.startswith("spark.") and bool(value), f"{shown(key)} is not the name of a setting of Spark's.")
 
     @property
     def is_local(self) -> bool:
@@ -162,19 +252,14 @@ class FoldInSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(self.alpha > 0 and math.isfinite(self.alpha), "alpha must be above 0.")
         _require(self.regularization > 0 and math.isfinite(self.regularization), "regularization must be above 0.")
-        _require(self.dislikes in get_args(Dislikes), f"dislikes must be one of {', '.join(get_args(Dislikes))}.")
         _require(self.half_life > 0, "half_life must be above 0.")
         _require(
             self.feedback_weight > 0 and math.isfinite(self.feedback_weight),
             "feedback_weight must be above 0.",
         )
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`."""
-        return cls(**{**values, "half_life": math.inf if values["half_life"] is None else values["half_life"]})
 
 
 def regularization_for(n_likes: int) -> float:
@@ -217,12 +302,9 @@ class TrainSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(1 <= self.factors <= 4096, "factors must be between 1 and 4096.")
         _require(self.iterations >= 1, "iterations must be at least 1.")
-        _require(self.dislikes in get_args(Dislikes), f"dislikes must be one of {', '.join(get_args(Dislikes))}.")
-        vectors = get_args(UserVectors)
-        _require(self.user_vectors in vectors, f"user_vectors must be one of {', '.join(vectors)}.")
-        _require(self.on in get_args(TrainOn), f"on must be one of {', '.join(get_args(TrainOn))}.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require_threads(self.threads)
         _ = (self if self.regularization is not None else self.resolved(1)).fold_in  # checks what the two share
@@ -249,18 +331,13 @@ class TrainSettings(_Settings):
         )
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`."""
-        return cls(**{**values, "half_life": math.inf if values["half_life"] is None else values["half_life"]})
-
-    @classmethod
     def preset(cls, name: PresetName, **overrides: Any) -> Self:
         """Return a named configuration, with single values replaced.
 
         `baseline` is the configuration that was published for this design: 64 factors, α 15, λ 0.1, 15 iterations,
         dislikes trained as likes, no decay, and ALS's own user vectors.
         """
-        _require(name in get_args(PresetName), f"preset must be one of {', '.join(get_args(PresetName))}.")
+        name = converted("preset", name, PresetName)
         settings = cls()
         if name == "baseline":
             settings = cls(
@@ -312,19 +389,13 @@ class EvaluateSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
-        _require(self.split in ("val", "test"), "split must be val or test.")
-        _require(self.relevance in get_args(Relevance), "relevance must be liked or any.")
-        _require(self.history in get_args(History), "history must be known or train.")
-        _require(
-            self.protocol in (None, *get_args(ProtocolName)), f"protocols are {', '.join(get_args(ProtocolName))}."
-        )
+        super().__post_init__()
         _require(
             self.ks is None or (bool(self.ks) and min(self.ks) >= 1 and max(self.ks) <= _MOST_PLACES),
             f"every k must be between 1 and {_MOST_PLACES:,}.",
         )
         _require(self.ks is None or len(set(self.ks)) == len(self.ks), "every k may be given once.")
         _require(0 < self.held_out_share < 0.5, "held_out_share must be between 0 and 0.5, neither included.")
-        _require(set(self.baselines or ()) <= set(BASELINES), f"baselines are {', '.join(BASELINES)}.")
         _require(self.cosine_neighbours >= 1, "cosine_neighbours must be at least 1.")
         _require(
             self.ease_regularization > 0 and math.isfinite(self.ease_regularization),
@@ -364,11 +435,12 @@ class TuneSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(self.trials >= 1, "trials must be at least 1.")
         _require(self.minutes >= 0, "minutes must be 0 (no limit) or more.")
         _require(
             re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.study) is not None,
-            f"the name of a study is made of letters, digits, '.', '_' and '-', not '{self.study}'.",
+            f"the name of a study is made of letters, digits, '.', '_' and '-', not {shown(self.study)}.",
         )
         _require(self.sample >= 0, "sample must be 0 (all users) or more.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
@@ -394,6 +466,7 @@ class ReplaySettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(0 < self.held_out_share < 1, "held_out_share must be between 0 and 1, neither included.")
         _require(self.sample >= 0, "sample must be 0 (all held-out users) or more.")
         _require(1 <= self.k <= _MOST_PLACES, f"k must be between 1 and {_MOST_PLACES:,}.")
@@ -415,8 +488,8 @@ class GradientSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
+        super().__post_init__()
         _require(self.learning_rate > 0 and math.isfinite(self.learning_rate), "learning_rate must be above 0.")
-        _require(self.norm in get_args(NormRule), f"norm must be one of {', '.join(get_args(NormRule))}.")
         _require(self.max_norm > 0 and math.isfinite(self.max_norm), "max_norm must be above 0.")
 
 
@@ -439,7 +512,7 @@ class ServeSettings(_Settings):
 
     def __post_init__(self) -> None:
         """Check every value."""
-        _require(self.rule in get_args(UpdateRule), f"rule must be one of {', '.join(get_args(UpdateRule))}.")
+        super().__post_init__()
         _require(self.handover >= 0, "handover must be 0 or more.")
         _require(0 <= self.cold_diversity <= 1, "cold_diversity must be between 0 and 1.")
         _require(self.refresh_seconds >= 0, "refresh_seconds must be 0 or more.")

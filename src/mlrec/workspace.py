@@ -9,10 +9,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
-from mlrec.errors import WorkspaceLockedError
+from mlrec.errors import SettingsError, WorkspaceLockedError, shown
 from mlrec.settings import SplitName
+
+
+def as_path(name: str, value: object) -> Path:
+    """The path that a caller's argument means.
+
+    Parameters
+    ----------
+    name
+        Name of the argument.
+    value
+        What was given for it.
+
+    Raises
+    ------
+    SettingsError
+        If it is no path.
+    """
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise SettingsError(f"{name} must be a path, not {shown(value)}.")
+    return Path(text)
 
 
 @dataclass(frozen=True)
@@ -126,17 +151,25 @@ class RawFiles:
         return self.root / f".{archive}.part"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Workspace:
     """A data directory.
 
     Parameters
     ----------
     root
-        The directory itself (`--data-dir`). It need not exist yet.
+        The directory itself (`--data-dir`), a path or a text. It need not exist yet.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither.
     """
 
     root: Path
+
+    def __init__(self, root: str | PathLike[str]) -> None:
+        object.__setattr__(self, "root", as_path("root", root))
 
     @property
     def raw(self) -> Path:

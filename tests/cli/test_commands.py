@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,29 @@ def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, dem
     assert "knows the answers" in done.stderr
 
 
+def test_dates_instead_of_times_are_warned_of_and_dealing_ties_is_the_way_out(run, demo_raw, tmp_path):
+    """Where the lower movie ids are learned from and the higher ones held out, the model seems to be half as good."""
+    raw = tmp_path / "dates"
+    shutil.copytree(demo_raw, raw)
+    header, *rows = (raw / "ratings.csv").read_text().splitlines()
+    days = [f"{row.rpartition(',')[0]},{int(row.rpartition(',')[2]) // 86_400 * 86_400}" for row in rows]
+    (raw / "ratings.csv").write_text("\n".join([header, *days]))
+
+    ndcg = {}
+    for ties in ("movie-id", "random"):
+        done = run("run", "--raw", raw, "--ties", ties, "--json", data=tmp_path / ties)
+        document = as_json(done)
+        assert document["prepare"]["ties"]["rule"] == document["prepare"]["settings"]["ties"] == ties
+        assert document["prepare"]["ties"]["users_cut_in_ties"] > 600
+        ndcg[ties] = document["evaluate"]["test"]["models"]["als"]["ndcg@10"]["value"]
+        warned = "Warning: The times are too coarse to split by. 661 of 670 users" in done.stderr
+        assert warned == (ties == "movie-id")
+        assert ("--ties random" in done.stderr) == warned
+    assert ndcg["random"] > 2 * ndcg["movie-id"]
+    assert "coarse" in run("prepare", "--raw", raw, data=tmp_path / "movie-id").stderr
+    assert run("prepare", "--raw", demo_raw, data=tmp_path / "movie-id").stderr == ""
+
+
 def test_an_unknown_user_is_told_so(run, demo):
     done = run("recommend", "--user", 123456789, data=demo.root)
     assert "User 123456789 has no taste that the model knows" in done.stderr
@@ -199,6 +223,7 @@ def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
         (["prepare", "--cut-points", "4", "3", "2"], 2, "cut-points"),
         (["prepare", "--memory-limit", "much"], 2, "memory_limit"),
         (["fetch", "ml-3m"], 2, "ml-20m"),
+        (["prepare", "--ties", "random", "--split", "global-time"], 2, "user-time"),
         (["nonsense"], 2, "No such command"),
     ],
 )

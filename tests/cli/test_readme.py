@@ -1,10 +1,11 @@
-"""Every command of the README and its Python example run as they stand there."""
+"""Every command of the README, and every Python block of it and of the docs, run as they stand there."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +13,14 @@ from pathlib import Path
 import pytest
 
 from mlrec import Recommender
+from tests.pages import PAGES, ROOT, blocks, python_blocks
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+APPLICATION = (ROOT / "examples" / "fastapi_app.py").read_text(encoding="utf-8")
 
 
 def commands() -> list[str]:
-    lines = (line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines())
+    lines = (line.split("#")[0].strip() for block in blocks("README.md", "bash") for line in block.splitlines())
     return [line for line in lines if line]
 
 
@@ -50,10 +48,19 @@ def test_its_other_commands_are_targets_that_continuous_integration_runs():
 
 
 def test_its_python_example_runs_and_stores_its_swipe(demo_copy):
-    (example,) = blocks("python")
+    (example,) = blocks("README.md", "python")
     assert "1 " in execute([sys.executable, "-c", example], demo_copy.root.parent)
     with Recommender.open(demo_copy.root) as rec:
         assert [event.client_id for event in rec.history(42)] == ["card-7f3a"]
+
+
+@pytest.mark.parametrize(("page", "block"), python_blocks(with_spark=False))
+def test_every_python_block_runs_or_stands_in_the_application_that_is_tested(demo_copy, demo_raw, page, block):
+    if "import " not in block:
+        assert block in APPLICATION
+        return
+    shutil.copytree(demo_raw, demo_copy.raw)
+    execute([sys.executable, "-W", "error", "-c", block], demo_copy.root.parent)
 
 
 @pytest.mark.parametrize("options", [["--seeds", "1"], ["--calls", "20"]], ids=["quality", "serving"])
@@ -64,7 +71,7 @@ def test_the_commands_behind_its_figures_run(demo_copy, options):
     assert "popularity" in output or "get_top_n: median" in output
 
 
-@pytest.mark.parametrize("page", ["README.md", *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):

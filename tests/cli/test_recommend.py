@@ -114,6 +114,9 @@ def test_everybodys_lists_in_a_file(run, tmp_path, demo, suffix):
         (["--like", "star wars"], 3, "260 Star Wars: Episode IV"),
         (["--like", "1", "--dislike", "Toy Story"], 2, "both liked and disliked"),
         (["--user", "99999999999999999999"], 2, "64 bits"),
+        (["--user", "1_0"], 2, "not a valid id"),
+        (["--user", "007"], 2, "not a valid id"),
+        (["--user", "1", "--exclude", "1_0"], 2, "not a valid id"),
     ],
 )
 def test_mistakes_are_told(run, arguments, code, words):

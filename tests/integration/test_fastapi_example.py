@@ -1,4 +1,4 @@
-"""The example application: every endpoint and error, its page of documentation, and two real workers at once."""
+"""The example application: every endpoint and error, and two real workers at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import count
@@ -28,7 +29,6 @@ from mlrec.serving.stores import open_store
 from mlrec.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
 NEW_USER = 7001
 TOY_STORY, JUMANJI = 1, 2
 
@@ -160,6 +160,8 @@ def test_what_cannot_be_meant_is_422(client, store):
     assert "Scifi" in refused(client.get("/users/42/recommendations", params={"genre": "Scifi"}), 422)
     assert "diversity" in refused(client.get("/users/42/recommendations", params={"diversity": 2}), 422)
     assert "64 bits" in refused(client.get(f"/users/{2**63}/recommendations"), 422)
+    for user_id in ("1_0", "007", "+7", "7.0"):
+        assert client.get(f"/users/{user_id}/recommendations").status_code == 422
     both = {"likes": [TOY_STORY], "dislikes": [TOY_STORY]}
     assert "both" in refused(client.post("/visitors/recommendations", json=both), 422)
     long_id = {"movie_id": TOY_STORY, "swipe": "like", "event_id": "x" * 201}
@@ -167,13 +169,84 @@ def test_what_cannot_be_meant_is_422(client, store):
     # What FastAPI itself finds wrong has FastAPI's own form.
     for answer in (
         client.post("/users/42/swipes", json={"movie_id": TOY_STORY, "swipe": "love"}),
-        client.post("/users/42/swipes", content=b'{"movie_id": 1, "swipe": "like", "event_id": "\\ud800"}'),
         client.get("/users/42/recommendations", params={"n": 0}),
         client.get("/users/somebody/recommendations"),
     ):
         assert answer.status_code == 422
         assert "detail" in answer.json()
     assert store.user_ids() == []
+
+
+HOSTILE_BODIES = {
+    "NaN": b'{"likes": [NaN], "movie_id": NaN, "swipe": "like"}',
+    "infinity": b'{"likes": [1e999], "movie_id": -Infinity, "swipe": "like"}',
+    "a fraction": b'{"likes": [1.5], "movie_id": 1.5, "swipe": "like"}',
+    "half of a surrogate pair": b'{"likes": ["\\ud800"], "movie_id": 1, "swipe": "\\ud800"}',
+    "half of a surrogate pair in the event id": b'{"likes": "\\udc00", "movie_id": 1, "swipe": "like", "event_id": "\\udc00"}',
+    "half of a surrogate pair as a key": b'{"\\ud800": 1, "likes": 1}',
+    "half of a surrogate pair alone": b'"\\ud800"',
+    "4,000 digits": b'{"likes": [%b], "movie_id": %b, "swipe": "like"}' % (b"9" * 4000, b"9" * 4000),
+    "5,000 digits": b'{"likes": [%b], "movie_id": %b, "swipe": "like"}' % (b"9" * 5000, b"9" * 5000),
+    "an unknown id beyond 64 bits": b'{"likes": [99999999999999999999], "movie_id": 99999999999999999999, "swipe": "like"}',
+    "100,000 brackets": b"[" * 100_000,
+    "no UTF-8": b"\xff\xfe{}",
+    "no JSON": b"{",
+    "nothing": b"",
+    "too many ids": b'{"likes": [%b1]}' % (b"1," * 10_000),
+    "too many ids together": b'{"likes": [%b1], "dislikes": [2]}' % (b"1," * 9_999),
+    "too large": b'{"likes": [%b1]}' % (b"1," * 2_000_000),
+}
+
+
+@pytest.mark.parametrize("path", ["/visitors/recommendations", "/users/42/swipes"])
+@pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
+def test_a_body_that_cannot_be_used_is_refused_at_once(served, store, path, body):
+    with TestClient(app, raise_server_exceptions=False) as client:
+        started = time.monotonic()
+        answer = client.post(path, content=body, headers={"content-type": "application/json"})
+        assert time.monotonic() - started < 5
+    assert 400 <= answer.status_code < 500, answer.text
+    assert {"detail"} == set(answer.json()) or {"error", "hint"} == set(answer.json())
+    assert len(answer.content) < 5_000
+    assert store.user_ids() == []
+
+
+def test_a_body_without_a_length_is_read_up_to_the_limit(client):
+    def endless() -> Iterator[bytes]:
+        yield b'{"likes": ['
+        for _ in range(1000):
+            yield b"1," * 1000
+
+    answer = client.post("/visitors/recommendations", content=endless(), headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_as_many_opinions_as_the_library_takes_fit_into_a_body(client):
+    many = {"likes": [2**62] * 10_000}
+    assert str(2**62) in refused(client.post("/visitors/recommendations", json=many), 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/users/{'9' * 4000}/recommendations",
+        f"/users/{'9' * 5000}/recommendations",
+        "/users/True/recommendations",
+        "/users/42/recommendations?diversity=nan",
+        "/users/42/recommendations?first_year=2000&last_year=1990",
+        f"/users/42/recommendations?genre={'x' * 501}",
+        "/users/42/recommendations?" + "&".join(["genre=Drama"] * 1001),
+        "/users/42/recommendations?genre=%ff",
+        f"/users/42/why/{'9' * 4000}",
+        f"/movies/{'9' * 4000}/similar",
+        f"/movies?title={'x' * 501}",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(served, path):
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get(path)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert len(answer.content) < 5_000
 
 
 def test_conflicts_are_409(client):
@@ -349,28 +422,3 @@ def test_two_workers_lose_nothing_and_pick_up_a_new_model(demo_copy, tmp_path):
         assert get("/health")[1]["model_id"] == new
         state = http.delete(f"/users/{NEW_USER}/swipes/latest").raise_for_status().json()["state"]
         assert (state["model_id"], state["opinions"]) == (new, len(movies) - 1)
-
-
-# -- its page ----------------------------------------------------------------------------------------------------------
-
-
-def python_blocks() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-
-
-def test_the_pages_complete_examples_run(demo_copy, tmp_path):
-    complete = [block for block in python_blocks() if "import " in block]
-    assert complete
-    for block in complete:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", block], cwd=demo_copy.root.parent, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr}"
-
-
-def test_the_pages_excerpts_stand_in_the_application():
-    application = (ROOT / "examples" / "fastapi_app.py").read_text(encoding="utf-8")
-    excerpts = [block for block in python_blocks() if "import " not in block]
-    assert excerpts
-    for block in excerpts:
-        assert block in application, block

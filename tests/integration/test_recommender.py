@@ -127,7 +127,7 @@ def test_closing_twice_does_no_harm_and_a_closed_recommender_says_so(demo):
 
 
 def test_ids_are_whole_numbers(recommender):
-    with pytest.raises(TypeError):
+    with pytest.raises(SettingsError, match="user_id must be a whole number, not '42'"):
         recommender.get_top_n("42")
     assert recommender.get_top_n(np.int64(42)) == recommender.get_top_n(42)
     assert recommender.get_top_n(42, genres="Comedy") == recommender.get_top_n(42, genres=["Comedy"])

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlrec import errors
 from mlrec.cli.exit_codes import exit_code
-from mlrec.settings import EvaluateSettings, FoldInSettings, PrepareSettings, TrainSettings, TuneSettings
+from mlrec.errors import shown
+from mlrec.settings import (
+    EvaluateSettings,
+    FoldInSettings,
+    PrepareSettings,
+    ServeSettings,
+    SparkSettings,
+    TrainSettings,
+    TuneSettings,
+    _Settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +50,92 @@ from mlrec.settings import EvaluateSettings, FoldInSettings, PrepareSettings, Tr
         lambda: EvaluateSettings(ks=()),
         lambda: EvaluateSettings(ks=(10, 0)),
         lambda: EvaluateSettings(ks=(10, 10)),
+        lambda: PrepareSettings(max_rating=math.inf),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(make):
     with pytest.raises(errors.SettingsError):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: TrainSettings(factors="64"), "factors must be a whole number, not '64'"),
+        (lambda: TrainSettings(factors=64.0), "factors must be a whole number, not 64.0"),
+        (lambda: TrainSettings(threads=True), "threads must be a whole number, not True"),
+        (lambda: TrainSettings(alpha="2"), "alpha must be a number, not '2'"),
+        (lambda: TrainSettings(alpha=True), "alpha must be a number, not True"),
+        (lambda: TrainSettings(alpha=10**400), "alpha is too large"),
+        (lambda: TrainSettings(dislikes=["zero"]), "dislikes must be one of zero, ignore, as-likes, not ['zero']"),
+        (lambda: TrainSettings.preset("best"), "preset must be one of default, baseline, not 'best'"),
+        (lambda: ServeSettings(handover=2.5), "handover must be a whole number, not 2.5"),
+        (lambda: ServeSettings(gradient={"norm": "cap"}), "gradient must be GradientSettings"),
+        (lambda: PrepareSettings(split_ratio=(8, 1)), "split_ratio must be 3 values, not (8, 1)"),
+        (lambda: PrepareSettings(split_ratio=8), "split_ratio must be a tuple, not 8"),
+        (lambda: PrepareSettings(memory_limit=10**9), "memory_limit must be a text"),
+        (lambda: EvaluateSettings(ks=(10, "20")), "each value of ks must be a whole number, not '20'"),
+        (lambda: EvaluateSettings(baselines="ease"), "baselines must be a tuple"),
+        (lambda: EvaluateSettings(baselines=("svd",)), "each value of baselines must be one of popularity"),
+        (lambda: EvaluateSettings(published_ndcg=1), "published_ndcg must be True or False, not 1"),
+        (lambda: SparkSettings(conf=(("spark.ui.enabled", True),)), "must be a text, not True"),
+        (lambda: FoldInSettings.from_json([]), "settings must be an object of alpha"),
+        (lambda: FoldInSettings.from_json({"alhpa": 2}), "settings must be an object of alpha"),
+        (lambda: FoldInSettings.from_json({"alpha": "2"}), "alpha must be a number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(make, words):
+    with pytest.raises(errors.SettingsError) as caught:
+        make()
+    assert words in caught.value.message
+
+
+ALL_SETTINGS = _Settings.__subclasses__()
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3), st.complex_numbers(),
+    st.lists(st.one_of(st.integers(), st.text(max_size=2)), max_size=3), st.tuples(st.integers(), st.integers()),
+    st.sampled_from([10**5000, object(), len, {}, np.array([1, 2]), np.float64(2), "2026-01-01", {1: 2}]),
+)  # fmt: skip
+
+
+@given(data=st.data())
+def test_settings_are_made_or_refused_whatever_is_given_for_them(data):
+    settings = data.draw(st.sampled_from(ALL_SETTINGS))
+    name = data.draw(st.sampled_from([field.name for field in dataclasses.fields(settings)]))
+    try:
+        made = settings(**{name: data.draw(JUNK)})
+    except errors.SettingsError as error:
+        assert len(error.message) < 300
+    else:
+        assert hash(made) == hash(dataclasses.replace(made))
+
+
+def test_what_is_as_good_as_the_type_is_taken_and_becomes_pythons_own():
+    made = TrainSettings(factors=np.int64(8), alpha=np.float32(2), regularization=Fraction(1, 2), half_life=3)
+    assert made == TrainSettings(factors=8, alpha=2.0, regularization=0.5, half_life=3.0)
+    assert [type(value) for value in (made.factors, made.alpha, made.regularization, made.half_life)] == [
+        int,
+        *[float] * 3,
+    ]
+    assert EvaluateSettings(ks=[5, np.int8(10)]).ks == (5, 10)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("bob", "'bob'"),
+        ("x" * 10_000, None),
+        ([0] * 10**6, None),
+        (1 << 20_000, None),
+        (np.arange(4).reshape(2, 2), "array([[0, 1], [2, 3]])"),
+        ("\x1b[2J\u202e\udcff", r"'\x1b[2J\u202e\udcff'"),
+    ],
+    ids=["text", "long text", "long list", "number of 6,000 digits", "array", "text that acts on a terminal"],
+)
+def test_a_value_is_shown_in_one_short_line(value, text):
+    assert len(shown(value)) <= 70
+    assert shown(value).isprintable()
+    assert text is None or shown(value) == text
 
 
 def test_the_baseline_preset_is_the_published_configuration():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,24 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def keep_private(written: int | Path, target: Path) -> None:
+    """Before a file that tells what people like takes its name: nobody else may read it. Where one of that name is
+    there already, its mode stands.
+
+    Parameters
+    ----------
+    written
+        The open file, as a number, or its path.
+    target
+        The name that it is going to have.
+    """
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        mode = 0o600
+    os.chmod(written, mode)  # noqa: PTH101  # a path or an open file
 
 
 def write_json(path: Path, document: dict[str, Any], *, indent: int | None = 2) -> None:

@@ -6,12 +6,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from mlrec.artifacts.files import write_json
 from mlrec.errors import SettingsError, SettingsFileError
 from mlrec.settings import TrainSettings
+from mlrec.workspace import as_path
 
 FORMAT_VERSION = 1
 
@@ -21,7 +23,7 @@ def write_settings(path: Path, settings: TrainSettings, study: Mapping[str, Any]
     write_json(path, {"format_version": FORMAT_VERSION, "settings": settings.to_json(), "study": dict(study)})
 
 
-def read_settings(path: Path) -> TrainSettings:
+def read_settings(path: str | PathLike[str]) -> TrainSettings:
     """Read training settings from a JSON document: what its key `settings` holds.
 
     That is what `mlrec tune` writes, and a model's model_info.json has it too; there, a regularization that followed
@@ -32,6 +34,7 @@ def read_settings(path: Path) -> TrainSettings:
     SettingsFileError
         If there is no such file, or a key or a value in it is none of training.
     """
+    path = as_path("path", path)
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -62,8 +65,6 @@ def read_settings(path: Path) -> TrainSettings:
         return TrainSettings(**values)
     except SettingsError as error:
         raise SettingsFileError(f"{path}: {error.message}") from error
-    except OverflowError as error:  # a whole number that no float can hold
-        raise SettingsFileError(f"{path}: a number in it is too large.") from error
 
 
 def _fits(name: str, value: object) -> bool:

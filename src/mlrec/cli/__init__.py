@@ -13,6 +13,9 @@ def main() -> None:
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     try:
+        from mlrec.cli.characters import prepare_streams
+
+        prepare_streams()
         from mlrec.cli.app import app
 
         app()

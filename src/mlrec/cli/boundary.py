@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
-from mlrec.cli import exit_codes
+from mlrec.cli import exit_codes, render
 from mlrec.errors import MlrecError
 
 # What an operating system says of a disk or a path, as opposed to what a bug makes of it.
@@ -23,9 +27,14 @@ _DISK_FAULTS = {
 class ErrorBoundary(TyperGroup):
     """Renders what mlrec raises on purpose; anything else is a bug and keeps its traceback."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _plain_words():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
+            with _plain_words(), _warnings_of_the_library():
+                result = super().invoke(ctx)
             sys.stdout.flush()
             return result
         except MlrecError as error:
@@ -48,4 +57,31 @@ class ErrorBoundary(TyperGroup):
 
 def _say(message: str, hint: str = "") -> None:
     for line in filter(None, (message, hint)):
-        print(line, file=sys.stderr)
+        print(render.plain(line), file=sys.stderr)
+
+
+@contextmanager
+def _plain_words() -> Iterator[None]:
+    """What Typer says of a wrong call quotes the call."""
+    try:
+        yield
+    except TyperException as error:
+        error.message = render.plain(error.message)
+        raise
+
+
+class _Warnings(logging.Handler):
+    """Shows what the library logs, which without it would be Python's to print, as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        render.warn(record.getMessage())
+
+
+@contextmanager
+def _warnings_of_the_library() -> Iterator[None]:
+    logger, handler = logging.getLogger("mlrec"), _Warnings(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlrec.cli.render import plain, text
 from mlrec.preferences import Swipe
 
 if TYPE_CHECKING:
@@ -96,29 +97,26 @@ def screen(session: SwipeSession, card: Card | None, notice: str, height: int) -
     and the end of the list is cut.
     """
     from rich.console import Group
-    from rich.text import Text
 
     is_low = height < _LOW
     effect = session.effects[-1] if session.effects else None
-    done = Text(told(effect), style=_STYLES[effect.swipe]) if effect else None
-    warning = Text(notice, style="yellow") if notice else None
-    nothing_left = Text("No movie is left that fits. u takes back, q ends.", style="bold")
+    done = text(told(effect), style=_STYLES[effect.swipe]) if effect else None
+    warning = text(notice, style="yellow") if notice else None
+    nothing_left = text("No movie is left that fits. u takes back, q ends.", style="bold")
     parts: list[RenderableType] = [((warning or done) if is_low else None) or _header(session)]
     parts += [_panel(card, is_low) if card else nothing_left, _keys(is_low)]
     if warning and not is_low:
-        parts += [Text(), warning]
+        parts += [text(""), warning]
     elif done and not is_low:
-        parts += [Text(), done]
+        parts += [text(""), done]
     if effect and not warning:
-        parts += [Text("Your list now:", style="dim"), _places(effect)]
+        parts += [text("Your list now:", style="dim"), _places(effect)]
     return Group(*parts)
 
 
 def _header(session: SwipeSession) -> Text:
-    from rich.text import Text
-
     n = session.answers.total()
-    return Text(f"User {session.user_id} · {n} swipe{'s' if n != 1 else ''} in this session", style="dim")
+    return text(f"User {session.user_id} · {n} swipe{'s' if n != 1 else ''} in this session", style="dim")
 
 
 def _panel(card: Card, is_low: bool) -> RenderableType:
@@ -129,12 +127,12 @@ def _panel(card: Card, is_low: bool) -> RenderableType:
     filled = round(_BAR * min(max(movie.score, 0.0), 1.0))
     return Panel(
         Text.assemble(
-            (movie.label, "bold"),
-            f"\n{', '.join(movie.genres)}\n" + ("" if is_low else "\n"),
-            ("█" * filled, "green"),
-            ("░" * (_BAR - filled), "dim"),
+            text(movie.label, style="bold"),
+            f"\n{plain(', '.join(movie.genres))}\n" + ("" if is_low else "\n"),
+            text("█" * filled, style="green"),
+            text("░" * (_BAR - filled), style="dim"),
             f" {match(movie)}\n",
-            (reason(card), "italic"),
+            text(reason(card), style="italic"),
         ),
         padding=(0, 1) if is_low else (1, 2),
     )
@@ -143,7 +141,6 @@ def _panel(card: Card, is_low: bool) -> RenderableType:
 def _places(effect: Effect) -> RenderableType:
     """The list after an answer, and what has left it."""
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table.grid(padding=(0, 1))
     grid.add_column(justify="right")
@@ -152,11 +149,9 @@ def _places(effect: Effect) -> RenderableType:
     styles = {"▲": "green", "▼": "red", "n": "cyan", "b": "cyan"}
     for place in effect.top:
         arrow = moved(place)
-        grid.add_row(
-            Text(str(place.movie.rank)), Text(arrow, style=styles.get(arrow[0], "dim")), Text(place.movie.label)
-        )
+        grid.add_row(text(place.movie.rank), text(arrow, style=styles.get(arrow[0], "dim")), text(place.movie.label))
     for movie in effect.gone:
-        grid.add_row(Text(""), Text("out", style="dim"), Text(movie.label, style="dim"))
+        grid.add_row(text(""), text("out", style="dim"), text(movie.label, style="dim"))
     return grid
 
 
@@ -165,24 +160,24 @@ def _keys(is_low: bool) -> Text:
 
     words = [(arrow if is_low else f"{arrow}/{letter}", name) for name, (arrow, letter, _) in ANSWERS.items()]
     words += [(letter, name) for name, (letter, _) in REQUESTS.items()]
-    text = Text()
+    keys = Text()
     for key, name in words:
         # Blanks that do not break keep a key and its word on one line.
-        text.append(f"{key}\u00a0", style="bold").append(f"{name}  ")
-    return text
+        keys.append(plain(f"{key}\u00a0"), style="bold").append(f"{name}  ")
+    return keys
 
 
 def page(lines: list[str]) -> RenderableType:
     """A page of text in place of the card."""
     from rich.text import Text
 
-    return Text("\n".join(["Any key goes back.", "", *lines]))
+    return Text("\n".join(["Any key goes back.", "", *map(plain, lines)]))
 
 
 def help_lines() -> list[str]:
     """All answers and requests with their keys."""
     lines = [f"{f'{arrow} or {letter}':>10}  {name}" for name, (arrow, letter, _) in ANSWERS.items()]
-    return lines + [f"{letter:>10}  {name}: {text}" for name, (letter, text) in REQUESTS.items()]
+    return lines + [f"{letter:>10}  {name}: {what}" for name, (letter, what) in REQUESTS.items()]
 
 
 def why_lines(explanation: Explanation, most: int = 8) -> list[str]:

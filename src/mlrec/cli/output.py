@@ -26,10 +26,11 @@ def checked_target(target: Path, *, source: str) -> Path:
     return path
 
 
-def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str) -> T:
+def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str, private: bool = False) -> T:
     """Write a result to where the user wants it, and return what `write` returns.
 
-    `source` is where the result comes from: a file of that name is not replaced.
+    `source` is where the result comes from: a file of that name is not replaced. A new file that is `private` is for
+    its owner alone.
     """
     if target == STDOUT:
         sys.stdout.flush()
@@ -38,8 +39,14 @@ def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str) 
     if path.exists() and not path.is_file():
         with path.open("wb") as device:
             return write(device)
-    from mlrec.artifacts.files import write_atomically
+    from mlrec.artifacts.files import keep_private, write_atomically
 
     written: list[T] = []
-    write_atomically(path, lambda file: written.append(write(file)))
+
+    def fill(file: IO[bytes]) -> None:
+        if private:
+            keep_private(file.fileno(), path)
+        written.append(write(file))
+
+    write_atomically(path, fill)
     return written[0]

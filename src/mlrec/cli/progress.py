@@ -18,8 +18,8 @@ class _TerminalProgress:
         from rich import progress
 
         columns: list[progress.ProgressColumn] = [
-            progress.SpinnerColumn(),
-            progress.TextColumn("{task.description}"),
+            progress.SpinnerColumn("dots" if render.err().encoding.startswith("utf") else "line"),
+            progress.TextColumn("{task.description}", markup=False),
         ]
         if total is not None or unit == "bytes":
             columns.append(progress.BarColumn())
@@ -37,7 +37,7 @@ class _TerminalProgress:
             ]
         columns.append(progress.TimeElapsedColumn())
         with progress.Progress(*columns, console=render.err(), transient=True) as bar:
-            yield _TerminalTask(bar, bar.add_task(label, total=total))
+            yield _TerminalTask(bar, bar.add_task(render.plain(label), total=total))
 
 
 class _TerminalTask:
@@ -49,7 +49,7 @@ class _TerminalTask:
         self._bar.advance(self._task_id, amount)  # type: ignore[attr-defined]
 
     def say(self, label: str) -> None:
-        self._bar.update(self._task_id, description=label)  # type: ignore[attr-defined]
+        self._bar.update(self._task_id, description=render.plain(label))  # type: ignore[attr-defined]
 
 
 def progress() -> Progress:

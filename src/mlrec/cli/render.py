@@ -1,4 +1,6 @@
-"""What goes to stdout (results) and to stderr (the rest). Data is printed as it is: brackets are no markup."""
+"""What goes to stdout (results) and to stderr (the rest). All that is printed passes `plain`: nothing in it is markup,
+and a terminal obeys none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,12 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mlrec.cli.characters import as_encoded
+from mlrec.untrusted_text import for_json, for_terminal
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 # Off a terminal there is no width to fit into: titles must not be cut in a file or a pipe.
 _PIPE_WIDTH = 240
@@ -25,7 +31,7 @@ def out() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # the error boundary knows what to do; Rich would exit with code 1
 
-    return ResultConsole(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return ResultConsole(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 @cache
@@ -33,7 +39,7 @@ def err() -> Console:
     """Console for progress, notes and warnings."""
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False)
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def is_narrow() -> bool:
@@ -41,25 +47,44 @@ def is_narrow() -> bool:
     return out().width < _NARROW
 
 
+def plain(value: object) -> str:
+    """One line of text that may hold what came from data, as it may be printed: in characters that stdout has, and
+    without those that act on a terminal.
+    """
+    return as_encoded(for_terminal(str(value)))
+
+
+def text(value: object, style: str = "") -> Text:
+    """The same as a text of Rich's."""
+    from rich.text import Text
+
+    return Text(plain(value), style=style)
+
+
 def print_json(document: Any) -> None:
-    """Print one JSON document."""
-    print(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2))
+    """Print one JSON document: as readable as stdout can carry it, and the same document wherever it goes."""
+    shown = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
+    try:
+        shown.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        shown = json.dumps(document, allow_nan=False, indent=2)
+    print(for_json(shown))
 
 
 def note(message: str) -> None:
     """Tell a person something that is not a result; quiet in a pipe."""
     if sys.stderr.isatty():
-        err().print(message, style="dim", soft_wrap=True)
+        err().print(plain(message), style="dim", soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Tell something that a person or a log should know."""
-    err().print(message, style="yellow", soft_wrap=True)
+    err().print(plain(message), style="yellow", soft_wrap=True)
 
 
 def line(message: str = "", style: str | None = None) -> None:
     """Print one line of a result."""
-    out().print(message, style=style, soft_wrap=True)
+    out().print(plain(message), style=style, soft_wrap=True)
 
 
 def table(
@@ -95,7 +120,8 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    rows = [[str(cell) for cell in row] for row in rows]
+    columns = [plain(name) for name in columns]
+    rows = [[plain(cell) for cell in row] for row in rows]
     emphasized, cells = set(bold), set(bold_cells)
     if title:
         line(title, style="bold")

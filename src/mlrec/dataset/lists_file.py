@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mlrec.artifacts.files import sync
+from mlrec.artifacts.files import keep_private, sync
 from mlrec.dataset.database import connect
 
 _COLUMNS = "user_id BIGINT, rank INTEGER, movie_id BIGINT, score FLOAT, source VARCHAR"
@@ -44,6 +44,7 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
                 connection.unregister("block")
             rows = connection.execute("SELECT count(*) FROM lists").fetchone()
             connection.execute(f"COPY lists TO $path {kind}", {"path": str(unfinished)})
+        keep_private(unfinished, path)
         sync(unfinished)
         unfinished.replace(path)
     sync(path.parent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -39,7 +40,7 @@ from mlrec.settings import (
     available_threads,
     regularization_for,
 )
-from mlrec.workspace import Workspace
+from mlrec.workspace import Workspace, as_path
 
 METRIC = "ndcg@10"
 """What is maximized, of liked movies on validation."""
@@ -143,7 +144,7 @@ def tune(
     settings: TuneSettings | None = None,
     *,
     fresh: bool = False,
-    out: Path | None = None,
+    out: str | PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Tuned:
     """Search for training settings on a workspace's prepared folder, and write the best to a file.
@@ -181,7 +182,7 @@ def tune(
     """
     settings = settings or TuneSettings()
     files = workspace.study(settings.study)
-    target = _checked_target(out, workspace) if out else files.settings
+    target = files.settings if out is None else _checked_target(as_path("out", out), workspace)
     started = time.monotonic()
     deadline = started + settings.minutes * 60 if settings.minutes else float("inf")
     threads = settings.threads or available_threads()

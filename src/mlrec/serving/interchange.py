@@ -14,13 +14,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
-from mlrec.artifacts.files import write_atomically
+from mlrec.artifacts.files import keep_private, write_atomically
 from mlrec.errors import InputError, StateError, TooManyRejectsError
 from mlrec.progress import SILENT, Progress, Task
 from mlrec.serving.history import HistoryEvent
 from mlrec.serving.stores.interface import Draft, Event, SwipeStore
 from mlrec.serving.swipe_rows import COLUMNS, RowReader, SwipeRow
 from mlrec.settings import PrepareSettings
+from mlrec.untrusted_text import for_spreadsheet
 
 # Below the length at which the csv module gives up on a field.
 _LONGEST_LINE = 100_000
@@ -74,6 +75,9 @@ class Imported:
 def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEvent]]]) -> int:
     """Write swipe logs as CSV, UTF-8, with a header; returns how many swipes were written.
 
+    Titles are for people, who may open the file in a spreadsheet: one that would be a formula there has an apostrophe
+    before it. Ids, those of the application's own among them, are what an import reads, and stand as they are.
+
     Parameters
     ----------
     file
@@ -91,7 +95,7 @@ def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEve
                     user_id,
                     event.event_id,
                     event.movie_id,
-                    _BREAKS.sub(" ", event.title or ""),
+                    for_spreadsheet(event.title or ""),
                     event.preference,
                     event.at,
                     "true" if event.undone else "false",
@@ -269,10 +273,12 @@ class _Import:
 
     def _write_rejects(self) -> None:
         def write(file: IO[bytes]) -> None:
+            keep_private(file.fileno(), self.rejects_file)
             report = csv.writer(_Utf8(file), lineterminator="\n")
             report.writerow(("file", "line", "text", "reason"))
             rows = self.scratch.execute("SELECT line, text, reason FROM rejects ORDER BY line")
-            report.writerows((self.label, *row) for row in rows)
+            label = for_spreadsheet(self.label)
+            report.writerows((label, line, for_spreadsheet(text), reason) for line, text, reason in rows)
 
         self.rejects_file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.rejects_file, write)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.errors import CannotExplainError, SettingsError
+from mlrec.errors import CannotExplainError
 from mlrec.ranking.cold_start import blended, popular_weight
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n
+from mlrec.serving import arguments
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Source
 from mlrec.serving.user_views import UserView
 
@@ -46,9 +47,16 @@ class ListOptions:
     diversity: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check every value."""
-        if not 0 <= self.diversity <= 1:
-            raise SettingsError(f"diversity must be between 0 and 1, not {self.diversity}.")
+        """Check every value, and read what can be read only once."""
+        checked = {
+            "genres": arguments.genres(self.genres),
+            "years": arguments.years(self.years),
+            "exclude": arguments.excluded(self.exclude),
+            "include_seen": arguments.yes_or_no("include_seen", self.include_seen),
+            "diversity": arguments.diversity(self.diversity),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,7 @@ NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0,
 
 def ranked(view: UserView, n: int, options: ListOptions, handover: int) -> list[Recommendation]:
     """Rank the best movies for a user; fewer than n if fewer are left."""
-    check_length(n)
-    found = ranked_rows(view, n, options, handover)
+    found = ranked_rows(view, arguments.length(n), options, handover)
     return view.served.recommendations(found.rows, found.shown, sources(found.is_personal, options))
 
 
@@ -189,9 +196,3 @@ def _contributions(
         )
         for position in order.tolist()
     )
-
-
-def check_length(n: int) -> None:
-    """Refuse a list length that cannot be meant."""
-    if n < 1:
-        raise SettingsError(f"n must be at least 1, not {n}.")

@@ -6,9 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from operator import index
 from os import PathLike
-from pathlib import Path
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Self
@@ -17,24 +15,35 @@ import numpy as np
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
-from mlrec.errors import EventIdConflictError, MlrecError, NothingToUndoError, SettingsError, StateError
+from mlrec.errors import (
+    EventIdConflictError,
+    MlrecError,
+    NothingToUndoError,
+    SettingsError,
+    StateError,
+    StoreUnavailableError,
+    shown,
+)
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.scores import movie_likeness
 from mlrec.ranking.top_n import top_n
+from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
 from mlrec.serving.history import HistoryEvent, history_of
-from mlrec.serving.lists import ListOptions, check_length, explained, ranked
+from mlrec.serving.lists import ListOptions, explained, ranked
 from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
-from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, Appended, Draft, SwipeStore, latest_moment
-from mlrec.serving.stores.refusals import forgotten_user
+from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
+from mlrec.serving.stores.refusals import forgotten_user, misfit
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
-from mlrec.workspace import ModelFiles, Workspace
+from mlrec.workspace import ModelFiles, Workspace, as_path
 
 _log = logging.getLogger(__name__)
+
+_UNDO_TRIES = 100
 
 
 class Recommender:
@@ -84,6 +93,8 @@ class Recommender:
 
         Raises
         ------
+        SettingsError
+            If an argument is of another type.
         ModelMissingError
             If there is no model there.
         IncompatibleFormatError
@@ -91,10 +102,16 @@ class Recommender:
         MissingExtraError
             If the store is a Redis server and its client is not installed.
         """
+        if not isinstance(store, str | PathLike | None):
+            raise SettingsError(f"store must be the name of a store, not {shown(store)}.")
+        if not isinstance(settings, ServeSettings | None):
+            raise SettingsError(f"settings must be ServeSettings, not {shown(settings)}.")
         name = None if store is None else str(store)
         if model is not None:
-            return cls(models.open_model(ModelFiles(Path(model))), open_store(name, None), settings=settings)
-        workspace = Workspace(Path(data_dir))
+            return cls(
+                models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
+            )
+        workspace = Workspace(as_path("data_dir", data_dir))
         opened = models.open_model(models.resolve(workspace))
         return cls(opened, open_store(name, workspace), workspace, settings)
 
@@ -205,7 +222,8 @@ class Recommender:
         Raises
         ------
         SettingsError
-            If n is below 1, diversity is out of range, or no movie has one of the genres.
+            If an argument is of no use: n is below 1, say, or no movie has one of the genres. At most 1,000,000 movies
+            can be asked for, 10,000 excluded, and 1,000 genres named.
         """
         options = ListOptions(genres, years, exclude, include_seen, diversity)
         return ranked(self._view(user_id), n, options, self.settings.handover)
@@ -227,7 +245,7 @@ class Recommender:
         Parameters
         ----------
         likes, dislikes
-            Movie ids. Their order does not matter.
+            Movie ids, at most 10,000 of them. Their order does not matter.
         n, genres, years, exclude, include_seen, diversity
             As in `get_top_n`; seen are the liked and disliked movies.
 
@@ -266,9 +284,7 @@ class Recommender:
         Block
             Columns of the lists of some users, ascending by user id.
         """
-        check_length(n)
-        genres = genres if genres is None or isinstance(genres, str) else list(genres)
-        options = ListOptions(genres, years, list(exclude), include_seen, diversity)
+        n, options = arguments.length(n), ListOptions(genres, years, exclude, include_seen, diversity)
         return recommend_all(self._served(), self._users, self.store, n, options, self.settings.handover, progress)
 
     def similar_movies(self, movie_id: int, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
@@ -286,9 +302,9 @@ class Recommender:
         UnknownMovieError
             If the model does not know the movie.
         """
-        served = self._served()
-        check_length(n)
-        likeness = movie_likeness(served.row_of(index(movie_id)), served.movie_factors, served.factor_norms)
+        served, n = self._served(), arguments.length(n)
+        row = served.row_of(arguments.movie_id(movie_id))
+        likeness = movie_likeness(row, served.movie_factors, served.factor_norms)
         rows = top_n(likeness, n)
         return served.recommendations(rows, likeness[rows], ["similar"] * len(rows))
 
@@ -302,23 +318,23 @@ class Recommender:
         CannotExplainError
             If the user's vector does not come from the exact fold-in.
         """
-        view = self._view(user_id)
-        return explained(view, index(user_id), view.served.row_of(index(movie_id)), self.settings.handover)
+        view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
+        return explained(view, arguments.user_id(user_id), view.served.row_of(movie_id), self.settings.handover)
 
     def explain_for(self, movie_id: int, likes: Iterable[int] = (), dislikes: Iterable[int] = ()) -> Explanation:
         """Take apart the score of a movie in the list of `recommend_for`. Raises as `explain` does."""
-        view = self._visitor(likes, dislikes)
-        return explained(view, None, view.served.row_of(index(movie_id)), self.settings.handover)
+        view, movie_id = self._visitor(likes, dislikes), arguments.movie_id(movie_id)
+        return explained(view, None, view.served.row_of(movie_id), self.settings.handover)
 
     def _view(self, user_id: int) -> UserView:
-        return self._users.get(self._served(), _int64(user_id, "user id"))
+        return self._users.get(self._served(), arguments.user_id(user_id))
 
     def _visitor(self, likes: Iterable[int], dislikes: Iterable[int]) -> UserView:
         served = self._served()
         opinions: dict[int, Swipe] = {}
-        for swipe, movie_ids in ((Swipe.LIKE, likes), (Swipe.DISLIKE, dislikes)):
+        for swipe, movie_ids in zip((Swipe.LIKE, Swipe.DISLIKE), arguments.opinions(likes, dislikes), strict=True):
             for movie_id in movie_ids:
-                row = served.row_of(index(movie_id))
+                row = served.row_of(movie_id)
                 if opinions.setdefault(row, swipe) != swipe:
                     raise SettingsError(f"Movie {movie_id} is both liked and disliked.", "Give it once.")
         rows = np.array(sorted(opinions), dtype=np.int32)
@@ -347,7 +363,8 @@ class Recommender:
             −2, −1, +1 or +2; 0 for a skip (seen, no opinion). Names do as well: superdislike, dislike, skip, like,
             superlike.
         at
-            When it happened, in epoch seconds or as an aware datetime; now by default.
+            When it happened, in epoch seconds or as an aware datetime. Now by default: then the swipe is in effect even
+            if the clock has stepped back, for it takes at least the time of the user's latest event.
         event_id
             The caller's own id of this swipe, unique for the user. A repeated call with it changes nothing, so a call
             whose answer was lost can be made again.
@@ -355,7 +372,7 @@ class Recommender:
         Returns
         -------
         UserState
-            The user after the swipe.
+            The user after the swipe; `in_effect` says whether the swipe is the latest word on the movie.
 
         Raises
         ------
@@ -370,12 +387,15 @@ class Recommender:
         StoreUnavailableError
             If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
             with the same event id.
+        IncompatibleFormatError
+            If the store, or what it has of this user, is damaged.
         """
         served = self._served()
-        swipe, user_id = Swipe.parse(preference), _int64(user_id, "user id")
-        movie_id = int(served.movie_ids[served.row_of(index(movie_id))])
-        draft = Draft(movie_id, int(swipe), _seconds(at), client_id=_client_id(event_id))
-        logged = self.store.append(user_id, draft)
+        swipe, user_id = Swipe.parse(preference), arguments.user_id(user_id)
+        movie_id = int(served.movie_ids[served.row_of(arguments.movie_id(movie_id))])
+        seconds = _now(served, user_id) if at is None else arguments.moment(at)
+        draft = Draft(movie_id, int(swipe), seconds, client_id=arguments.event_id(event_id))
+        logged = self.store.append(user_id, draft, in_order=at is None)
         assert logged is not None  # only if_last lets an append be passed over
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise EventIdConflictError(
@@ -397,23 +417,23 @@ class Recommender:
         ------
         NothingToUndoError
             If the user has no swipe in the log that has not been undone.
-        EventIdConflictError, ForgottenUserError, StoreUnavailableError
+        EventIdConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
         served = self._served()
-        user_id, client_id = _int64(user_id, "user id"), _client_id(event_id)
-        while True:
+        user_id, client_id = arguments.user_id(user_id), arguments.event_id(event_id)
+        for _ in range(_UNDO_TRIES):
             view = self._users.get(served, user_id)
             if view.head.forgotten:
                 raise forgotten_user(user_id)
             position = view.log.last_alive()
             if position is None:
-                return self._repeated_undo(served, view, user_id, client_id)
+                return self._repeated_undo(served, user_id, client_id)
             undone, movie_id, preference = (
                 int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
             )
-            draft = Draft(movie_id, 0, _seconds(None), undoes=undone, client_id=client_id)
-            logged = self.store.append(user_id, draft, if_last=view.head.token)
+            draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, client_id=client_id)
+            logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
                 continue  # somebody has swiped meanwhile: look again what is the latest
             if not logged.event.undoes:
@@ -421,22 +441,27 @@ class Recommender:
                     f"Event id '{event_id}' was used for a swipe of user {user_id}.", "Give each event its own id."
                 )
             if not logged.is_new:
-                return self._undone(served, view, user_id, logged)
+                return self._undone(served, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
+        raise StoreUnavailableError(
+            f"The latest swipe of user {user_id} has changed {_UNDO_TRIES} times while it was being undone; nothing was"
+            " undone.",
+            "Somebody else swipes for this user without a break: try again once that has ended.",
+        )
 
-    def _repeated_undo(self, served: ServedModel, view: UserView, user_id: int, client_id: str | None) -> UserState:
+    def _repeated_undo(self, served: ServedModel, user_id: int, client_id: str | None) -> UserState:
         """Where nothing is left to undo, the call may be the repetition of one that took back the last swipe."""
         for event in self.store.events(user_id):
             if event.undoes and event.client_id is not None and event.client_id == client_id:
-                return self._undone(served, view, user_id, Appended(event, is_new=False))
+                return self._undone(served, user_id, Appended(event, is_new=False))
         raise NothingToUndoError(f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}")
 
-    def _undone(self, served: ServedModel, view: UserView, user_id: int, logged: Appended) -> UserState:
+    def _undone(self, served: ServedModel, user_id: int, logged: Appended) -> UserState:
         """For an undo that had been made before: which swipe it took back."""
-        position = int(np.searchsorted(view.log.event_id, logged.event.undoes))
-        return self._state(
-            served, user_id, logged, int(view.log.movie_id[position]), int(view.log.preference[position])
-        )
+        swipe = next(iter(self.store.events(user_id, after=logged.event.undoes - 1)), None)
+        if swipe is None or swipe.event_id != logged.event.undoes:
+            raise misfit(user_id, self.store.place, "an undo names no swipe that is there")
+        return self._state(served, user_id, logged, swipe.movie_id, swipe.preference)
 
     def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:
         view = self._users.get(served, user_id)
@@ -448,6 +473,7 @@ class Recommender:
             preference=preference,
             undone=logged.event.undoes > 0,
             is_new=logged.is_new,
+            in_effect=bool(np.isin(logged.event.event_id, view.history.in_effect)),
             opinions=len(view.history),
             vector=view.vector,
         )
@@ -455,7 +481,7 @@ class Recommender:
     def is_forgotten(self, user_id: int) -> bool:
         """Whether the user is on the blocklist."""
         self._opened_or_error()
-        return self.store.head(_int64(user_id, "user id")).forgotten
+        return self.store.head(arguments.user_id(user_id)).forgotten
 
     def forget_user(self, user_id: int) -> int:
         """Delete a user's log and vector, and refuse to store anything of the user from now on.
@@ -469,20 +495,20 @@ class Recommender:
             How many events are gone.
         """
         self._opened_or_error()
-        return self.store.forget(_int64(user_id, "user id"), int(time.time()))
+        return self.store.forget(arguments.user_id(user_id), int(time.time()))
 
     # -- looking up --------------------------------------------------------------------------------------------------
 
     def history(self, user_id: int) -> list[HistoryEvent]:
         """Return the user's log, oldest first, undone swipes marked; ratings of the model's data are not part of it."""
         served = self._served()
-        return history_of(self.store, _int64(user_id, "user id"), served)
+        return history_of(self.store, arguments.user_id(user_id), served)
 
     def label_of(self, movie_id: int) -> str:
         """Title and year of a movie as one text; for one that the model does not know, its id."""
-        served = self._served()
-        row = served.model.movie_idx(index(movie_id))
-        return f"movie {movie_id}" if row is None else served.label(row)
+        served, movie_id = self._served(), arguments.movie_id(movie_id)
+        row = served.model.movie_idx(movie_id)
+        return f"movie {shown(movie_id)}" if row is None else served.label(row)
 
     def knows_user(self, user_id: int) -> bool:
         """Whether anything is known of this user's taste; anybody else gets the popular list."""
@@ -497,49 +523,14 @@ class Recommender:
             If none is meant, or several could be.
         """
         served = self._served()
-        return served.movie(served.titles.resolve(text))
+        return served.movie(served.titles.resolve(arguments.text(text)))
 
     def search(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
         """Movies whose titles match a text, best match first; at most n, none if no title is near."""
         served = self._served()
-        check_length(n)
-        return [served.movie(row) for row in served.titles.search(text, n)]
+        return [served.movie(row) for row in served.titles.search(arguments.text(text), arguments.length(n))]
 
 
-def _int64(value: int, what: str) -> int:
-    number = index(value)
-    if not -(2**63) <= number < 2**63:
-        raise SettingsError(f"{number} is no {what}: it does not fit into 64 bits.")
-    return number
-
-
-def _seconds(at: int | datetime | None) -> int:
-    if at is None:
-        return int(time.time())
-    if isinstance(at, datetime):
-        if at.tzinfo is None:
-            raise SettingsError("at has no time zone.", "Give an aware datetime, such as datetime.now(UTC).")
-        at = int(at.timestamp())
-    seconds = index(at)
-    if not 0 <= seconds <= latest_moment():
-        raise SettingsError(
-            f"at is {seconds}, which is no time in epoch seconds, or lies in the future.",
-            "Milliseconds, perhaps, or a clock that is wrong?" if seconds > 0 else "Epoch seconds count from 1970.",
-        )
-    return seconds
-
-
-def _client_id(event_id: str | None) -> str | None:
-    if event_id is None:
-        return None
-    if not isinstance(event_id, str) or not 0 < len(event_id) <= LONGEST_CLIENT_ID or not _is_utf8(event_id):
-        raise SettingsError(f"event_id must be a text of 1 to {LONGEST_CLIENT_ID} characters.")
-    return event_id
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _now(served: ServedModel, user_id: int) -> int:
+    """Now, by a clock that may have stepped back: never before what the model's data says of the user."""
+    return max(int(time.time()), int(served.known_history(user_id).timestamp.max(initial=0)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.models import Model
-from mlrec.errors import SettingsError, UnknownMovieError
+from mlrec.errors import SettingsError, UnknownMovieError, shown
 from mlrec.ranking import filters
 from mlrec.ranking.cold_start import ColdStart
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
@@ -19,7 +19,7 @@ from mlrec.serving.results import Movie, Recommendation, Source
 from mlrec.serving.titles import TitleIndex, label
 from mlrec.settings import SPLITS, ServeSettings
 
-_NEAR_IDS = 4
+_NEAR = 4
 
 
 class ServedModel:
@@ -121,10 +121,10 @@ class ServedModel:
         row = self.model.movie_idx(movie_id)
         if row is None:
             within = min(max(movie_id, -(2**63)), 2**63 - 1)
-            nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - within), kind="stable")[:_NEAR_IDS]
+            nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - within), kind="stable")[:_NEAR]
             near = "; ".join(f"{self.movie_ids[row]} {self.label(row)}" for row in sorted(nearest.tolist()))
             raise UnknownMovieError(
-                f"The model does not know movie {movie_id}.", f"Near ids: {near}. Titles: mlrec search"
+                f"The model does not know movie {shown(movie_id)}.", f"Near ids: {near}. Titles: mlrec search"
             )
         return row
 
@@ -170,7 +170,7 @@ class ServedModel:
             wanted = [genres] if isinstance(genres, str) else list(genres)
             if unknown := [name for name in wanted if name.casefold() not in self._genre_masks]:
                 raise SettingsError(
-                    f"No movie has the genre {', '.join(unknown)}.", f"Genres: {', '.join(self.genre_names)}"
+                    f"No movie has the genre {', '.join(unknown[:_NEAR])}.", f"Genres: {', '.join(self.genre_names)}"
                 )
             mask &= np.logical_or.reduce([self._genre_masks[name.casefold()] for name in wanted])
         if years is not None:

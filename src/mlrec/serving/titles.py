@@ -11,9 +11,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.errors import UnknownMovieError
+from mlrec.errors import UnknownMovieError, shown
 
 _ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|la|le|les|l'|il|el|das|der|die|los|las)\b", re.IGNORECASE)
+_ID = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _SHOWN_CANDIDATES = 8
 _NEAR = 0.75
 
@@ -93,9 +94,9 @@ class TitleIndex:
         UnknownMovieError
             If no movie is meant, or several could be; the hint names them.
         """
-        if re.fullmatch(r"\d+", text.strip()):
-            position = int(np.searchsorted(self._movie_ids, int(text)))
-            if position < len(self._movie_ids) and self._movie_ids[position] == int(text):
+        if _ID.fullmatch(text.strip()) and abs(movie_id := int(text)) < 2**63:
+            position = int(np.searchsorted(self._movie_ids, movie_id))
+            if position < len(self._movie_ids) and self._movie_ids[position] == movie_id:
                 return position
         found = self.search(text, _SHOWN_CANDIDATES)
         key = normalized(_split_year(text)[0])
@@ -105,10 +106,10 @@ class TitleIndex:
             return meant[0]
         if not meant:
             raise UnknownMovieError(
-                f"The model knows no movie like '{text}'.", "Try 'mlrec search' with one word of it."
+                f"The model knows no movie like {shown(text)}.", "Try 'mlrec search' with one word of it."
             )
         candidates = "; ".join(f"{self._movie_ids[row]} {label(self._titles[row], self._years[row])}" for row in meant)
-        raise UnknownMovieError(f"'{text}' could be several movies.", f"Give the id or the year: {candidates}")
+        raise UnknownMovieError(f"{shown(text)} could be several movies.", f"Give the id or the year: {candidates}")
 
 
 def label(title: str, year: int | None) -> str:

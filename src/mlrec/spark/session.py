@@ -182,7 +182,8 @@ class Spark:
         for name in _TALKING:
             logging.getLogger(name).addFilter(_not_of_py4j)
         try:
-            with self.log.open("wb") as log:
+            # It may quote paths and rows: a new one is for its owner alone.
+            with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
                 self._gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
             context = SparkContext(conf=conf, gateway=self._gateway)
             self._put_handler_back()  # PySpark's own talks to Spark over the connection that it interrupts

@@ -13,7 +13,7 @@ import typer
 
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, checked_user_id, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, parse_id, examples
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import InputError, ModelMissingError, SettingsError
@@ -31,7 +31,7 @@ app = typer.Typer(
     epilog=examples("mlrec users", "mlrec users --json", "mlrec users forget 42", "mlrec users export swipes.csv"),
 )
 
-UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", callback=checked_user_id)]
+UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", parser=parse_id)]
 
 
 @app.callback()
@@ -101,7 +101,7 @@ def _ask(question: str) -> None:
     """Let a person say no; where nobody can answer, nothing is asked."""
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{render.plain(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         print("Nothing has been deleted.", file=sys.stderr)
         raise typer.Exit(exit_codes.INTERRUPTED)
@@ -247,7 +247,9 @@ def export_users(
 
     preference (-2 to 2), at (epoch seconds), undone (true or false): how and when, and whether it was taken back.
 
-    client_id: the id that your application gave the swipe, if any.
+    client_id: the id that your application gave the swipe, if any, exactly as it is.
+
+    A title that a spreadsheet would take for a formula begins with an apostrophe. A new file is for its owner alone.
 
     'mlrec users import' reads it, and leaves out the undone. Whoever is forgotten has to be forgotten there, too.
     """
@@ -269,7 +271,7 @@ def export_users(
                     yield user_id, history_of(opened, user_id, served)
                     task.advance()
 
-            swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place)
+            swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place, private=True)
     if as_json:
         render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
     elif file != STDOUT:

@@ -1,0 +1,183 @@
+"""What callers hand to the public facade: each argument is checked here, and what it takes is said in its name.
+
+A backend hands on what its users send. So lists and texts have a limit, and are counted as they are read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from numbers import Real
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from mlrec.errors import SettingsError, shown
+from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, latest_moment
+
+MOST_OPINIONS = 10_000
+"""Likes and dislikes of a visitor, together."""
+MOST_EXCLUDED = 10_000
+MOST_GENRES = 1_000
+LONGEST_TEXT = 500
+"""Characters of a title that is looked for, and of a genre."""
+LONGEST_LIST = 1_000_000
+
+
+def user_id(value: Any) -> int:
+    """The id of a user, whom the model need not know."""
+    found = _id("user_id", value)
+    if not -(2**63) <= found < 2**63:
+        raise _refusal("user_id", "an id that fits into 64 bits", value)
+    return found
+
+
+def movie_id(value: Any) -> int:
+    """The id of a movie; whether the model knows it is seen later."""
+    return _id("movie_id", value)
+
+
+def opinions(likes: Any, dislikes: Any) -> tuple[list[int], list[int]]:
+    """Movie ids that a visitor likes, and those that the visitor dislikes."""
+    liked, disliked = (_ids(*named, MOST_OPINIONS) for named in (("likes", likes), ("dislikes", dislikes)))
+    if len(liked) + len(disliked) > MOST_OPINIONS:
+        raise SettingsError(f"likes and dislikes together must be at most {MOST_OPINIONS:,} movie ids.")
+    return liked, disliked
+
+
+def excluded(exclude: Any) -> list[int]:
+    """Movie ids not to show."""
+    return _ids("exclude", exclude, MOST_EXCLUDED)
+
+
+def genres(value: Any) -> tuple[str, ...] | None:
+    """Names of genres; one may be given by itself."""
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else _listed("genres", value, MOST_GENRES, "texts")
+    for name in names:
+        if not isinstance(name, str) or len(name) > LONGEST_TEXT:
+            raise _refusal("each of genres", f"a text of up to {LONGEST_TEXT} characters", name)
+    return tuple(names)
+
+
+def years(value: Any) -> tuple[int, int] | None:
+    """The first and the last year."""
+    if value is None:
+        return None
+    needed = "two whole numbers, the first year and the last"
+    try:
+        first, last = map(_whole, value)
+    except (TypeError, ValueError):
+        raise _refusal("years", needed, value) from None
+    if first > last:
+        raise _refusal("years", f"{needed}, in this order", value)
+    return first, last
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    """A choice between two."""
+    if not isinstance(value, bool | np.bool_):
+        raise _refusal(name, "True or False", value)
+    return bool(value)
+
+
+def diversity(value: Any) -> float:
+    """How far a list is spread."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+        raise _refusal("diversity", "a number between 0 and 1", value)
+    return float(value)
+
+
+def length(n: Any) -> int:
+    """How many movies are wanted."""
+    try:
+        found = _whole(n)
+    except TypeError:
+        found = 0
+    if not 1 <= found <= LONGEST_LIST:
+        raise _refusal("n", f"a whole number of at least 1 and at most {LONGEST_LIST:,}", n)
+    return found
+
+
+def text(value: Any) -> str:
+    """What somebody types to find a movie."""
+    if not isinstance(value, str):
+        raise _refusal("text", "a text: a title, or an id in digits", value)
+    if len(value) > LONGEST_TEXT:
+        raise _refusal("text", f"at most {LONGEST_TEXT} characters long", value)
+    return value
+
+
+def event_id(value: Any) -> str | None:
+    """The caller's own id of an event."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_CLIENT_ID or not _is_utf8(value):
+        raise _refusal("event_id", f"a text of 1 to {LONGEST_CLIENT_ID} characters", value)
+    return value
+
+
+def moment(at: Any) -> int:
+    """When something happened, in epoch seconds."""
+    if isinstance(at, datetime) and at.utcoffset() is None:
+        raise SettingsError("at has no time zone.", "Give an aware datetime, such as datetime.now(UTC).")
+    try:
+        seconds = int(at.timestamp()) if isinstance(at, datetime) else _whole(at)
+    except (TypeError, ValueError, OverflowError):
+        raise _refusal("at", "epoch seconds as a whole number, or an aware datetime", at) from None
+    if not 0 <= seconds <= latest_moment():
+        raise SettingsError(
+            f"at is {shown(seconds)}, which is no time in epoch seconds, or lies in the future.",
+            "Milliseconds, perhaps, or a clock that is wrong?" if seconds > 0 else "Epoch seconds count from 1970.",
+        )
+    return seconds
+
+
+# -- what they have in common ------------------------------------------------------------------------------------------
+
+
+def _id(name: str, value: Any) -> int:
+    """The one place that knows what an id is."""
+    try:
+        return _whole(value)
+    except TypeError:
+        raise _refusal(name, "a whole number", value) from None
+
+
+def _ids(name: str, values: Any, most: int) -> list[int]:
+    return [_id(f"each of {name}", value) for value in _listed(name, values, most, "movie ids")]
+
+
+def _listed(name: str, values: Any, most: int, of: str) -> list[Any]:
+    """The items of anything that can be iterated over, which may have no end."""
+    if isinstance(values, str | bytes | bytearray):
+        raise _refusal(name, f"a list of {of}", values)
+    try:
+        unread = iter(values)
+    except TypeError:
+        raise _refusal(name, f"a list of {of}", values) from None
+    items = list(islice(unread, most + 1))
+    if len(items) > most:
+        raise SettingsError(f"{name} must be at most {most:,} {of}.")
+    return items
+
+
+def _whole(value: Any) -> int:
+    """A whole number as Python's own; raises TypeError for anything else, `True` and 2.0 among it."""
+    if isinstance(value, bool):
+        raise TypeError
+    return index(value)
+
+
+def _refusal(name: str, needed: str, value: object) -> SettingsError:
+    return SettingsError(f"{name} must be {needed}, not {shown(value)}.")
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
