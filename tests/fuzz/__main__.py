@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-_SCALE = 4
+_SCALE = 6
 
 
 def main() -> int:

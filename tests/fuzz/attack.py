@@ -1,8 +1,8 @@
 """The driver of the attacks: cases from a seed, a limit in time for each, and one report of all that came up.
 
-    MLREC_FUZZ_SEED    the seed, any text; the same seed gives the same cases (default: 1)
-    MLREC_FUZZ_SCALE   how many times the usual number of cases (default: 1)
-    MLREC_FUZZ_CASE    the number of the one case to run again
+MLREC_FUZZ_SEED    the seed, any text; the same seed gives the same cases (default: 1)
+MLREC_FUZZ_SCALE   how many times the usual number of cases (default: 1)
+MLREC_FUZZ_CASE    the number of the one case to run again
 """
 
 from __future__ import annotations
@@ -108,11 +108,14 @@ class Fuzz:
                 with _limited_memory(), _limited_time(seconds, replay), _nothing_left_open():
                     attack(case)
             except (Exception, Hang) as error:
+                stories = faults.setdefault(_place_of(error), [])
+                if not stories:
+                    case.note(f"its files are kept in {folder}")
                 notes = "".join(f"    {note}\n" for note in case.notes)
-                story = "".join(traceback.format_exception(error)[-8:])
-                faults.setdefault(_place_of(error), []).append(f"  {replay}\n{notes}{story}")
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                stories.append(f"  {replay}\n{notes}{''.join(traceback.format_exception(error)[-8:])}")
+                if len(stories) == 1:
+                    continue
+            shutil.rmtree(folder, ignore_errors=True)
         if faults:
             pytest.fail(_report(faults, len(numbers)), pytrace=False)
 
@@ -193,9 +196,10 @@ def told(call: Callable[[], T]) -> T | MlrecError:
     """What a call gives, or the error by which it says what is wrong; any other error is a fault."""
     try:
         return call()
-    except MlrecError as error:
-        assert error.message, "an error without a word"
-        return error
+    except MlrecError as told:
+        error = told
+    assert error.message, "an error without a word"
+    return error
 
 
 @dataclass(frozen=True)

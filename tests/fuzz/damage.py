@@ -45,7 +45,7 @@ def _slice(chance: Random, content: bytes) -> tuple[int, int]:
 
 def flip_a_bit(chance: Random, content: bytes) -> bytes:
     damaged = bytearray(content or b"\0")
-    damaged[min(_place(chance, damaged), len(damaged) - 1)] ^= 1 << chance.randrange(8)
+    damaged[min(_place(chance, content), len(damaged) - 1)] ^= 1 << chance.randrange(8)
     return bytes(damaged)
 
 
@@ -172,8 +172,8 @@ def in_another_encoding(chance: Random, content: bytes) -> bytes:
 
 
 ANY_FILE: tuple[Kind, ...] = (
-    flip_a_bit, flip_a_bit, flip_a_bit, change_bytes, insert_bytes, insert_text, delete_slice, repeat_slice, splice_nuls,
-    truncate, cut_the_beginning, empty, only_nuls, append_rubbish, something_else,
+    flip_a_bit, flip_a_bit, flip_a_bit, change_bytes, insert_bytes, insert_text, delete_slice, repeat_slice,
+    splice_nuls, truncate, cut_the_beginning, empty, only_nuls, append_rubbish, something_else,
 )  # fmt: skip
 TEXT_FILE: tuple[Kind, ...] = (
     *ANY_FILE, odd_number, odd_number, odd_number, other_line_ends, reorder_lines, repeat_line, drop_line, swap_fields,

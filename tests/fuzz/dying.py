@@ -13,7 +13,16 @@ import os
 import signal
 import sys
 
-_STEPS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree", "fcntl.flock", "sqlite3.connect"}
+_STEPS = {
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.truncate",
+    "shutil.rmtree",
+    "fcntl.flock",
+    "sqlite3.connect",
+}
 
 
 def main() -> None:

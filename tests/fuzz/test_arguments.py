@@ -19,20 +19,22 @@ from tests.fuzz.damage import NUMBERS
 
 SECRET = "s3cr3t"
 STORES = (
-    "memory", "", ".", "..", "users.db", "new/users.db", "users.db/x", "/dev/null", "/dev/full", "raw", "models/CURRENT",
-    "redis:", "redis://", "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/abc", "/abc", "redis://[::1/0", "redis://::1:x/0",
-    "redis://127.0.0.1:99999/0", "redis://127.0.0.1:1/0?decode_responses=True", "redis://127.0.0.1:1/0?zzz=1",
+    "memory", "", ".", "..", "users.db", "new/users.db", "users.db/x", "/dev/null", "/dev/full", "raw",
+    "models/CURRENT", "redis:", "redis://", "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/abc", "/abc", "redis://[::1/0",
+    "redis://::1:x/0",    "redis://127.0.0.1:99999/0", "redis://127.0.0.1:1/0?decode_responses=True", "redis://127.0.0.1:1/0?zzz=1",
     "redis://127.0.0.1:1/0?socket_timeout=x", "redis://127.0.0.1:1/0?protocol=9", "REDIS://127.0.0.1:1/0",
-    "valkey://127.0.0.1:1/0", "rediss://127.0.0.1:1/0?ssl_cert_reqs=x", "unix:///nowhere/redis.sock", "unix://", "unix:x",
+    "valkey://127.0.0.1:1/0", "rediss://127.0.0.1:1/0?ssl_cert_reqs=x", "unix:///nowhere/redis.sock", "unix://",
+    "unix:x",
     f"redis://:{SECRET}@127.0.0.1:1/0", f"redis://me:{SECRET}@127.0.0.1:1/0", f"redis://me:{SECRET}/x@127.0.0.1:1/0",
     f"redis://me:x#{SECRET}@127.0.0.1:1/0", f"Redis://me:{SECRET}@127.0.0.1:1/0", f"redis:/me:{SECRET}@127.0.0.1:1/0",
     f"redis:me:{SECRET}@127.0.0.1:1/0", f"redis://127.0.0.1:1/0?password={SECRET}", f"redis://me:{SECRET}@[::1/0",
     f"redis//me:{SECRET}@127.0.0.1:1/0", f"postgres://me:{SECRET}@127.0.0.1:1/x", f"redis://me:{SECRET}@127.0.0.1:x/0",
 )  # fmt: skip
 TEXTS = (
-    "", " ", "x", "matrix", "toy story", "1", "0", "-1", "99999999999999999999", "é", "七人の侍", "\udcff", "\x1b[2J", "\u202e",
-    "a" * 5000, "--", "-", "%s", "{}", "[/bold]", "[red]", "'; DROP TABLE users; --", "*", "../..", "\n", "superlike", "+2", "Drama",
-    "1990-1999", "1999-1990", "1990-", "-1990", "spark.x=1", "=", "2026-01-01", "NaN", "main", "true",
+    "", " ", "x", "matrix", "toy story", "1", "0", "-1", "99999999999999999999", "é", "七人の侍", "\udcff", "\x1b[2J",
+    "\u202e", "a" * 5000, "--", "-", "%s", "{}", "[/bold]", "[red]", "'; DROP TABLE users; --", "*", "../..", "\n",
+    "superlike", "+2", "Drama", "1990-1999", "1999-1990", "1990-", "-1990", "spark.x=1", "=", "2026-01-01", "NaN",
+    "main", "true",
 )  # fmt: skip
 # Options whose large values only take the time that they ask for.
 PATIENCE = {"iterations", "trials", "resamples", "factors", "minutes"}
@@ -120,7 +122,23 @@ def some_arguments(chance: Random, words: tuple[str, ...], data: Path, model_ids
 
 def lines(chance: Random) -> bytes:
     """What is typed into a session of swipes."""
-    words = ("like", "dislike", "skip", "undo", "why", "help", "superlike", "?", "+1", "-2", "", "nonsense", "quit", "\0", "é")
+    words = (
+        "like",
+        "dislike",
+        "skip",
+        "undo",
+        "why",
+        "help",
+        "superlike",
+        "?",
+        "+1",
+        "-2",
+        "",
+        "nonsense",
+        "quit",
+        "\0",
+        "é",
+    )
     typed = "\n".join(chance.choices(words, k=chance.randrange(6))).encode()
     return typed + chance.choice((b"\n", b"", b"", b"\xff\n"))
 

@@ -18,12 +18,13 @@ from examples.fastapi_app import app
 from mlrec import MlrecError, Recommender
 from mlrec.preferences import Swipe
 from tests.fuzz.attack import Case, Fuzz, told
-from tests.fuzz.conftest import GENRES, MOVIES, USERS
 from tests.fuzz.damage import VALUES
+from tests.fuzz.small import GENRES, MOVIES, USERS
 
 METHODS = (
     "get_top_n", "recommend_for", "recommend_all", "similar_movies", "explain", "explain_for", "update_user", "undo",
-    "is_forgotten", "forget_user", "history", "label_of", "knows_user", "find_movie", "search", "movie", "get_top_n_for",
+    "is_forgotten", "forget_user", "history", "label_of", "knows_user", "find_movie", "search", "movie",
+    "get_top_n_for",
 )  # fmt: skip
 SENSIBLE: dict[str, tuple[Any, ...]] = {
     "user_id": (1, USERS, 900, -5, np.int64(3)),
@@ -44,9 +45,9 @@ SENSIBLE: dict[str, tuple[Any, ...]] = {
 }
 ODD: tuple[Any, ...] = (
     *VALUES, b"x", b"\xff", Decimal("1"), Decimal("NaN"), 1 + 2j, object(), Path("x"), np.float64("nan"), np.int64(-1),
-    np.array(1), np.array([[1]]), np.array(["x"]), range(5), range(10**7), "x" * 10**6, [1] * 10**6, (2000,), (1, 2, 3), ("a", "b"),
-    (math.nan, 2000), datetime(2020, 1, 1), datetime(9999, 12, 31, tzinfo=UTC), {1: 2}, {"x"}, iter([1]), int, len, 2.5, 10**30, "١",
-    "like\n", "\x1b[2J", ["Drama", None], [[1]], [True], [1.5], ["1"], [10**30], [math.nan],
+    np.array(1), np.array([[1]]), np.array(["x"]), range(5), range(10**7), "x" * 10**6, [1] * 10**6, (2000,),
+    (1, 2, 3), ("a", "b"), (math.nan, 2000), datetime(2020, 1, 1), datetime(9999, 12, 31, tzinfo=UTC), {1: 2}, {"x"},
+    int, len, 2.5, 10**30, "١", "like\n", "\x1b[2J", ["Drama", None], [[1]], [True], [1.5], ["1"], [10**30], [math.nan],
 )  # fmt: skip
 IDS = {"user_id", "movie_id", "n"}
 
@@ -87,7 +88,25 @@ def client(small, tmp_path_factory):
             yield client
 
 
-WORDS = ("like", "superlike", "skip", "x", "", "é", "\x00", "nan", "1", "-1", "0", "1e999", "true", "Drama", "a" * 3000, "\u202e", "2.5")
+WORDS = (
+    "like",
+    "superlike",
+    "skip",
+    "x",
+    "",
+    "é",
+    "\x00",
+    "nan",
+    "1",
+    "-1",
+    "0",
+    "1e999",
+    "true",
+    "Drama",
+    "a" * 3000,
+    "\u202e",
+    "2.5",
+)
 REQUESTS = (
     ("GET", "/users/{id}/recommendations"), ("POST", "/users/{id}/swipes"), ("DELETE", "/users/{id}/swipes/latest"),
     ("GET", "/users/{id}/why/{movie}"), ("GET", "/movies/{movie}/similar"), ("GET", "/movies"),
@@ -99,9 +118,16 @@ def body(case: Case, path: str) -> bytes:
     """A body of the right form with odd values in it, or something else altogether."""
     chance = case.chance
     document: Any = (
-        {"movie_id": chance.choice((1, 5, *VALUES)), "swipe": chance.choice(WORDS), "event_id": chance.choice((None, *WORDS))}
+        {
+            "movie_id": chance.choice((1, 5, *VALUES)),
+            "swipe": chance.choice(WORDS),
+            "event_id": chance.choice((None, *WORDS)),
+        }
         if "swipes" in path
-        else {name: chance.choice(([], [1], [1, 2], [1] * 5000, list(range(20000)), *VALUES)) for name in ("likes", "dislikes")}
+        else {
+            name: chance.choice(([], [1], [1, 2], [1] * 5000, list(range(20000)), *VALUES))
+            for name in ("likes", "dislikes")
+        }
     )
     text = json.dumps(chance.choice((document, document, document, chance.choice(VALUES))))
     return chance.choice((text.encode(),) * 8 + (b"", b"{", b"\xff", text.encode()[:-3], b"[" * 5000))
@@ -111,13 +137,28 @@ def test_requests_of_any_kind_are_answered_or_refused(fuzz: Fuzz, client):
     def attack(case: Case) -> None:
         chance = case.chance
         method, path = chance.choice(REQUESTS)
-        numbers = ("1", "900", "0", "-1", "9223372036854775807", "9223372036854775808", "1" * 5000, "x", "1.5", "true", "%00", "é")
+        numbers = (
+            "1",
+            "900",
+            "0",
+            "-1",
+            "9223372036854775807",
+            "9223372036854775808",
+            "1" * 5000,
+            "x",
+            "1.5",
+            "true",
+            "%00",
+            "é",
+        )
         url = path.format(id=chance.choice(numbers), movie=chance.choice(numbers))
         names = ("n", "genre", "first_year", "last_year", "diversity", "title", "event_id")
         query = {name: chance.choice((*numbers, *WORDS)) for name in chance.sample(names, chance.randrange(4))}
         content = body(case, path) if method == "POST" else None
         case.note(f"{method} {url[:200]} {str(query)[:300]} {(content or b'')[:300]!r}")
-        answer = client.request(method, url, params=query, content=content, headers={"content-type": "application/json"})
+        answer = client.request(
+            method, url, params=query, content=content, headers={"content-type": "application/json"}
+        )
         assert answer.status_code < 500, answer.text[:500]
         answer.json()
 

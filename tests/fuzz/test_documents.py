@@ -32,7 +32,11 @@ def harm(case: Case, path: Path) -> None:
 
 
 def test_settings_files_are_read_or_refused(fuzz: Fuzz, small):
-    document = {"format_version": 1, "settings": TrainSettings(factors=8, iterations=2).to_json(), "study": {"name": "main"}}
+    document = {
+        "format_version": 1,
+        "settings": TrainSettings(factors=8, iterations=2).to_json(),
+        "study": {"name": "main"},
+    }
 
     def attack(case: Case) -> None:
         path = case.folder / "settings.json"
@@ -57,7 +61,7 @@ def test_training_with_a_damaged_settings_file_ends_well_or_says_why_not(fuzz: F
             return  # whoever asks for that wants to wait
         command("train", "--settings", path, data=workspace.root)
 
-    fuzz.run(25, attack)
+    fuzz.run(15, attack)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +95,7 @@ def test_a_damaged_journal_of_a_study_is_gone_on_with_or_refused(fuzz: Fuzz, cop
         if case.chance.random() < 0.1:
             command("tune", "--trials", 1, "--fresh", data=workspace.root, expect={0})
 
-    fuzz.run(40, attack)
+    fuzz.run(25, attack)
 
 
 def test_damaged_figures_are_not_shown_and_evaluating_again_writes_them_anew(fuzz: Fuzz, copied):
@@ -108,7 +112,7 @@ def test_damaged_figures_are_not_shown_and_evaluating_again_writes_them_anew(fuz
         command("evaluate", data=workspace.root, expect={0})
         command("models", "list", "--json", data=workspace.root, expect={0})
 
-    fuzz.run(30, attack)
+    fuzz.run(12, attack)
 
 
 # -- fetch -------------------------------------------------------------------------------------------------------------
@@ -168,4 +172,4 @@ def test_whatever_is_in_place_of_what_was_fetched_is_not_called_in_place(fuzz: F
         command("fetch", EDITION, "--from", case.folder, "--force", data=workspace.root, expect={0})
         assert raw_files(workspace) == files
 
-    fuzz.run(40, attack)
+    fuzz.run(20, attack)

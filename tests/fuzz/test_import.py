@@ -14,9 +14,9 @@ from mlrec.serving.stores.interface import SwipeStore
 from mlrec.serving.stores.memory import MemoryStore
 from mlrec.serving.stores.sqlite import SqliteStore
 from tests.fuzz.attack import Case, Fuzz, command, told
-from tests.fuzz.conftest import MOVIES
 from tests.fuzz.damage import TEXT_FILE, damaged
 from tests.fuzz.plain import lines_of, moment, whole
+from tests.fuzz.small import MOVIES
 
 NAMES = {"superdislike": -2, "dislike": -1, "skip": 0, "like": 1, "superlike": 2}
 BUCKETS = {1: -2, 2: -1, 3: 1, 4: 2}
@@ -115,7 +115,9 @@ def check(case: Case, store: SwipeStore, content: bytes) -> None:
     assert accounted(outcome) in (len(lines), len(lines_of(text)) - 1), f"{outcome} of {len(lines)} lines"
     assert outcome.imported == len(logged)
     there = swipes_in(content)
-    strange = [(user, event) for user, event in logged if (user, event.movie_id, event.preference, event.at) not in there]
+    strange = [
+        (user, event) for user, event in logged if (user, event.movie_id, event.preference, event.at) not in there
+    ]
     assert not strange, f"logged, and not in the file: {strange[:3]}"
     again = load()
     assert (again.imported, accounted(again)) == (0, accounted(outcome))
@@ -131,7 +133,7 @@ def test_every_line_of_a_damaged_file_of_swipes_is_accounted_for(fuzz: Fuzz):
             with closing(SqliteStore(case.folder / "users.db")) as store:
                 check(case, store, content)
 
-    fuzz.run(500, attack)
+    fuzz.run(400, attack)
 
 
 def test_importing_a_damaged_file_ends_as_documented(fuzz: Fuzz, copied, tmp_path):
@@ -148,4 +150,4 @@ def test_importing_a_damaged_file_ends_as_documented(fuzz: Fuzz, copied, tmp_pat
         else:
             command("users", "import", "-", *options, data=workspace.root, typed=content)
 
-    fuzz.run(60, attack)
+    fuzz.run(40, attack)

@@ -12,10 +12,10 @@ import pytest
 from mlrec import Recommender
 from mlrec.artifacts import models
 from mlrec.errors import MlrecError
-from mlrec.workspace import ModelFiles, Workspace
+from mlrec.workspace import ModelFiles
 from tests.fuzz.attack import Case, Fuzz, command, told
-from tests.fuzz.conftest import MOVIES
 from tests.fuzz.damage import ANY_FILE, TEXT_FILE, damaged, damaged_json
+from tests.fuzz.small import MOVIES
 
 # What is not part of the model (figures come later), and what says of the others how they should be.
 UNSUMMED = {"metrics.json", "model_info.json"}
@@ -33,7 +33,9 @@ def other_values(case: Case, content: bytes) -> tuple[bytes, str]:
         "reversed": lambda: array[::-1].copy(),
         "the last is gone": lambda: array[:-1],
         "the last comes twice": lambda: np.concatenate([array, array[-1:]]),
-        "another type": lambda: array.astype(case.chance.choice(["<f8", "<i4", "<i8", "<u1", ">f4", "<U5", "?", "<c8"])),
+        "another type": lambda: array.astype(
+            case.chance.choice(["<f8", "<i4", "<i8", "<u1", ">f4", "<U5", "?", "<c8"])
+        ),
         "another shape": lambda: array.reshape(case.chance.choice([(1, -1), (-1, 1), (-1,), (1, 1, -1)])),
         "nothing": lambda: array[:0],
         "a single number": lambda: np.array(1, dtype=array.dtype),
@@ -97,7 +99,7 @@ def serve(case: Case, folder: Path, store: Path) -> MlrecError | None:
         told(lambda: rec.get_top_n(STRANGER, 5, genres=["Drama"], years=(1950, 1980), diversity=0.5))
         told(lambda: rec.search("matrix"))
         told(lambda: rec.history(STRANGER))
-        told(lambda: [block for block in rec.recommend_all(3)])
+        told(lambda: list(rec.recommend_all(3)))
     return None
 
 
@@ -153,7 +155,9 @@ def test_a_damaged_model_is_evaluated_compared_and_published_or_says_so(fuzz: Fu
     fuzz.run(40, attack)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"../..\n", b"no-such-model\n", b"\xff\xfe\n", b"\0", b"x" * 5000, b".\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"../..\n", b"no-such-model\n", b"\xff\xfe\n", b"\0", b"x" * 5000, b".\n"]
+)
 def test_a_damaged_pointer_to_the_published_model_is_told(copied, tmp_path, content):
     workspace = copied(tmp_path)
     workspace.current_pointer.write_bytes(content)

@@ -62,7 +62,7 @@ def test_a_damaged_prepared_folder_is_told_by_whoever_reads_it(fuzz: Fuzz, copie
         command("models", "list", "--json", data=workspace.root, expect={0})
         command("models", "list", data=workspace.root, expect={0})
 
-    fuzz.run(90, attack)
+    fuzz.run(45, attack)
 
 
 def test_doctor_survives_a_damaged_prepared_folder_and_preparing_again_puts_it_right(fuzz: Fuzz, copied):
@@ -74,4 +74,4 @@ def test_doctor_survives_a_damaged_prepared_folder_and_preparing_again_puts_it_r
         assert "Next: " in command("doctor", data=workspace.root, expect={0}).out
         assert sorted(path.name for path in workspace.root.iterdir() if "prepared" in path.name) == ["prepared"]
 
-    fuzz.run(30, attack)
+    fuzz.run(12, attack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -16,13 +17,13 @@ ODD_VALUES = (b"", b"-1", b"0", b"7", b"x", b"\xff\xfe", b"1.5", b"9223372036854
 
 
 @pytest.fixture
-def filled(redis_url) -> tuple[redis.Redis, dict[bytes, bytes], list[Acknowledged]]:
+def filled(redis_url) -> Iterator[tuple[Any, dict[bytes, bytes], list[Acknowledged]]]:
     """A client, and every key of a store with swipes in the server's own serialisation."""
     with closing(RedisStore(redis_url)) as store:
         acknowledged = fill(store)
         store.head(KNOWN)
     client = redis.Redis.from_url(redis_url)
-    keys = {key: client.dump(key) for key in client.keys("*")}
+    keys: Any = {key: client.dump(key) for key in client.keys("*")}
     yield client, keys, acknowledged
     client.close()
 
@@ -90,7 +91,7 @@ def test_keys_that_are_gone_or_changed_are_told(fuzz: Fuzz, copied, filled, redi
         if case.chance.random() < 0.3:
             ask_commands(case, workspace, redis_url)
 
-    fuzz.run(120, attack)
+    fuzz.run(60, attack)
 
 
 @pytest.mark.parametrize("user", [KNOWN, STRANGER])
@@ -113,10 +114,12 @@ def test_an_evicted_key_is_told_and_nothing_hangs(fuzz: Fuzz, copied, filled, re
         ask(case, workspace, redis_url, forgotten_is_known=True)
         ask_commands(case, workspace, redis_url)
 
-    fuzz.run(8, attack, seconds=15)
+    fuzz.run(5, attack, seconds=15)
 
 
-def test_a_forgotten_user_is_not_taken_back_when_a_key_of_the_log_is_evicted(fuzz: Fuzz, copied, filled, redis_url, tmp_path):
+def test_a_forgotten_user_is_not_taken_back_when_a_key_of_the_log_is_evicted(
+    fuzz: Fuzz, copied, filled, redis_url, tmp_path
+):
     workspace = copied(tmp_path)
     client, keys, _ = filled
     parts = (b"user", b"log", b"clients", b"vector")

@@ -15,7 +15,20 @@ from tests.fuzz.damage import ANY_FILE, TEXT_FILE, damaged
 from tests.fuzz.swiping import KNOWN, STRANGER, Acknowledged, ask, ask_commands, fill, is_told
 
 LIMIT = 15
-ODD_VALUES = ("NULL", "-1", "0", "1", "7", "'x'", "''", "x'ff00'", "9223372036854775807", "1.5", "1e300", "CAST(x'ff' AS TEXT)")
+ODD_VALUES = (
+    "NULL",
+    "-1",
+    "0",
+    "1",
+    "7",
+    "'x'",
+    "''",
+    "x'ff00'",
+    "9223372036854775807",
+    "1.5",
+    "1e300",
+    "CAST(x'ff' AS TEXT)",
+)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +64,9 @@ def test_a_damaged_file_of_swipes_is_told(fuzz: Fuzz, copied, filled, tmp_path):
     workspace = copied(tmp_path)
 
     def attack(case: Case) -> None:
-        files = {"": filled[0]["alone"]} if case.chance.random() < 0.6 else {name: filled[0][name] for name in ("", "-wal")}
+        files = (
+            {"": filled[0]["alone"]} if case.chance.random() < 0.6 else {name: filled[0][name] for name in ("", "-wal")}
+        )
         name = case.chance.choice(sorted(files))
         files[name], what = damaged(case.chance, files[name], case.chance.choice((ANY_FILE, TEXT_FILE)))
         case.note(f"users.db{name}: {what}")
@@ -60,7 +75,7 @@ def test_a_damaged_file_of_swipes_is_told(fuzz: Fuzz, copied, filled, tmp_path):
         if case.chance.random() < 0.3:
             ask_commands(case, workspace, "users.db")
 
-    fuzz.run(120, attack, seconds=LIMIT)
+    fuzz.run(70, attack, seconds=LIMIT)
 
 
 def harm_rows(case: Case, database: sqlite3.Connection) -> str:
@@ -112,7 +127,7 @@ def test_rows_that_do_not_fit_each_other_are_told(fuzz: Fuzz, copied, filled, tm
         if case.chance.random() < 0.3:
             ask_commands(case, workspace, "users.db")
 
-    fuzz.run(120, attack, seconds=LIMIT)
+    fuzz.run(70, attack, seconds=LIMIT)
 
 
 LOSSES = (
@@ -146,4 +161,4 @@ def test_a_log_that_does_not_fit_its_user_is_told_and_nothing_hangs(fuzz: Fuzz, 
         assert command("doctor", data=workspace.root).code == 4, "doctor is content"
         ask(case, workspace, "users.db", forgotten_is_known=loss != "DELETE FROM users")
 
-    fuzz.run(3, attack, seconds=LIMIT)
+    fuzz.run(2, attack, seconds=LIMIT)
