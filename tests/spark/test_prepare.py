@@ -127,7 +127,9 @@ def test_dealt_ties(tmp_path, spark):
     chance = random.Random(3)
     lines = [f"{chance.choice(MOVIES)},{chance.choice(MOVIES)},4,{chance.randrange(9)}" for _ in range(600)]
     raw = write(tmp_path / "raw", "ratings.csv", lines)
-    here, there = both(raw, tmp_path, spark, contract.loose(ties="random", random_seed=2**32 - 1, split_ratio=(6, 2, 2)))
+    here, there = both(
+        raw, tmp_path, spark, contract.loose(ties="random", random_seed=2**32 - 1, split_ratio=(6, 2, 2))
+    )
     assert_same(here, there)
     ties = read_prepared(there).manifest["ties"]
     assert ties["users"] > ties["users_cut_in_ties"] > ties["users_held_out_by_ties"] > 0

@@ -7,14 +7,13 @@ import csv
 import gzip
 import hashlib
 import re
-import shutil
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, cast
 
+from mlrec.dataset.archive import Archive
 from mlrec.dataset.database import literal
 from mlrec.errors import InputError, RawDataMissingError
 
@@ -216,28 +215,16 @@ class _Candidate:
         return self.place.name if self.place.is_dir() or inside == PurePosixPath() else f"{self.place.name}:{inside}"
 
     def open(self, raw: Path, scratch: Path) -> RawSource:
-        files = {role: self._open_member(role, member, raw, scratch) for role, member in self.members.items()}
-        return RawSource(files["ratings"], files["movies"], files.get("links"))
-
-    def _open_member(self, role: Role, member: str, raw: Path, scratch: Path) -> RawFile:
         if self.place.is_dir():
-            path = self.place / member
-            label = str(path.relative_to(raw))
+            paths = {role: self.place / member for role, member in self.members.items()}
+            labels = {role: str(path.relative_to(raw)) for role, path in paths.items()}
         else:
-            path = scratch / PurePosixPath(member).name
-            label = f"{self.place.name}:{member}"
-            try:
-                with (
-                    zipfile.ZipFile(self.place) as archive,
-                    archive.open(member) as source,
-                    path.open("wb") as target,
-                ):
-                    shutil.copyfileobj(source, target, 1 << 20)
-            except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error) as error:
-                raise InputError(
-                    f"{label} cannot be unpacked: {error}.", "The archive is damaged; get it again."
-                ) from error
-        return describe(role, path, label)
+            paths = {role: scratch / PurePosixPath(member).name for role, member in self.members.items()}
+            labels = {role: f"{self.place.name}:{member}" for role, member in self.members.items()}
+            with Archive(self.place) as archive:
+                archive.unpack({member: paths[role] for role, member in self.members.items()})
+        files = {role: describe(role, path, labels[role]) for role, path in paths.items()}
+        return RawSource(files["ratings"], files["movies"], files.get("links"))
 
 
 def choose(names: Iterable[str]) -> Mapping[Role, str] | None:
@@ -263,11 +250,8 @@ def _in_archive(path: Path) -> list[_Candidate]:
     """The data sets in a zip archive: those of the outermost folder that has one, or of several side by side."""
     if path.suffix.lower() != ".zip":
         return []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
-    except (zipfile.BadZipFile, *_READ_ERRORS) as error:
-        raise InputError(f"{path} is not a readable zip archive: {error}.", "Get it again.") from error
+    with Archive(path, str(path)) as archive:
+        names = archive.names()
     folders: dict[PurePosixPath, list[str]] = {}
     for name in names:
         folders.setdefault(PurePosixPath(name).parent, []).append(name)

@@ -57,8 +57,8 @@ TiesOption = Annotated[
     Ties,
     typer.Option(
         "--ties",
-        help="Where a user's split cuts between events of the same time: the lower movie ids come first, or they are dealt"
-        " at random, which coarse times need.",
+        help="Where a user's split cuts between events of the same time: the lower movie ids come first, or chance"
+        " decides, which coarse times need.",
     ),
 ]
 MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
