@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -357,3 +358,18 @@ def test_version(run):
     import mlrec
 
     assert run("--version").stdout == f"mlrec {mlrec.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["prepare", "fetch"])
+def test_a_zip_with_bytes_cut_out(run, tmp_path, command):
+    """The place of its directory then lies before its beginning."""
+    data, path = tmp_path / "data", tmp_path / "ml-latest-small.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ratings.csv", "userId,movieId,rating,timestamp\n" + "1,1,4.0,10\n" * 99)
+        archive.writestr("movies.csv", "movieId,title,genres\n1,Heat (1995),Crime\n")
+    path.write_bytes(path.read_bytes()[900:])
+    where = ("--raw", path) if command == "prepare" else ("ml-latest-small", "--from", path)
+    done = run(command, *where, data=data, expect=3)
+    assert "Error: " in done.stderr
+    assert "get it again" in done.stderr
+    assert [file for file in data.rglob("*") if file.is_file() and file.name != ".lock"] == []
