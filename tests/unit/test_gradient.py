@@ -21,8 +21,10 @@ def stepped(swipes, settings=GradientSettings(), start=START):  # noqa: B008
 
 
 def test_steps_by_hand():
-    np.testing.assert_allclose(stepped([(0, 2)]), [0.55, 0.5], rtol=1e-6)
-    np.testing.assert_allclose(stepped([(0, 1), (1, -2)]), [0.525, 0.4], rtol=1e-6)
+    """η = 0.05, and p̃ is the preference itself."""
+    np.testing.assert_allclose(stepped([(0, 2)]), [0.6, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(stepped([(0, 1), (1, -2)]), [0.55, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(stepped([(0, -1)]), [0.45, 0.5], rtol=1e-6)
     np.testing.assert_allclose(stepped([(-1, 2)]), START)
     np.testing.assert_allclose(stepped([]), START)
 

@@ -188,7 +188,8 @@ class UserViews:
         if self._settings.rule == "fold-in":
             return f"{served.model_id} fold-in"
         gradient = self._settings.gradient
-        return f"{served.model_id} gradient {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
+        # "2": the second version of the rule. The first took half the step, and said "gradient" alone.
+        return f"{served.model_id} gradient 2 {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:
