@@ -41,6 +41,9 @@ _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
 }
 # Files up to this size are compared with their checksum whenever a model is opened: 10 ms of reading in all.
 _QUICKLY_READ = 8 << 20
+# Of a vector. Real ones are about 1; sums of squares must not overflow float32.
+_LARGEST_VALUE = 1e15
+_IMPOSSIBLE = "a value that is not finite, or larger than any can be"
 # No film is older or newer, and no year overflows.
 _YEARS = range(-100_000, 100_000)
 
@@ -114,11 +117,11 @@ class Model:
         Raises
         ------
         IncompatibleFormatError
-            If a value is not finite. Opening a model leaves its user vectors alone: they are too many.
+            If a value cannot be. Opening a model leaves its user vectors alone: they are too many.
         """
         vectors = self.user_vectors[users]
-        if self.folder is not None and not np.isfinite(vectors).all():
-            raise damaged_model(self.folder, "user_embeddings.npy has a value that is not finite")
+        if self.folder is not None and not _are_possible(vectors):
+            raise damaged_model(self.folder, f"user_embeddings.npy has {_IMPOSSIBLE}")
         return vectors
 
 
@@ -127,6 +130,11 @@ def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
         return None
     position = int(np.searchsorted(ids, wanted))
     return position if position < len(ids) and ids[position] == wanted else None
+
+
+def _are_possible(vectors: NDArray[np.float32]) -> bool:
+    """Whether values can be those of a vector; NaN compares as false."""
+    return not vectors.size or bool(vectors.min() > -_LARGEST_VALUE and vectors.max() < _LARGEST_VALUE)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -316,5 +324,5 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
         yield "history_indptr.npy does not divide the events among the users"
     if arrays["popularity"].min() < 0 or arrays["popularity"].max() > sizes["users"]:
         yield "popularity.npy has a number of likes that cannot be"
-    if not np.isfinite(movie_factors).all():
-        yield "movie_embeddings.npy has a value that is not finite"
+    if not _are_possible(movie_factors):
+        yield f"movie_embeddings.npy has {_IMPOSSIBLE}"

@@ -51,6 +51,8 @@ class ServedModel:
             settings.cold_diversity,
         )
         self.share = self.cold_start.share
+        # Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own.
+        self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info["trained_on"] for name in SPLITS])
 
     @cached_property
@@ -98,11 +100,6 @@ class ServedModel:
         """The vector that was saved with the model; None for a user whom it does not know."""
         row = self.model.user_idx(user_id)
         return None if row is None else self.model.vectors_of(np.array([row]))[0]
-
-    @property
-    def saves_fold_in(self) -> bool:
-        """Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own."""
-        return bool(self.model.info["settings"]["user_vectors"] == "fold-in")
 
     # -- movies ------------------------------------------------------------------------------------------------------
 
