@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from mlrec.artifacts import checksums, models, prepared
+from mlrec.artifacts import models, prepared
 from mlrec.artifacts.model_folder import read_info, verify_model
 from mlrec.errors import (
     IncompatibleFormatError,
@@ -117,7 +117,7 @@ class _Visit:
         self._fingerprint = manifest["fingerprint"]
         files = self.workspace.prepared
         missing = [path.name for path in (*map(files.split, SPLITS), files.movies) if not path.exists()]
-        damage = f"{', '.join(missing)} is missing" if missing else checksums.difference(manifest, files.manifest)
+        damage = f"{', '.join(missing)} is missing" if missing else prepared.SEAL.difference(manifest, files.manifest)
         if damage:
             raise IncompatibleFormatError(f"{damage}.", prepared.REMEDY)
         self.next_step = usual

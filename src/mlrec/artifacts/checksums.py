@@ -1,7 +1,8 @@
 """Whether a folder is what it was when it was complete.
 
-The JSON document that describes a folder, and is written last, is sealed: under `files` it holds size and SHA-256 of
-other files of the folder, and SHA-256 of itself without that last entry. Documents of earlier versions have no seal.
+The JSON document that describes a folder, and is written last, is sealed: its record `files` has size and SHA-256 of
+other files of the folder, and SHA-256 of the document itself without that last entry. Documents of earlier versions
+have no seal.
 """
 
 from __future__ import annotations
@@ -10,91 +11,110 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _RECORD = "files"
 
 
-def sealed(document: Mapping[str, Any], path: Path, others: Iterable[Path]) -> dict[str, Any]:
-    """A document with its seal, ready to be written.
+@dataclass(frozen=True)
+class Seal:
+    """The seal of one kind of document.
 
-    Parameters
+    Attributes
     ----------
-    document
-        Plain JSON values.
-    path
-        Where it will be written.
-    others
-        Files of the same folder, or of folders in it, that are complete.
+    section
+        The part of the document that has the record; by default its top level.
     """
-    record: dict[str, dict[str, Any]] = {
-        other.relative_to(path.parent).as_posix(): {"bytes": other.stat().st_size, "sha256": _sha256(other)}
-        for other in sorted(others)
-    }
-    result = {**document, _RECORD: record}
-    record[path.name] = {"sha256": _own_sha256(result, path.name)}
-    return result
 
+    section: str | None = None
 
-def is_as_written(document: Mapping[str, Any], path: Path) -> bool:
-    """Whether a document that was read from a file is what was written there; True if it has no seal."""
-    if _RECORD not in document:
-        return True
-    record = document[_RECORD]
-    return isinstance(record, dict) and record.get(path.name) == {"sha256": _own_sha256(document, path.name)}
+    def put_on(self, document: Mapping[str, Any], path: Path, others: Iterable[Path]) -> dict[str, Any]:
+        """Return a document with its seal, ready to be written.
 
+        Parameters
+        ----------
+        document
+            Plain JSON values.
+        path
+            Where it will be written.
+        others
+            Files of the same folder, or of folders in it, that are complete.
+        """
+        record: dict[str, Any] = {
+            other.relative_to(path.parent).as_posix(): {"bytes": other.stat().st_size, "sha256": _sha256(other)}
+            for other in sorted(others)
+        }
+        own = {"sha256": self._own_sha256(document, record)}
+        return self._with_record(document, record | {path.name: own})
 
-def difference(document: Mapping[str, Any], path: Path, *, read_up_to: float = math.inf) -> str | None:
-    """Compare the other files of a folder with what they were.
+    def is_intact(self, document: Mapping[str, Any], path: Path) -> bool | None:
+        """Whether a document that was read from a file is what was written there; None if it has no seal."""
+        record = self._record(document)
+        if record is None:
+            return None
+        others = {name: entry for name, entry in record.items() if name != path.name}
+        return record.get(path.name) == {"sha256": self._own_sha256(document, others)}
 
-    Parameters
-    ----------
-    document
-        What was read from the folder's description; it is as it was written.
-    path
-        The file of the description.
-    read_up_to
-        Files of more bytes than this are not read: only their size is compared.
+    def difference(self, document: Mapping[str, Any], path: Path, *, read_up_to: float = math.inf) -> str | None:
+        """Compare the other files of a folder with what they were.
 
-    Returns
-    -------
-    str or None
-        The first difference in words, such as "user_ids.npy is missing"; None if there is none.
-    """
-    for name, entry in document.get(_RECORD, {}).items():
-        if name == path.name:
-            continue
-        try:
-            found = (path.parent / name).stat().st_size
-            if found != entry["bytes"]:
-                return f"{name} has {found:,} bytes instead of {entry['bytes']:,}"
-            if found <= read_up_to and _sha256(path.parent / name) != entry["sha256"]:
-                return f"{name} is not what was written"
-        except FileNotFoundError:
-            return f"{name} is missing"
-        except OSError as error:
-            return f"{name} cannot be read ({error.strerror})"
-    return None
+        Parameters
+        ----------
+        document
+            What was read from the folder's description; it is intact.
+        path
+            The file of the description.
+        read_up_to
+            Files of more bytes than this are not read: only their size is compared.
 
+        Returns
+        -------
+        str or None
+            The first difference in words, such as "user_ids.npy is missing"; None if there is none.
+        """
+        for name, entry in (self._record(document) or {}).items():
+            if name == path.name:
+                continue
+            try:
+                found = (path.parent / name).stat().st_size
+                if found != entry["bytes"]:
+                    return f"{name} has {found:,} bytes instead of {entry['bytes']:,}"
+                if found <= read_up_to and _sha256(path.parent / name) != entry["sha256"]:
+                    return f"{name} is not what was written"
+            except FileNotFoundError:
+                return f"{name} is missing"
+            except OSError as error:
+                return f"{name} cannot be read ({error.strerror})"
+        return None
 
-def is_altered(document: Mapping[str, Any], path: Path, other: Path) -> bool:
-    """Whether a file of the folder has the size that it had, and another content: no program rewrites a file so.
+    def is_altered(self, document: Mapping[str, Any], path: Path, other: Path) -> bool:
+        """Whether a file of the folder has the size that it had, and another content: no program rewrites a file so.
 
-    Parameters
-    ----------
-    document, path
-        As in `difference`.
-    other
-        The file.
-    """
-    entry = document.get(_RECORD, {}).get(other.relative_to(path.parent).as_posix())
-    return entry is not None and other.stat().st_size == entry["bytes"] and _sha256(other) != entry["sha256"]
+        Parameters
+        ----------
+        document, path
+            As in `difference`.
+        other
+            The file.
+        """
+        entry = (self._record(document) or {}).get(other.relative_to(path.parent).as_posix())
+        return entry is not None and other.stat().st_size == entry["bytes"] and _sha256(other) != entry["sha256"]
 
+    def _record(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        part = document if self.section is None else document.get(self.section)
+        record = part.get(_RECORD) if isinstance(part, Mapping) else None
+        return record if isinstance(record, dict) or record is None else {}
 
-def _own_sha256(document: Mapping[str, Any], name: str) -> str:
-    others = {other: entry for other, entry in document[_RECORD].items() if other != name}
-    return hashlib.sha256(json.dumps({**document, _RECORD: others}, sort_keys=True).encode()).hexdigest()
+    def _with_record(self, document: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+        if self.section is None:
+            return {**document, _RECORD: record}
+        return {**document, self.section: {**document.get(self.section, {}), _RECORD: record}}
+
+    def _own_sha256(self, document: Mapping[str, Any], others: dict[str, Any]) -> str:
+        text = json.dumps(self._with_record(document, others), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts import checksums
+from mlrec.artifacts.checksums import Seal
 from mlrec.artifacts.files import read_json, write_json
 from mlrec.artifacts.history import EVENT_ARRAYS, REMEDY, History, Unchecked, damaged_model
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, SettingsError, StateError
@@ -21,6 +21,7 @@ from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
 
+_SEAL = Seal()
 _INFO = {
     "model_id": str, "created_at": str, "kind": str, "settings": dict, "fold_in": dict, "trained_on": list,
     "prepared_fingerprint": str, "dimensions": dict,
@@ -167,7 +168,7 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
         encoding="utf-8",
     )
     own = {"format_version": FORMAT_VERSION, "model_id": model.model_id}
-    write_json(files.info, checksums.sealed({**own, **model.info, **own}, files.info, list(files.root.iterdir())))
+    write_json(files.info, _SEAL.put_on({**own, **model.info, **own}, files.info, list(files.root.iterdir())))
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
@@ -201,11 +202,11 @@ def read_info(files: ModelFiles, *, read_up_to: float = -1) -> dict[str, Any]:
         info = read_json(files.info, FORMAT_VERSION, _INFO, remedy=REMEDY)
     except FileNotFoundError:
         raise ModelMissingError(f"{files.root} holds no model.", "Run 'mlrec train' first.") from None
-    if not checksums.is_as_written(info, files.info):
+    if _SEAL.is_intact(info, files.info) is False:
         raise damaged_model(files.root, f"{files.info.name} is not what was written")
     if fault := next(_faults_of_info(info), None):
         raise damaged_model(files.root, f"{files.info.name} {fault}")
-    if difference := checksums.difference(info, files.info, read_up_to=read_up_to):
+    if difference := _SEAL.difference(info, files.info, read_up_to=read_up_to):
         raise damaged_model(files.root, difference)
     return info
 

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, get_args
 
-from mlrec.artifacts import checksums
+from mlrec.artifacts.checksums import Seal
 from mlrec.artifacts.files import read_json, sync, sync_tree, write_json
 from mlrec.errors import IncompatibleFormatError, PreparedDataMissingError
 from mlrec.settings import SPLITS, PrepareSettings, SplitKind
 from mlrec.workspace import PreparedFiles, Workspace
 
 FORMAT_VERSION = 1
+SEAL = Seal(section="engine")
+"""Of the manifest: the same data from another engine has the same manifest but for what tells of the engine's files."""
 _REQUIRED = {"fingerprint": str, "settings": dict, "splits": dict}
 REMEDY = "Run 'mlrec prepare' again."
 """What to do about damaged prepared data."""
@@ -28,7 +30,7 @@ def complete(files: PreparedFiles, manifest: dict[str, Any]) -> None:
     sync_tree(files.root)
     content = [path for path in files.root.rglob("*") if path.is_file() and path != files.rejects]
     document = {"format_version": FORMAT_VERSION, **manifest}
-    write_json(files.manifest, checksums.sealed(document, files.manifest, content))
+    write_json(files.manifest, SEAL.put_on(document, files.manifest, content))
 
 
 def read_manifest(workspace: Workspace) -> dict[str, Any]:
@@ -58,13 +60,16 @@ def read_manifest(workspace: Workspace) -> dict[str, Any]:
 
 def _read_manifest(files: PreparedFiles) -> dict[str, Any]:
     manifest = read_json(files.manifest, FORMAT_VERSION, _REQUIRED, remedy=REMEDY)
-    if not (checksums.is_as_written(manifest, files.manifest) and _is_usable(manifest["settings"], manifest["splits"])):
+    intact = SEAL.is_intact(manifest, files.manifest)
+    if intact is None:
+        intact = _is_usable(manifest["settings"], manifest["splits"])
+    if not intact:
         raise IncompatibleFormatError(f"{files.manifest} is damaged: it is not what was written.", REMEDY)
     return manifest
 
 
 def _is_usable(settings: dict[str, Any], splits: dict[str, Any]) -> bool:
-    """Whether a manifest has what its readers rely on. (One of an earlier version has no seal that would tell.)"""
+    """Whether a manifest without a seal, of an earlier version, has what its readers rely on."""
     match settings.get("split_ratio", list(PrepareSettings.split_ratio)):
         case [int(), int(), int()]:
             return (

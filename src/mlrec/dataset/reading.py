@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.checksums import is_altered
-from mlrec.artifacts.prepared import REMEDY, read_manifest
+from mlrec.artifacts.prepared import REMEDY, SEAL, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.dataset.steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
@@ -152,7 +151,7 @@ def _query(manifest: dict[str, Any], files: PreparedFiles, path: Path, query: st
         raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
     load_duckdb()
     try:
-        if any(is_altered(manifest, files.manifest, part) for part in parts):
+        if any(SEAL.is_altered(manifest, files.manifest, part) for part in parts):
             raise IncompatibleFormatError(f"{path} is damaged: it is not what was written.", REMEDY)
         with connect() as connection:
             columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -153,11 +154,13 @@ class Recommender:
     def _served(self) -> ServedModel:
         """The model for one call; now and then a look whether another is published, which a thread then opens."""
         served = self._opened_or_error()
-        if self._workspace is not None and time.monotonic() >= self._next_look and not self._switching.locked():
-            self._next_look = time.monotonic() + self.settings.refresh_seconds
+        if self._workspace is not None and time.monotonic() >= self._next_look:
+            self._next_look = math.inf  # until this look is over
             try:
                 if models.published_id(self._workspace) != served.folder_name:
                     Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
+                else:
+                    self._next_look = time.monotonic() + self.settings.refresh_seconds
             except Exception as error:
                 self._look_later(error)
         return served
@@ -166,6 +169,7 @@ class Recommender:
         try:
             self.refresh()
             self._failed_looks = 0
+            self._next_look = time.monotonic() + self.settings.refresh_seconds
         except Exception as error:
             self._look_later(error)
 
