@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from mlrec.errors import SettingsError
 
@@ -71,6 +72,34 @@ class _Settings:
         return {
             name: None if isinstance(value, float) and math.isinf(value) else value for name, value in values.items()
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`, for settings of numbers and words. What is not among the values has its default.
+
+        Raises
+        ------
+        SettingsError
+            If a name is unknown, or its value cannot be.
+        """
+        kinds = get_type_hints(cls)
+        for name, value in values.items():
+            if name not in kinds:
+                raise SettingsError(f"{name} is unknown.", f"Settings are {', '.join(kinds)}.")
+            _require(_is_of(kinds[name], value), f"{name} cannot be {json.dumps(value)}.")
+        return cls(
+            **{name: math.inf if value is None and kinds[name] is float else value for name, value in values.items()}
+        )
+
+
+def _is_of(kind: object, value: object) -> bool:
+    """Whether a JSON value is of a setting's type; whether it makes sense, the settings know."""
+    if value is None:
+        return kind in (float, float | None)  # no limit; or it follows the data
+    if kind in (int, float, float | None):
+        is_whole = type(value) is int and abs(value) < 2**63  # neither a bool, nor more than a float can hold
+        return is_whole or (kind is not int and isinstance(value, float))
+    return isinstance(value, str)
 
 
 @dataclass(frozen=True)
@@ -171,11 +200,6 @@ class FoldInSettings(_Settings):
             "feedback_weight must be above 0.",
         )
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`."""
-        return cls(**{**values, "half_life": math.inf if values["half_life"] is None else values["half_life"]})
-
 
 def regularization_for(n_likes: int) -> float:
     """λ of ALS that suits data with so many likes: 20 at the demo data's 31,000, and larger with more of them.
@@ -247,11 +271,6 @@ class TrainSettings(_Settings):
             half_life=self.half_life,
             feedback_weight=self.feedback_weight,
         )
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`."""
-        return cls(**{**values, "half_life": math.inf if values["half_life"] is None else values["half_life"]})
 
     @classmethod
     def preset(cls, name: PresetName, **overrides: Any) -> Self:
