@@ -34,7 +34,7 @@ def test_the_norm_is_capped_or_held_at_one():
     assert np.linalg.norm(capped) == pytest.approx(10.0, rel=1e-6)
     unit = stepped([(1, 1)], GradientSettings(norm="unit"))
     assert np.linalg.norm(unit) == pytest.approx(1.0, rel=1e-6)
-    zero = stepped([(0, 2)], GradientSettings(learning_rate=1.0), np.array([-1.0, 0.0], dtype=np.float32))
+    zero = stepped([(0, 2)], GradientSettings(learning_rate=0.5), np.array([-1.0, 0.0], dtype=np.float32))
     assert zero.tolist() == [0.0, 0.0]
 
 
