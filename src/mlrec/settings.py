@@ -34,6 +34,7 @@ DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
+_LONGEST_STEP = 1e9  # vectors are float32
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "user-time": (10,),
     "global-time": (10,),
@@ -492,8 +493,8 @@ class GradientSettings(_Settings):
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        _require(self.learning_rate > 0 and math.isfinite(self.learning_rate), "learning_rate must be above 0.")
-        _require(self.max_norm > 0 and math.isfinite(self.max_norm), "max_norm must be above 0.")
+        _require(0 < self.learning_rate <= _LONGEST_STEP, f"learning_rate must be above 0, up to {_LONGEST_STEP:g}.")
+        _require(0 < self.max_norm <= _LONGEST_STEP, f"max_norm must be above 0, up to {_LONGEST_STEP:g}.")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from mlrec.errors import shown
 from mlrec.settings import (
     EvaluateSettings,
     FoldInSettings,
+    GradientSettings,
     PrepareSettings,
     ServeSettings,
     SparkSettings,
@@ -51,6 +52,8 @@ from mlrec.settings import (
         lambda: EvaluateSettings(ks=(10, 0)),
         lambda: EvaluateSettings(ks=(10, 10)),
         lambda: PrepareSettings(max_rating=math.inf),
+        lambda: GradientSettings(learning_rate=1e300),
+        lambda: GradientSettings(max_norm=math.inf),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(make):
