@@ -137,16 +137,19 @@ class _Settings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`. What is missing has its default.
+        """Inverse of `to_json`, for settings of numbers and words. What is not among the values has its default.
 
         Raises
         ------
         SettingsError
-            If it is no object of these settings.
+            If a name is unknown, or its value cannot be.
         """
         kinds = _kinds_of(cls)
-        if not isinstance(values, Mapping) or not values.keys() <= kinds.keys():
+        if not isinstance(values, Mapping):
             raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
+        for name in values:
+            if name not in kinds:
+                raise SettingsError(f"{name} is unknown.", f"Settings are {', '.join(kinds)}.")
         return cls(
             **{name: math.inf if value is None and kinds[name] is float else value for name, value in values.items()}
         )

@@ -142,7 +142,12 @@ def test_nothing_that_is_printed_acts_on_the_terminal(small, folders, title, gen
 def test_json_loses_nothing_and_acts_on_nothing(small, folders, title, genre):
     workspace = renamed(small, next(folders) / "data", title, genre)
     run(workspace.root, "swipe", "--user", 1, "--movie", 2, "--preference", "like")
-    calls = [["search", "movie"], ["similar", "1"], ["recommend", "--user", "1", "--explain"], ["history", "--user", "1"]]
+    calls = [
+        ["search", "movie"],
+        ["similar", "1"],
+        ["recommend", "--user", "1", "--explain"],
+        ["history", "--user", "1"],
+    ]
     for words in calls:
         done = run(workspace.root, *words, "--json")
         assert not acting(done.stdout)

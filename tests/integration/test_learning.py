@@ -285,11 +285,22 @@ def test_the_gradient_rule_steps_from_the_models_vector_or_the_average(demo, mod
     with Recommender.open(demo.root, store="memory", settings=ServeSettings(rule="gradient")) as rec:
         for user_id, start in ((42, model.user_vectors[model.user_idx(42)]), (NEW, model.user_vectors.mean(axis=0))):
             state = rec.update_user(user_id, 318, 2)
-            step = 0.05 * model.movie_factors[model.movie_idx(318)]
+            step = 0.05 * 2 * model.movie_factors[model.movie_idx(318)]
             np.testing.assert_allclose(state.vector, start + step, atol=1e-6)
     unit = ServeSettings(rule="gradient", gradient=GradientSettings(norm="unit"))
     with Recommender.open(demo.root, store="memory", settings=unit) as rec:
         assert np.linalg.norm(rec.update_user(42, 318, 2).vector) == pytest.approx(1.0, rel=1e-5)
+
+
+def test_a_vector_that_was_kept_under_the_former_half_step_is_not_used(demo, tmp_path):
+    name = str(tmp_path / "users.db")
+    with Recommender.open(demo.root, store=name, settings=ServeSettings(rule="gradient")) as rec:
+        expected = rec.update_user(42, 318, 2).vector
+        head = rec.store.head(42)
+        former = f"{rec.model_id} gradient 0.05 cap 10.0 {head.last_event_id} {head.token:x}"
+        rec.store.save_vector(42, StoredVector(former, np.full(64, 7, dtype="<f4").tobytes()))
+    with Recommender.open(demo.root, store=name, settings=ServeSettings(rule="gradient")) as rec:
+        np.testing.assert_array_equal(vector_of(rec, 42), expected)
 
 
 # -- undo --------------------------------------------------------------------------------------------------------------

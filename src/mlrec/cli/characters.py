@@ -13,16 +13,15 @@ READABLE = "mlrec.readable"
 _ARROWS = {"→": "->", "←": "<-", "↑": "^", "↓": "v", "▲": "^", "▼": "v"}
 _MARKS = {"✓": "ok", "✗": "x", "·": "-", "█": "#", "░": ".", "…": "...", "–": "-", "—": "-", "−": "-", "×": "x",
           "±": "+/-", "∞": "inf", "⁄": "/", "‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"'}  # fmt: skip
-_LETTERS = {"α": "alpha", "λ": "lambda", "η": "eta", "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o",
-            "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th",
-            "ı": "i"}  # fmt: skip
+_LETTERS = {"λ": "lambda", "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l",
+            "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}  # fmt: skip
 _INSTEAD = _ARROWS | _MARKS | _LETTERS
 
 
 def prepare_streams() -> None:
     """Let no command end because of a character: stdout and stderr fall back to others, stdin takes any bytes."""
     for stream, errors in ((sys.stdout, READABLE), (sys.stderr, READABLE), (sys.stdin, "replace")):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != errors:
             stream.reconfigure(errors=errors)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-import shutil
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +12,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from mlrec.dataset.archive import Archive
 from mlrec.dataset.database import literal
+from mlrec.dataset.look_alikes import refuse_impostor
 from mlrec.dataset.text_files import Encoding, open_binary, readable, survey
 from mlrec.errors import InputError, RawDataMissingError
 
@@ -245,22 +245,11 @@ class _Candidate:
     def _open_member(self, role: Role, member: str, raw: Path, scratch: Path) -> RawFile:
         if self.place.is_dir():
             path = self.place / member
-            label = str(path.relative_to(raw))
-        else:
-            path = scratch / PurePosixPath(member).name
-            label = f"{self.place.name}:{member}"
-            try:
-                with (
-                    zipfile.ZipFile(self.place) as archive,
-                    archive.open(member) as source,
-                    path.open("wb") as target,
-                ):
-                    shutil.copyfileobj(source, target, 1 << 20)
-            except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error) as error:
-                raise InputError(
-                    f"{label} cannot be unpacked: {error}.", "The archive is damaged; get it again."
-                ) from error
-        return describe(role, path, label)
+            return describe(role, path, str(path.relative_to(raw)))
+        path = scratch / PurePosixPath(member).name
+        with Archive(self.place) as archive:
+            archive.unpack({member: path})
+        return describe(role, path, f"{self.place.name}:{member}")
 
 
 def opened_source(openers: Mapping[Role, Callable[[], RawFile]]) -> RawSource:
@@ -300,11 +289,8 @@ def _in_archive(path: Path) -> list[_Candidate]:
     """The data sets in a zip archive: those of the outermost folder that has one, or of several side by side."""
     if path.suffix.lower() != ".zip":
         return []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
-    except (zipfile.BadZipFile, *_READ_ERRORS) as error:
-        raise InputError(f"{path} is not a readable zip archive: {error}.", "Get it again.") from error
+    with Archive(path, str(path)) as archive:
+        names = archive.names()
     folders: dict[PurePosixPath, list[str]] = {}
     for name in names:
         folders.setdefault(PurePosixPath(name).parent, []).append(name)
@@ -315,6 +301,7 @@ def _in_archive(path: Path) -> list[_Candidate]:
 
 def describe(role: Role, path: Path, label: str) -> RawFile:
     """Find out how a file of one of the known names is to be read."""
+    refuse_impostor(path, label)
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return RawFile(role, path, label, "parquet", columns=CSV_COLUMNS[role])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -44,6 +45,8 @@ from mlrec.workspace import ModelFiles, Workspace, as_path
 _log = logging.getLogger(__name__)
 
 _UNDO_TRIES = 100
+# Seconds between attempts to open a published model that cannot be opened, at most; they begin with 2.
+_LONGEST_PAUSE = 60.0
 
 
 class Recommender:
@@ -66,8 +69,10 @@ class Recommender:
         self._workspace = workspace
         self._users = UserViews(store, self.settings)
         self._opened: ServedModel | None = ServedModel(model, self.settings)
+        self._users.turn_to(self._opened)
         self._switching = Lock()
         self._next_look = time.monotonic() + self.settings.refresh_seconds
+        self._failed_looks = 0
 
     @classmethod
     def open(
@@ -112,8 +117,7 @@ class Recommender:
                 models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
             )
         workspace = Workspace(as_path("data_dir", data_dir))
-        opened = models.open_model(models.resolve(workspace))
-        return cls(opened, open_store(name, workspace), workspace, settings)
+        return cls(models.open_published(workspace), open_store(name, workspace), workspace, settings)
 
     def __enter__(self) -> Self:
         """Return the recommender itself."""
@@ -126,9 +130,13 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release model and store. Closing twice does no harm; any other use afterwards is a StateError."""
+        """Release model and store. Closing twice does no harm; any other use afterwards is a StateError.
+
+        The files of the model are closed as soon as no call under way, and nobody else, holds anything of it.
+        """
         with self._switching:
             self._opened = None
+            self._users.turn_to(None)
         self.store.close()
 
     # -- the model ---------------------------------------------------------------------------------------------------
@@ -148,9 +156,10 @@ class Recommender:
         """
         with self._switching:
             served = self._opened_or_error()
-            if self._workspace is None or models.published_id(self._workspace) == served.model_id:
+            if self._workspace is None or models.published_id(self._workspace) == served.folder_name:
                 return False
-            self._opened = ServedModel(models.open_model(models.resolve(self._workspace)), self.settings)
+            self._opened = ServedModel(models.open_published(self._workspace), self.settings)
+            self._users.turn_to(self._opened)
             return True
 
     def _opened_or_error(self) -> ServedModel:
@@ -162,24 +171,37 @@ class Recommender:
         """The model for one call; now and then a look whether another is published, which a thread then opens."""
         served = self._opened_or_error()
         if self._workspace is not None and time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + self.settings.refresh_seconds
-            if self._is_outdated(served, self._workspace) and not self._switching.locked():
-                Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
+            self._next_look = math.inf  # until this look is over
+            try:
+                if models.published_id(self._workspace) != served.folder_name:
+                    Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
+                else:
+                    self._next_look = time.monotonic() + self.settings.refresh_seconds
+            except Exception as error:
+                self._look_later(error)
         return served
-
-    def _is_outdated(self, served: ServedModel, workspace: Workspace) -> bool:
-        try:
-            return models.published_id(workspace) != served.model_id
-        except OSError as error:
-            _log.warning("It cannot be seen which model is published: %s", error)
-            return False
 
     def _refresh_quietly(self) -> None:
         try:
             self.refresh()
-        except (MlrecError, OSError) as error:
-            # Serving goes on with the model that it has; the next look tries again.
-            _log.warning("The newly published model was not opened: %s", error)
+            self._failed_looks = 0
+            self._next_look = time.monotonic() + self.settings.refresh_seconds
+        except Exception as error:
+            self._look_later(error)
+
+    def _look_later(self, error: Exception) -> None:
+        """Whatever was wrong with the new model, serving goes on with the one that it has: a warning, and a pause."""
+        served = self._opened
+        if served is None:  # closed meanwhile
+            return
+        self._failed_looks += 1
+        pause = max(self.settings.refresh_seconds, min(2.0 ** min(self._failed_looks, 10), _LONGEST_PAUSE))
+        self._next_look = time.monotonic() + pause
+        _log.warning(
+            "The newly published model was not opened, %s goes on serving; next try in %.0f seconds: %s",
+            served.model_id, pause, error,
+            exc_info=None if isinstance(error, MlrecError | OSError) else error,
+        )  # fmt: skip
 
     # -- recommending ------------------------------------------------------------------------------------------------
 

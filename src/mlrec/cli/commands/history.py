@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, parse_id, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.errors import MlrecError, ModelMissingError
 from mlrec.preferences import Swipe

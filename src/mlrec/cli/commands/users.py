@@ -13,7 +13,7 @@ import typer
 
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, parse_id, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import InputError, ModelMissingError, SettingsError
