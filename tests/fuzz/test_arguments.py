@@ -21,7 +21,8 @@ SECRET = "s3cr3t"
 STORES = (
     "memory", "", ".", "..", "users.db", "new/users.db", "users.db/x", "/dev/null", "/dev/full", "raw",
     "models/CURRENT", "redis:", "redis://", "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/abc", "/abc", "redis://[::1/0",
-    "redis://::1:x/0",    "redis://127.0.0.1:99999/0", "redis://127.0.0.1:1/0?decode_responses=True", "redis://127.0.0.1:1/0?zzz=1",
+    "redis://::1:x/0", "redis://127.0.0.1:99999/0", "redis://127.0.0.1:1/0?decode_responses=True",
+    "redis://127.0.0.1:1/0?zzz=1",
     "redis://127.0.0.1:1/0?socket_timeout=x", "redis://127.0.0.1:1/0?protocol=9", "REDIS://127.0.0.1:1/0",
     "valkey://127.0.0.1:1/0", "rediss://127.0.0.1:1/0?ssl_cert_reqs=x", "unix:///nowhere/redis.sock", "unix://",
     "unix:x",
