@@ -117,7 +117,8 @@ def _unfit(name: str, needed: str, value: object) -> SettingsError:
 
 
 @cache
-def _kinds_of(settings: type) -> dict[str, Any]:
+def _kinds_of(settings: Any) -> dict[str, Any]:
+    """The types that the annotations of a class name."""
     return get_type_hints(settings)
 
 
@@ -126,7 +127,7 @@ class _Settings:
 
     def __post_init__(self) -> None:
         """Refuse values of another type than the annotations name; those of numpy become Python's own."""
-        for name, kind in _kinds_of(type(self)).items():
+        for name, kind in _kinds_of(type(self)).items():  # type: ignore[arg-type]  # classes are hashable
             object.__setattr__(self, name, converted(name, getattr(self, name), kind))
 
     def to_json(self) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class _Settings:
         SettingsError
             If a name is unknown, or its value cannot be.
         """
-        kinds = _kinds_of(cls)
+        kinds = _kinds_of(cls)  # type: ignore[arg-type]
         if not isinstance(values, Mapping):
             raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
         for name in values:

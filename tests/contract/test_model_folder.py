@@ -150,7 +150,7 @@ def test_the_same_seed_gives_the_same_bits(demo_copy):
 )
 def test_factors_that_are_not_finite_are_refused_and_nothing_is_saved(demo_copy, settings):
     before = models.list_ids(demo_copy), models.published_id(demo_copy)
-    with pytest.raises(TrainingFailedError, match="not finite|no solution"):
+    with pytest.raises(TrainingFailedError, match=r"not finite|no solution"):
         train(demo_copy, settings)
     assert (models.list_ids(demo_copy), models.published_id(demo_copy)) == before
 
