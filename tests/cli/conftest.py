@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mlrec.dataset.prepare import prepare
+from mlrec.model.train import train
+from mlrec.settings import PrepareSettings, TrainSettings
+from mlrec.workspace import Workspace
+
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
@@ -33,3 +38,20 @@ def run(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory) -> Workspace:
+    """A small model in a data directory of its own, with the raw files. For reading only."""
+    workspace = Workspace(tmp_path_factory.mktemp("small"))
+    workspace.raw.mkdir()
+    titles = "".join(f"{movie},Movie {movie} (2000),Drama\n" for movie in range(1, 13))
+    (workspace.raw / "movies.csv").write_text(f"movieId,title,genres\n{titles}")
+    rows = "".join(
+        f"{user},{movie},{(user * movie) % 5 + 1},{user * 100 + movie}\n"
+        for user in range(1, 21) for movie in range(1, 13) if (user + movie) % 3
+    )  # fmt: skip
+    (workspace.raw / "ratings.csv").write_text(f"userId,movieId,rating,timestamp\n{rows}")
+    prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+    train(workspace, TrainSettings(factors=4, iterations=1))
+    return workspace

@@ -21,14 +21,10 @@ from typer.testing import CliRunner
 
 from mlrec.artifacts import models
 from mlrec.cli.app import app
-from mlrec.dataset.prepare import prepare
-from mlrec.model.train import train
-from mlrec.settings import PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
 
 BIDI = {chr(code) for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 CLEAR, TITLE, CLIPBOARD = "\x1b[2J", "\x1b]0;owned\x07", "\x1b]52;c;bWxyZWM=\x07"
-MOVIES, USERS = 12, 20
 
 PIECES = st.sampled_from(
     [CLEAR, TITLE, CLIPBOARD, "\x9b2J", "\x9d0;owned\x9c", "\u202e", "\u2066", "\u200f", "\u061c", "\u2028", "\u2029",
@@ -42,26 +38,9 @@ def acting(text: str) -> set[str]:
     return {c for c in text if c != "\n" and (unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in BIDI)}
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Workspace:
-    """A small model in a data directory of its own."""
-    workspace = Workspace(tmp_path_factory.mktemp("small"))
-    workspace.raw.mkdir()
-    titles = "".join(f"{movie},Movie {movie} (2000),Drama\n" for movie in range(1, MOVIES + 1))
-    (workspace.raw / "movies.csv").write_text(f"movieId,title,genres\n{titles}")
-    rows = "".join(
-        f"{user},{movie},{(user * movie) % 5 + 1},{user * 100 + movie}\n"
-        for user in range(1, USERS + 1) for movie in range(1, MOVIES + 1) if (user + movie) % 3
-    )  # fmt: skip
-    (workspace.raw / "ratings.csv").write_text(f"userId,movieId,rating,timestamp\n{rows}")
-    prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
-    train(workspace, TrainSettings(factors=4, iterations=1))
-    return workspace
-
-
-def renamed(small: Workspace, root: Path, title: str, genre: str) -> Workspace:
+def renamed(small_model: Workspace, root: Path, title: str, genre: str) -> Workspace:
     """A data directory with the same model, whose movies and genres have other names."""
-    model = models.open_model(models.resolve(small))
+    model = models.open_model(models.resolve(small_model))
     catalogue = replace(
         model.catalogue,
         title=[f"{title} movie {number}" for number in range(len(model.movie_ids))],
@@ -93,8 +72,8 @@ def folders(tmp_path) -> Iterator[Iterator[Path]]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(title=HOSTILE, genre=HOSTILE, word=HOSTILE)
-def test_nothing_that_is_printed_acts_on_the_terminal(small, folders, title, genre, word):
-    workspace = renamed(small, next(folders) / "data", title, genre)
+def test_nothing_that_is_printed_acts_on_the_terminal(small_model, folders, title, genre, word):
+    workspace = renamed(small_model, next(folders) / "data", title, genre)
     argument = word.replace("\0", "") or "x"
     swipes = workspace.root / "swipes.csv"
     swipes.write_bytes(f"user_id,movie_id,preference,at,{word!r}\n1,1,{word!r},1\n".encode())
@@ -139,8 +118,8 @@ def test_nothing_that_is_printed_acts_on_the_terminal(small, folders, title, gen
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(title=HOSTILE, genre=HOSTILE)
-def test_json_loses_nothing_and_acts_on_nothing(small, folders, title, genre):
-    workspace = renamed(small, next(folders) / "data", title, genre)
+def test_json_loses_nothing_and_acts_on_nothing(small_model, folders, title, genre):
+    workspace = renamed(small_model, next(folders) / "data", title, genre)
     run(workspace.root, "swipe", "--user", 1, "--movie", 2, "--preference", "like")
     calls = [
         ["search", "movie"],
@@ -159,14 +138,14 @@ def test_json_loses_nothing_and_acts_on_nothing(small, folders, title, genre):
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(title=HOSTILE, genre=HOSTILE, height=st.integers(10, 40))
-def test_the_screen_of_a_session_obeys_nothing_either(small, folders, title, genre, height):
+def test_the_screen_of_a_session_obeys_nothing_either(small_model, folders, title, genre, height):
     from rich.console import Console
 
     from mlrec import Recommender, Swipe
     from mlrec.cli import cards
     from mlrec.serving.swipe import SwipeSession
 
-    workspace = renamed(small, next(folders) / "data", title, genre)
+    workspace = renamed(small_model, next(folders) / "data", title, genre)
     shown = io.StringIO()
     console = Console(file=shown, width=80, markup=False, emoji=False, highlight=False)
     with Recommender.open(workspace.root, store="memory") as recommender:
@@ -180,21 +159,21 @@ def test_the_screen_of_a_session_obeys_nothing_either(small, folders, title, gen
     assert "movie" in shown.getvalue()
 
 
-def test_data_is_no_markup_and_no_emoji(small, tmp_path):
-    workspace = renamed(small, tmp_path / "data", "[red]:skull: [/]", "[b]")
+def test_data_is_no_markup_and_no_emoji(small_model, tmp_path):
+    workspace = renamed(small_model, tmp_path / "data", "[red]:skull: [/]", "[b]")
     for words in (["search", "movie"], ["similar", "1"], ["swipe", "--user", 3, "--movie", 2, "--preference", "1"]):
         assert "[red]:skull: [/] movie" in run(workspace.root, *words).stdout
 
 
-def test_a_line_end_or_a_tab_in_a_title_is_a_space(small, tmp_path):
-    workspace = renamed(small, tmp_path / "data", "One\r\nTwo\tThree", "Drama")
+def test_a_line_end_or_a_tab_in_a_title_is_a_space(small_model, tmp_path):
+    workspace = renamed(small_model, tmp_path / "data", "One\r\nTwo\tThree", "Drama")
     assert "One Two Three movie 0" in run(workspace.root, "search", "movie").stdout
     assert "One Two Three movie" in run(workspace.root, "swipe", "--user", 3).stdout
 
 
-def test_file_names_are_shown_as_the_rest_is(small, tmp_path):
+def test_file_names_are_shown_as_the_rest_is(small_model, tmp_path):
     folder = tmp_path / f"{CLEAR}raw\u202e"
-    shutil.copytree(small.raw, folder)
+    shutil.copytree(small_model.raw, folder)
     with (folder / "ratings.csv").open("a") as file:
         file.write("x,1,5,1\n" * 10)
     done = run(tmp_path / f"data{TITLE}", "prepare", "--raw", folder)
@@ -226,8 +205,8 @@ FORMULAS = ["=HYPERLINK(\"http://x\",\"y\")", "+1", "-30-", "@SUM(A1)", "\t=1", 
 
 @pytest.mark.parametrize("title", FORMULAS)
 @pytest.mark.parametrize("command", ["history", "users"])
-def test_titles_are_no_formulas_in_an_export_and_ids_stand_as_they_are(small, tmp_path, title, command):
-    workspace = renamed(small, tmp_path / "data", title, "Drama")
+def test_titles_are_no_formulas_in_an_export_and_ids_stand_as_they_are(small_model, tmp_path, title, command):
+    workspace = renamed(small_model, tmp_path / "data", title, "Drama")
     event_ids = ["=cmd|' /C calc'!A0", "-1", "plain", "@x", "+\t7"]
     for number, event_id in enumerate(event_ids, 1):
         words = ["swipe", "--user", -5, "--movie", number, "--preference", "like", "--event-id", event_id]
@@ -275,12 +254,12 @@ def mode(path: Path) -> int:
     ],
     ids=lambda words: f"{words[0]} {words[1]} {words[-1]}",
 )
-def test_what_tells_of_people_is_for_its_owner_unless_a_file_is_there(small, tmp_path, monkeypatch, words):
+def test_what_tells_of_people_is_for_its_owner_unless_a_file_is_there(small_model, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.csv").write_text("user_id,movie_id,preference,at\nx,1,1,1\n")
     target = Path(next(str(word) for word in words if str(word).startswith("out.")))
     root = tmp_path / "data"
-    shutil.copytree(small.root, root)
+    shutil.copytree(small_model.root, root)
     before = os.umask(0)
     try:
         assert run(root, *words).code == 0
@@ -292,7 +271,7 @@ def test_what_tells_of_people_is_for_its_owner_unless_a_file_is_there(small, tmp
         os.umask(before)
 
 
-def test_a_default_list_of_rejects_is_for_its_owner(small, tmp_path):
+def test_a_default_list_of_rejects_is_for_its_owner(small_model, tmp_path):
     (tmp_path / "bad.csv").write_text("user_id,movie_id,preference,at\nx,1,1,1\n")
     assert run(tmp_path / "data", "users", "import", tmp_path / "bad.csv").code == 3
     assert mode(tmp_path / "data" / "swipes.rejects.csv") == 0o600

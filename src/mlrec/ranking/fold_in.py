@@ -65,8 +65,8 @@ def require_solvable(settings: FoldInSettings) -> None:
 def _unsolvable(settings: FoldInSettings) -> TrainingFailedError:
     return TrainingFailedError(
         "The fold-in has no solution in floating-point numbers.",
-        f"Train with a smaller alpha (now {settings.alpha:g}) or feedback weight (now {settings.feedback_weight:g}), or"
-        f" a larger regularization (now {settings.regularization:g}).",
+        f"Train with an alpha (now {settings.alpha:g}), a feedback weight (now {settings.feedback_weight:g}) and a"
+        " regularization nearer to the defaults.",
     )
 
 
