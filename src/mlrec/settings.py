@@ -34,6 +34,7 @@ DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
+_LONGEST_STEP = 1e9  # vectors are float32
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "user-time": (10,),
     "global-time": (10,),
@@ -116,7 +117,8 @@ def _unfit(name: str, needed: str, value: object) -> SettingsError:
 
 
 @cache
-def _kinds_of(settings: type) -> dict[str, Any]:
+def _kinds_of(settings: Any) -> dict[str, Any]:
+    """The types that the annotations of a class name."""
     return get_type_hints(settings)
 
 
@@ -125,7 +127,7 @@ class _Settings:
 
     def __post_init__(self) -> None:
         """Refuse values of another type than the annotations name; those of numpy become Python's own."""
-        for name, kind in _kinds_of(type(self)).items():
+        for name, kind in _kinds_of(type(self)).items():  # type: ignore[arg-type]  # classes are hashable
             object.__setattr__(self, name, converted(name, getattr(self, name), kind))
 
     def to_json(self) -> dict[str, Any]:
@@ -144,7 +146,7 @@ class _Settings:
         SettingsError
             If a name is unknown, or its value cannot be.
         """
-        kinds = _kinds_of(cls)
+        kinds = _kinds_of(cls)  # type: ignore[arg-type]
         if not isinstance(values, Mapping):
             raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
         for name in values:
@@ -492,8 +494,8 @@ class GradientSettings(_Settings):
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        _require(self.learning_rate > 0 and math.isfinite(self.learning_rate), "learning_rate must be above 0.")
-        _require(self.max_norm > 0 and math.isfinite(self.max_norm), "max_norm must be above 0.")
+        _require(0 < self.learning_rate <= _LONGEST_STEP, f"learning_rate must be above 0, up to {_LONGEST_STEP:g}.")
+        _require(0 < self.max_norm <= _LONGEST_STEP, f"max_norm must be above 0, up to {_LONGEST_STEP:g}.")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Output in encodings that lack what mlrec prints: it falls back to what a person can read, and --json loses nothing."""
+"""Output in encodings that lack what mlrec prints falls back to what a person can read, and --json loses nothing."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def test_no_command_ends_because_of_a_character(name, demo_copy, tmp_path):
         assert words in text, words
 
 
-@pytest.mark.parametrize(("name", "encoding"), [*zip(ENCODINGS, ["ascii", "ascii", "latin-1"]), ("UTF-8", "utf-8")])
+@pytest.mark.parametrize(
+    ("name", "encoding"), [*zip(ENCODINGS, ["ascii", "ascii", "latin-1"], strict=True), ("UTF-8", "utf-8")]
+)
 def test_json_is_the_same_document_in_every_encoding(name, encoding, demo):
     done = subprocess.run(
         [MLREC, "--data-dir", str(demo.root), "search", "amelie", "--json"],

@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mlrec.artifacts.models import History
+from mlrec.errors import SettingsError
 from mlrec.evaluation.scorers import Known, item_weights
 from mlrec.model.baselines import ease, item_cosine, likes_matrix
 
@@ -28,6 +29,11 @@ def test_ease_is_a_ridge_regression_of_each_movie_on_the_others(likes):
         others = np.delete(X, movie, axis=1)
         expected = np.linalg.solve(others.T @ others + 5.0 * np.eye(24), others.T @ X[:, movie])
         np.testing.assert_allclose(np.delete(B[:, movie], movie), expected, atol=1e-5)
+
+
+def test_ease_needs_a_regularization_that_tells_movies_apart():
+    with pytest.raises(SettingsError, match="ease_regularization of 1e-300 is too small"):
+        ease(csr_matrix(np.ones((5, 3), dtype=np.float32)), 1e-300, 1)
 
 
 def test_item_cosine(likes):

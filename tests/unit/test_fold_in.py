@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from mlrec.errors import TrainingFailedError
 from mlrec.ranking.fold_in import FoldIn, confidence
 from mlrec.settings import FoldInSettings
 
@@ -136,3 +137,38 @@ def test_confidence_halves_with_each_half_life():
     rule = FoldInSettings(alpha=2.0, half_life=10.0, feedback_weight=4.0)
     c = confidence(np.array([1, 1, -2], dtype=np.int8), np.array([0, 10, 0]), rule)
     assert c.tolist() == [9.0, 5.0, 17.0]
+
+
+positive = st.floats(0, exclude_min=True, allow_infinity=False)
+
+
+@given(
+    history=histories.filter(len),
+    rule=st.builds(
+        FoldInSettings, alpha=positive, regularization=positive, feedback_weight=positive,
+        half_life=st.floats(0, exclude_min=True), dislikes=st.sampled_from(["zero", "ignore", "as-likes"]),
+    ),
+)  # fmt: skip
+def test_whatever_the_settings_a_vector_is_finite_or_there_is_none(history, rule):
+    movies, preferences = arrays(history)
+    hint = ""
+    try:
+        fold_in = FoldIn(FACTORS, rule)
+        assert np.isfinite(fold_in.user_vector(movies, preferences)).all()
+        assert np.isfinite(fold_in.user_vectors(np.array([0, len(movies)]), movies, preferences)).all()
+        assert np.isfinite(fold_in.contributions(3, movies, preferences).liked).all()
+    except TrainingFailedError as error:
+        hint = error.hint
+    assert not hint or f"now {rule.alpha:g}" in hint
+
+
+def test_confidences_that_leave_nothing_of_the_rest_are_refused():
+    for rule in (FoldInSettings(feedback_weight=1e300), FoldInSettings(alpha=1e200, feedback_weight=1e200)):
+        with pytest.raises(TrainingFailedError, match="no solution"):
+            FoldIn(FACTORS, rule)
+
+
+def test_fewer_movies_than_factors_and_no_regularization_is_an_error_of_ours():
+    fold_in = FoldIn(np.ones((2, 8), dtype=np.float32), FoldInSettings(regularization=5e-324))
+    with pytest.raises(TrainingFailedError, match="no solution"):
+        fold_in.user_vector(np.array([0], dtype=np.int32), np.array([1], dtype=np.int8))

@@ -165,6 +165,8 @@ def read_json(
         If it is damaged, or written by a version of mlrec with another format.
     FileNotFoundError
         If it is not there.
+    StateError
+        If the operating system does not let it be read.
     """
     try:
         document = json.loads(path.read_bytes(), parse_constant=_no_number)

@@ -31,6 +31,11 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
     -------
     int
         How many rows were written.
+
+    Raises
+    ------
+    StateError
+        If the disk is full, or fails.
     """
     kind = "(FORMAT csv, HEADER true)" if path.suffix == ".csv" else "(FORMAT parquet, COMPRESSION zstd)"
     with temporary_sibling(path, folder=True) as folder:

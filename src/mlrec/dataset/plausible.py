@@ -11,9 +11,6 @@ from mlrec.errors import FetchError, InputError
 
 _BLOCK = 1 << 20
 _LONGEST_LINE = 1 << 16
-# An edition that changes may have so many times as many rows as when this mlrec was released, or so many times fewer:
-# all that were published since 2015 lie within that.
-_GROWTH = 2
 # The first line of each member, and how it looks; in a CSV file the columns may be more, and in another order.
 _COLUMNS = {
     "ratings.csv": "userId,movieId,rating,timestamp",
@@ -65,16 +62,16 @@ def check(folder: Path, edition: Edition, origin: str) -> tuple[str, ...]:
         if other:
             raise FetchError(
                 f"{counted}, as that of {other}; that of {edition.name} has {expected:,}.",
-                f"Fetch {other}, or name a place of {edition.name} with --from.",
+                f"Fetch it as {other}, or get {edition.name} from elsewhere: --from names a place.",
             )
-        if edition.checksum_is_firm or not expected / _GROWTH <= found <= expected * _GROWTH:
+        if edition.checksum_is_firm:
             raise FetchError(
                 f"{counted}; that of {edition.name} has {expected:,}.",
                 "Name a complete copy with --from. Other data needs no fetch: mlrec prepare --raw PLACE",
             )
         warnings.append(
-            f"{counted}; that of {edition.name} had {expected:,} when this mlrec was released. Results may differ from"
-            " earlier ones."
+            f"{counted}; that of {edition.name}, which changes from time to time, had {expected:,} when this mlrec was"
+            " released. Check that it is complete. Results may differ from earlier ones."
         )
     return tuple(warnings)
 

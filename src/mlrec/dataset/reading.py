@@ -158,7 +158,7 @@ def _query(manifest: dict[str, Any], files: PreparedFiles, path: Path, query: st
     except MlrecError:
         raise
     except Exception as error:  # what damaged Parquet makes of DuckDB is of a dozen kinds
-        raise IncompatibleFormatError(f"{path} cannot be read: {first_line(error)}", REMEDY) from error
+        raise IncompatibleFormatError(f"{path} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
     if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()):
         raise IncompatibleFormatError(f"{path} is damaged: a value is missing.", REMEDY)
     return columns

@@ -29,8 +29,8 @@ class Ties(NamedTuple):
             return None
         return (
             f"The times are too coarse to split by. For {self.users_cut_in_ties:,} of {self.users:,} users the split"
-            f" cuts between events of the same time. For {self.users_held_out_by_ties:,} of them such events are half or"
-            " more of what is held out. There, movie ids decide what a model is judged by: figures come out too low, and"
-            " a worse model may win. Get finer times, or deal such events at random: --ties random (in Python:"
+            f" cuts between events of the same time. For {self.users_held_out_by_ties:,} of them such events are half"
+            " or more of what is held out. There, movie ids decide what a model is judged by: figures come out too low,"
+            " and a worse model may win. Get finer times, or deal such events at random: --ties random (in Python:"
             ' ties="random").'
         )

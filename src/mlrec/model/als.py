@@ -52,7 +52,8 @@ def confidence_matrix(preferences: csr_matrix, alpha: float, dislikes: Dislikes)
     if dislikes == "ignore":
         liked = r > 0
         r, indices, indptr = r[liked], indices[liked], np.searchsorted(np.flatnonzero(liked), indptr)
-    confidences = 1.0 + np.float32(alpha) * np.abs(r)
+    with np.errstate(over="ignore"):  # an α that no float32 can hold is infinite, and found out by the fit
+        confidences = 1.0 + np.float32(alpha) * np.abs(r)
     if dislikes == "zero":
         confidences *= np.sign(r)
     # Where nothing is left out, the places are those of the preferences, not a copy of them.
@@ -118,7 +119,8 @@ def fit(
         order = np.argsort(-np.diff(confidences.indptr), kind="stable")
         confidences = confidences[order]
         try:
-            als.fit(confidences, show_progress=False, callback=swept)
+            with np.errstate(all="ignore"):  # what comes of it is looked at below
+                als.fit(confidences, show_progress=False, callback=swept)
         except ModelFitError as error:
             raise _not_finite(settings) from error
     user_factors = np.empty_like(als.user_factors)

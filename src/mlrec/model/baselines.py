@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts.models import History
+from mlrec.errors import SettingsError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -66,11 +67,21 @@ def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.f
     -------
     ndarray
         Float32 (movies, movies) with a diagonal of zeros; scores are likes @ B.
+
+    Raises
+    ------
+    SettingsError
+        If λ is too small: movies that the same users like then leave no inverse.
     """
     with threadpool_limits(threads, user_api="blas"):
         gram = (likes.T @ likes).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += regularization
-        inverse = np.linalg.inv(gram)
+        try:
+            inverse = np.linalg.inv(gram)
+        except np.linalg.LinAlgError:
+            raise SettingsError(
+                f"An ease_regularization of {regularization:g} is too small for this data.", "Try 1, or more."
+            ) from None
     inverse /= -np.diag(inverse)
     np.fill_diagonal(inverse, 0.0)
     return inverse.astype(np.float32)

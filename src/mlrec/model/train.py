@@ -22,6 +22,7 @@ from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepar
 from mlrec.model.learn import Learned, learn
 from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.fold_in import require_solvable
 from mlrec.settings import TrainSettings, available_threads
 from mlrec.workspace import Workspace
 
@@ -99,13 +100,14 @@ def train(
     PreparedDataMissingError
         If nothing has been prepared.
     TrainingFailedError
-        If a factor is not finite; nothing is saved then.
+        If a factor is not finite, or the fold-in has no solution; nothing is saved then.
     SparkFailedError
         If a job on Spark failed; nothing is saved then.
     """
     from scipy import sparse
 
     settings = settings or TrainSettings()
+    require_solvable(settings.resolved(1).fold_in)
     watch = _Stopwatch()
     read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
     with workspace.writing("train") as scratch:

@@ -18,10 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.errors import TrainingFailedError
 from mlrec.settings import FoldInSettings
 
 # Floats of the two large arrays of a block together (64 MB in float64); keeps memory flat however many users there are.
 _BLOCK_FLOATS = 8_000_000
+_LARGEST = float(np.finfo(np.float32).max)
+_MOST_CONFIDENCE = 1e12
+# Settings far from all sense overflow on the way; what comes out is looked at in the end.
+_unwarned = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def confidence(preferences: NDArray[np.int8], ages: NDArray[np.int64], settings: FoldInSettings) -> NDArray[np.float64]:
@@ -43,6 +48,26 @@ def confidence(preferences: NDArray[np.int8], ages: NDArray[np.int64], settings:
     """
     decay = np.exp2(-ages / settings.half_life)
     return 1.0 + settings.alpha * np.abs(preferences.astype(np.float64)) * settings.feedback_weight * decay
+
+
+def require_solvable(settings: FoldInSettings) -> None:
+    """Refuse confidences so large that, in 16 digits, nothing of YᵀY + λI is left beside them.
+
+    Raises
+    ------
+    TrainingFailedError
+        If the settings allow such.
+    """
+    if 2 * settings.alpha * settings.feedback_weight > _MOST_CONFIDENCE:
+        raise _unsolvable(settings)
+
+
+def _unsolvable(settings: FoldInSettings) -> TrainingFailedError:
+    return TrainingFailedError(
+        "The fold-in has no solution in floating-point numbers.",
+        f"Train with a smaller alpha (now {settings.alpha:g}) or feedback weight (now {settings.feedback_weight:g}), or"
+        f" a larger regularization (now {settings.regularization:g}).",
+    )
 
 
 @dataclass(frozen=True)
@@ -73,14 +98,21 @@ class FoldIn:
         Y, float32 (movies, factors).
     settings
         The rule; see `FoldInSettings`.
+
+    Raises
+    ------
+    TrainingFailedError
+        If the rule has no solution; see `require_solvable`.
     """
 
     def __init__(self, movie_factors: NDArray[np.float32], settings: FoldInSettings) -> None:
+        require_solvable(settings)
         self.settings = settings
         self._factors = np.asarray(movie_factors, dtype=np.float64)
         n_factors = self._factors.shape[1]
         self._base = self._factors.T @ self._factors + settings.regularization * np.eye(n_factors)
 
+    @_unwarned
     def user_vector(
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], *, decay: bool = True
     ) -> NDArray[np.float32]:
@@ -100,11 +132,16 @@ class FoldIn:
         -------
         ndarray
             float32 (factors,); zeros for an empty history, or one in which nothing is liked.
+
+        Raises
+        ------
+        TrainingFailedError
+            If the settings are such that no float can hold the solution.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        A = self._normal_matrix(Y, c)
-        return np.linalg.solve(A, np.where(liked, c, 0.0) @ Y).astype(np.float32)
+        return self._solve(self._normal_matrix(Y, c), np.where(liked, c, 0.0) @ Y).astype(np.float32)
 
+    @_unwarned
     def contributions(
         self, movie: int, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], *, decay: bool = True
     ) -> Contributions:
@@ -121,17 +158,30 @@ class FoldIn:
         A = self._normal_matrix(Y, c)
         answers = np.where(liked, c, 0.0)
         # A is symmetric: one solve gives A⁻¹m, and with it every y_iᵀ A⁻¹ m.
-        towards_movie = Y @ np.linalg.solve(A, self._factors[movie])
+        towards_movie = Y @ self._solve(A, self._factors[movie])
         away = np.flatnonzero(~liked & (c > 1.0))
         disliked = np.zeros(len(c))
         if len(away):
             # Without dislike d, A loses (c − 1) y yᵀ: Sherman & Morrison's formula for the inverse.
-            solved = np.linalg.solve(A, np.column_stack([Y[away].T, answers @ Y]))
+            solved = self._solve(A, np.column_stack([Y[away].T, answers @ Y]))
             weight = c[away] - 1.0
             own_score = Y[away] @ solved[:, -1]
             leverage = np.einsum("df,fd->d", Y[away], solved[:, :-1])
             disliked[away] = -weight * own_score * towards_movie[away] / (1.0 - weight * leverage)
-        return Contributions(liked, answers * towards_movie, disliked)
+        return Contributions(liked, self._checked(answers * towards_movie), self._checked(disliked))
+
+    def _solve(self, A: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Solve A x = b, one system or many."""
+        try:
+            return self._checked(np.linalg.solve(A, b))
+        except np.linalg.LinAlgError:  # fewer movies than factors, and no λ to speak of
+            raise _unsolvable(self.settings) from None
+
+    def _checked(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The values, if they are finite in float32."""
+        if (np.abs(values) <= _LARGEST).all():  # not so for what is not a number
+            return values
+        raise _unsolvable(self.settings)
 
     def _normal_matrix(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
         """YᵀY + λI + Σ (c − 1) y yᵀ; the oldest events of a long history have decayed to a c of exactly 1."""
@@ -185,12 +235,17 @@ class FoldIn:
         -------
         ndarray
             float32 (users, factors).
+
+        Raises
+        ------
+        TrainingFailedError
+            If the settings are such that no float can hold a solution.
         """
         vectors = np.zeros((len(indptr) - 1, self._base.shape[0]), dtype=np.float32)
         blocks = self._blocks(np.diff(indptr))
 
         def solve(users: NDArray[np.int64]) -> int:
-            vectors[users] = self._solve(users, indptr, movie_idx, preferences)
+            vectors[users] = self._solve_block(users, indptr, movie_idx, preferences)
             return len(users)
 
         if threads == 1:
@@ -218,7 +273,8 @@ class FoldIn:
             yield block
             position += len(block)
 
-    def _solve(
+    @_unwarned
+    def _solve_block(
         self,
         users: NDArray[np.int64],
         indptr: NDArray[np.int64],
@@ -241,4 +297,4 @@ class FoldIn:
         Y *= np.sqrt(c - 1.0)[:, :, None]
         A = np.matmul(Y.transpose(0, 2, 1), Y)  # of one array with itself: BLAS does half the work
         A += self._base
-        return np.linalg.solve(A, b.transpose(0, 2, 1))[:, :, 0]
+        return self._solve(A, b.transpose(0, 2, 1))[:, :, 0]
