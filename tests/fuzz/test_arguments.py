@@ -61,7 +61,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 def a_path(chance: Random, data: Path, *, is_output: bool = False) -> str:
     inside = chance.choice(
-        ("raw", "raw/ratings.csv", "prepared/manifest.json", "models", "models/CURRENT", "users.db", "new", "new/new",
+        ("raw", "raw/ratings.csv", "prepared/manifest.json", "models", "users.db", "new", "new/new",
          "settings.json", "out.csv", "out.parquet", "out.html", "out.CSV", "é", "a?b.csv", "a\nb.csv", "\udcff.csv")
     )  # fmt: skip
     others = ["", ".", "/", "-", "/dev/null", "/nowhere/at/all", "x" * 300, "~"]

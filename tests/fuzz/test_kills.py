@@ -115,7 +115,7 @@ WAYS: dict[str, tuple[object, ...]] = {
     "import": ("users", "import", "given.csv", "--max-reject-share", 1),
     "swipe": ("swipe", "--user", 3, "--movie", 5, "--preference", "like"),
     "tune": ("tune", "--trials", 1),
-    "fetch": ("fetch", "ml-latest-small", "--from", "edition", "--force"),
+    "fetch": ("fetch", "demo", "--force"),
 }
 
 
@@ -134,10 +134,6 @@ def run(step: int, words: Sequence[object], workspace: Workspace) -> subprocess.
 def lay_out(copied, folder: Path) -> Workspace:
     """A copy of the data set, with what the commands want beside it."""
     workspace: Workspace = copied(folder)
-    edition = folder / "edition"
-    edition.mkdir()
-    for name in ("ratings.csv", "movies.csv", "links.csv"):
-        (edition / name).write_bytes((workspace.raw / name).read_bytes())
     (folder / "given.csv").write_text("user_id,movie_id,preference,at\n7,1,like,1000000000\n7,x,like,1000000000\n")
     command("swipe", "--user", 9, "--movie", 3, "--preference", "like", "--json", data=workspace.root, expect={0})
     return workspace
