@@ -61,7 +61,7 @@ def run(root: Path, *words: object, text: str = "") -> SimpleNamespace:
 
 
 @pytest.fixture
-def folders(tmp_path) -> Iterator[Iterator[Path]]:
+def folders(tmp_path) -> Iterator[Path]:
     def fresh() -> Iterator[Path]:
         for number in range(1_000_000):
             yield tmp_path / str(number)
