@@ -124,6 +124,7 @@ class State(BaseModel, from_attributes=True):
     preference: int
     undone: bool
     is_new: bool
+    in_effect: bool
     opinions: int
 
 
