@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,15 @@ def lay(path: Path, content: dict[str, bytes]) -> None:
             Path(f"{path}{name}").unlink(missing_ok=True)
 
 
+def open_files(path: Path) -> list[str]:
+    """What this process holds open of a store's log and its index, where the system tells."""
+    names = []
+    for entry in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):  # the one that lists them
+            names.append(str(entry.readlink()))
+    return [name for name in names if name.startswith((f"{path}-wal", f"{path}-shm"))]
+
+
 def test_a_damaged_file_of_swipes_is_told(fuzz: Fuzz, copied, filled, tmp_path):
     workspace = copied(tmp_path)
 
@@ -72,6 +81,7 @@ def test_a_damaged_file_of_swipes_is_told(fuzz: Fuzz, copied, filled, tmp_path):
         case.note(f"users.db{name}: {what}")
         lay(workspace.users_db, files)
         ask(case, workspace, "users.db")
+        assert not open_files(workspace.users_db), "what was closed is still open"
         if case.chance.random() < 0.3:
             ask_commands(case, workspace, "users.db")
 
@@ -124,6 +134,7 @@ def test_rows_that_do_not_fit_each_other_are_told(fuzz: Fuzz, copied, filled, tm
             except sqlite3.IntegrityError:
                 return
         ask(case, workspace, "users.db")
+        assert not open_files(workspace.users_db), "what was closed is still open"
         if case.chance.random() < 0.3:
             ask_commands(case, workspace, "users.db")
 
