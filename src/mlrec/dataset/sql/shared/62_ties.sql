@@ -1,11 +1,11 @@
 -- Where a split of each user's history cuts between events of the same time.
--- In: view split_events.
+-- In: views events, split_events.
 -- Out: view new_ties(users, users_cut_in_ties, users_held_out_by_ties), one row, which is kept as ties: users of whom something
 -- is held out; those of them with two events of the same time on both sides of a cut; those of whom half or more of what is
 -- held out has the time of the last event to learn from.
 CREATE OR REPLACE TEMP VIEW new_ties AS
 WITH learned AS (
-    SELECT user_id, max(timestamp) AS last_learned FROM split_events WHERE split = 'train' GROUP BY user_id
+    SELECT user_id, timestamp AS last_learned FROM events WHERE n >= 3 AND position = share_of(n, 1) - 1
 ), held_out AS (
     SELECT user_id, count(*) AS n, count(CASE WHEN timestamp = last_learned THEN 1 END) AS n_tied,
            max(CASE WHEN split = 'val' THEN timestamp END) AS last_of_val,
