@@ -156,7 +156,7 @@ def test_dates_instead_of_times_are_warned_of_and_dealing_ties_is_the_way_out(ru
         assert document["prepare"]["ties"]["rule"] == document["prepare"]["settings"]["ties"] == ties
         assert document["prepare"]["ties"]["users_cut_in_ties"] > 600
         ndcg[ties] = document["evaluate"]["test"]["models"]["als"]["ndcg@10"]["value"]
-        warned = "Warning: The times are too coarse to split by. 661 of 670 users" in done.stderr
+        warned = "Warning: The times are too coarse to split by. For 661 of 670 users" in done.stderr
         assert warned == (ties == "movie-id")
         assert ("--ties random" in done.stderr) == warned
     assert ndcg["random"] > 2 * ndcg["movie-id"]

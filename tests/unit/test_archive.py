@@ -58,7 +58,10 @@ def by_prepare(root: Path, packed: bytes) -> dict[str, str]:
     (workspace.raw / "a.zip").write_bytes(packed)
     try:
         with workspace.writing("prepare") as scratch:
-            return {file.path.name: file.path.read_text() for file in find_source(workspace.raw, scratch).files}
+            source = find_source(workspace.raw, scratch)
+            for error in source.left_out:  # links, which a preparation can do without; it tells why
+                raise error
+            return {file.path.name: file.path.read_text() for file in source.files}
     finally:
         assert names(workspace.raw) == ["a.zip"]
         assert names(workspace.root) == [".lock", "raw"]

@@ -10,7 +10,7 @@ import shutil
 import stat
 import struct
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -103,18 +103,22 @@ class Archive:
         """
         self._refuse_dishonest()
         chosen = {self._checked(self._file.getinfo(name)): target for name, target in targets.items()}
-        needed = sum(info.file_size for info in chosen)
         for folder in {target.parent for target in targets.values()}:
-            free = shutil.disk_usage(folder).free
-            if needed > free:
-                message = f"{self._label} unpacks to {needed:,} bytes and {free:,} are free"
-                raise OSError(errno.ENOSPC, message, str(folder))
+            self.require_room(targets, folder)
+        needed = sum(info.file_size for info in chosen)
         with progress.task(f"Unpacking {self._label}", needed, "bytes") as task:
             for info, target in chosen.items():
                 with target.open("xb") as out:
                     for block in self._blocks(info):
                         out.write(block)
                         task.advance(len(block))
+
+    def require_room(self, names: Iterable[str], folder: Path) -> None:
+        """Raise OSError if files of the archive, by the sizes that it tells, do not fit into a folder together."""
+        needed, free = sum(self._file.getinfo(name).file_size for name in names), shutil.disk_usage(folder).free
+        if needed > free:
+            message = f"{self._label} unpacks to {needed:,} bytes and {free:,} are free"
+            raise OSError(errno.ENOSPC, message, str(folder))
 
     def _refuse_dishonest(self) -> None:
         """Refuse an archive that no honest packer has made, and one whose directory does not fit its entries."""

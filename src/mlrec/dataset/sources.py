@@ -238,6 +238,9 @@ class _Candidate:
         return self.place.name if self.place.is_dir() or inside == PurePosixPath() else f"{self.place.name}:{inside}"
 
     def open(self, raw: Path, scratch: Path) -> RawSource:
+        if not self.place.is_dir():
+            with Archive(self.place) as archive:
+                archive.require_room(self.members.values(), scratch)
         return opened_source(
             {role: partial(self._open_member, role, member, raw, scratch) for role, member in self.members.items()}
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import NoneType
+from typing import Any
 
 from mlrec.errors import ForgottenUserError, IncompatibleFormatError
 from mlrec.serving.stores.interface import Event
@@ -55,7 +56,20 @@ def are_events(events: Sequence[Event]) -> bool:
         return True
     columns = dict(zip(Event._fields, zip(*events, strict=True), strict=True))
     client_ids: Collection[object] = columns.pop("client_id")
-    return set(map(type, client_ids)) <= {str, NoneType} and all(
-        set(map(type, column)) == {int} and low <= min(column) and max(column) <= high
-        for column, (low, high) in ((column, _RANGES[name]) for name, column in columns.items())
+    return (
+        set(map(type, client_ids)) <= {str, NoneType}
+        and is_utf_8(filter(None, client_ids))
+        and all(
+            set(map(type, column)) == {int} and low <= min(column) and max(column) <= high
+            for column, (low, high) in ((column, _RANGES[name]) for name, column in columns.items())
+        )
     )
+
+
+def is_utf_8(texts: Iterable[Any]) -> bool:
+    """Whether texts that a store has read were UTF-8 there; others have surrogates in place of their bytes."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
-from mlrec.serving.stores.refusals import SHOWN, are_events, forgotten_user, misfit, misfits
+from mlrec.serving.stores.refusals import SHOWN, are_events, forgotten_user, is_utf_8, misfit, misfits
 from mlrec.serving.stores.sqlite_file import MIGRATIONS, SqliteFile, sql_text
 
 _EVENT = "event_id, movie_id, preference, at, undoes, client_id, token"
@@ -240,8 +240,9 @@ class SqliteStore:
                 first.setdefault(user_id, fault)
         if count:
             raise misfits(count, first, self.place)
-        for _ in connection.execute("SELECT client_id FROM events WHERE client_id IS NOT NULL"):
-            pass  # text that is not UTF-8 is an error
+        for user_id, client_id in connection.execute("SELECT user_id, client_id FROM events WHERE client_id > ''"):
+            if not is_utf_8([client_id]):
+                raise misfit(user_id, self.place, "an event is not as mlrec writes it")
 
     def describe(self) -> str:
         """See `SwipeStore`."""

@@ -185,6 +185,9 @@ class SqliteFile:
             connection = sqlite3.connect(
                 self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
+            # Bytes that are not UTF-8 are found by whoever looks at the values. An error in the middle of a row would
+            # leave the statement open, and with it a lock, for as long as anybody holds the error.
+            connection.text_factory = _any_text
             if before is not None and before == _identity(self.path):
                 return before, connection
             connection.close()
@@ -247,6 +250,11 @@ class SqliteFile:
 
 
 # -- the file as bytes -------------------------------------------------------------------------------------------------
+
+
+def _any_text(value: bytes) -> str:
+    """A text that can be told from one that was UTF-8, if it was not."""
+    return value.decode(errors="surrogateescape")
 
 
 def _identity(path: Path) -> _Identity | None:

@@ -21,6 +21,9 @@ end
 
 -- What does not fit, in words; nothing if all does.
 local function misfit()
+    if not string.match(last or '0', '^%d+$') or not string.match(token or '0', '^%d+$') then
+        return 'the hash that says where the events end holds something else than numbers'
+    end
     if not token then
         if ending then return 'there are events, but the hash that says where they end is missing or incomplete' end
         if redis.call('EXISTS', KEYS[3]) == 1 then return 'there are client ids, but no events' end
