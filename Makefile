@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 DATA ?= data
 SCALE ?= 1
 ROUNDS ?= 3
+SEED ?=
+MINUTES ?= 10
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests benchmarks docs examples
 # Spark is half a gigabyte, and of no use without Java: its tests say that they are skipped.
 SPARK := $(if $(shell command -v java),$(VENV)/.spark)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check format lint types imports bench docs docs-check fix clean
+.PHONY: help demo install test check fuzz format lint types imports bench docs docs-check fix clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +47,9 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 
 test: $(VENV)/.dev $(SPARK)  ## Run all tests
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+fuzz: $(VENV)/.dev  ## Attack files, folders, stores and arguments with random damage (SEED=…, MINUTES=…)
+	$(BIN)/python -m tests.fuzz --minutes '$(MINUTES)' --seed '$(SEED)'
 
 check: format lint types imports docs-check test  ## Everything that must pass before a commit
 

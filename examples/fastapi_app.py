@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,6 +41,16 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Recommender]]:
         settings=ServeSettings(refresh_seconds=float(seconds)),
     ) as recommender:
         yield {"recommender": recommender}
+
+
+def as_written(value: object) -> object:
+    """Refuses what pydantic would take for a whole number, though no id is written so: "1_0" is not user 10."""
+    if isinstance(value, str) and not re.fullmatch(r"0|-?[1-9]\d*", value, re.ASCII):
+        raise ValueError("an id is a whole number")
+    return value
+
+
+Id = Annotated[int, BeforeValidator(as_written)]
 
 
 async def opened(request: Request) -> Recommender:  # async: there is nothing to wait for, so no thread is needed
@@ -113,6 +124,7 @@ class State(BaseModel, from_attributes=True):
     preference: int
     undone: bool
     is_new: bool
+    in_effect: bool
     opinions: int
 
 
@@ -129,28 +141,28 @@ def reply(recommender: Recommender, state: UserState, n: int) -> Reply:
 
 # All plain `def`: FastAPI runs them in its thread pool, so a swipe's way to the disk holds up nobody else.
 @app.get("/users/{user_id}/recommendations")
-def recommend(user_id: int, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
+def recommend(user_id: Id, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
     return recommender.get_top_n(user_id, **wanted.options())
 
 
 @app.post("/users/{user_id}/swipes")
-def swipe(user_id: int, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
+def swipe(user_id: Id, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
     # No filters here: one that cannot be used would refuse the request after its swipe had been stored.
     return reply(recommender, recommender.update_user(user_id, made.movie_id, made.swipe, event_id=made.event_id), n)
 
 
 @app.delete("/users/{user_id}/swipes/latest")
-def undo(user_id: int, recommender: Opened, n: Length = 10, event_id: str | None = None) -> Reply:
+def undo(user_id: Id, recommender: Opened, n: Length = 10, event_id: str | None = None) -> Reply:
     return reply(recommender, recommender.undo(user_id, event_id=event_id), n)
 
 
 @app.get("/users/{user_id}/why/{movie_id}")
-def why(user_id: int, movie_id: int, recommender: Opened) -> Explanation:
+def why(user_id: Id, movie_id: Id, recommender: Opened) -> Explanation:
     return recommender.explain(user_id, movie_id)
 
 
 @app.get("/movies/{movie_id}/similar")
-def similar(movie_id: int, recommender: Opened, n: Length = 10) -> list[Recommendation]:
+def similar(movie_id: Id, recommender: Opened, n: Length = 10) -> list[Recommendation]:
     return recommender.similar_movies(movie_id, n)
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from mlrec.artifacts import models, prepared
+from mlrec.artifacts.model_folder import read_info, verify_model
 from mlrec.errors import (
     IncompatibleFormatError,
     MlrecError,
     ModelMissingError,
     PreparedDataMissingError,
+    SettingsError,
     SparkUnavailableError,
     StateError,
 )
@@ -61,52 +64,107 @@ def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
     SettingsError
         If that name means no store.
     """
-    findings = [_python(), *_packages(), _extras(), *_java(), _threads(), _memory(), _disk(workspace), _raw(workspace)]
-    next_step = "mlrec recommend --user 42"
+    visit = _Visit(workspace)
+    visit.look("python", lambda: [_python()])
+    visit.look("packages", _packages)
+    visit.look("extras", lambda: [_extras()])
+    visit.look("java", _java)
+    visit.look("threads", lambda: [_threads()])
+    visit.look("memory", lambda: [_memory()])
+    visit.look("data directory", lambda: [_disk(workspace)])
+    visit.look("raw data", lambda: [_raw(workspace)])
+    visit.look("prepared data", visit.prepared_data)
+    visit.look("published model", visit.published_model)
+    visit.look("other models", lambda: _other_models(workspace))
+    visit.look("swipes", lambda: _swipes(workspace, store))
+    if visit.found("swipes", "problem"):
+        visit.next_step = "mend the store of swipes as said above, then mlrec doctor"
+    return Diagnosis(visit.findings, visit.next_step)
 
-    fingerprint = None
-    try:
-        manifest = prepared.read_manifest(workspace)
-        fingerprint = manifest["fingerprint"]
-        splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
-        files = workspace.prepared
+
+class _Visit:
+    """The findings so far, and what makes sense next after them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.findings: list[Finding] = []
+        self.next_step = "mlrec recommend --user 42"
+        self._fingerprint: str | None = None
+
+    def look(self, name: str, look: Callable[[], Iterable[Finding]]) -> None:
+        """Take down what a look finds. One that fails, whatever it fails of, is a finding; the others go on."""
+        try:
+            self.findings += look()
+        except SettingsError:
+            raise
+        except MlrecError as error:
+            self.findings.append(Finding(name, "problem", f"{error.message} {error.hint}".rstrip()))
+        except Exception as error:
+            self.findings.append(Finding(name, "problem", f"cannot be looked at: {error!r}"))
+
+    def found(self, name: str, status: Status) -> bool:
+        """Whether there is such a finding."""
+        return any(one.name == name and one.status == status for one in self.findings)
+
+    def prepared_data(self) -> list[Finding]:
+        """Look at the prepared data, as it was when it was complete."""
+        usual, self.next_step = self.next_step, "mlrec prepare"
+        try:
+            manifest = prepared.read_manifest(self.workspace)
+        except PreparedDataMissingError:
+            self.next_step = "mlrec prepare" if self.found("raw data", "ok") else "mlrec run demo"
+            return [Finding("prepared data", "note", "none yet")]
+        self._fingerprint = manifest["fingerprint"]
+        files = self.workspace.prepared
         missing = [path.name for path in (*map(files.split, SPLITS), files.movies) if not path.exists()]
-        if missing:
-            raise IncompatibleFormatError(f"{', '.join(missing)} is missing.", "Run 'mlrec prepare' again.")
-        findings.append(Finding("prepared data", "ok", f"{splits}; fingerprint {fingerprint[:12]}"))
-    except PreparedDataMissingError:
-        findings.append(Finding("prepared data", "note", "none yet"))
-        next_step = "mlrec prepare" if findings[-2].status == "ok" else "mlrec run demo"
-    except MlrecError as error:
-        findings.append(Finding("prepared data", "problem", f"{error.message} {error.hint}"))
-        next_step = "mlrec prepare"
+        damage = f"{', '.join(missing)} is missing" if missing else prepared.SEAL.difference(manifest, files.manifest)
+        if damage:
+            raise IncompatibleFormatError(f"{damage}.", prepared.REMEDY)
+        self.next_step = usual
+        splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
+        return [Finding("prepared data", "ok", f"{splits}; fingerprint {self._fingerprint[:12]}")]
 
-    try:
-        model = models.open_model(models.resolve(workspace))
+    def published_model(self) -> list[Finding]:
+        """Look at all of the published model, and whether it has learned from the present data."""
+        usual, self.next_step = self.next_step, "mlrec train, or mlrec models use <id> for an earlier model"
+        try:
+            model = verify_model(models.resolve(self.workspace))
+        except ModelMissingError as error:
+            self.next_step = "mlrec train" if self._fingerprint else usual
+            kinds = {one: models.summary(self.workspace, one)["kind"] for one in models.list_ids(self.workspace)}
+            if usable := [model_id for model_id, kind in kinds.items() if kind != "damaged"]:
+                self.next_step = f"mlrec models use {usable[-1]}"
+            # Nothing published is a beginning; a pointer to a model that is gone is a fault.
+            dangling = models.published_id(self.workspace) is not None
+            return [Finding("published model", "problem" if dangling else "note", error.message)]
+        self.next_step = usual
         sizes = ", ".join(f"{count:,} {name}" for name, count in model.info["dimensions"].items())
-        findings.append(Finding("published model", "ok", f"{model.model_id}: {sizes}"))
-        if fingerprint not in (None, model.info["prepared_fingerprint"]):
-            findings.append(
-                Finding("model and data", "note", "the prepared data has changed since this model was trained")
-            )
-            next_step = "mlrec train"
-    except ModelMissingError as error:
-        # Nothing published is a beginning; a pointer to a model that is gone is a fault.
-        dangling = models.published_id(workspace) is not None
-        findings.append(Finding("published model", "problem" if dangling else "note", error.message))
-        others = models.list_ids(workspace)
-        if others:
-            next_step = f"mlrec models use {others[-1]}"
-        elif fingerprint:
-            next_step = "mlrec train"
-    except MlrecError as error:
-        findings.append(Finding("published model", "problem", f"{error.message} {error.hint}"))
-        next_step = "mlrec train, or mlrec models use <id> for an earlier model"
-    swipes = _swipes(workspace, store)
-    if swipes[0].status == "problem":
-        next_step = "mend the store of swipes as said above, then mlrec doctor"
-    findings += swipes
-    return Diagnosis(findings, next_step)
+        findings = [Finding("published model", "ok", f"{model.model_id}: {sizes}")]
+        if self._fingerprint not in (None, model.info["prepared_fingerprint"]):
+            changed = "the prepared data has changed since this model was trained"
+            findings.append(Finding("model and data", "note", changed))
+            self.next_step = "mlrec train"
+        return findings
+
+
+def _other_models(workspace: Workspace) -> list[Finding]:
+    """Look at description and sizes of the models that are not published, and at everybody's evaluation results."""
+    findings = []
+    published = models.published_id(workspace)
+    for model_id in models.list_ids(workspace):
+        files = workspace.model(model_id)
+        try:
+            if model_id != published:
+                read_info(files)
+        except MlrecError as error:
+            delete = f"Delete it: mlrec models remove {model_id}"
+            findings.append(Finding("other models", "problem", f"{error.message} {delete}"))
+            continue
+        try:
+            models.read_metrics(files)
+        except MlrecError as error:
+            findings.append(Finding("evaluation results", "note", f"{error.message} {error.hint}"))
+    return findings
 
 
 def _python() -> Finding:

@@ -45,7 +45,7 @@ class Swipe(IntEnum):
             text = name.replace("−", "-")
             if text in _TEXTS:
                 return _TEXTS[text]
-        elif (number := _whole(value)) in cls._value2member_map_:
+        elif (number := _whole(value)) is not None and number in cls._value2member_map_:
             return cls(number)
         raise SettingsError(
             f"{shown(value)} is no preference.",

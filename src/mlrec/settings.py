@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hin
 from mlrec.errors import SettingsError, shown
 
 SplitKind = Literal["user-time", "global-time"]
+TieRule = Literal["movie-id", "random"]
 ProtocolName = Literal["user-time", "global-time", "held-out-users"]
 SplitName = Literal["train", "val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
@@ -117,7 +118,8 @@ def _unfit(name: str, needed: str, value: object) -> SettingsError:
 
 
 @cache
-def _kinds_of(settings: type) -> dict[str, Any]:
+def _kinds_of(settings: Any) -> dict[str, Any]:
+    """The types that the annotations of a class name."""
     return get_type_hints(settings)
 
 
@@ -126,7 +128,7 @@ class _Settings:
 
     def __post_init__(self) -> None:
         """Refuse values of another type than the annotations name; those of numpy become Python's own."""
-        for name, kind in _kinds_of(type(self)).items():
+        for name, kind in _kinds_of(type(self)).items():  # type: ignore[arg-type]  # classes are hashable
             object.__setattr__(self, name, converted(name, getattr(self, name), kind))
 
     def to_json(self) -> dict[str, Any]:
@@ -138,16 +140,19 @@ class _Settings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`. What is missing has its default.
+        """Inverse of `to_json`, for settings of numbers and words. What is not among the values has its default.
 
         Raises
         ------
         SettingsError
-            If it is no object of these settings.
+            If a name is unknown, or its value cannot be.
         """
-        kinds = _kinds_of(cls)
-        if not isinstance(values, Mapping) or not values.keys() <= kinds.keys():
+        kinds = _kinds_of(cls)  # type: ignore[arg-type]
+        if not isinstance(values, Mapping):
             raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
+        for name in values:
+            if name not in kinds:
+                raise SettingsError(f"{name} is unknown.", f"Settings are {', '.join(kinds)}.")
         return cls(
             **{name: math.inf if value is None and kinds[name] is float else value for name, value in values.items()}
         )
@@ -169,10 +174,14 @@ class PrepareSettings(_Settings):
     """Each user's own history by time, or two moments for everybody."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
     """Shares of train, validation and test, as whole numbers."""
+    ties: TieRule = "movie-id"
+    """Which of a user's events of the same second come before a cut: the lower movie ids, or those that are drawn."""
+    random_seed: int = 42
+    """Seed of the draw among ties."""
     user_offset: int = 0
     """Added to every user id, to keep clear of an application's own ids."""
     max_reject_share: float = 0.01
-    """More bad rows than this share of all rows stop the preparation."""
+    """More bad rows than this share of a file's rows stop the preparation."""
     memory_limit: str = "1500MB"
     """What DuckDB may hold in memory before it spills to disk."""
     threads: int = 0
@@ -192,6 +201,11 @@ class PrepareSettings(_Settings):
             self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0 and max(self.split_ratio) <= 10**9,
             "split_ratio must be three whole numbers up to 10^9, the first of them above 0.",
         )
+        _require(
+            self.ties != "random" or self.split == "user-time",
+            "ties can be dealt at random for a split by user-time only: one by global-time never cuts between them.",
+        )
+        _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")
         _require(
             re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", self.memory_limit) is not None,
@@ -215,7 +229,8 @@ class SparkSettings(_Settings):
         super().__post_init__()
         _require(
             re.fullmatch(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+|k8s://.+|yarn", self.master) is not None,
-            f"the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…, not {shown(self.master)}.",
+            "the Spark master must be local[*], local[N], spark://HOST:PORT, yarn or k8s://…,"
+            f" not {shown(self.master)}.",
         )
         for key, value in self.conf:
             _require(key.startswith("spark.") and bool(value), f"{shown(key)} is not the name of a setting of Spark's.")

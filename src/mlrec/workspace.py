@@ -276,9 +276,9 @@ class Workspace:
                 )
             os.ftruncate(handle, 0)
             os.write(handle, f"mlrec {what} (process {os.getpid()})".encode())
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            self.scratch.mkdir()
             try:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+                self.scratch.mkdir()
                 yield self.scratch
             finally:
                 shutil.rmtree(self.scratch, ignore_errors=True)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from mlrec import doctor
 from mlrec.artifacts import models
 from mlrec.workspace import Workspace
 
@@ -136,6 +141,29 @@ def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, dem
     assert "knows the answers" in done.stderr
 
 
+def test_dates_instead_of_times_are_warned_of_and_dealing_ties_is_the_way_out(run, demo_raw, tmp_path):
+    """Where the lower movie ids are learned from and the higher ones held out, the model seems to be half as good."""
+    raw = tmp_path / "dates"
+    shutil.copytree(demo_raw, raw)
+    header, *rows = (raw / "ratings.csv").read_text().splitlines()
+    days = [f"{row.rpartition(',')[0]},{int(row.rpartition(',')[2]) // 86_400 * 86_400}" for row in rows]
+    (raw / "ratings.csv").write_text("\n".join([header, *days]))
+
+    ndcg = {}
+    for ties in ("movie-id", "random"):
+        done = run("run", "--raw", raw, "--ties", ties, "--json", data=tmp_path / ties)
+        document = as_json(done)
+        assert document["prepare"]["ties"]["rule"] == document["prepare"]["settings"]["ties"] == ties
+        assert document["prepare"]["ties"]["users_cut_in_ties"] > 600
+        ndcg[ties] = document["evaluate"]["test"]["models"]["als"]["ndcg@10"]["value"]
+        warned = "Warning: The times are too coarse to split by. 661 of 670 users" in done.stderr
+        assert warned == (ties == "movie-id")
+        assert ("--ties random" in done.stderr) == warned
+    assert ndcg["random"] > 2 * ndcg["movie-id"]
+    assert "coarse" in run("prepare", "--raw", raw, data=tmp_path / "movie-id").stderr
+    assert run("prepare", "--raw", demo_raw, data=tmp_path / "movie-id").stderr == ""
+
+
 def test_an_unknown_user_is_told_so(run, demo):
     done = run("recommend", "--user", 123456789, data=demo.root)
     assert "User 123456789 has no taste that the model knows" in done.stderr
@@ -199,6 +227,7 @@ def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
         (["prepare", "--cut-points", "4", "3", "2"], 2, "cut-points"),
         (["prepare", "--memory-limit", "much"], 2, "memory_limit"),
         (["fetch", "ml-3m"], 2, "ml-20m"),
+        (["prepare", "--ties", "random", "--split", "global-time"], 2, "user-time"),
         (["nonsense"], 2, "No such command"),
     ],
 )
@@ -237,6 +266,60 @@ def test_a_damaged_model_is_told_by_doctor(run, demo_copy):
     (demo_copy.models / current / "movie_embeddings.npy").write_bytes(b"")
     done = run("doctor", data=demo_copy.root, expect=4)
     assert "damaged" in done.stdout
+
+
+def findings_of(run, data, expect):
+    document = as_json(run("doctor", "--json", data=data, expect=expect))
+    found = {}
+    for finding in document["findings"]:
+        found.setdefault(finding["name"], []).append((finding["status"], finding["detail"]))
+    return found, document["next_step"]
+
+
+def test_doctor_looks_at_all_of_the_published_model_and_at_every_other_one(run, demo_copy):
+    """One bit of an array that no opening reads; a description that is none; a model that was half copied."""
+    published = models.resolve(demo_copy)
+    for name, damage in (("20200101T000000-als-0000", "model_info.json"), ("20200102T000000-als-0000", "R_train.npz")):
+        shutil.copytree(published.root, demo_copy.models / name)
+        (demo_copy.models / name / damage).write_bytes(b"{")
+    shutil.copytree(published.root, demo_copy.models / "20200103T000000-als-0000")
+    content = bytearray(published.train_matrix.read_bytes())
+    content[1000] ^= 1
+    published.train_matrix.write_bytes(content)
+    found, next_step = findings_of(run, demo_copy.root, expect=4)
+    ((status, detail),) = found["published model"]
+    assert status == "problem"
+    assert "R_train.npz is not what was written" in detail
+    assert next_step.startswith("mlrec train")
+    (first, second) = found["other models"]
+    assert "20200101T000000-als-0000/model_info.json is damaged" in first[1]
+    assert "mlrec models remove 20200101T000000-als-0000" in first[1]
+    assert "R_train.npz has 1 bytes instead of" in second[1]
+    listed = run("models", "list", data=demo_copy.root).stdout
+    assert listed.count("damaged") == 2
+    for model_id in ("20200101T000000-als-0000", "20200102T000000-als-0000"):
+        run("models", "remove", model_id, data=demo_copy.root)
+    assert "other models" not in findings_of(run, demo_copy.root, expect=4)[0]
+
+
+def test_doctor_compares_the_prepared_data_with_what_was_written(run, demo_copy):
+    path = demo_copy.prepared.split("val")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    found, next_step = findings_of(run, demo_copy.root, expect=4)
+    assert found["prepared data"] == [("problem", "val.parquet is not what was written. Run 'mlrec prepare' again.")]
+    assert next_step == "mlrec prepare"
+    assert "val.parquet is damaged" in run("evaluate", data=demo_copy.root, expect=4).stderr
+
+
+def test_doctor_goes_on_when_a_look_fails_in_an_unforeseen_way(demo, monkeypatch):
+    monkeypatch.setattr(doctor, "verify_model", lambda _: 1 / 0)
+    diagnosis = doctor.diagnose(demo)
+    (published,) = [finding for finding in diagnosis.findings if finding.name == "published model"]
+    assert published.status == "problem"
+    assert "ZeroDivisionError" in published.detail
+    assert "swipes" in [finding.name for finding in diagnosis.findings]
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_in_plain_words(run, tmp_path):
@@ -332,3 +415,52 @@ def test_version(run):
     import mlrec
 
     assert run("--version").stdout == f"mlrec {mlrec.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["prepare", "fetch"])
+def test_a_zip_with_bytes_cut_out(run, tmp_path, command):
+    """The place of its directory then lies before its beginning."""
+    data, path = tmp_path / "data", tmp_path / "ml-latest-small.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ratings.csv", "userId,movieId,rating,timestamp\n" + "1,1,4.0,10\n" * 99)
+        archive.writestr("movies.csv", "movieId,title,genres\n1,Heat (1995),Crime\n")
+    path.write_bytes(path.read_bytes()[900:])
+    where = ("--raw", path) if command == "prepare" else ("ml-latest-small", "--from", path)
+    done = run(command, *where, data=data, expect=3)
+    assert "Error: " in done.stderr
+    assert "get it again" in done.stderr
+    assert [file for file in data.rglob("*") if file.is_file() and file.name != ".lock"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "room"),
+    [
+        (["recommend", "--all-users", "-n", "100", "--out", "lists.parquet"], 1_000),
+        (["recommend", "--all-users", "-n", "100", "--out", "lists.parquet"], 100_000),
+        (["recommend", "--all-users", "-n", "100", "--out", "lists.csv"], 1_000_000),
+        (["train", "--iterations", "1"], 1_000),
+        (["train", "--iterations", "1"], 300_000),
+        (["prepare"], 1_000),
+        (["prepare"], 60_000),
+    ],
+)
+def test_a_disk_that_is_full_while_files_are_written_is_an_error_in_plain_words(
+    demo_copy, demo_raw, tmp_path, arguments, room
+):
+    """A file that may not grow beyond so many bytes is refused as on a full disk; nothing half-written stays."""
+    raw = ["--raw", demo_raw] if arguments == ["prepare"] else []
+    before = sorted(path.name for path in (*demo_copy.root.iterdir(), *demo_copy.models.iterdir()))
+    done = subprocess.run(
+        [MLREC, "--data-dir", demo_copy.root, *arguments, *raw],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"MLREC_STORE": "memory"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search("File too large|failed", done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    after = sorted(path.name for path in (*demo_copy.root.iterdir(), *demo_copy.models.iterdir()))
+    assert after == sorted({*before, ".lock"})
+    run_again = subprocess.run([MLREC, "--data-dir", demo_copy.root, "doctor"], capture_output=True, text=True)
+    assert run_again.returncode == 0, run_again.stdout

@@ -22,11 +22,13 @@ from mlrec.workspace import Workspace
 
 ODD = [
     "", " ", "-", "--", "0", "-1", "1", "2", "-0", "+1", "1.5", "1e3", "1_0", "0x1F", "٣", "nan", "-nan", "inf", "-inf",
-    "1e300", "1e-300", "-1e300", "1e999", "9" * 19, "-" + "9" * 19, "9" * 30, "9" * 400, "9" * 5000, "0" * 5000 + "1", "-9223372036854775808", "9223372036854775808",
-    "4294967296", "1000000", "99999999999", "true", "none", "None", "x" * 300, "x" * 100_000, "a\nb", "\x1b[2J", "\u202e",
-    "\udcff", "é", "{}", "[" * 10_000, "%s", "$(id)", ".", "~", "/dev/null", "/dev/full", "/proc/version", "none/x", "http://[", "http://127.0.0.1:1/x", "redis:", "redis://[", "redis://127.0.0.1:1/0", "file:///x",
-    "memory", "1990-", "-1999", "1999-1990", "0000-9999", "1-4", "4", "like", "Drama", "out.csv", "out.parquet",
-    "./data", "./data/models", "./data/users.db", "ratings.csv", "./data/models/CURRENT", "as-likes",
+    "1e300", "1e-300", "-1e300", "1e999", "9" * 19, "-" + "9" * 19, "9" * 30, "9" * 400, "9" * 5000, "0" * 5000 + "1",
+    "-9223372036854775808", "9223372036854775808", "4294967296", "1000000", "99999999999", "true", "none", "None",
+    "x" * 300, "x" * 100_000, "a\nb", "\x1b[2J", "\u202e", "\udcff", "é", "{}", "[" * 10_000, "%s", "$(id)", ".", "~",
+    "/dev/null", "/dev/full", "/proc/version", "none/x", "http://[", "http://127.0.0.1:1/x", "redis:", "redis://[",
+    "redis://127.0.0.1:1/0", "file:///x", "memory", "1990-", "-1999", "1999-1990", "0000-9999", "1-4", "4", "like",
+    "Drama", "out.csv", "out.parquet", "./data", "./data/models", "./data/users.db", "ratings.csv",
+    "./data/models/CURRENT", "as-likes",
 ]  # fmt: skip
 # In-range values of these are work without an end in sight, which is what was asked for.
 LONG_WORK = {("tune", "--trials"), ("train", "--factors")}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,9 @@ def test_everybodys_lists_in_a_file(run, tmp_path, demo, suffix):
         (["--like", "star wars"], 3, "260 Star Wars: Episode IV"),
         (["--like", "1", "--dislike", "Toy Story"], 2, "both liked and disliked"),
         (["--user", "99999999999999999999"], 2, "64 bits"),
+        (["--user", "1_0"], 2, "not a valid id"),
+        (["--user", "007"], 2, "not a valid id"),
+        (["--user", "1", "--exclude", "1_0"], 2, "not a valid id"),
     ],
 )
 def test_mistakes_are_told(run, arguments, code, words):
@@ -126,3 +131,18 @@ def test_scores_that_have_no_parts_say_so(run):
     run("swipe", "--user", 42, "--movie", 318, "--preference", 2)
     done = run("recommend", "--user", 42, "--explain", "--rule", "gradient", expect=4)
     assert "exact fold-in" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["recs.parquet", "recs.csv"])
+def test_what_a_killed_export_has_left_goes_with_the_next_one(run, demo, tmp_path, name):
+    process = subprocess.Popen([MLREC, "recommend", "--all-users", "--out", name, "-n", "1000"], cwd=tmp_path)
+    while not (left := list(tmp_path.glob(f".{name}.*/lists.duckdb"))):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert left[0].exists()
+    assert not (tmp_path / name).exists()
+    run("recommend", "--all-users", "--out", name, "-n", "2")
+    assert not list(tmp_path.glob(f".{name}.*"))
+    assert (tmp_path / name).stat().st_size > 1_000

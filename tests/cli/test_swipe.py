@@ -80,6 +80,18 @@ def test_a_retried_swipe_is_told_so(run, data):
     assert "used for another swipe" in run(*other, expect=3).stderr
 
 
+def test_a_swipe_without_effect_is_told_so(run):
+    arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like")
+    assert "not in effect" not in run(*arguments, "--event-id", "x").stdout
+    older = run(*arguments, "--at", 1000)
+    assert "The swipe is stored, but not in effect: a later opinion on this movie stands." in older.stdout
+    assert json.loads(run(*arguments, "--at", 1000, "--json").stdout)["in_effect"] is False
+    for _ in range(3):
+        assert "not in effect" not in run("swipe", "--user", NEW, "--undo").stdout
+    assert "not in effect: it has been taken back." in run(*arguments, "--event-id", "x").stdout
+    assert json.loads(run(*arguments, "--json").stdout)["in_effect"] is True
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -128,6 +140,7 @@ def test_a_store_that_may_not_be_written_is_told(data, tmp_path):
 
     store.append(42, Draft(318, 1, 100))
     store.close()
+    (place / "users.db").chmod(0o644)  # as an earlier version made it
     for folder in (place, *place.parents):
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)

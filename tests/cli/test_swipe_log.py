@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -203,7 +204,7 @@ def test_history_of_a_damaged_model_has_no_titles(run, data):
         (["history", "--user", "1", "--store", "redis://127.0.0.1:1/0"], 4, "cannot be used"),
         (["users", "forget"], 2, "ID"),
         (["users", "forget", 2**64], 2, "64 bits"),
-        (["users", "allow", "everybody"], 2, "integer"),
+        (["users", "allow", "everybody"], 2, "whole number"),
         (["users", "nonsense"], 2, "nonsense"),
         (["users", "--json", "export", "x.csv"], 2, "behind"),
         (["users", "export", "-", "--json"], 2, "not both"),
@@ -510,6 +511,27 @@ def test_doctor_finds_a_damaged_store(run, empty):
     assert "no SQLite database" in run("doctor", expect=4).stdout
 
 
+def test_doctor_finds_users_of_whom_a_part_is_missing(run, empty):
+    with opened(empty) as store:
+        store.extend((user, Draft(movie, 1, AT)) for user in range(1, 9) for movie in range(5))
+    with closing(sqlite3.connect(empty / "users.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM users WHERE user_id IN (2, 3, 5, 7)")
+    ((status, detail),) = swipes_finding(run("doctor", "--json", expect=4))
+    assert status == "problem"
+    assert "4 users are damaged" in detail
+    assert "user 2: the row that says where the log ends is missing; user 3:" in detail
+    assert "and 1 more" in detail
+    assert "mlrec users export" in detail
+    # What it says to do works, and costs nothing that is left.
+    run("users", "export", "left.csv")
+    for user in (2, 3, 5, 7):
+        run("users", "forget", user)
+        run("users", "allow", user)
+    assert document(run("users", "import", "left.csv", "--json"))["imported"] == 20
+    ((status, _),) = swipes_finding(run("doctor", "--json"))
+    assert status == "ok"
+
+
 def test_doctor_knows_redis(run, empty, redis_url):
     with closing(open_store(redis_url, None)) as store:
         store.append(1, Draft(1, 1, AT))
@@ -531,3 +553,23 @@ def test_doctor_passes_on_what_is_risky(run, empty, tmp_path):
     assert "next snapshot" in kept
     assert status == "note"
     assert "set appendonly yes" in warning
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "redis://me:QX/JZqx@127.0.0.1:1/0",
+        "redis://me:QX%2FJZqx@127.0.0.1:1/0",
+        "REDIS://:QX#JZqx@127.0.0.1:1",
+        "redis:/:QX/JZqx@127.0.0.1:1",
+        "postgres://:QX/JZqx@127.0.0.1/db",
+    ],
+)
+def test_no_command_prints_a_password(run, data, name):
+    for done in (
+        run("doctor", "--store", name, expect=None),
+        run("users", "--json", "--store", name, expect=None),
+        run("swipe", "--user", 42, "--undo", expect=None, MLREC_STORE=name),
+    ):
+        assert done.returncode in (2, 4)
+        assert "JZqx" not in done.stdout + done.stderr

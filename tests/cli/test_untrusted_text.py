@@ -61,7 +61,7 @@ def run(root: Path, *words: object, text: str = "") -> SimpleNamespace:
 
 
 @pytest.fixture
-def folders(tmp_path) -> Iterator[Iterator[Path]]:
+def folders(tmp_path) -> Iterator[Path]:
     def fresh() -> Iterator[Path]:
         for number in range(1_000_000):
             yield tmp_path / str(number)
@@ -121,7 +121,12 @@ def test_nothing_that_is_printed_acts_on_the_terminal(small_model, folders, titl
 def test_json_loses_nothing_and_acts_on_nothing(small_model, folders, title, genre):
     workspace = renamed(small_model, next(folders) / "data", title, genre)
     run(workspace.root, "swipe", "--user", 1, "--movie", 2, "--preference", "like")
-    calls = [["search", "movie"], ["similar", "1"], ["recommend", "--user", "1", "--explain"], ["history", "--user", "1"]]
+    calls = [
+        ["search", "movie"],
+        ["similar", "1"],
+        ["recommend", "--user", "1", "--explain"],
+        ["history", "--user", "1"],
+    ]
     for words in calls:
         done = run(workspace.root, *words, "--json")
         assert not acting(done.stdout)

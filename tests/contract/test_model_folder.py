@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 
 import duckdb
@@ -13,13 +18,16 @@ from scipy import sparse
 
 import mlrec
 from mlrec.artifacts import models
+from mlrec.artifacts.files import exclusive
+from mlrec.artifacts.model_folder import verify_model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
+from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.settings import SPLITS, PrepareSettings, TrainSettings
+from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
 
 
@@ -142,7 +150,7 @@ def test_the_same_seed_gives_the_same_bits(demo_copy):
 )
 def test_factors_that_are_not_finite_are_refused_and_nothing_is_saved(demo_copy, settings):
     before = models.list_ids(demo_copy), models.published_id(demo_copy)
-    with pytest.raises(TrainingFailedError, match="not finite|no solution"):
+    with pytest.raises(TrainingFailedError, match=r"not finite|no solution"):
         train(demo_copy, settings)
     assert (models.list_ids(demo_copy), models.published_id(demo_copy)) == before
 
@@ -248,3 +256,258 @@ def test_nothing_but_dislikes_is_nothing_to_learn_from(tmp_path, dislikes):
     with pytest.raises(EmptyResultError, match="no liked movie"):
         train(workspace, TrainSettings(dislikes=dislikes))
     assert models.list_ids(workspace) == []
+
+
+# -- what is in the files ----------------------------------------------------------------------------------------------
+
+
+def test_the_description_has_size_and_checksum_of_every_file(folder):
+    info = json.loads((folder / "model_info.json").read_text())
+    others = {path.name: path for path in folder.iterdir() if path.name != "metrics.json"}
+    assert set(info["files"]) == set(others)
+    for name, entry in info["files"].items():
+        if name != "model_info.json":
+            content = others[name].read_bytes()
+            assert entry == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_the_checksum_of_the_description_is_that_of_all_else_in_it(folder):
+    info = json.loads((folder / "model_info.json").read_text())
+    own = info["files"].pop("model_info.json")
+    assert own == {"sha256": hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()}
+
+
+def test_a_model_that_was_copied_under_another_id_has_checksums_of_its_own(demo_copy):
+    model = models.open_model(models.resolve(demo_copy))
+    copied = replace(model, model_id="20990101T000000-als-0000")
+    files = models.write_model(demo_copy, copied, lambda file: file.write(b"matrix"))
+    assert verify_model(files).model_id == "20990101T000000-als-0000"
+
+
+@pytest.fixture
+def unsealed(demo_copy):
+    """A model of an earlier version, whose description has no checksums."""
+    files = models.resolve(demo_copy)
+    info = json.loads(files.info.read_text())
+    del info["files"]
+    files.info.write_text(json.dumps(info))
+    return files
+
+
+def test_a_model_without_checksums_goes_on_working(demo, demo_copy, unsealed):
+    with mlrec.Recommender.open(demo.root, store="memory") as now:
+        expected = now.get_top_n(42), now.get_top_n(10**12)
+    with mlrec.Recommender.open(demo_copy.root, store="memory") as former:
+        assert (former.get_top_n(42), former.get_top_n(10**12)) == expected
+    verify_model(unsealed)
+    models.publish(demo_copy, unsealed.root.name)
+
+
+def changed(name, change):
+    """Change an array of a model in place."""
+
+    def apply(root):
+        array = np.load(root / f"{name}.npy")
+        np.save(root / f"{name}.npy", change(array))
+
+    return apply
+
+
+def put(place, value):
+    def change(array):
+        array[place] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("movie_embeddings", put(7, np.nan), "movie_embeddings.npy has a value that is not finite"),
+        ("movie_embeddings", put((7, 3), 1e30), "movie_embeddings.npy has a value that is not finite, or larger"),
+        ("movie_embeddings", lambda a: a.astype(np.float64), "movie_embeddings.npy holds another kind of array"),
+        ("movie_embeddings", np.asfortranarray, "movie_embeddings.npy holds another kind of array"),
+        ("movie_embeddings", lambda a: a.astype(">f4"), "movie_embeddings.npy holds another kind of array"),
+        ("movie_embeddings", lambda a: a[:, :-1], "do not fit each other"),
+        ("user_embeddings", lambda a: a[:-1], "do not fit each other"),
+        ("movie_ids", lambda a: a[::-1], "movie_ids.npy does not ascend"),
+        ("movie_ids", put(4, 1), "movie_ids.npy does not ascend"),
+        ("user_ids", put(0, 10**12), "user_ids.npy does not ascend"),
+        ("popularity", put(3, -1), "popularity.npy"),
+        ("popularity", put(3, 671), "popularity.npy"),
+        ("popularity", lambda a: a[:0], "do not fit each other"),
+        ("history_indptr", put(0, 1), "history_indptr.npy"),
+        ("history_indptr", put(5, 10**9), "history_indptr.npy"),
+        ("history_indptr", put(-1, 0), "history_indptr.npy"),
+        ("history_split", lambda a: a[:-1], "do not fit each other"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums(
+    demo_copy, unsealed, name, change, words
+):
+    changed(name, change)(unsealed.root)
+    with pytest.raises(IncompatibleFormatError) as error:
+        mlrec.Recommender.open(demo_copy.root)
+    assert words in error.value.message
+    assert str(unsealed.root) in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("history_movie_idx", 1303, "history_movie_idx.npy has a movie that the model does not have"),
+        ("history_movie_idx", -2, "history_movie_idx.npy has a movie that the model does not have"),
+        ("history_preference", 0, "history_preference.npy"),
+        ("history_preference", 3, "history_preference.npy"),
+        ("history_split", 3, "history_split.npy"),
+        ("history_split", -1, "history_split.npy"),
+        ("history_timestamp", -(2**62), "history_timestamp.npy has events that are not in the order of time"),
+        ("user_embeddings", np.nan, "user_embeddings.npy has a value that is not finite"),
+    ],
+)
+def test_what_cannot_be_of_one_user_is_refused_where_it_is_read(demo_copy, unsealed, name, value, words):
+    """Nothing wrong is listed, and other users' lists go on."""
+    model = models.open_model(unsealed)
+    row = model.user_idx(42)
+    place = row if name == "user_embeddings" else model.history.of(row).stop - 1
+    with mlrec.Recommender.open(demo_copy.root, store="memory") as rec:
+        expected = rec.get_top_n(41)
+    changed(name, put(place, value))(unsealed.root)
+    with mlrec.Recommender.open(demo_copy.root, store="memory") as rec:
+        assert rec.get_top_n(41) == expected
+        for call in (lambda: rec.get_top_n(42), lambda: list(rec.recommend_all(5)), lambda: rec.update_user(42, 1, 2)):
+            with pytest.raises(IncompatibleFormatError) as error:
+                call()
+            assert words in error.value.message
+            assert str(unsealed.root) in error.value.message
+    with pytest.raises(IncompatibleFormatError, match="damaged"):
+        evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
+    with pytest.raises(IncompatibleFormatError, match="damaged"):
+        models.publish(demo_copy, unsealed.root.name)
+
+
+def test_a_change_that_could_be_is_told_by_the_checksum(demo_copy):
+    """One byte of a preference: 1 becomes 2."""
+    files = models.resolve(demo_copy)
+    preference = np.load(files.array("history_preference"))
+    preference[np.flatnonzero(preference == 1)[0]] = 2
+    np.save(files.array("history_preference"), preference)
+    for call in (lambda: mlrec.Recommender.open(demo_copy.root), lambda: models.publish(demo_copy, files.root.name)):
+        with pytest.raises(IncompatibleFormatError, match=r"history_preference\.npy is not what was written"):
+            call()
+
+
+# -- several at once ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def another(demo_copy):
+    """A model that is not published, and is the next to be pruned."""
+    published = models.resolve(demo_copy)
+    shutil.copytree(published.root, demo_copy.models / "20200101T000000-als-0000")
+    return "20200101T000000-als-0000"
+
+
+def outcomes(*calls):
+    """What becomes of calls that are made at the same time: None, or a StateError."""
+    found = [None] * len(calls)
+
+    def run(number):
+        try:
+            calls[number]()
+        except StateError as error:
+            found[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    return threads, found
+
+
+def publish_next(workspace, model_id):
+    assert models.publish_in_place_of(workspace, models.published_id(workspace), model_id)
+
+
+@pytest.mark.parametrize("publish", [models.publish, publish_next])
+@pytest.mark.parametrize("delete", [models.remove, lambda workspace, _: models.prune(workspace, 1)])
+@pytest.mark.parametrize("publisher_first", [True, False])
+def test_a_model_is_published_or_deleted_but_never_both(demo_copy, another, publish, delete, publisher_first):
+    """Both have looked, and wait for each other, when the lock is let go."""
+    calls = [lambda: publish(demo_copy, another), lambda: delete(demo_copy, another)]
+    with exclusive(demo_copy.models):
+        first, _ = outcomes(calls[0 if publisher_first else 1])
+        time.sleep(0.2)
+        second, _ = outcomes(calls[1 if publisher_first else 0])
+        time.sleep(0.2)
+        assert all(thread.is_alive() for thread in (*first, *second))
+    for thread in (*first, *second):
+        thread.join()
+    models.open_model(models.resolve(demo_copy))  # what is published is there
+    is_published = models.published_id(demo_copy) == another
+    assert is_published == (another in models.list_ids(demo_copy))
+
+
+def test_publishing_and_deleting_at_once_again_and_again(demo_copy):
+    template = models.resolve(demo_copy)
+    for number in range(40):
+        model_id = f"20200101T{number:06}-als-0000"
+        shutil.copytree(template.root, demo_copy.models / model_id)
+        threads, found = outcomes(
+            lambda model_id=model_id: models.publish(demo_copy, model_id),
+            lambda model_id=model_id: models.remove(demo_copy, model_id),
+        )
+        for thread in threads:
+            thread.join()
+        assert [error is None for error in found].count(True) == 1, found
+        assert models.resolve(demo_copy).info.exists()
+        models.publish(demo_copy, template.root.name)
+
+
+def test_what_is_deleted_while_it_is_opened_makes_way_for_what_was_published(demo_copy, another, monkeypatch):
+    resolve = models.resolve
+
+    def and_then_it_is_deleted(workspace, model_id=None):
+        found = resolve(workspace, model_id)
+        if found.root.name == another:
+            monkeypatch.undo()
+            models.publish(workspace, newest)
+            models.remove(workspace, another)
+        return found
+
+    newest = models.published_id(demo_copy)
+    models.publish(demo_copy, another)
+    monkeypatch.setattr(models, "resolve", and_then_it_is_deleted)
+    with mlrec.Recommender.open(demo_copy.root) as rec:
+        assert rec.model_id == newest
+
+
+# -- a full disk -------------------------------------------------------------------------------------------------------
+
+WRITES_A_MODEL = """
+import resource, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from mlrec.artifacts import models
+from mlrec.workspace import Workspace
+workspace = Workspace(Path(sys.argv[1]))
+model = replace(models.open_model(models.resolve(workspace)), model_id="20990101T000000-als-0000")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    models.write_model(workspace, model, lambda file: None)
+except OSError as error:
+    print(error.errno, error.strerror)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 100, 100_000])
+def test_a_disk_that_is_full_in_the_middle_of_an_array_says_so(demo_copy, room):
+    """As the operating system calls it, by which the command line knows it; nothing half-written stays."""
+    before = models.list_ids(demo_copy)
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES_A_MODEL, str(demo_copy.root), str(room)], stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == "27 File too large\n"
+    assert models.list_ids(demo_copy) == before
+    assert not demo_copy.unfinished_models()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,8 @@ from mlrec.errors import (
     SettingsError,
     StoreUnavailableError,
 )
-from mlrec.serving.stores import open_store
-from mlrec.serving.stores import sqlite as sqlite_module
+from mlrec.serving.stores import open_store, redis_connection
+from mlrec.serving.stores import sqlite_file as sqlite_module
 from mlrec.serving.stores.interface import NOBODY, Counts, Draft, Event, Head, StoredVector
 from mlrec.serving.stores.redis import RedisStore
 from mlrec.serving.stores.sqlite import SqliteStore
@@ -69,6 +71,46 @@ def test_if_last_lets_only_the_first_of_two_through(store):
     assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=first.token).event.event_id == 2
     assert store.append(1, Draft(10, 0, 100, undoes=1), if_last=first.token) is None
     assert len(store.events(1)) == 2
+
+
+def test_what_happens_now_is_never_older_than_the_log(store):
+    store.append(1, Draft(10, 1, 500))
+    store.append(1, Draft(11, 1, 100))  # a time that was given stays as it is
+    store.append(2, Draft(10, 1, 900))
+    logged = [
+        store.append(1, Draft(10, -1, 200), in_order=True),  # the clock has stepped back
+        store.append(1, Draft(10, 0, 300, undoes=3, client_id="u"), in_order=True),
+        store.append(1, Draft(10, 1, 501), in_order=True),
+        store.append(1, Draft(10, 1, 400, client_id="c"), in_order=True),
+        store.append(1, Draft(10, 1, 9_999, client_id="c"), in_order=True),  # there already
+        store.append(3, Draft(10, 1, 7), in_order=True),
+    ]
+    assert [outcome.event.at for outcome in logged] == [500, 500, 501, 501, 501, 7]
+    assert [event.at for event in store.events(1)] == [500, 100, 500, 500, 501, 501]
+    assert [outcome.event for outcome in logged[:4]] == store.events(1)[2:]
+    store.extend([(1, Draft(12, 1, 50)), (1, Draft(12, 1, 600))])
+    assert store.append(1, Draft(10, 1, 400), in_order=True).event.at == 600
+    store.forget(1, 5)
+    store.allow(1)
+    assert store.append(1, Draft(10, 1, 400), in_order=True).event.at == 400
+
+
+def test_times_never_fall_whoever_swipes_at_once(store_name):
+    """Eight holders whose clocks differ by hours: by event id, times only rise."""
+    if store_name == "memory":
+        pytest.skip("memory has one holder")
+    stores = [open_store(store_name, None) for _ in range(8)]
+
+    def swipe(number: int) -> None:
+        stores[number % 8].append(1, Draft(number, 1, 1_000_000 + 3600 * (number * 7 % 8)), in_order=True)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(swipe, range(200)))
+    times = [event.at for event in stores[0].events(1)]
+    assert times == sorted(times)
+    assert len(times) == 200
+    for opened in stores:
+        opened.close()
 
 
 def test_a_batch_is_logged_in_order_and_counts_what_is_new(store):
@@ -150,7 +192,7 @@ def test_what_is_kept_is_told(store):
     assert store.place
 
 
-@pytest.mark.parametrize("name", ["", "postgres://host/db", "http://x"])
+@pytest.mark.parametrize("name", ["", "postgres://host/db", "http://x", "a\0b"])
 def test_a_name_that_is_no_store_is_refused(name):
     with pytest.raises(SettingsError, match="no store"):
         open_store(name, None)
@@ -186,12 +228,12 @@ def test_the_file_says_whose_it_is_and_is_durable(path):
     header = path.read_bytes()[:100]
     assert header[68:72] == b"mlrc"
     assert header[18:20] == b"\x02\x02"  # write-ahead log
-    with store._writing() as connection:
+    with store._file.writing() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite_module.MIGRATIONS),)
     # A vector is not worth a flush, and does not make the next swipe less durable.
     store.save_vector(1, StoredVector("m", b"v"))
-    with store._writing() as connection:
+    with store._file.writing() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
@@ -241,6 +283,146 @@ def test_a_later_schema_says_what_to_upgrade(path):
     with pytest.raises(IncompatibleFormatError, match="version 99") as error:
         SqliteStore(path).head(1)
     assert error.value.hint == "Upgrade mlrec."
+
+
+def test_a_process_that_is_open_does_not_write_once_a_newer_one_has_migrated(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    store.forget(2, 100)
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("PRAGMA user_version = 2")
+    for write in (
+        lambda: store.append(1, Draft(11, 1, 100)),
+        lambda: store.extend([(1, Draft(11, 1, 100))]),
+        lambda: store.forget(1, 100),
+        lambda: store.allow(2),
+    ):
+        with pytest.raises(IncompatibleFormatError, match="a newer mlrec has written") as refused:
+            write()
+        assert refused.value.hint == "Upgrade mlrec."
+    store.save_vector(1, StoredVector("m", b"v"))
+    assert store.vector(1) is None
+    assert [event.movie_id for event in store.events(1)] == [10]
+    assert store.forgotten() == [2]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"), [(-1, "no schema version -1"), (0, "already exists"), (2**31 - 1, "newer")]
+)
+def test_a_damaged_schema_version_is_told(path, version, words):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    store.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
+    for call in (store.counts, store.check, lambda: store.append(1, Draft(10, 1, 100))):
+        with pytest.raises(IncompatibleFormatError, match=words):
+            call()
+    store.close()
+    assert path.read_bytes() == before
+
+
+def test_a_missing_table_is_told(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE events")
+    for call in (store.counts, store.check, lambda: store.head(1), lambda: store.append(1, Draft(10, 1, 100))):
+        with pytest.raises(IncompatibleFormatError, match="no such table"):
+            call()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nobody_else_can_read_what_is_new_at_any_moment(tmp_path, umask):
+    modes = set()
+    is_done = threading.Event()
+
+    def watch() -> None:
+        while not is_done.is_set():
+            for entry in tmp_path.iterdir():
+                with suppress(FileNotFoundError):  # a journal that has been there for a moment
+                    modes.add(stat.S_IMODE(entry.stat().st_mode))
+
+    watcher = threading.Thread(target=watch)
+    before = os.umask(umask)
+    try:
+        watcher.start()
+        stores = [SqliteStore(tmp_path / f"{number}.db") for number in range(10)]
+        for store in stores:
+            store.append(1, Draft(10, 1, 100))
+    finally:
+        os.umask(before)
+        is_done.set()
+        watcher.join()
+    assert len(list(tmp_path.iterdir())) == 30  # each with its -wal and -shm
+    assert modes == {0o600}
+
+
+def test_an_old_file_keeps_its_mode_and_check_warns(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    assert store.check() == []
+    for mode in (0o644, 0o640):
+        path.chmod(mode)
+        store.append(1, Draft(10, 1, 100))
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert store.check() == [f"Other users of this machine can read the swipes: chmod 600 {path}"]
+    Path(f"{path}-wal").chmod(0o644)
+    (warning,) = store.check()
+    assert warning.endswith(f"chmod 600 {path} {path}-wal")
+
+
+def test_a_link_to_nowhere_gets_its_file(path, tmp_path):
+    path.symlink_to(tmp_path / "volume.db")
+    SqliteStore(path).append(1, Draft(10, 1, 100))
+    assert stat.S_IMODE((tmp_path / "volume.db").stat().st_mode) == 0o600
+
+
+def test_a_named_pipe_is_told_and_not_waited_for(path):
+    os.mkfifo(path)
+    for call in (lambda: SqliteStore(path).head(1), lambda: SqliteStore(path).append(1, Draft(10, 1, 100))):
+        with pytest.raises(IncompatibleFormatError, match="where a file is due"):
+            call()
+
+
+def test_what_the_callers_own_rows_raise_is_not_blamed_on_the_file(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+
+    def rows():
+        yield 2, Draft(10, 1, 100)
+        raise error
+
+    for error in (sqlite3.OperationalError("disk full elsewhere"), OSError("elsewhere"), KeyError("x")):
+        with pytest.raises(type(error)) as raised:
+            store.extend(rows())
+        assert raised.value is error
+        assert store.user_ids() == [1]
+    store.append(1, Draft(11, 1, 100))
+
+
+def test_a_file_that_is_gone_or_another_is_said_once_each_time(path, tmp_path, caplog):
+    store = SqliteStore(path)
+    store.head(1)
+    store.append(1, Draft(10, 1, 100))
+    assert caplog.messages == []
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink()
+    for _ in range(3):
+        assert store.head(1) == NOBODY
+    assert len(caplog.messages) == 1
+    assert f"{path} has been deleted while this process was using it" in caplog.text
+    store.append(1, Draft(11, 1, 100))
+    assert [event.movie_id for event in store.events(1)] == [11]
+    assert len(caplog.messages) == 1
+    SqliteStore(tmp_path / "backup.db").append(1, Draft(77, 1, 100))
+    for suffix in ("-wal", "-shm", ""):
+        Path(f"{tmp_path / 'backup.db'}{suffix}").replace(f"{path}{suffix}")
+    with ThreadPoolExecutor(8) as pool:
+        assert {events[0].movie_id for events in pool.map(lambda _: store.events(1), range(50))} == {77}
+    assert len(caplog.messages) == 2
+    assert "replaced by another file" in caplog.messages[1]
 
 
 def test_an_earlier_schema_is_migrated_once_by_many_at_once(path, monkeypatch, tmp_path):
@@ -314,7 +496,7 @@ def test_a_connection_in_use_while_the_file_is_replaced_does_not_write_to_the_fo
     elsewhere = SqliteStore(tmp_path / "backup.db")
     elsewhere.append(1, Draft(77, 1, 100))
     elsewhere.close()
-    with store._lent():
+    with store._file.lent():
         (tmp_path / "backup.db").replace(path)
         for suffix in ("-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
@@ -379,7 +561,7 @@ def test_opening_more_connections_keeps_the_locks_of_the_first(path):
     """Else a process that comes and goes would take itself for the last one and delete the write-ahead log in use."""
     store = SqliteStore(path)
     store.append(1, Draft(1, 1, 1))
-    with store._lent(), store._lent():
+    with store._file.lent(), store._file.lent():
         pass
     program = (
         "import sys\nfrom pathlib import Path\nfrom mlrec.serving.stores.sqlite import SqliteStore\n"
@@ -420,19 +602,6 @@ def test_a_server_that_is_not_there_is_told(tmp_path):
     assert "server runs" in error.value.hint
 
 
-def test_passwords_are_not_shown():
-    store = RedisStore("redis://me:secret@127.0.0.1:1/3?health_check_interval=1")
-    assert store.place == "redis://127.0.0.1:1/3"
-    with pytest.raises(StoreUnavailableError) as error:
-        store.head(1)
-    assert "secret" not in error.value.message
-
-
-def test_a_url_that_cannot_work_is_told():
-    with pytest.raises(StoreUnavailableError, match="cannot be used"):
-        RedisStore("redis://host:port/0")
-
-
 def test_another_format_or_another_applications_keys_are_told(redis_url):
     import redis
 
@@ -459,6 +628,48 @@ def test_risky_configuration_is_told(tmp_path, options, warning, kept):
         store = RedisStore(server.url)
         assert any(warning in text for text in store.check())
         assert kept in store.describe()
+
+
+def test_where_the_server_may_delete_swipes_none_are_stored(tmp_path, monkeypatch):
+    import redis
+
+    with redis_server(tmp_path / "redis") as server, redis.Redis.from_url(server.url) as client:
+        store = RedisStore(server.url)
+        store.append(1, Draft(10, 1, 100))
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        monkeypatch.setattr(redis_connection, "_LOOK_SECONDS", 0.0)
+        fresh = RedisStore(server.url)
+        for write in (lambda: fresh.append(1, Draft(11, 1, 100)), lambda: fresh.extend([(1, Draft(11, 1, 100))])):
+            with pytest.raises(StoreUnavailableError, match="maxmemory-policy allkeys-lru") as refused:
+                write()
+            assert "noeviction" in refused.value.hint
+            assert "?allow_eviction=yes" in refused.value.hint
+        # Reading goes on, and so does what a person may ask for; vectors would take room from swipes.
+        fresh.save_vector(1, StoredVector("m", b"v"))
+        assert fresh.vector(1) is None
+        assert [event.movie_id for event in fresh.events(1)] == [10]
+        assert fresh.forget(7, 5) == 0
+        assert any("no swipe is stored" in warning for warning in fresh.check())
+        allowed = RedisStore(f"{server.url}?allow_eviction=yes")
+        allowed.append(1, Draft(12, 1, 100))
+        (warning,) = allowed.check()
+        assert "maxmemory-policy" in warning
+        assert "no swipe is stored" not in warning
+        client.config_set("maxmemory-policy", "noeviction")
+        fresh.append(1, Draft(13, 1, 100))  # at once
+        assert [event.movie_id for event in store.events(1)] == [10, 12, 13]
+        client.config_set("maxmemory-policy", "volatile-ttl")
+        with pytest.raises(StoreUnavailableError, match="volatile-ttl"):
+            fresh.append(1, Draft(14, 1, 100))
+
+
+def test_the_policy_is_seen_where_the_configuration_is_forbidden(tmp_path):
+    options = ("--maxmemory-policy", "allkeys-random", "--rename-command", "CONFIG", "")
+    with redis_server(tmp_path / "redis", *options) as server:
+        store = RedisStore(server.url)
+        with pytest.raises(StoreUnavailableError, match="allkeys-random"):
+            store.append(1, Draft(10, 1, 100))
+        assert [warning for warning in store.check() if "CONFIG is forbidden" in warning]
 
 
 def test_a_server_that_comes_back_is_used_again(tmp_path):

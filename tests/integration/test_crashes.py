@@ -32,7 +32,7 @@ def start(demo, store, acknowledged, first=0, last=EACH):
         subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("swiper.py")), str(demo.root), store, f"w{worker}",
              str(first), str(last), str(acknowledged / f"w{worker}")],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         )
         for worker in range(WORKERS)
     ]  # fmt: skip
@@ -140,6 +140,8 @@ def test_a_torn_write_ahead_log_costs_nothing_that_was_complete(demo, tmp_path):
         copy = tmp_path / f"copy{cut}.db"
         copy.write_bytes(content[""])
         Path(f"{copy}-wal").write_bytes(grown[:cut])
+        for made in (copy, Path(f"{copy}-wal")):
+            made.chmod(0o600)
         reopened = open_store(str(copy), None)
         assert [event.movie_id for event in reopened.events(1)] == list(range(50))
         assert reopened.check() == []

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import socket
 import stat
 import sys
@@ -29,6 +30,7 @@ from mlrec.dataset.archive import unpack
 from mlrec.dataset.download import ATTEMPTS, download
 from mlrec.dataset.editions import EDITIONS, ML_100K_GENRES, Edition
 from mlrec.dataset.fetch import FetchResult
+from mlrec.dataset.raw_folder import FetchedFile, Marker
 from mlrec.dataset.sources import ITEM_WIDTH, find_source
 from mlrec.errors import (
     FetchError,
@@ -102,6 +104,7 @@ class Mirror:
     tells_length: bool = True
     statuses: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     requests: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -132,6 +135,8 @@ class MirrorHandler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         if mirror.etag:
             self.send_header("ETag", mirror.etag)
+        for name, value in mirror.headers.items():
+            self.send_header(name, value)
         if mirror.tells_length:
             self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
@@ -284,6 +289,11 @@ def test_an_unknown_scheme(workspace):
         fetch(workspace, "ml-20m", "ftp://example.org/")
 
 
+def test_an_address_that_cannot_be_taken_apart(workspace):
+    with pytest.raises(SettingsError, match="http://\\[::1 is not an address"):
+        fetch(workspace, "ml-20m", "http://[::1")
+
+
 def test_an_unknown_edition(workspace):
     with pytest.raises(SettingsError, match="'ml-5m'") as caught:
         fetch(workspace, "ml-5m")
@@ -403,6 +413,44 @@ def test_a_server_that_says_nothing(tmp_path):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/ml-20m.zip"
         with pytest.raises(FetchError, match="cannot be reached: timed out"):
             download(url, tmp_path / "part", timeout=0.05)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "١٢", "many"])
+def test_a_server_that_tells_a_length_that_makes_no_sense(workspace, mirror, length):
+    mirror.tells_length = False
+    mirror.headers = {"Content-Length": length.encode().decode("latin-1")}
+    with suppress(FetchError):
+        fetch(workspace, "ml-20m", mirror.url)
+        check_fetched(workspace, "ml-20m")
+
+
+def test_a_server_that_sends_more_than_the_edition_has(workspace, mirror):
+    mirror.tells_length = False
+    mirror.files["/movielens/ml-20m.zip"] = ARCHIVES["ml-20m"] + b"x" * 100_000
+    with pytest.raises(FetchError, match=f"longer than the {len(ARCHIVES['ml-20m']):,} bytes"):
+        fetch(workspace, "ml-20m", mirror.url)
+    assert list(workspace.raw.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        '{"url": "URL", "validator": 5, "total": 9}',
+        '{"url": "URL", "validator": "a\\nb", "total": 9}',
+        '{"url": "URL", "validator": null, "total": "9"}',
+        "[" * 100_000,
+        "null",
+        '"x"',
+    ],
+    ids=["number", "line break", "text", "deep", "null", "string"],
+)
+def test_a_note_beside_a_part_that_makes_no_sense(workspace, mirror, note):
+    workspace.raw.mkdir(parents=True)
+    part = part_of(workspace, "ml-20m")
+    part.write_bytes(b"old")
+    part.with_name(f"{part.name}.json").write_text(note.replace("URL", f"{mirror.url}ml-20m.zip"))
+    fetch(workspace, "ml-20m", mirror.url)
+    check_fetched(workspace, "ml-20m")
 
 
 def test_progress_starts_at_what_has_come_before(workspace, mirror):
@@ -530,6 +578,153 @@ def test_whatever_byte_is_damaged_the_files_are_right_or_refused(position, value
         assert {path.name: path.read_text() for path in target.iterdir()} == {
             name.rpartition("/")[2]: text for name, text in TINY.items()
         }
+
+
+# -- what is not the edition that was asked for ------------------------------------------------------------------------
+
+LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
+WEB_PAGE = "\n<!DOCTYPE html>\n<html><title>404 Not Found</title></html>\n"
+FIRST_LINES = {
+    "ratings.csv": "userId,movieId,rating,timestamp",
+    "movies.csv": "movieId,title,genres",
+    "ratings.dat": "1::122::5::838985046",
+    "movies.dat": "1::Toy Story (1995)::Animation",
+    "u.data": "196\t242\t3\t881250949",
+    "u.item": f"1|Toy Story (1995)|01-Jan-1995||http://us.imdb.com/M|{'|'.join('0' * 19)}",
+}
+
+
+def folder_of(place: Path, edition: str, *rows: int) -> Path:
+    """A folder with the edition's files, of so many rows. Only the first line of each is like the edition's own."""
+    place.mkdir()
+    for name, n in zip(EDITIONS[edition].required, rows, strict=True):
+        n_more = n if name.endswith(".csv") else n - 1
+        (place / name).write_text(f"{FIRST_LINES[name]}\n" + "x\n" * n_more)
+    return place
+
+
+@pytest.mark.parametrize("member", ["ratings.csv", "movies.csv", "links.csv"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (LFS_POINTER, "it is a pointer of Git LFS"),
+        (WEB_PAGE, "it is a web page"),
+        ('{"error": "not found"}', "it is a JSON document"),
+        ("", "it is empty"),
+        ("1::122::5::838985046\n", "its first line is '1::122::5::838985046'"),
+        ("PK\x03\x04", "it is a zip archive"),
+    ],
+    ids=["pointer", "web page", "json", "empty", "dat", "zip"],
+)
+@pytest.mark.parametrize("way", ["folder", "zip", "download"])
+def test_a_member_that_is_something_else(workspace, mirror, tmp_path, way, content, what, member):
+    fetch(workspace, "ml-1m", mirror.url)
+    files = {name.rpartition("/")[2]: text for name, text in SMALL["ml-20m"].items()} | {member: content}
+    place = tmp_path / "place"
+    if way == "folder":
+        place.mkdir()
+        for name, text in files.items():
+            (place / name).write_text(text)
+    else:
+        place.write_bytes(zip_of(files))
+        mirror.files["/movielens/ml-20m.zip"] = place.read_bytes()
+    source = mirror.url if way == "download" else place
+    origin = f"{mirror.url}ml-20m.zip" if way == "download" else place
+    with pytest.raises(FetchError, match=re.escape(f"{member} of {origin} is not a ")) as caught:
+        fetch(workspace, "ml-20m", source, editions=unsummed("ml-20m"))
+    assert what in caught.value.message
+    assert caught.value.hint
+    check_fetched(workspace, "ml-1m")  # as before; no part is left
+
+
+def test_a_download_that_is_a_web_page(workspace, mirror):
+    """Of an edition whose checksum is known, too: that it differs says less."""
+    mirror.files["/movielens/ml-20m.zip"] = WEB_PAGE.encode()
+    with pytest.raises(FetchError, match=r"ml-20m\.zip is not a readable zip archive: it is a web page"):
+        fetch(workspace, "ml-20m", mirror.url)
+    assert list(workspace.raw.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rows", "message"),
+    [
+        ("ml-10m", (1_000_209, 3_883), "ratings.dat of {} has 1,000,209 rows, as that of ml-1m; that of ml-10m has"),
+        (
+            "ml-20m",
+            (100_836, 9_742),
+            "ratings.csv of {} has 100,836 rows, as that of ml-latest-small; that of ml-20m has",
+        ),
+        ("ml-20m", (99, 27_278), "ratings.csv of {} has 99 rows; that of ml-20m has 20,000,263"),
+        ("ml-100k", (99_999, 1_682), "u.data of {} has 99,999 rows; that of ml-100k has 100,000"),
+        ("ml-100k", (100_000, 1_681), "u.item of {} has 1,681 rows; that of ml-100k has 1,682"),
+        ("ml-latest", (100_836, 9_742), "ratings.csv of {} has 100,836 rows, as that of ml-latest-small; that of"),
+    ],
+)
+def test_the_files_of_another_edition(workspace, tmp_path, wanted, rows, message):
+    place = folder_of(tmp_path / "place", wanted, *rows)
+    with pytest.raises(FetchError, match=re.escape(message.format(place))) as caught:
+        fetch(workspace, wanted, place, editions=EDITIONS)
+    assert "--from" in caught.value.hint
+    assert list(workspace.raw.iterdir()) == []
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "\n\n"])
+def test_the_files_of_the_edition(workspace, tmp_path, line_end, end):
+    """However their lines and their last line end."""
+    place = folder_of(tmp_path / "place", "ml-100k", 100_000, 1_682)
+    for path in place.iterdir():
+        path.write_text(path.read_text().rstrip() + end, newline=line_end)
+    result = fetch(workspace, "ml-100k", place, editions=EDITIONS)
+    assert result.warnings == ()
+    assert fetch(workspace, "ml-100k", place, editions=EDITIONS).already_there
+
+
+def test_an_edition_that_changes_may_have_other_rows_but_is_told_so(workspace, tmp_path):
+    place = folder_of(tmp_path / "place", "ml-latest-small", 100_004, 9_125)  # as of 2016
+    result = fetch(workspace, "ml-latest-small", place, editions=EDITIONS)
+    assert [warning.partition(";")[0] for warning in result.warnings] == [
+        f"ratings.csv of {place} has 100,004 rows", f"movies.csv of {place} has 9,125 rows",
+    ]  # fmt: skip
+    assert visible_files(workspace.raw).keys() == {"ratings.csv", "movies.csv"}
+
+
+@pytest.mark.parametrize("text", [LFS_POINTER, WEB_PAGE])
+def test_what_an_earlier_version_took_for_data_is_not_already_there(workspace, archives, text):
+    workspace.raw.mkdir(parents=True)
+    for name in ("movies.dat", "ratings.dat"):
+        (workspace.raw / name).write_text(text)
+    files = tuple(FetchedFile.of(path) for path in sorted(workspace.raw.iterdir()))
+    Marker("ml-1m", "elsewhere", None, files).write(workspace.raw_files)
+    assert not fetch(workspace, "ml-1m", archives).already_there
+    check_fetched(workspace, "ml-1m")
+
+
+def test_a_file_that_has_changed_and_kept_its_length_is_not_already_there(workspace, archives):
+    fetch(workspace, "ml-20m", archives)
+    (workspace.raw / "ratings.csv").write_text(RATINGS.replace("4.5", "0.5", 1))
+    with pytest.raises(StateError, match=r"ratings\.csv was not put there, or not in its present form"):
+        fetch(workspace, "ml-20m", archives)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"ratings.csv": {"bytes": [1], "sha256": "x"}},
+        {"ratings.csv": {"bytes": 1, "sha256": {}}},
+        {"ratings.csv": {"bytes": 1}},
+        {"ratings.csv": None},
+        [],
+    ],
+    ids=str,
+)
+def test_a_marker_that_makes_no_sense_vouches_for_nothing(workspace, archives, files):
+    workspace.raw.mkdir(parents=True)
+    marker = {"format_version": 1, "edition": "ml-20m", "from": "x", "sha256": None, "files": files}
+    (workspace.raw / "SOURCE.json").write_text(json.dumps(marker))
+    assert not fetch(workspace, "ml-20m", archives).already_there
+    check_fetched(workspace, "ml-20m")
 
 
 # -- the raw folder ----------------------------------------------------------------------------------------------------
@@ -739,3 +934,23 @@ def test_the_editions():
         assert re.fullmatch("[0-9a-f]{32}", edition.md5 or "0" * 32)
         assert not edition.checksum_is_firm or edition.sha256 or edition.md5
     assert len(ML_100K_GENRES) == ITEM_WIDTH - 5
+
+
+def other_demo(monkeypatch, place: Path, *rows: int) -> None:
+    """Let the package of the demo data carry so many rows."""
+    folder_of(place, "ml-latest-small", *rows)
+    monkeypatch.setattr(fetch_module, "write_demo", lambda folder: shutil.copytree(place, folder, dirs_exist_ok=True))
+
+
+def test_a_demo_package_with_other_rows_is_told(workspace, monkeypatch, tmp_path):
+    other_demo(monkeypatch, tmp_path / "place", 90_000, 9_066)
+    (warning,) = fetch(workspace, "demo").warnings
+    assert "has 90,000 rows; that of demo" in warning
+    assert "100,004" in warning
+
+
+def test_a_demo_package_with_another_edition_is_refused(workspace, monkeypatch, tmp_path):
+    other_demo(monkeypatch, tmp_path / "place", 100_836, 9_742)
+    with pytest.raises(FetchError, match="has 100,836 rows, as that of ml-latest-small; that of demo has 100,004"):
+        fetch(workspace, "demo")
+    assert list(workspace.raw.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import math
@@ -28,10 +29,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec.artifacts import prepared
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.database import literal
 from mlrec.dataset.editions import ML_100K_GENRES
-from mlrec.dataset.prepare import Prepared, prepare
+from mlrec.dataset.prepare import _RULES_VERSION, Prepared, prepare
 from mlrec.dataset.reading import read_prepared
+from mlrec.dataset.ties import Ties
 from mlrec.errors import (
     EmptyResultError,
     InputError,
@@ -105,23 +108,44 @@ def bucket(rating: float, cut_points: Sequence[float]) -> int:
     return (-2, -1, 1, 2)[sum(rating > cut_point for cut_point in cut_points)]
 
 
-def split_by_user(ratings: list[Rating], ratio: Sequence[int]) -> dict[str, list[Rating]]:
+def split_by_user(ratings: list[Rating], how: PrepareSettings) -> dict[str, list[Rating]]:
+    def place(rating: Rating) -> tuple[Any, ...]:
+        if how.ties == "movie-id":
+            return rating.timestamp, rating.movie_id
+        dealt = f"{how.random_seed}:{rating.user_id + how.user_offset}:{rating.movie_id}"
+        return rating.timestamp, hashlib.md5(dealt.encode()).hexdigest()
+
+    ratio = how.split_ratio
     splits: dict[str, list[Rating]] = {"train": [], "val": [], "test": []}
     for user_id in sorted({rating.user_id for rating in ratings}):
-        history = sorted(
-            (rating for rating in ratings if rating.user_id == user_id), key=lambda r: (r.timestamp, r.movie_id)
-        )
+        history = sorted((rating for rating in ratings if rating.user_id == user_id), key=place)
         n = len(history)
         train, val = n * ratio[0] // sum(ratio), n * ratio[1] // sum(ratio)
         if n < 3:
             train, val = n, 0
-        splits["train"] += history[:train]
-        splits["val"] += history[train : train + val]
-        splits["test"] += history[train + val :]
+        parts = {"train": history[:train], "val": history[train : train + val], "test": history[train + val :]}
+        for name, part in parts.items():
+            splits[name] += sorted(part, key=lambda r: (r.timestamp, r.movie_id))
     return splits
 
 
-def split_by_moments(ratings: list[Rating], ratio: Sequence[int]) -> dict[str, list[Rating]]:
+def ties_of(splits: dict[str, list[Rating]]) -> dict[str, int]:
+    """Users of whom something is held out, and what ties do to them."""
+    times = {
+        user_id: {name: [r.timestamp for r in part if r.user_id == user_id] for name, part in splits.items()}
+        for user_id in {rating.user_id for part in ("val", "test") for rating in splits[part]}
+    }
+    cut, mostly = 0, 0
+    for of_user in times.values():
+        distinct = [timestamp for part in of_user.values() for timestamp in set(part)]
+        cut += len(distinct) > len(set(distinct))
+        held_out = [timestamp in of_user["train"] for timestamp in of_user["val"] + of_user["test"]]
+        mostly += 2 * sum(held_out) >= len(held_out)
+    return {"users": len(times), "users_cut_in_ties": cut, "users_held_out_by_ties": mostly}
+
+
+def split_by_moments(ratings: list[Rating], how: PrepareSettings) -> dict[str, list[Rating]]:
+    ratio = how.split_ratio
     times = sorted(rating.timestamp for rating in ratings)
     val_position = len(times) * ratio[0] // sum(ratio)
     test_position = val_position + len(times) * ratio[1] // sum(ratio)
@@ -141,7 +165,7 @@ def expected_rows(core: list[Rating], how: PrepareSettings) -> dict[str, list[tu
         name: [
             (r.user_id + how.user_offset, r.movie_id, bucket(r.rating, how.cut_points), r.timestamp) for r in ratings
         ]
-        for name, ratings in split(core, how.split_ratio).items()
+        for name, ratings in split(core, how).items()
     }
 
 
@@ -252,11 +276,14 @@ good_rows = st.builds(
     timestamp=st.integers(0, 6),
 )
 tables = st.lists(good_rows | st.sampled_from(sorted(BAD_ROWS)), max_size=70)
+divisions = st.sampled_from(
+    [{"split": "user-time"}, {"split": "global-time"}, {"ties": "random"}, {"ties": "random", "random_seed": 2**32 - 1}]
+)
 ways = st.builds(
-    loose,
+    lambda division, **others: loose(**division, **others),
+    divisions,
     min_user_ratings=st.integers(1, 4),
     min_movie_ratings=st.integers(1, 4),
-    split=st.sampled_from(["user-time", "global-time"]),
     split_ratio=st.sampled_from([(8, 1, 1), (1, 1, 1), (3, 1, 0), (1, 0, 0)]),
     user_offset=st.sampled_from([0, 10**6]),
 )
@@ -296,6 +323,10 @@ def test_any_table_gives_what_the_definitions_say(table, how):
         *(counts(f"core round {i}", left) for i, left in enumerate(rounds, 1)),
     ]
     assert manifest["splits"] == {name: len(events) for name, events in rows.items()}
+    if how.split == "user-time":
+        assert manifest["ties"] == {"rule": how.ties, **ties_of(split_by_user(rounds[-1], how))}
+    else:
+        assert manifest["ties"] is None
 
 
 swipes_of_a_table = st.lists(
@@ -360,10 +391,10 @@ def test_any_swipes_and_forgotten_users_give_what_the_definitions_say(ratings, s
     assert sum(manifest["rating_histogram"].values()) == len(ratings)
 
 
-@pytest.mark.parametrize("split", ["user-time", "global-time"])
+@pytest.mark.parametrize("division", [{"split": "user-time"}, {"split": "global-time"}, {"ties": "random"}], ids=str)
 @pytest.mark.parametrize("seed", [1, 5])
-def test_a_crowd_gives_what_the_definitions_say(tmp_path, seed, split):
-    how = loose(min_user_ratings=10, min_movie_ratings=15, split=split, cut_points=(1.0, 2.5, 4.0))
+def test_a_crowd_gives_what_the_definitions_say(tmp_path, seed, division):
+    how = loose(min_user_ratings=10, min_movie_ratings=15, cut_points=(1.0, 2.5, 4.0), **division)
     ratings = crowd(seed)
     standing = drop_duplicates(ratings)
     rounds = core_rounds(standing, how.min_user_ratings, how.min_movie_ratings)
@@ -514,6 +545,7 @@ def parquet_files(folder: Path, *, genres_as_list: bool) -> dict[str, bytes]:
 FORMATS = {
     "csv": lambda _: csv_files(),
     "csv, Windows line ends": lambda _: {name: data.replace(b"\n", b"\r\n") for name, data in csv_files().items()},
+    "csv, old Mac line ends": lambda _: {name: data.replace(b"\n", b"\r") for name, data in csv_files().items()},
     "csv, both line ends": lambda _: {name: data.replace(b"\n", b"\r\n", 7) for name, data in csv_files().items()},
     "csv with a byte order mark": lambda _: {name: b"\xef\xbb\xbf" + data for name, data in csv_files().items()},
     "csv.gz": lambda _: gzipped(csv_files()),
@@ -709,8 +741,8 @@ def test_a_trailing_comma_is_judged_the_same_with_and_without_a_bad_row_elsewher
 
 
 def with_bad_rows(root: Path, bad: int, good: int) -> Workspace:
-    """A workspace with so many bad and good rows of all, 9 of the good ones being movies."""
-    lines = [f"{i},{i % 9 + 1},4.0,5" for i in range(good - 9)] + [f"x{i},1,4.0,5" for i in range(bad)]
+    """A workspace with so many bad and good ratings."""
+    lines = [f"{i},{i % 9 + 1},4.0,5" for i in range(good)] + [f"x{i},1,4.0,5" for i in range(bad)]
     return write_raw(root, lines)
 
 
@@ -728,12 +760,12 @@ def test_more_bad_rows_than_that_stop_with_a_report_and_the_last_folder_untouche
     with_bad_rows(tmp_path, bad=2, good=197)
     with pytest.raises(TooManyRejectsError) as error:
         prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
-    assert "2 of 199 rows are bad" in error.value.message
-    assert "ratings.csv, line 190: unparsable userId" in error.value.message
+    assert "2 of 199 rows of ratings.csv are bad" in error.value.message
+    assert "the first is line 199: unparsable userId" in error.value.message
     assert str(tmp_path / "rejects.csv") in error.value.hint
     assert rejects(tmp_path / "rejects.csv") == [
-        ("ratings.csv", 190, "x0,1,4.0,5", "unparsable userId"),
-        ("ratings.csv", 191, "x1,1,4.0,5", "unparsable userId"),
+        ("ratings.csv", 199, "x0,1,4.0,5", "unparsable userId"),
+        ("ratings.csv", 200, "x1,1,4.0,5", "unparsable userId"),
     ]
     assert snapshot(workspace.prepared.root) == before
     assert names(tmp_path) == [".lock", "prepared", "raw", "rejects.csv"]
@@ -756,6 +788,45 @@ def test_the_share_of_bad_rows_is_a_setting(tmp_path, share, enough):
     else:
         with pytest.raises(TooManyRejectsError):
             prepare(workspace, how)
+
+
+def test_a_large_catalogue_does_not_hide_that_ratings_are_bad(tmp_path):
+    lines = [f"{i},1,4.0,5" for i in range(660)] + [f"x{i},1,4.0,5" for i in range(80)]
+    workspace = write_raw(tmp_path, lines, movies=9_000, links=[f"{i},{i},{i}" for i in range(1, 9_000)])
+    with pytest.raises(TooManyRejectsError, match=r"80 of 740 rows of ratings\.csv are bad \(10\.8%"):
+        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+
+
+def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
+    workspace = write_raw(tmp_path, [f"{i},1,4.0,5" for i in range(1_000)])
+    movies = workspace.raw / "movies.csv"
+    movies.write_text(movies.read_text() + "boom\n")
+    with pytest.raises(TooManyRejectsError, match=r"1 of 10 rows of movies\.csv are bad"):
+        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+
+
+@pytest.mark.parametrize(
+    ("links", "warning"),
+    [
+        (b"movieId,imdbId,tmdbId\n1,0114709,862\nx,y,z\n", "1 of 2 rows of links.csv are bad"),
+        (b"movie;imdb\n1;0114709\n", "Links are left out: links.csv, line 1: the header lacks"),
+        (b"", "Links are left out: links.csv, line 1: the header lacks"),
+    ],
+    ids=["bad rows", "another header", "empty"],
+)
+def test_links_never_stop_the_job(tmp_path, links, warning):
+    workspace = write_raw(tmp_path, ["1,1,4.0,5"])
+    (workspace.raw / "links.csv").write_bytes(links)
+    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest
+    assert [text[: len(warning)] for text in manifest["warnings"]] == [warning]
+    assert manifest["splits"]["train"] == 1
+
+
+def test_damaged_links_never_stop_the_job(tmp_path):
+    workspace = write_raw(tmp_path, ["1,1,4.0,5"])
+    (workspace.raw / "links.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    manifest = prepare(workspace, loose()).manifest
+    assert ["links.parquet" in text for text in manifest["warnings"]] == [True]
 
 
 # -- nothing left, nothing there -------------------------------------------------------------------------------------
@@ -979,6 +1050,7 @@ def fingerprint(root: Path, raw: Path, **changes: Any) -> str:
         {"split": "global-time"},
         {"split_ratio": (7, 2, 1)},
         {"user_offset": 5},
+        {"ties": "random"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -989,8 +1061,61 @@ def test_the_fingerprint_changes_with_what_changes_the_rows(one_run, tmp_path, c
 
 def test_the_fingerprint_does_not_change_with_how_the_work_is_done(one_run, tmp_path):
     workspace, result, _ = one_run
-    how = {"threads": 1, "memory_limit": "500MB", "max_reject_share": 0.5}
+    how = {"threads": 1, "memory_limit": "500MB", "max_reject_share": 0.5, "random_seed": 7}
     assert fingerprint(tmp_path, workspace.raw, **how) == result.manifest["fingerprint"]
+
+
+def test_settings_of_ties_that_are_not_dealt_leave_the_fingerprint_as_it_was(one_run):
+    """A model goes on fitting the data that it was trained on before there were these settings."""
+    _, result, _ = one_run
+    names = [
+        "min_user_ratings", "min_movie_ratings", "cut_points", "max_rating", "split", "split_ratio", "user_offset",
+    ]  # fmt: skip
+    origin = {
+        "rules": _RULES_VERSION,
+        "input": [(file["role"], file["sha256"]) for file in result.manifest["input"]["files"]],
+        "settings": {name: result.manifest["settings"][name] for name in names},
+    }
+    expected = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+    assert result.manifest["fingerprint"] == expected
+
+
+def test_each_seed_deals_ties_otherwise(tmp_path):
+    ratings = [rating._replace(timestamp=0) for rating in crowd(4)]
+    workspace = write_raw(tmp_path, csv_lines(ratings), movies=25)
+    dealt = []
+    for seed in (1, 2, 1):
+        manifest = prepare(workspace, loose(ties="random", random_seed=seed)).manifest
+        dealt.append((manifest["fingerprint"], split_rows(workspace)))
+    assert dealt[0] == dealt[2]
+    assert dealt[0][0] != dealt[1][0]
+    assert dealt[0][1]["test"] != dealt[1][1]["test"]
+
+
+def test_times_that_are_too_coarse_to_split_by_are_told_with_the_way_out(tmp_path):
+    times = {user: [0] * 10 if user < 4 else list(range(10)) for user in range(12)}
+    ratings = [Rating(user, movie, 4.0, at) for user, row in times.items() for movie, at in enumerate(row, 1)]
+    workspace = write_raw(tmp_path, csv_lines(ratings), movies=10)
+    result = prepare(workspace, loose())
+    assert result.manifest["ties"] == {
+        "rule": "movie-id", "users": 12, "users_cut_in_ties": 4, "users_held_out_by_ties": 4,
+    }  # fmt: skip
+    (warning,) = result.warnings
+    assert "4 of 12 users" in warning
+    assert "--ties random" in warning
+    assert prepare(workspace, loose(ties="random")).warnings == ()
+    assert prepare(workspace, loose(split="global-time")).warnings == ()
+
+
+def test_real_times_are_fine_enough_though_a_third_of_the_rows_are_tied(demo):
+    ties = read_manifest(demo)["ties"]
+    assert ties == {"rule": "movie-id", "users": 670, "users_cut_in_ties": 198, "users_held_out_by_ties": 16}
+    assert Ties(**{name: ties[name] for name in Ties._fields}).warning("movie-id") is None
+
+
+def test_ties_of_a_global_split_cannot_be_dealt():
+    with pytest.raises(SettingsError, match="user-time"):
+        loose(split="global-time", ties="random")
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "movies.csv"])
@@ -1057,14 +1182,15 @@ def test_bad_swipes_count_as_bad_rows_and_leave_the_last_folder_as_it_is(small):
     prepare(small, loose())
     before = snapshot(small.prepared.root)
     bad = [Swiped(user_id, 99, 1, RATED_AT) for user_id in range(10)]
-    with pytest.raises(TooManyRejectsError, match="10 of 79 rows are bad") as stopped:
-        prepare(small, loose(max_reject_share=0.1), swipes=swipe_table(bad))
-    assert "leave out the swipes (10 bad ones)" in stopped.value.hint
+    good = [Swiped(user_id, 1, 1, RATED_AT) for user_id in range(10)]
+    with pytest.raises(TooManyRejectsError, match="10 of 20 rows of swipe log are bad") as stopped:
+        prepare(small, loose(max_reject_share=0.4), swipes=swipe_table(bad + good))
+    assert "Leave out the swipes" in stopped.value.hint
     assert snapshot(small.prepared.root) == before
     assert len(rejects(small.failed_rejects)) == 10
-    manifest = prepare(small, loose(max_reject_share=0.2), swipes=swipe_table(bad)).manifest
-    assert manifest["swipes"] == {"standing": 10, "merged": 0, "skips": 0, "outdated": 0, "rejected": 10}
-    assert manifest["input"]["rows"]["swipes"] == 10
+    manifest = prepare(small, loose(max_reject_share=0.5), swipes=swipe_table(bad + good)).manifest
+    assert manifest["swipes"] == {"standing": 20, "merged": 10, "skips": 0, "outdated": 0, "rejected": 10}
+    assert manifest["input"]["rows"]["swipes"] == 20
 
 
 def test_a_swipe_log_is_the_same_log_whatever_the_cut_points(small):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 
-from mlrec import MlrecError, Recommendation, Recommender
+from mlrec import MlrecError, Recommendation, Recommender, ServeSettings
 from mlrec.artifacts import models
 from mlrec.errors import ModelMissingError, SettingsError, StateError, UnknownMovieError
 from mlrec.model.train import train
+from mlrec.serving import user_views
 from mlrec.settings import TrainSettings
 
 
@@ -131,3 +137,123 @@ def test_ids_are_whole_numbers(recommender):
         recommender.get_top_n("42")
     assert recommender.get_top_n(np.int64(42)) == recommender.get_top_n(42)
     assert recommender.get_top_n(42, genres="Comedy") == recommender.get_top_n(42, genres=["Comedy"])
+
+
+# -- new models under a running recommender ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_models(demo_copy):
+    """Two published models to switch between; the second is a copy under another id."""
+    first = models.published_id(demo_copy)
+    shutil.copytree(demo_copy.model(first).root, demo_copy.models / "20200101T000000-als-0000")
+    return demo_copy, (first, "20200101T000000-als-0000")
+
+
+def held(folder: Path) -> tuple[int, int]:
+    """Open files of this process, and files of a folder that are mapped into its memory."""
+    mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if str(folder) in line]
+    return len(list(Path("/proc/self/fd").iterdir())), len(mapped)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not tell what a process holds")
+def test_neither_files_nor_memory_of_former_models_are_held(two_models):
+    workspace, ids_ = two_models
+    gc.collect()
+    before = held(workspace.root)
+    gc.disable()  # what only the collector of cycles would find is held as well
+    try:
+        with Recommender.open(workspace.root, store="memory") as rec:
+            now = None
+            for number in range(150):
+                for user in range(1 + number, 6 + number):
+                    rec.get_top_n(user)
+                rec.search("star wars"), rec.similar_movies(1), rec.recommend_for([1])
+                models.publish(workspace, ids_[(number + 1) % 2])
+                assert rec.refresh() is True
+                now = now or held(workspace.root)
+                assert held(workspace.root) == now
+        assert held(workspace.root) == before
+    finally:
+        gc.enable()
+
+
+def test_a_call_under_way_does_not_bring_back_the_former_model(two_models, monkeypatch):
+    """Its view is derived on the former model while another thread switches: it answers, and is not kept."""
+    workspace, ids_ = two_models
+    derive, has_begun, may_go_on = user_views.effective_history, Event(), Event()
+
+    def slowly(*arguments):
+        has_begun.set()
+        assert may_go_on.wait(10)
+        return derive(*arguments)
+
+    with Recommender.open(workspace.root, store="memory") as rec:
+        monkeypatch.setattr(user_views, "effective_history", slowly)
+        listed = []
+        call = Thread(target=lambda: listed.append(rec.get_top_n(42)))
+        call.start()
+        assert has_begun.wait(10)
+        models.publish(workspace, ids_[1])
+        assert rec.refresh() is True
+        may_go_on.set()
+        call.join()
+        assert len(listed[0]) == 10
+        assert [kept.view for kept in rec._users._kept.values()] == []
+
+
+def test_what_was_read_of_the_log_is_kept_from_one_model_to_the_next(two_models):
+    workspace, ids_ = two_models
+    with Recommender.open(workspace.root, store="memory") as rec:
+        for movie_id in (318, 260, 1):
+            rec.update_user(42, movie_id, 2)
+        expected, read = rec.get_top_n(42), []
+        models.publish(workspace, ids_[1])
+        assert rec.refresh() is True
+        events = rec.store.events
+        rec.store.events = lambda *arguments, **options: read.append(arguments) or events(*arguments, **options)
+        assert rec.get_top_n(42) == expected
+        assert read == []
+
+
+def test_closing_lets_go_of_everything_though_the_object_lives_on(two_models):
+    workspace, _ = two_models
+    rec = Recommender.open(workspace.root, store="memory")
+    rec.get_top_n(42)
+    rec.close()
+    assert rec._users._kept == {}
+    assert held(workspace.root)[1] == 0
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("of any kind"), OSError(24, "Too many open files"), MemoryError()])
+def test_a_new_model_that_cannot_be_opened_is_one_warning_and_serving_goes_on(two_models, monkeypatch, caplog, error):
+    workspace, ids_ = two_models
+
+    def fail(_):
+        raise error
+
+    with Recommender.open(workspace.root, store="memory", settings=ServeSettings(refresh_seconds=0)) as rec:
+        with monkeypatch.context() as patched:
+            patched.setattr("mlrec.artifacts.models.open_published", fail)
+            models.publish(workspace, ids_[1])
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                assert len(rec.get_top_n(42)) == 10
+                time.sleep(0.001)
+        assert len(caplog.records) == 1
+        assert "goes on serving" in caplog.text
+        assert rec.model_id == ids_[0]
+        for _ in range(500):  # when it can be opened, it is
+            rec.get_top_n(42)
+            if rec._served().folder_name == ids_[1]:
+                break
+            time.sleep(0.01)
+        assert rec._served().folder_name == ids_[1]
+
+
+def test_a_model_folder_that_was_renamed_is_opened_once(two_models):
+    """Its id is in its description, and the pointer names the folder."""
+    workspace, ids_ = two_models
+    models.publish(workspace, ids_[1])
+    with Recommender.open(workspace.root, store="memory") as rec:
+        assert rec.refresh() is False

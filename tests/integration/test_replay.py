@@ -156,7 +156,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
                 later = [r for r, p in zip(rows[position:], preferences[position:], strict=True) if p < 0]
                 disliked.append(np.isin(lists(likes, seen), [r for r in later if r is not None]).mean())
             if row is not None:
-                step += serve.gradient.learning_rate * preference / 2 * Y[row]
+                step += serve.gradient.learning_rate * preference * Y[row]
                 step *= min(1.0, serve.gradient.max_norm / np.linalg.norm(step))
     assert len(compared) == len(trials.user_id) > 300
     assert trials.hits(10)["popularity"].tolist() == expected["popularity"]

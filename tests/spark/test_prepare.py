@@ -122,6 +122,22 @@ def test_ties_duplicates_and_bad_rows(tmp_path, spark, name, delimiter, encoding
     assert steps["read"] > steps["deduplicated"] > steps["core round 1"] > 0
 
 
+def test_dealt_ties(tmp_path, spark):
+    """Ids of all sizes, and users of a few events."""
+    chance = random.Random(3)
+    lines = [f"{chance.choice(MOVIES)},{chance.choice(MOVIES)},4,{chance.randrange(9)}" for _ in range(600)]
+    raw = write(tmp_path / "raw", "ratings.csv", lines)
+    here, there = both(
+        raw, tmp_path, spark, contract.loose(ties="random", random_seed=2**32 - 1, split_ratio=(6, 2, 2))
+    )
+    assert_same(here, there)
+    ties = read_prepared(there).manifest["ties"]
+    assert ties["users"] > ties["users_cut_in_ties"] > ties["users_held_out_by_ties"] > 0
+    by_movie = Workspace(tmp_path / "by movie")
+    prepare(by_movie, contract.loose(split_ratio=(6, 2, 2)), raw=raw)
+    assert hashes(by_movie)["test"] != hashes(there)["test"]
+
+
 def test_swipes_and_forgotten_users(tmp_path, spark):
     ratings = contract.crowd(4)
     raw = contract.write_raw(tmp_path / "app", contract.csv_lines(ratings), movies=25).raw

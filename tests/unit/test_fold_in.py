@@ -151,13 +151,15 @@ positive = st.floats(0, exclude_min=True, allow_infinity=False)
 )  # fmt: skip
 def test_whatever_the_settings_a_vector_is_finite_or_there_is_none(history, rule):
     movies, preferences = arrays(history)
+    hint = ""
     try:
         fold_in = FoldIn(FACTORS, rule)
         assert np.isfinite(fold_in.user_vector(movies, preferences)).all()
         assert np.isfinite(fold_in.user_vectors(np.array([0, len(movies)]), movies, preferences)).all()
         assert np.isfinite(fold_in.contributions(3, movies, preferences).liked).all()
     except TrainingFailedError as error:
-        assert f"now {rule.alpha:g}" in error.hint
+        hint = error.hint
+    assert not hint or f"now {rule.alpha:g}" in hint
 
 
 def test_confidences_that_leave_nothing_of_the_rest_are_refused():

@@ -21,8 +21,10 @@ def stepped(swipes, settings=GradientSettings(), start=START):  # noqa: B008
 
 
 def test_steps_by_hand():
-    np.testing.assert_allclose(stepped([(0, 2)]), [0.55, 0.5], rtol=1e-6)
-    np.testing.assert_allclose(stepped([(0, 1), (1, -2)]), [0.525, 0.4], rtol=1e-6)
+    """η = 0.05, and p̃ is the preference itself."""
+    np.testing.assert_allclose(stepped([(0, 2)]), [0.6, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(stepped([(0, 1), (1, -2)]), [0.55, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(stepped([(0, -1)]), [0.45, 0.5], rtol=1e-6)
     np.testing.assert_allclose(stepped([(-1, 2)]), START)
     np.testing.assert_allclose(stepped([]), START)
 
@@ -32,7 +34,7 @@ def test_the_norm_is_capped_or_held_at_one():
     assert np.linalg.norm(capped) == pytest.approx(10.0, rel=1e-6)
     unit = stepped([(1, 1)], GradientSettings(norm="unit"))
     assert np.linalg.norm(unit) == pytest.approx(1.0, rel=1e-6)
-    zero = stepped([(0, 2)], GradientSettings(learning_rate=1.0), np.array([-1.0, 0.0], dtype=np.float32))
+    zero = stepped([(0, 2)], GradientSettings(learning_rate=0.5), np.array([-1.0, 0.0], dtype=np.float32))
     assert zero.tolist() == [0.0, 0.0]
 
 

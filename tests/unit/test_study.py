@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -174,6 +175,57 @@ def test_a_damaged_journal_is_told_and_fresh_begins_anew(files, damage):
     with pytest.raises(IncompatibleFormatError, match="damaged"), open_study(files, ORIGIN, 20.0):
         pass
     assert len(settings_of_trials(files, 2, fresh=True)) == 2
+
+
+def refused(files, words):
+    with pytest.raises(IncompatibleFormatError, match=words) as error, open_study(files, ORIGIN, 20.0):
+        pass
+    assert str(files.journal) in error.value.message
+    assert "--fresh" in error.value.hint
+
+
+def test_a_digit_of_a_value_that_has_changed_is_noticed(files):
+    """Another trial would be the best one."""
+    settings_of_trials(files, 3)
+    content = files.journal.read_bytes()
+    place = content.rindex(b'"values":[0.') + len(b'"values":[0.')
+    files.journal.write_bytes(content[:place] + (b"1" if content[place] != ord("1") else b"2") + content[place + 1 :])
+    refused(files, r"line \d+ is not what was written")
+
+
+def without_checksums(files):
+    """The journal as an earlier version wrote it."""
+    lines = [json.loads(line) for line in files.journal.read_bytes().splitlines()]
+    assert all(isinstance(line.pop("crc32"), int) for line in lines)
+    files.journal.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+
+
+def test_a_journal_of_an_earlier_version_goes_on(files, tmp_path):
+    whole = settings_of_trials(StudyFiles(tmp_path / "other", "hill"), 20)
+    settings_of_trials(files, 10)
+    without_checksums(files)
+    assert settings_of_trials(files, 20) == whole[10:]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"study_name":"hill"', b'"study_name":"bill"', "another study"),
+        (b'"user_attr":{"mlrec"', b'"user_attr":{"mlrek"', "unknown origin"),
+        (b'"settings":{"factors":64', b'"settings":{"factors":-4', "factors must be between"),
+        (b'"settings":{"factors"', b'"settings":{"faktors"', "faktors is unknown"),
+        (b'"settings":{', b'"settinks":{', "without its settings"),
+        (b'"values":[0', b'"values":[NaN,0', "damaged"),
+        (b'"op_code":5', b'"op_code":55', "damaged"),
+    ],
+)
+def test_what_a_study_cannot_hold_is_damage_also_without_checksums(files, old, new, words):
+    settings_of_trials(files, 2)
+    without_checksums(files)
+    content = files.journal.read_bytes()
+    assert old in content
+    files.journal.write_bytes(content.replace(old, new, 1))
+    refused(files, words)
 
 
 # -- what must not be mixed --------------------------------------------------------------------------------------------

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from mlrec.artifacts.files import write_json
 from mlrec.errors import SettingsError, SettingsFileError
@@ -56,29 +55,8 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
             f"{path} has no object 'settings' with training settings.",
             "'mlrec tune' writes such a file, and each model's model_info.json is one.",
         )
-    names = [field.name for field in fields(TrainSettings)]
-    for name, value in values.items():
-        if name not in names:
-            raise SettingsFileError(f"{path}: settings.{name} is unknown.", f"Settings are {', '.join(names)}.")
-        if not _fits(name, value):
-            raise SettingsFileError(f"{path}: settings.{name} cannot be {json.dumps(value)}.")
-    if document.get("regularization_follows_data"):
-        values["regularization"] = None
-    if "half_life" in values and values["half_life"] is None:
-        values["half_life"] = math.inf
     try:
-        return TrainSettings(**values)
+        settings = TrainSettings.from_json(values)
     except SettingsError as error:
-        raise SettingsFileError(f"{path}: {error.message}") from error
-
-
-def _fits(name: str, value: object) -> bool:
-    """Whether a JSON value is of a setting's type; whether it makes sense, the settings know."""
-    if value is None:
-        return name in ("regularization", "half_life")  # follows the data; no decay
-    expected = get_type_hints(TrainSettings)[name]
-    if isinstance(value, bool):
-        return False
-    if expected is int:
-        return isinstance(value, int)
-    return isinstance(value, int | float) if expected in (float, float | None) else isinstance(value, str)
+        raise SettingsFileError(f"{path}: settings.{error.message}", error.hint) from error
+    return replace(settings, regularization=None) if document.get("regularization_follows_data") else settings

@@ -149,9 +149,7 @@ def _places(effect: Effect) -> RenderableType:
     styles = {"▲": "green", "▼": "red", "n": "cyan", "b": "cyan"}
     for place in effect.top:
         arrow = moved(place)
-        grid.add_row(
-            text(place.movie.rank), text(arrow, style=styles.get(arrow[0], "dim")), text(place.movie.label)
-        )
+        grid.add_row(text(place.movie.rank), text(arrow, style=styles.get(arrow[0], "dim")), text(place.movie.label))
     for movie in effect.gone:
         grid.add_row(text(""), text("out", style="dim"), text(movie.label, style="dim"))
     return grid

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlrec.errors import shown
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, PresetName, TrainSettings
 
 DATA_DIR_DEFAULT = Path(DEFAULT_DATA_DIR)
@@ -31,11 +33,11 @@ ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="
 TOP_N = DEFAULT_TOP_N
 
 
-def checked_user_id(user_id: int) -> int:
-    """Callback of options and arguments that take a user id."""
-    if not -(2**63) <= user_id < 2**63:
-        raise typer.BadParameter(f"{user_id} does not fit into 64 bits.")
-    return user_id
+def parse_id(text: str) -> int:
+    """Read an id of a user or a movie as it is written in data. `int` would take "1_0" for 10 and "007" for 7."""
+    if not re.fullmatch(r"0|-?[1-9]\d{0,18}", text, re.ASCII) or not -(2**63) <= int(text) < 2**63:
+        raise typer.BadParameter(f"{shown(text)} is not a valid id: a whole number that fits into 64 bits.")
+    return int(text)
 
 
 def examples(*commands: str) -> str:

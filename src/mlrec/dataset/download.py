@@ -111,9 +111,11 @@ class _Note:
     @classmethod
     def read(cls, part: Path) -> _Note | None:
         try:
-            return cls(**json.loads(cls.path(part).read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+            note = cls(**json.loads(cls.path(part).read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
             return None
+        is_sendable = note.validator is None or (isinstance(note.validator, str) and note.validator.isprintable())
+        return note if is_sendable and (note.total is None or type(note.total) is int) else None
 
     def write(self, part: Path) -> None:
         self.path(part).write_text(json.dumps(asdict(self)))
@@ -133,8 +135,8 @@ def _attempt(url: str, part: Path, expected_bytes: int | None, progress: Progres
             discard(part)
             raise _BrokenOffError("the server sent another part of the file than the missing one")
         offset = offset if resumes else 0
-        length = response.headers.get("Content-Length", "")
-        total = offset + int(length) if length.isdecimal() else expected_bytes
+        length = re.fullmatch(r"[0-9]{1,18}", response.headers.get("Content-Length", ""))
+        total = offset + int(length[0]) if length else expected_bytes
         with (
             part.open("ab" if resumes else "wb") as file,
             progress.task(f"Downloading {urlsplit(url).path.rpartition('/')[2]}", total, "bytes") as task,
@@ -145,6 +147,12 @@ def _attempt(url: str, part: Path, expected_bytes: int | None, progress: Progres
             while block := _read(response):
                 file.write(block)
                 task.advance(len(block))
+                if total is not None and file.tell() > total:
+                    discard(part)
+                    raise FetchError(
+                        f"{url} is longer than the {total:,} bytes that it should have.",
+                        "Check the address, or name another with --from.",
+                    )
     if total is not None and part.stat().st_size < total:
         raise _BrokenOffError("the connection was closed early")
 
@@ -183,7 +191,7 @@ def _validator(response: HTTPResponse) -> str | None:
 
 def _continues(response: HTTPResponse, offset: int, note: _Note) -> bool:
     """Whether a partial answer is the missing rest of the noted file. Some servers do not heed If-Range."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]+|\*)", response.headers.get("Content-Range", ""))
     kind = "ETag" if (note.validator or "").startswith('"') else "Last-Modified"
     return (
         found is not None

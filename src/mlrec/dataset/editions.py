@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 DEFAULT_MIRROR = "https://files.grouplens.org/datasets/movielens/"
 DEMO = "demo"
@@ -82,6 +83,22 @@ class Edition:
         return tuple(member for member in self.members if member not in OPTIONAL_MEMBERS)
 
 
+class Rows(NamedTuple):
+    """How many rows an edition's files have, without a header."""
+
+    ratings: int
+    movies: int
+
+
+DEMO_EDITION = Edition(
+    name=DEMO,
+    archive="",
+    description="100,004 ratings by 671 users of 9,066 movies, 2016",
+    checksum_is_firm=False,
+    members=("ratings.csv", "movies.csv"),
+)
+"""What the extra "demo" carries: the ml-latest-small of 2016, without the movies that nobody has rated."""
+
 EDITIONS: Mapping[str, Edition] = {
     edition.name: edition
     for edition in (
@@ -149,3 +166,17 @@ EDITIONS: Mapping[str, Edition] = {
         ),
     )
 }
+
+ROWS: Mapping[Edition, Rows] = {
+    DEMO_EDITION: Rows(100_004, 9_066),
+    EDITIONS["ml-latest-small"]: Rows(100_836, 9_742),
+    EDITIONS["ml-latest"]: Rows(33_832_162, 86_537),
+    EDITIONS["ml-100k"]: Rows(100_000, 1_682),
+    EDITIONS["ml-1m"]: Rows(1_000_209, 3_883),
+    EDITIONS["ml-10m"]: Rows(10_000_054, 10_681),
+    EDITIONS["ml-20m"]: Rows(20_000_263, 27_278),
+    EDITIONS["ml-25m"]: Rows(25_000_095, 62_423),
+    EDITIONS["ml-32m"]: Rows(32_000_204, 87_585),
+}
+"""The rows of each edition as published, by the READMEs of GroupLens; no two of them have the same. Of those that
+change from time to time, the rows when this mlrec was released."""

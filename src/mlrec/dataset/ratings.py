@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mlrec.dataset.sources import RawFile
+from mlrec.dataset.ties import Ties
 from mlrec.settings import SplitName
 
 
@@ -62,6 +63,9 @@ class Ratings(Protocol):
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """Write the events of a split to a Parquet file, or a folder of part files. Returns their number."""
+
+    def ties(self) -> Ties:
+        """Which users were cut between events of the same time, after a split of each user's history."""
 
     def moments(self) -> tuple[int, int]:
         """Epoch seconds at which validation and test begin, after a global split."""

@@ -31,9 +31,21 @@ class FetchedFile:
     sha256: str
 
     @classmethod
+    def from_json(cls, name: Any, bytes: Any, sha256: Any) -> FetchedFile:  # noqa: A002
+        """Take what a marker says of a file; TypeError if that makes no sense."""
+        if not (isinstance(name, str) and type(bytes) is int and isinstance(sha256, str)):
+            raise TypeError(f"no file: {name}")
+        return cls(name, bytes, sha256)
+
+    @classmethod
     def of(cls, path: Path) -> FetchedFile:
         """Describe a file."""
         return cls(path.name, path.stat().st_size, checksum(path, "sha256"))
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether it lies in a folder as it was described."""
+        path = folder / self.name
+        return path.is_file() and path.stat().st_size == self.bytes and FetchedFile.of(path) == self
 
 
 @dataclass(frozen=True)
@@ -55,12 +67,10 @@ class Marker:
         """Names of the files."""
         return tuple(file.name for file in self.files)
 
-    def is_intact(self, raw: RawFiles) -> bool:
-        """Whether all files are there, by their sizes."""
-        return not self.incomplete and all(
-            (raw.root / file.name).is_file() and (raw.root / file.name).stat().st_size == file.bytes
-            for file in self.files
-        )
+    def is_intact(self, raw: RawFiles, required: Iterable[str]) -> bool:
+        """Whether all files are there as they were fetched, and the required ones among them."""
+        complete = not self.incomplete and set(required) <= set(self.names)
+        return complete and all(file.is_in(raw.root) for file in self.files)
 
     @classmethod
     def read(cls, raw: RawFiles) -> Marker | None:
@@ -71,11 +81,11 @@ class Marker:
                 edition=document["edition"],
                 origin=document["from"],
                 sha256=document["sha256"],
-                files=tuple(FetchedFile(name, **values) for name, values in document["files"].items()),
+                files=tuple(FetchedFile.from_json(name, **values) for name, values in document["files"].items()),
                 incomplete=document.get("incomplete", False),
-                replaced=tuple(FetchedFile(**values) for values in document.get("replaced", [])),
+                replaced=tuple(FetchedFile.from_json(**values) for values in document.get("replaced", [])),
             )
-        except (FileNotFoundError, IncompatibleFormatError, KeyError, TypeError, AttributeError):
+        except (FileNotFoundError, IncompatibleFormatError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def write(self, raw: RawFiles, replaced: Iterable[FetchedFile] | None = None) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.prepared import read_manifest
+from mlrec.artifacts.prepared import REMEDY, SEAL, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
-from mlrec.errors import IncompatibleFormatError
+from mlrec.dataset.steps import first_line
+from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
+from mlrec.preferences import BUCKETS
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import PreparedFiles, Workspace
 
 T = TypeVar("T")
+
+# Nobody prepares so often that more looks would help.
+_LOOKS = 10
 
 
 @dataclass(frozen=True)
@@ -100,20 +106,23 @@ def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) 
         If the folder is damaged or of another format.
     """
     return _consistently(
-        workspace, lambda manifest, files: PreparedData(manifest, _read_events(files, splits), _read_movies(files))
+        workspace,
+        lambda manifest, files: PreparedData(
+            manifest, _read_events(manifest, files, splits), _read_movies(manifest, files)
+        ),
     )
 
 
 def read_movies(workspace: Workspace) -> Movies:
     """Read the movie catalogue of a workspace's prepared folder. Raises as `read_prepared` does."""
-    return _consistently(workspace, lambda _, files: _read_movies(files))
+    return _consistently(workspace, _read_movies)
 
 
 def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
     """Read one split of a workspace's prepared folder. Raises as `read_prepared` does."""
 
     def read(manifest: dict[str, Any], files: PreparedFiles) -> HeldOut:
-        columns = _read_split(files, name)
+        columns = _read_split(manifest, files, name)
         return HeldOut(manifest, columns["user_id"], columns["movie_id"], columns["preference"])
 
     return _consistently(workspace, read)
@@ -122,38 +131,42 @@ def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
 def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], PreparedFiles], T]) -> T:
     """Read several files of one prepared folder, starting over if a new folder was swapped in meanwhile."""
     files = workspace.prepared
-    while True:
+    for _ in range(_LOOKS):
         manifest = read_manifest(workspace)
         try:
             result = read(manifest, files)
-        except FileNotFoundError as error:
+        except IncompatibleFormatError:
             if read_manifest(workspace) == manifest:
-                raise IncompatibleFormatError(
-                    f"The prepared data is incomplete: {str(error).splitlines()[0]}", "Run 'mlrec prepare' again."
-                ) from error
+                raise
         else:
             if read_manifest(workspace) == manifest:
                 return result
+    raise StateError(f"{files.root} changes all the time.", "Read it while nothing prepares.")
 
 
-def _query(query: str, **parameters: Any) -> dict[str, NDArray[Any]]:
+def _query(manifest: dict[str, Any], files: PreparedFiles, path: Path, query: str) -> dict[str, NDArray[Any]]:
+    """Read a file of the prepared folder, or a folder of part files, by a query on $path."""
+    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not parts or not all(part.exists() for part in parts):
+        raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
     load_duckdb()
-    import duckdb
+    try:
+        if any(SEAL.is_altered(manifest, files.manifest, part) for part in parts):
+            raise IncompatibleFormatError(f"{path} is damaged: it is not what was written.", REMEDY)
+        with connect() as connection:
+            columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()
+    except MlrecError:
+        raise
+    except Exception as error:  # what damaged Parquet makes of DuckDB is of a dozen kinds
+        raise IncompatibleFormatError(f"{path} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
+    if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()):
+        raise IncompatibleFormatError(f"{path} is damaged: a value is missing.", REMEDY)
+    return columns
 
-    with connect() as connection:
-        try:
-            return connection.execute(query, parameters).fetchnumpy()
-        except duckdb.IOException as error:
-            raise FileNotFoundError(str(error)) from error
-        except duckdb.Error as error:
-            raise IncompatibleFormatError(
-                f"The prepared data cannot be read: {error}", "Run 'mlrec prepare' again."
-            ) from error
 
-
-def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
+def _read_events(manifest: dict[str, Any], files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
     """Merge splits into the total order: each is in order by itself, and a user's splits follow each other in time."""
-    parts = [_in_order_of_users(_read_split(files, name)) for name in splits]
+    parts = [_in_order_of_users(_read_split(manifest, files, name)) for name in splits]
     starts = [run_starts(part["user_id"]) for part in parts]
     users = np.unique(np.concatenate([part["user_id"][start] for part, start in zip(parts, starts, strict=True)]))
     counts = np.zeros((len(users), len(parts)), dtype=np.int64)
@@ -172,6 +185,9 @@ def _read_events(files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
             columns[column][places] = values
         columns["split"][places] = SPLITS.index(name)
         parts[number] = {}  # its memory is no longer needed
+    user_id, timestamp = columns["user_id"], columns["timestamp"]
+    if ((timestamp[1:] < timestamp[:-1]) & (user_id[1:] == user_id[:-1])).any():
+        raise IncompatibleFormatError(f"The events in {files.root} are not in the order of time.", REMEDY)
     return Events(**columns)
 
 
@@ -184,22 +200,29 @@ def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
     return {name: column[order] for name, column in part.items()}
 
 
-def _read_split(files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:
-    path = files.split(name)
-    return _query(
+def _read_split(manifest: dict[str, Any], files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:
+    columns = _query(
+        manifest,
+        files,
+        files.split(name),
         "SELECT CAST(user_id AS BIGINT) AS user_id, CAST(movie_id AS BIGINT) AS movie_id,"
         " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp"
         " FROM read_parquet($path, hive_partitioning = false)",
-        # Other engines write a split as a folder of part files.
-        path=f"{literal(path)}/*.parquet" if path.is_dir() else literal(path),
     )
+    if not np.isin(columns["preference"], list(BUCKETS)).all():
+        raise IncompatibleFormatError(
+            f"{files.split(name)} is damaged: it has a preference that is none of −2, −1, +1 and +2.", REMEDY
+        )
+    return columns
 
 
-def _read_movies(files: PreparedFiles) -> Movies:
+def _read_movies(manifest: dict[str, Any], files: PreparedFiles) -> Movies:
     columns = _query(
-        "SELECT movie_id, title, coalesce(year, 0) AS year, array_to_string(genres, '|') AS genres"
+        manifest,
+        files,
+        files.movies,
+        "SELECT movie_id, title, coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres"
         " FROM read_parquet($path, hive_partitioning = false) ORDER BY movie_id",
-        path=literal(files.movies),
     )
     return Movies(
         movie_id=columns["movie_id"].astype(np.int64),

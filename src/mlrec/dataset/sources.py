@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import hashlib
 import re
-import shutil
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal
 
+from mlrec.dataset.archive import Archive
 from mlrec.dataset.database import literal
+from mlrec.dataset.look_alikes import refuse_impostor
+from mlrec.dataset.text_files import Encoding, open_binary, readable, survey
 from mlrec.errors import InputError, RawDataMissingError
 
 Role = Literal["ratings", "movies", "links"]
@@ -95,7 +95,7 @@ class RawFile:
     label: str
     layout: Layout
     delimiter: str = ","
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     header_lines: int = 0
     columns: tuple[str, ...] = ()
     elsewhere: Elsewhere | None = None
@@ -112,19 +112,32 @@ class RawFile:
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The columns that mlrec uses."""
+        return CSV_COLUMNS[self.role]
+
+    @property
+    def width(self) -> int:
+        """How many fields a row has."""
+        return ITEM_WIDTH if self.layout == "item" else len(self.columns)
+
+    @property
+    def knows_quotes(self) -> bool:
+        """Whether a double quote begins a field that may hold delimiters and line breaks."""
+        return self.layout == "delimited" and self.delimiter == ","
+
     def for_sql(self) -> dict[str, Any]:
         """Describe the file as the value of the SQL variable `<role>_file`."""
-        wanted = CSV_COLUMNS[self.role]
         return {
             "path": literal(self.path),
             "label": self.label,
-            "encoding": self.encoding,
             "delimiter": self.delimiter,
             "header_lines": self.header_lines,
-            "width": ITEM_WIDTH if self.layout == "item" else len(self.columns),
-            "fields": {name: self.columns.index(name) + 1 for name in wanted},
+            "width": self.width,
+            "fields": {name: self.columns.index(name) + 1 for name in self.wanted},
             "columns": {
-                name if name in wanted else f"unused_{position}": "DOUBLE" if name in wanted else "VARCHAR"
+                name if name in self.wanted else f"unused_{position}": "VARCHAR"
                 for position, name in enumerate(self.columns)
             },
         }
@@ -132,11 +145,20 @@ class RawFile:
 
 @dataclass(frozen=True)
 class RawSource:
-    """The raw files of one data set."""
+    """The raw files of one data set.
+
+    Attributes
+    ----------
+    ratings, movies, links
+        The files; there need be no links.
+    left_out
+        Why a file that is not needed cannot be used.
+    """
 
     ratings: RawFile
     movies: RawFile
     links: RawFile | None
+    left_out: tuple[InputError, ...] = ()
 
     @property
     def files(self) -> tuple[RawFile, ...]:
@@ -216,28 +238,32 @@ class _Candidate:
         return self.place.name if self.place.is_dir() or inside == PurePosixPath() else f"{self.place.name}:{inside}"
 
     def open(self, raw: Path, scratch: Path) -> RawSource:
-        files = {role: self._open_member(role, member, raw, scratch) for role, member in self.members.items()}
-        return RawSource(files["ratings"], files["movies"], files.get("links"))
+        return opened_source(
+            {role: partial(self._open_member, role, member, raw, scratch) for role, member in self.members.items()}
+        )
 
     def _open_member(self, role: Role, member: str, raw: Path, scratch: Path) -> RawFile:
         if self.place.is_dir():
             path = self.place / member
-            label = str(path.relative_to(raw))
-        else:
-            path = scratch / PurePosixPath(member).name
-            label = f"{self.place.name}:{member}"
-            try:
-                with (
-                    zipfile.ZipFile(self.place) as archive,
-                    archive.open(member) as source,
-                    path.open("wb") as target,
-                ):
-                    shutil.copyfileobj(source, target, 1 << 20)
-            except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error) as error:
-                raise InputError(
-                    f"{label} cannot be unpacked: {error}.", "The archive is damaged; get it again."
-                ) from error
-        return describe(role, path, label)
+            return describe(role, path, str(path.relative_to(raw)))
+        path = scratch / PurePosixPath(member).name
+        with Archive(self.place) as archive:
+            archive.unpack({member: path})
+        return describe(role, path, f"{self.place.name}:{member}")
+
+
+def opened_source(openers: Mapping[Role, Callable[[], RawFile]]) -> RawSource:
+    """Open the files of a data set. Links are only an addition: why they cannot be used is noted, and all goes on."""
+    files: dict[Role, RawFile] = {}
+    left_out: list[InputError] = []
+    for role, open_file in openers.items():
+        try:
+            files[role] = open_file()
+        except InputError as error:
+            if role != "links":
+                raise
+            left_out.append(error)
+    return RawSource(files["ratings"], files["movies"], files.get("links"), tuple(left_out))
 
 
 def choose(names: Iterable[str]) -> Mapping[Role, str] | None:
@@ -263,11 +289,8 @@ def _in_archive(path: Path) -> list[_Candidate]:
     """The data sets in a zip archive: those of the outermost folder that has one, or of several side by side."""
     if path.suffix.lower() != ".zip":
         return []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
-    except (zipfile.BadZipFile, *_READ_ERRORS) as error:
-        raise InputError(f"{path} is not a readable zip archive: {error}.", "Get it again.") from error
+    with Archive(path, str(path)) as archive:
+        names = archive.names()
     folders: dict[PurePosixPath, list[str]] = {}
     for name in names:
         folders.setdefault(PurePosixPath(name).parent, []).append(name)
@@ -278,10 +301,12 @@ def _in_archive(path: Path) -> list[_Candidate]:
 
 def describe(role: Role, path: Path, label: str) -> RawFile:
     """Find out how a file of one of the known names is to be read."""
+    refuse_impostor(path, label)
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return RawFile(role, path, label, "parquet", columns=CSV_COLUMNS[role])
-    encoding = _encoding(path) if role != "ratings" else "utf-8"
+    # That of ratings is found out while they are read.
+    encoding = survey(path, label).encoding if role != "ratings" else "utf-8"
     if name == "u.item":
         return RawFile(role, path, label, "item", "|", encoding, columns=CSV_COLUMNS[role])
     if name == "u.data" or name.endswith(".dat"):
@@ -290,42 +315,11 @@ def describe(role: Role, path: Path, label: str) -> RawFile:
     return RawFile(role, path, label, "delimited", ",", encoding, header_lines=1, columns=_header(role, path, label))
 
 
-def with_encoding(file: RawFile) -> RawFile:
-    """Return the file with its encoding found out, which for ratings is put off until their text is needed."""
-    return RawFile(**{**vars(file), "encoding": _encoding(file.path)})
-
-
-def open_binary(path: Path) -> IO[bytes]:
-    """Open a plain or gzipped file for reading."""
-    return cast("IO[bytes]", gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
-
-
-def _encoding(path: Path) -> str:
-    """UTF-8 if the whole file is, else Latin-1, in which MovieLens 100K and 1M were written."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with open_binary(path) as file:
-        try:
-            while block := file.read(1 << 20):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "latin-1"
-        except _READ_ERRORS as error:
-            raise InputError(
-                f"{path} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
-            ) from error
-    return "utf-8"
-
-
 def _header(role: Role, path: Path, label: str) -> tuple[str, ...]:
     """Columns of a CSV file by its first line: userId and user_id are the same name."""
-    try:
-        with open_binary(path) as file:
-            first_line = file.readline(1 << 16).decode("utf-8-sig", errors="replace").strip()
-    except _READ_ERRORS as error:
-        raise InputError(
-            f"{label} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
-        ) from error
+    with readable(label), open_binary(path) as file:
+        beginning = file.read(1 << 16).decode("utf-8-sig", errors="replace")
+    first_line = re.split(r"[\r\n]", beginning, maxsplit=1)[0].strip()
     try:
         found = next(csv.reader([first_line]), [])
     except csv.Error as error:

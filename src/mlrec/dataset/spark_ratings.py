@@ -16,13 +16,16 @@ from mlrec.dataset.database import literal
 from mlrec.dataset.ratings import Counts
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
 from mlrec.dataset.steps import Steps, kept_by, text_of
+from mlrec.dataset.text_files import WINDOWS_1252, Encoding
+from mlrec.dataset.text_rows import has_records_over_lines
+from mlrec.dataset.ties import Ties
 from mlrec.errors import InputError
 from mlrec.preferences import BUCKETS
 from mlrec.settings import PrepareSettings, SplitName
 from mlrec.spark.session import Spark, uri
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 # A row id of Spark's: the number of the partition above these bits, the row's number in it below.
 _PARTITION_BITS = 33
@@ -70,12 +73,13 @@ class SparkRatings:
             session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
             self._hand_over("movies", "SELECT movie_id FROM movies")
             self._judge(file, "utf-8")
-            found = f"SELECT count(*) FROM {_KEPT} WHERE reason IS NOT NULL"
             first_lines = {0: 1}
-            if file.layout == "delimited" and self._steps.value(found, path=self._pattern("judged")):
-                first_lines, is_utf8 = self._survey()
-                if not is_utf8:
-                    self._judge(file, "latin-1")
+            if file.layout == "delimited" and self._count("judged", "reason IS NOT NULL"):
+                first_lines, encoding = self._survey()
+                if encoding != "utf-8":
+                    self._judge(file, encoding)
+                if self._count("judged", "reason = 'unclosed quote'"):
+                    _refuse_records_over_lines(file, encoding)
             self._take_rejects(file, first_lines)
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
             self._run("24_tally")
@@ -95,6 +99,7 @@ class SparkRatings:
             "ratings_width() RETURNS INT": len(file.columns),
             "place_of(name STRING) RETURNS INT": f"CASE name {places} END",
             "shifted(user_id BIGINT) RETURNS BIGINT": f"try_add(user_id, {settings.user_offset}L)",
+            "random_seed() RETURNS BIGINT": f"{settings.random_seed}L",
             "max_rating() RETURNS DOUBLE": f"{settings.max_rating!r}D",
             "min_user_ratings() RETURNS INT": settings.min_user_ratings,
             "min_movie_ratings() RETURNS INT": settings.min_movie_ratings,
@@ -108,7 +113,7 @@ class SparkRatings:
             self._spark.session.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {head} RETURN {body}")
         self._run("00_setup")
 
-    def _judge(self, file: RawFile, encoding: str) -> None:
+    def _judge(self, file: RawFile, encoding: Encoding) -> None:
         """Judge every row."""
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
@@ -128,40 +133,53 @@ class SparkRatings:
                 ) from error
             raise
 
-    def _raw_lines(self, file: RawFile, encoding: str) -> DataFrame:
+    def _raw_lines(self, file: RawFile, encoding: Encoding) -> DataFrame:
         from pyspark.sql import functions
 
         lines = self._spark.reader.text(_place(file))
         text = functions.col("value")
-        if encoding == "latin-1":
+        if encoding != "utf-8":
             text = functions.decode(text.cast("binary"), "ISO-8859-1")
+        if encoding == "windows-1252":
+            text = functions.translate(text, "".join(map(chr, WINDOWS_1252)), "".join(WINDOWS_1252.values()))
         return lines.select(functions.monotonically_increasing_id().alias("line"), text.alias("text"))
 
     def _raw_rows(self, file: RawFile) -> DataFrame:
         from pyspark.sql import functions
 
         rows = self._spark.reader.parquet(_place(file))
+        types = dict(rows.dtypes)
         by_name = {name.lower().replace("_", ""): name for name in reversed(rows.columns)}
         missing = [name for name in CSV_COLUMNS["ratings"] if name.replace("_", "") not in by_name]
         if missing:
             raise InputError(f"{file.label} cannot be read: it has no column {missing[0]}.", "Check the file.")
-        columns = [rows[f"`{by_name[name.replace('_', '')]}`"].alias(name) for name in CSV_COLUMNS["ratings"]]
+
+        def column(name: str) -> Column:
+            found = by_name[name.replace("_", "")]
+            kind = "rating" if name == "rating" else types[found]
+            return _field_text(f"`{found}`", kind).alias(name)
+
+        columns = [column(name) for name in CSV_COLUMNS["ratings"]]
         return rows.select(functions.col("_metadata.row_index").alias("line"), *columns)
 
-    def _survey(self) -> tuple[dict[int, int], bool]:
-        """The number of each partition's first line in the file, and whether the whole file is UTF-8.
+    def _survey(self) -> tuple[dict[int, int], Encoding]:
+        """The number of each partition's first line in the file, and the encoding; see `text_files.Survey`.
 
         A file's partitions are its pieces, in the order of the file.
         """
         rows = self._spark.session.sql(
-            f"SELECT shiftright(line, {_PARTITION_BITS}) AS part, count(*) AS n, bool_and(is_valid_utf8(text)) AS valid"
+            f"SELECT shiftright(line, {_PARTITION_BITS}) AS part, count(*) AS n,"
+            " bool_and(is_valid_utf8(text)) AS valid,"
+            r" bool_or(decode(CAST(text AS BINARY), 'ISO-8859-1') RLIKE r'[\x80-\x9f]') AS has_c1"
             " FROM raw_lines GROUP BY part ORDER BY part"
         ).collect()
         first_lines, before = {}, 0
         for row in rows:
             first_lines[row["part"]] = before + 1
             before += row["n"]
-        return first_lines, all(row["valid"] for row in rows)
+        if all(row["valid"] for row in rows):
+            return first_lines, "utf-8"
+        return first_lines, "windows-1252" if any(row["has_c1"] for row in rows) else "latin-1"
 
     def _take_rejects(self, file: RawFile, first_lines: dict[int, int]) -> None:
         """Add the bad rows to the rejects, under the numbers of their lines."""
@@ -273,7 +291,7 @@ class SparkRatings:
         """See `Ratings`."""
         with self._spark.job("Sorting and splitting"):
             self._run("50_preferences")
-            self._run("51_events")
+            self._run("51_dealt_events" if self._settings.ties == "random" else "51_events")
             if self._settings.split == "global-time":
                 self._run("60_moments")
                 self._run("61_split_global_time")
@@ -285,6 +303,10 @@ class SparkRatings:
             )
             in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
+            if self._settings.split == "user-time":
+                # Read what was written: to count from the view would be to sort once more.
+                self._spark.read_parquet(splits, in_order.schema).createOrReplaceTempView("split_events")
+                self._run("62_ties")
         self._steps.connection.execute(
             f"CREATE TABLE core_movies AS FROM {_KEPT}",
             {"path": self._pattern("core_movies")},
@@ -305,6 +327,11 @@ class SparkRatings:
                 {"path": str(path / "part-00000.parquet")},
             )
         return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
+
+    def ties(self) -> Ties:
+        """See `Ratings`."""
+        query = f"SELECT {', '.join(Ties._fields)} FROM {_KEPT}"
+        return Ties(*self._steps.rows(query, path=self._pattern("ties"))[0])
 
     def moments(self) -> tuple[int, int]:
         """See `Ratings`."""
@@ -347,9 +374,9 @@ class SparkRatings:
         self._steps.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": str(path)})
         self._spark.read_parquet(path).createOrReplaceTempView(name)
 
-    def _count(self, name: str) -> int:
-        """How many rows were kept by this name."""
-        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=self._pattern(name))
+    def _count(self, name: str, condition: str = "true") -> int:
+        """How many rows were kept by this name, or how many of them meet a condition."""
+        return self._steps.value(f"SELECT count(*) FROM {_KEPT} WHERE {condition}", path=self._pattern(name))
 
     def _new_folder(self, name: str) -> Path:
         return self._scratch / f"{next(self._numbers):03}-{name}"
@@ -357,6 +384,38 @@ class SparkRatings:
     def _pattern(self, name: str) -> str:
         """How DuckDB reads what was kept by this name."""
         return f"{literal(self._folders[name])}/*.parquet"
+
+
+def _field_text(column: str, kind: str) -> Column:
+    """A value of a Parquet file as text, by the rules of field_text in sql/duckdb/00_setup.sql."""
+    from pyspark.sql import functions
+
+    if kind in ("float", "double"):
+        limit = 2**24 if kind == "float" else 2**53
+        return functions.expr(
+            f"CASE WHEN isnan({column}) OR {column} <> rint({column}) THEN CAST({column} AS STRING)"
+            f" WHEN abs({column}) < {limit}D THEN CAST(CAST({column} AS BIGINT) AS STRING)"
+            f" ELSE format_string('%e', CAST({column} AS DOUBLE)) END"
+        )
+    if kind.startswith("decimal"):
+        return functions.expr(f"regexp_replace(CAST({column} AS STRING), '[.]0+$', '')")
+    return functions.expr(f"CAST({column} AS STRING)")
+
+
+def _refuse_records_over_lines(file: RawFile, encoding: Encoding) -> None:
+    """Spark cuts a file at every line break. Where a quoted field runs over one, it would read other rows than DuckDB.
+
+    Raises
+    ------
+    InputError
+        If there is such a record, or there may be one in a file that only Spark can read.
+    """
+    if file.elsewhere or has_records_over_lines(file, encoding):
+        raise InputError(
+            f"{file.label} has a quoted field with a line break in it, or a quote that is not closed, which Spark"
+            " cannot read.",
+            "Prepare without --engine spark, or take the line breaks out.",
+        )
 
 
 def _place(file: RawFile) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role, choose, describe
+from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role, choose, describe, opened_source
 from mlrec.dataset.steps import first_line
 from mlrec.errors import InputError, RawDataMissingError
 from mlrec.spark.session import Spark
@@ -35,39 +37,47 @@ def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
     InputError
         If the place cannot be reached, or a file's header lacks a column.
     """
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
-
     context = spark.session.sparkContext
     jvm: Any = context._jvm
-    try:
+    with _readable(place):
         folder = jvm.org.apache.hadoop.fs.Path(place)
         system = folder.getFileSystem(context._jsc.hadoopConfiguration())
         found = {status.getPath().getName(): status for status in system.listStatus(folder) if status.isFile()}
         members = choose(found)
-        if members is None:
-            raise RawDataMissingError(
-                f"No ratings with their movies in {place}.",
-                "It should hold movies.csv and ratings.csv, or the files of a MovieLens edition, unpacked.",
-            )
-        files: dict[Role, RawFile] = {}
-        for role, name in members.items():
-            path, copy = found[name].getPath(), scratch / name
-            if role == "ratings":
-                stream = system.open(path)
-                copy.write_bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(_limited(jvm, stream)))
-                stream.close()
-                whole = Elsewhere(path.toString(), found[name].getLen(), partial(_sha256, jvm, system, path))
-                files[role] = replace(describe(role, copy, name), elsewhere=whole)
-            else:
+    if members is None:
+        raise RawDataMissingError(
+            f"No ratings with their movies in {place}.",
+            "It should hold movies.csv and ratings.csv, or the files of a MovieLens edition, unpacked.",
+        )
+
+    def open_member(role: Role, name: str) -> RawFile:
+        path, copy = found[name].getPath(), scratch / name
+        with _readable(f"{place}/{name}"):
+            if role != "ratings":
                 system.copyToLocalFile(path, jvm.org.apache.hadoop.fs.Path(f"file:{copy.absolute()}"))
-                files[role] = describe(role, copy, name)
+                return describe(role, copy, name)
+            stream = system.open(path)
+            copy.write_bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(_limited(jvm, stream)))
+            stream.close()
+            whole = Elsewhere(path.toString(), found[name].getLen(), partial(_sha256, jvm, system, path))
+            return replace(describe(role, copy, name), elsewhere=whole)
+
+    return opened_source({role: partial(open_member, role, name) for role, name in members.items()})
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Tell in our words why a place cannot be read."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
     except (Py4JJavaError, PySparkException) as error:
         reason = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
         raise InputError(
             f"{place} cannot be read: {first_line(reason)}.", "Check the path, and Spark's settings for it."
         ) from error
-    return RawSource(files["ratings"], files["movies"], files.get("links"))
 
 
 def _limited(jvm: Any, stream: Any) -> Any:

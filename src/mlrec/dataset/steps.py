@@ -8,9 +8,14 @@ only one engine can read stands in a folder of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.dataset.text_rows import LineBlock, Record
 from mlrec.errors import InputError
 from mlrec.progress import Progress
 
@@ -63,27 +68,36 @@ class Steps:
         parameters
             Values of the statements' parameters.
         """
+        with self.progress.task(label):
+            self.execute(step, file, **parameters)
+
+    def execute(self, step: str, file: RawFile | None = None, **parameters: Any) -> None:
+        """Do what `run` does as a part of a larger task."""
         import duckdb
 
         text = text_of("duckdb", step)
-        with self.progress.task(label):
-            try:
-                for statement in self.connection.extract_statements(text):
-                    self.connection.execute(statement, parameters or None)
-                for name in kept_by(text):
-                    self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM new_{name}")
-            except (
-                duckdb.BinderException,
-                duckdb.InvalidInputException,
-                duckdb.ConversionException,
-            ) as error:
-                if file is None:
-                    raise
-                raise InputError(f"{file.label} cannot be read: {first_line(error)}", "Check the file.") from error
-            except duckdb.IOException as error:
-                if file is None or "write" in str(error):  # the disk, not the input
-                    raise
-                raise InputError(f"{file.label} cannot be read: {first_line(error)}", "Get it again.") from error
+        try:
+            for statement in self.connection.extract_statements(text):
+                self.connection.execute(statement, parameters or None)
+            for name in kept_by(text):
+                self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM new_{name}")
+        except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+            raise
+        except (duckdb.Error, UnicodeDecodeError, OverflowError) as error:
+            is_of_disk = isinstance(error, duckdb.IOException) and "write" in str(error)
+            if file is None or is_of_disk:
+                raise
+            raise InputError(
+                f"{file.label} cannot be read: {first_line(error)}", "Check the file, or get it again."
+            ) from error
+
+    def load(self, blocks: Iterable[LineBlock | list[Record]]) -> None:
+        """Put blocks of a text file into the table raw_lines, in the place of what was there."""
+        self.connection.execute("DELETE FROM raw_lines")
+        for block in blocks:
+            self.connection.register("block", _columns(block))
+            self.connection.execute("INSERT INTO raw_lines BY NAME FROM block")
+            self.connection.unregister("block")
 
     def set(self, name: str, value: Any) -> None:
         """Give a variable of the SQL its value."""
@@ -100,6 +114,23 @@ class Steps:
     def value(self, query: str, **parameters: Any) -> int:
         """The first value of a query's first row, a whole number."""
         return int(self.rows(query, **parameters)[0][0])
+
+
+def _columns(block: LineBlock | list[Record]) -> dict[str, NDArray[Any]]:
+    """The columns of raw_lines, as DuckDB takes them."""
+    if isinstance(block, LineBlock):
+        return {"line": np.arange(block.first, block.first + len(block.lines)), "text": _objects(block.lines)}
+    return {
+        "line": np.array([record.line for record in block], dtype=np.int64),
+        "text": _objects([record.text for record in block]),
+        "quoted": _objects([record.quoted for record in block]),
+    }
+
+
+def _objects(values: Sequence[object]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def first_line(error: object) -> str:

@@ -6,6 +6,8 @@ any moment, goes on as if it had not been.
 
 from __future__ import annotations
 
+import math
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -188,8 +190,7 @@ class Study:
 def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fresh: bool = False) -> Iterator[Study]:
     """Open a study, or begin it, and keep other processes from it meanwhile.
 
-    The journal is a file of lines that are only ever appended. What a killed process has left, a half-written line or
-    a trial that never ended, is put right here.
+    What a killed process has left, a half-written line of the journal or a trial that never ended, is put right here.
 
     Parameters
     ----------
@@ -215,6 +216,8 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
     """
     try:
         import optuna
+
+        from mlrec.evaluation.journal import Journal
     except ImportError:
         raise MissingExtraError("tune", "mlrec tune") from None
 
@@ -230,55 +233,56 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
                 "Wait until it is done, or begin another study with '--study NEW'.",
             ) from None
         stack.enter_context(_silent())
-        _mend(files, fresh)
+        if fresh:
+            os.truncate(journal, 0)
         try:
+            storage = optuna.storages.JournalStorage(Journal(journal))
             study = optuna.create_study(
                 study_name=files.name,
-                storage=optuna.storages.JournalStorage(_journal_backend(files)),
+                storage=storage,
                 direction="maximize",
                 # The number of sweeps is itself searched, so trials have no common end that halving could count back
                 # from. The median of those that came as far needs none.
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS),
                 load_if_exists=True,
             )
-        except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+            if len(storage.get_all_studies()) != 1:
+                raise ValueError("it holds another study")
+            _check_origin(study, origin)
+            _check_trials(study)
+            for trial in study.get_trials(deepcopy=False):
+                if not trial.state.is_finished():
+                    study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        except (OSError, DataChangedError, StudyChangedError):
+            raise
+        except Exception as error:  # what a damaged journal makes of Optuna's replay is of a dozen kinds
             raise IncompatibleFormatError(
-                f"The journal {journal} is damaged: {error}.",
+                f"The journal {journal} is damaged: {str(error) or repr(error)}.",
                 "Begin the study anew with '--fresh', or another one with '--study NEW'.",
             ) from error
-        _check_origin(study, origin)
-        for trial in study.get_trials(deepcopy=False):
-            if not trial.state.is_finished():
-                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         yield Study(study, regularization, origin.random_seed)
 
 
-def _mend(files: StudyFiles, fresh: bool) -> None:
-    """Cut off a last line that was not written to its end; the next one would be appended to it."""
-    with files.journal.open("r+b") as file:
-        content = b"" if fresh else file.read()
-        file.truncate(content.rfind(b"\n") + 1)
-
-
-def _journal_backend(files: StudyFiles) -> optuna.storages.journal.JournalFileBackend:
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-
-    class HeldAlready(JournalFileOpenLock):
-        """The journal is held for the whole run; a lock file would outlive a killed process, and stall the next."""
-
-        def acquire(self) -> bool:
-            return True
-
-        def release(self) -> None:
-            pass
-
-    return JournalFileBackend(str(files.journal), lock_obj=HeldAlready(str(files.journal)))
+def _check_trials(study: optuna.Study) -> None:
+    """Raise ValueError or SettingsError if a trial cannot be. (Lines of earlier versions have no checksum.)"""
+    space = _space()
+    for trial in study.get_trials(deepcopy=False):
+        if any(space.get(name) != distribution for name, distribution in trial.distributions.items()):
+            raise ValueError(f"trial {trial.number} is of other settings than are searched")
+        if trial.state.is_finished() and _SETTINGS in trial.user_attrs:
+            TrainSettings.from_json(trial.user_attrs[_SETTINGS])
+        if trial.state == type(trial.state).COMPLETE and not (
+            _SETTINGS in trial.user_attrs and len(trial.values) == 1 and math.isfinite(trial.values[0])
+        ):
+            raise ValueError(f"trial {trial.number} is complete without its settings or its value")
 
 
 def _check_origin(study: optuna.Study, origin: Origin) -> None:
     wanted = asdict(origin)
     found = study.user_attrs.get(_ATTRIBUTES)
     if found is None:
+        if study.get_trials(deepcopy=False):
+            raise ValueError("its trials are of unknown origin")
         from importlib.metadata import version
 
         study.set_user_attr(_ATTRIBUTES, wanted | {"mlrec_version": version("mlrec")})

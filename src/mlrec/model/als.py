@@ -139,6 +139,6 @@ def check_finite(settings: TrainSettings, *arrays: NDArray[Any]) -> None:
 def _not_finite(settings: TrainSettings) -> TrainingFailedError:
     return TrainingFailedError(
         "Training gave factors that are not finite numbers; nothing was saved.",
-        f"Try an alpha (now {settings.alpha:g}) and a regularization (now {settings.fold_in.regularization:g}) nearer to"
-        " the defaults.",
+        f"Use an alpha (now {settings.alpha:g}) and a regularization (now {settings.fold_in.regularization:g}) nearer"
+        " to the defaults.",
     )

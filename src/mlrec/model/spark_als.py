@@ -300,7 +300,9 @@ class _Training:
         from scipy import sparse
 
         n_events, n_users = int(self._indptr[-1]), len(self.user_ids)
-        columns = {name: self._mapped(f"history_{name}", dtype, (n_events,)) for name, dtype in _HISTORY_TYPES.items()}
+        columns: dict[str, Any] = {
+            name: self._mapped(f"history_{name}", dtype, (n_events,)) for name, dtype in _HISTORY_TYPES.items()
+        }
         data = self._mapped("matrix_data", np.float32, (self.n_learned,))
         indices = self._mapped("matrix_indices", np.int32, (self.n_learned,))
         per_user = np.zeros(n_users, dtype=np.int64)

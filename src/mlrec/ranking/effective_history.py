@@ -117,6 +117,8 @@ class EffectiveHistory:
         Whether an opinion comes from the log and the model has not learned of it, bool (opinions,).
     seen
         Rows of all movies that the user is known to have seen, int32, in no order, perhaps repeated.
+    in_effect
+        Event ids of the log's swipes that are the latest word on their movies, skips included, int64, in no order.
     """
 
     movie_idx: NDArray[np.int32]
@@ -124,6 +126,7 @@ class EffectiveHistory:
     preference: NDArray[np.int8]
     is_new: NDArray[np.bool_]
     seen: NDArray[np.int32]
+    in_effect: NDArray[np.int64] = field(default_factory=_no_events)
 
     def __len__(self) -> int:
         """Return the number of opinions."""
@@ -164,7 +167,7 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
     rows = rows_of(log.movie_id[standing], movie_ids)
     swiped_at, signed = log.at[standing], log.preference[standing]
     seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
-    stands = signed != 0
+    in_effect = np.ones(len(standing), dtype=bool)
     is_new = np.ones(len(standing), dtype=bool)
 
     # Standing swipes are ordered by movie id, so their rows ascend once those of unknown movies are out.
@@ -175,9 +178,10 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
         later = same_movie & (swiped_at[positions] >= known.timestamp)
         merged = later & known.learned & (swiped_at[positions] == known.timestamp)
         is_new[positions[merged & (signed[positions] == known.preference)]] = False
-        stands[positions[same_movie & ~later]] = False
+        in_effect[positions[same_movie & ~later]] = False
         kept &= ~later
 
+    stands = in_effect & (signed != 0)
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
     all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
@@ -188,6 +192,7 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
         preference=np.concatenate([known.preference[learned], signed[stands].astype(np.int8)])[order],
         is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
         seen=seen,
+        in_effect=log.event_id[standing[in_effect]],
     )
 
 

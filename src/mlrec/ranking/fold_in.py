@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +178,7 @@ class FoldIn:
         except np.linalg.LinAlgError:  # fewer movies than factors, and no λ to speak of
             raise _unsolvable(self.settings) from None
 
-    def _checked(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _checked(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """The values, if they are finite in float32."""
         if (np.abs(values) <= _LARGEST).all():  # not so for what is not a number
             return values

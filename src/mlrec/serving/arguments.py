@@ -85,7 +85,7 @@ def yes_or_no(name: str, value: Any) -> bool:
 
 def diversity(value: Any) -> float:
     """How far a list is spread."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:  # type: ignore[operator]
         raise _refusal("diversity", "a number between 0 and 1", value)
     return float(value)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.history import History
 from mlrec.progress import Progress
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n_rows
@@ -67,56 +69,80 @@ def recommend_all(
     with progress.task("Recommending", len(user_ids), "users") as task:
         for start in range(0, len(user_ids), size):
             block = user_ids[start : start + size]
+            lists: list[RankedRows] = [NOTHING] * len(block)
             together = np.zeros(len(block), dtype=bool)
             if not options.diversity:
-                together = ~has_swiped[start : start + size] & _is_settled(served, block, handover)
-            lists: list[RankedRows] = [NOTHING] * len(block)
-            for position, found in zip(
-                np.flatnonzero(together).tolist(),
-                _ranked_together(served, block[together], n, candidates, options),
-                strict=True,
-            ):
-                lists[position] = found
+                saved = _Saved.of(served, block)
+                together = ~has_swiped[start : start + size] & saved.are_settled(handover)
+                for position, found in zip(
+                    np.flatnonzero(together).tolist(), saved.ranked(together, n, candidates, options), strict=True
+                ):
+                    lists[position] = found
             for position in np.flatnonzero(~together).tolist():
                 lists[position] = ranked_rows(views.get(served, int(block[position])), n, options, handover)
             yield _block(served, block, lists, options)
             task.advance(len(block))
 
 
-def _is_settled(served: ServedModel, user_ids: NDArray[np.int64], handover: int) -> NDArray[np.bool_]:
-    """Which users have a saved vector that says all there is, without popularity in it; bool (users,)."""
-    model = served.model
-    rows = np.minimum(np.searchsorted(model.user_ids, user_ids), len(model.user_ids) - 1)
-    first, last = int(rows.min()), int(rows.max())
-    events = slice(int(model.history.indptr[first]), int(model.history.indptr[last + 1]))
-    learned_before = np.concatenate([[0], np.cumsum(served.learned[model.history.split[events]])])
-    bounds = model.history.indptr[first : last + 2] - events.start
-    n_learned = np.diff(learned_before[bounds])[rows - first]
-    has_taste = np.asarray(model.user_vectors[rows]).any(axis=1)
-    return np.asarray((model.user_ids[rows] == user_ids) & has_taste & (n_learned >= handover))
+@dataclass(frozen=True)
+class _Saved:
+    """What a model has saved of some users; those whom it does not know have what another user has.
 
+    Attributes
+    ----------
+    served
+        The model.
+    is_known
+        Whether the model knows them, bool (users,).
+    place
+        Rows of `history`, int64 (users,).
+    vectors
+        Float32 (users, factors).
+    history
+        Of all users of the model from the first to the last of them.
+    """
 
-def _ranked_together(
-    served: ServedModel,
-    user_ids: NDArray[np.int64],
-    n: int,
-    candidates: NDArray[np.bool_],
-    options: ListOptions,
-) -> Iterator[RankedRows]:
-    """Rank for users with saved vectors, all through one product."""
-    if not len(user_ids):
-        return
-    model = served.model
-    rows = np.searchsorted(model.user_ids, user_ids)
-    scores = user_scores(np.asarray(model.user_vectors[rows]), served.movie_factors)
-    scores[:, ~candidates] = -np.inf
-    if not options.include_seen:
-        for position, row in enumerate(rows.tolist()):
-            seen = model.history.movie_idx[model.history.of(row)]
-            scores[position, seen[seen >= 0]] = -np.inf
-    for own, places in zip(scores, top_n_rows(scores, n), strict=True):
-        found = places[places >= 0]
-        yield RankedRows(found, own[found], np.ones(len(found), dtype=bool))
+    served: ServedModel
+    is_known: NDArray[np.bool_]
+    place: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    history: History
+
+    @classmethod
+    def of(cls, served: ServedModel, user_ids: NDArray[np.int64]) -> Self:
+        """Look some users up, ascending by id."""
+        model = served.model
+        rows = np.minimum(np.searchsorted(model.user_ids, user_ids), len(model.user_ids) - 1)
+        return cls(
+            served,
+            is_known=model.user_ids[rows] == user_ids,
+            place=rows - rows[0],
+            vectors=model.vectors_of(rows),
+            history=model.history.of_rows(int(rows[0]), int(rows[-1]) + 1),
+        )
+
+    def are_settled(self, handover: int) -> NDArray[np.bool_]:
+        """Which users have a vector that says all there is, without popularity in it; bool (users,)."""
+        learned_before = np.concatenate([[0], np.cumsum(self.served.learned[self.history.split])])
+        n_learned = np.diff(learned_before[self.history.indptr])[self.place]
+        has_taste = self.vectors.any(axis=1)
+        return self.is_known & has_taste & (n_learned >= handover)
+
+    def ranked(
+        self, chosen: NDArray[np.bool_], n: int, candidates: NDArray[np.bool_], options: ListOptions
+    ) -> Iterator[RankedRows]:
+        """Rank for some of the users, all through one product."""
+        if not chosen.any():
+            return
+        scores = user_scores(self.vectors[chosen], self.served.movie_factors)
+        scores[:, ~candidates] = -np.inf
+        if not options.include_seen:
+            for position, place in enumerate(self.place[chosen].tolist()):
+                seen = self.history.movie_idx[self.history.of(place)]
+                scores[position, seen[seen >= 0]] = -np.inf
+        for own, places in zip(scores, top_n_rows(scores, n), strict=True):
+            found = places[places >= 0]
+            yield RankedRows(found, own[found], np.ones(len(found), dtype=bool))
 
 
 def _block(served: ServedModel, user_ids: NDArray[np.int64], lists: list[RankedRows], options: ListOptions) -> Block:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,7 +16,15 @@ import numpy as np
 
 from mlrec.artifacts import models
 from mlrec.artifacts.models import Model
-from mlrec.errors import EventIdConflictError, MlrecError, NothingToUndoError, SettingsError, StateError, shown
+from mlrec.errors import (
+    EventIdConflictError,
+    MlrecError,
+    NothingToUndoError,
+    SettingsError,
+    StateError,
+    StoreUnavailableError,
+    shown,
+)
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.scores import movie_likeness
@@ -28,12 +37,16 @@ from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
-from mlrec.serving.stores.refusals import forgotten_user
+from mlrec.serving.stores.refusals import forgotten_user, misfit
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace, as_path
 
 _log = logging.getLogger(__name__)
+
+_UNDO_TRIES = 100
+# Seconds between attempts to open a published model that cannot be opened, at most; they begin with 2.
+_LONGEST_PAUSE = 60.0
 
 
 class Recommender:
@@ -56,8 +69,10 @@ class Recommender:
         self._workspace = workspace
         self._users = UserViews(store, self.settings)
         self._opened: ServedModel | None = ServedModel(model, self.settings)
+        self._users.turn_to(self._opened)
         self._switching = Lock()
         self._next_look = time.monotonic() + self.settings.refresh_seconds
+        self._failed_looks = 0
 
     @classmethod
     def open(
@@ -98,10 +113,11 @@ class Recommender:
             raise SettingsError(f"settings must be ServeSettings, not {shown(settings)}.")
         name = None if store is None else str(store)
         if model is not None:
-            return cls(models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings)
+            return cls(
+                models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
+            )
         workspace = Workspace(as_path("data_dir", data_dir))
-        opened = models.open_model(models.resolve(workspace))
-        return cls(opened, open_store(name, workspace), workspace, settings)
+        return cls(models.open_published(workspace), open_store(name, workspace), workspace, settings)
 
     def __enter__(self) -> Self:
         """Return the recommender itself."""
@@ -114,9 +130,13 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release model and store. Closing twice does no harm; any other use afterwards is a StateError."""
+        """Release model and store. Closing twice does no harm; any other use afterwards is a StateError.
+
+        The files of the model are closed as soon as no call under way, and nobody else, holds anything of it.
+        """
         with self._switching:
             self._opened = None
+            self._users.turn_to(None)
         self.store.close()
 
     # -- the model ---------------------------------------------------------------------------------------------------
@@ -136,9 +156,10 @@ class Recommender:
         """
         with self._switching:
             served = self._opened_or_error()
-            if self._workspace is None or models.published_id(self._workspace) == served.model_id:
+            if self._workspace is None or models.published_id(self._workspace) == served.folder_name:
                 return False
-            self._opened = ServedModel(models.open_model(models.resolve(self._workspace)), self.settings)
+            self._opened = ServedModel(models.open_published(self._workspace), self.settings)
+            self._users.turn_to(self._opened)
             return True
 
     def _opened_or_error(self) -> ServedModel:
@@ -150,24 +171,37 @@ class Recommender:
         """The model for one call; now and then a look whether another is published, which a thread then opens."""
         served = self._opened_or_error()
         if self._workspace is not None and time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + self.settings.refresh_seconds
-            if self._is_outdated(served, self._workspace) and not self._switching.locked():
-                Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
+            self._next_look = math.inf  # until this look is over
+            try:
+                if models.published_id(self._workspace) != served.folder_name:
+                    Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
+                else:
+                    self._next_look = time.monotonic() + self.settings.refresh_seconds
+            except Exception as error:
+                self._look_later(error)
         return served
-
-    def _is_outdated(self, served: ServedModel, workspace: Workspace) -> bool:
-        try:
-            return models.published_id(workspace) != served.model_id
-        except OSError as error:
-            _log.warning("It cannot be seen which model is published: %s", error)
-            return False
 
     def _refresh_quietly(self) -> None:
         try:
             self.refresh()
-        except (MlrecError, OSError) as error:
-            # Serving goes on with the model that it has; the next look tries again.
-            _log.warning("The newly published model was not opened: %s", error)
+            self._failed_looks = 0
+            self._next_look = time.monotonic() + self.settings.refresh_seconds
+        except Exception as error:
+            self._look_later(error)
+
+    def _look_later(self, error: Exception) -> None:
+        """Whatever was wrong with the new model, serving goes on with the one that it has: a warning, and a pause."""
+        served = self._opened
+        if served is None:  # closed meanwhile
+            return
+        self._failed_looks += 1
+        pause = max(self.settings.refresh_seconds, min(2.0 ** min(self._failed_looks, 10), _LONGEST_PAUSE))
+        self._next_look = time.monotonic() + pause
+        _log.warning(
+            "The newly published model was not opened, %s goes on serving; next try in %.0f seconds: %s",
+            served.model_id, pause, error,
+            exc_info=None if isinstance(error, MlrecError | OSError) else error,
+        )  # fmt: skip
 
     # -- recommending ------------------------------------------------------------------------------------------------
 
@@ -351,7 +385,8 @@ class Recommender:
             −2, −1, +1 or +2; 0 for a skip (seen, no opinion). Names do as well: superdislike, dislike, skip, like,
             superlike.
         at
-            When it happened, in epoch seconds or as an aware datetime; now by default.
+            When it happened, in epoch seconds or as an aware datetime. Now by default: then the swipe is in effect even
+            if the clock has stepped back, for it takes at least the time of the user's latest event.
         event_id
             The caller's own id of this swipe, unique for the user. A repeated call with it changes nothing, so a call
             whose answer was lost can be made again.
@@ -359,7 +394,7 @@ class Recommender:
         Returns
         -------
         UserState
-            The user after the swipe.
+            The user after the swipe; `in_effect` says whether the swipe is the latest word on the movie.
 
         Raises
         ------
@@ -374,12 +409,15 @@ class Recommender:
         StoreUnavailableError
             If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
             with the same event id.
+        IncompatibleFormatError
+            If the store, or what it has of this user, is damaged.
         """
         served = self._served()
         swipe, user_id = Swipe.parse(preference), arguments.user_id(user_id)
         movie_id = int(served.movie_ids[served.row_of(arguments.movie_id(movie_id))])
-        draft = Draft(movie_id, int(swipe), _seconds(at), client_id=arguments.event_id(event_id))
-        logged = self.store.append(user_id, draft)
+        seconds = _now(served, user_id) if at is None else arguments.moment(at)
+        draft = Draft(movie_id, int(swipe), seconds, client_id=arguments.event_id(event_id))
+        logged = self.store.append(user_id, draft, in_order=at is None)
         assert logged is not None  # only if_last lets an append be passed over
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise EventIdConflictError(
@@ -401,23 +439,23 @@ class Recommender:
         ------
         NothingToUndoError
             If the user has no swipe in the log that has not been undone.
-        EventIdConflictError, ForgottenUserError, StoreUnavailableError
+        EventIdConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
         served = self._served()
         user_id, client_id = arguments.user_id(user_id), arguments.event_id(event_id)
-        while True:
+        for _ in range(_UNDO_TRIES):
             view = self._users.get(served, user_id)
             if view.head.forgotten:
                 raise forgotten_user(user_id)
             position = view.log.last_alive()
             if position is None:
-                return self._repeated_undo(served, view, user_id, client_id)
+                return self._repeated_undo(served, user_id, client_id)
             undone, movie_id, preference = (
                 int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
             )
-            draft = Draft(movie_id, 0, _seconds(None), undoes=undone, client_id=client_id)
-            logged = self.store.append(user_id, draft, if_last=view.head.token)
+            draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, client_id=client_id)
+            logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
                 continue  # somebody has swiped meanwhile: look again what is the latest
             if not logged.event.undoes:
@@ -425,22 +463,27 @@ class Recommender:
                     f"Event id '{event_id}' was used for a swipe of user {user_id}.", "Give each event its own id."
                 )
             if not logged.is_new:
-                return self._undone(served, view, user_id, logged)
+                return self._undone(served, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
+        raise StoreUnavailableError(
+            f"The latest swipe of user {user_id} has changed {_UNDO_TRIES} times while it was being undone; nothing was"
+            " undone.",
+            "Somebody else swipes for this user without a break: try again once that has ended.",
+        )
 
-    def _repeated_undo(self, served: ServedModel, view: UserView, user_id: int, client_id: str | None) -> UserState:
+    def _repeated_undo(self, served: ServedModel, user_id: int, client_id: str | None) -> UserState:
         """Where nothing is left to undo, the call may be the repetition of one that took back the last swipe."""
         for event in self.store.events(user_id):
             if event.undoes and event.client_id is not None and event.client_id == client_id:
-                return self._undone(served, view, user_id, Appended(event, is_new=False))
+                return self._undone(served, user_id, Appended(event, is_new=False))
         raise NothingToUndoError(f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}")
 
-    def _undone(self, served: ServedModel, view: UserView, user_id: int, logged: Appended) -> UserState:
+    def _undone(self, served: ServedModel, user_id: int, logged: Appended) -> UserState:
         """For an undo that had been made before: which swipe it took back."""
-        position = int(np.searchsorted(view.log.event_id, logged.event.undoes))
-        return self._state(
-            served, user_id, logged, int(view.log.movie_id[position]), int(view.log.preference[position])
-        )
+        swipe = next(iter(self.store.events(user_id, after=logged.event.undoes - 1)), None)
+        if swipe is None or swipe.event_id != logged.event.undoes:
+            raise misfit(user_id, self.store.place, "an undo names no swipe that is there")
+        return self._state(served, user_id, logged, swipe.movie_id, swipe.preference)
 
     def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:
         view = self._users.get(served, user_id)
@@ -452,6 +495,7 @@ class Recommender:
             preference=preference,
             undone=logged.event.undoes > 0,
             is_new=logged.is_new,
+            in_effect=bool(np.isin(logged.event.event_id, view.history.in_effect)),
             opinions=len(view.history),
             vector=view.vector,
         )
@@ -509,5 +553,6 @@ class Recommender:
         return [served.movie(row) for row in served.titles.search(arguments.text(text), arguments.length(n))]
 
 
-def _seconds(at: int | datetime | None) -> int:
-    return int(time.time()) if at is None else arguments.moment(at)
+def _now(served: ServedModel, user_id: int) -> int:
+    """Now, by a clock that may have stepped back: never before what the model's data says of the user."""
+    return max(int(time.time()), int(served.known_history(user_id).timestamp.max(initial=0)))

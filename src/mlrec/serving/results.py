@@ -94,6 +94,9 @@ class UserState:
         Whether the swipe was undone rather than made.
     is_new
         False if a swipe with this client event id had been logged before, and so nothing was done.
+    in_effect
+        Whether the swipe is the latest word on its movie. It is not if a later opinion stands, in the log or in the
+        model's data, or if it has been undone.
     opinions
         How many opinions make the vector, those of the model's data included.
     vector
@@ -107,6 +110,7 @@ class UserState:
     preference: int
     undone: bool
     is_new: bool
+    in_effect: bool
     opinions: int
     vector: NDArray[np.float32] = field(compare=False, repr=False)
 

@@ -36,6 +36,8 @@ class ServedModel:
     def __init__(self, model: Model, settings: ServeSettings) -> None:
         self.model = model
         self.model_id = model.model_id
+        # What the pointer to the published model calls it.
+        self.folder_name = model.folder.name if model.folder is not None else model.model_id
         # Copies: the hot path reads memory, not a file.
         self.movie_ids = np.array(model.movie_ids)
         self.movie_factors = np.array(model.movie_factors, order="C")
@@ -49,6 +51,8 @@ class ServedModel:
             settings.cold_diversity,
         )
         self.share = self.cold_start.share
+        # Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own.
+        self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info["trained_on"] for name in SPLITS])
 
     @cached_property
@@ -79,7 +83,7 @@ class ServedModel:
     @cached_property
     def average_vector(self) -> NDArray[np.float32]:
         """Mean of all user vectors, float32 (factors,)."""
-        mean: NDArray[np.float64] = np.mean(self.model.user_vectors, axis=0, dtype=np.float64)
+        mean: NDArray[np.float64] = np.mean(self.model.vectors_of(slice(None)), axis=0, dtype=np.float64)
         return mean.astype(np.float32)
 
     # -- users -------------------------------------------------------------------------------------------------------
@@ -89,24 +93,13 @@ class ServedModel:
         row = self.model.user_idx(user_id)
         if row is None:
             return STRANGER
-        history = self.model.history
-        events = history.of(row)
-        return KnownHistory(
-            movie_idx=np.asarray(history.movie_idx[events]),
-            preference=np.asarray(history.preference[events]),
-            timestamp=np.asarray(history.timestamp[events]),
-            learned=self.learned[history.split[events]],
-        )
+        own = self.model.history.of_rows(row, row + 1)
+        return KnownHistory(own.movie_idx, own.preference, own.timestamp, self.learned[own.split])
 
     def saved_vector(self, user_id: int) -> NDArray[np.float32] | None:
         """The vector that was saved with the model; None for a user whom it does not know."""
         row = self.model.user_idx(user_id)
-        return None if row is None else np.array(self.model.user_vectors[row])
-
-    @property
-    def saves_fold_in(self) -> bool:
-        """Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own."""
-        return bool(self.model.info["settings"]["user_vectors"] == "fold-in")
+        return None if row is None else self.model.vectors_of(np.array([row]))[0]
 
     # -- movies ------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ _HEADER_HINT = (
 )
 
 _WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
+# Two ids that differ in a character are two ids, so "007" and "+7" are not 7; pandas writes 7 as "7.0", though.
+_ID = re.compile(r"(0|-?[1-9]\d*)(?:\.0)?", re.ASCII)
 _LARGEST_ID = 2**63 - 1
 _INT64_DIGITS = 19
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -139,8 +141,12 @@ def _whole(text: str, name: str) -> int:
     return int(match[1] + match[2][: _INT64_DIGITS + 1])
 
 
-def _id(text: str, name: str) -> int:
-    number = _whole(text.strip(), name)
+def _id(field: str, name: str) -> int:
+    text = field.strip()
+    match = _ID.fullmatch(text)
+    if match is None:
+        raise _FieldError(f"unparsable {name}" if text else f"empty {name}")
+    number = int(match[1][: _INT64_DIGITS + 2])
     if not -_LARGEST_ID - 1 <= number <= _LARGEST_ID:
         raise _FieldError(f"{name} beyond int64")
     return number

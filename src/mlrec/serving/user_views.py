@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,19 @@ class UserView:
         return bool(self.vector.any())
 
 
+class _Kept(NamedTuple):
+    """What is kept of a user: the log as far as it was read, and the view on the current model, if it was derived."""
+
+    head: Head
+    log: SwipeLog
+    view: UserView | None
+
+
 class UserViews:
     """Derives views, and keeps those of the users who were asked for last.
+
+    A view holds its model, whose files are open and mapped into memory. So views on one model alone are kept, the one
+    that `turn_to` has named.
 
     Parameters
     ----------
@@ -75,17 +87,27 @@ class UserViews:
     def __init__(self, store: SwipeStore, settings: ServeSettings) -> None:
         self._store = store
         self._settings = settings
-        self._kept: OrderedDict[int, UserView] = OrderedDict()
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._current: ServedModel | None = None
         self._lock = Lock()
+
+    def turn_to(self, served: ServedModel | None) -> None:
+        """Keep views on this model from now on, and let go of all others; None lets go of everything."""
+        with self._lock:
+            self._current = served
+            if served is None:
+                self._kept.clear()
+            for user_id, kept in self._kept.items():
+                self._kept[user_id] = kept._replace(view=None)
 
     def get(self, served: ServedModel, user_id: int) -> UserView:
         """Return a user's view on a model, as the log stands now."""
         head = self._store.head(user_id)
         with self._lock:
             kept = self._kept.get(user_id)
-            if kept is not None and kept.served is served and kept.head == head:
+            if kept is not None and kept.view is not None and kept.view.served is served and kept.head == head:
                 self._kept.move_to_end(user_id)
-                return kept
+                return kept.view
             if head.forgotten:
                 self._kept.pop(user_id, None)
         if head.forgotten:
@@ -95,7 +117,7 @@ class UserViews:
         self._keep(user_id, view)
         return view
 
-    def _log(self, user_id: int, head: Head, kept: UserView | None) -> tuple[SwipeLog, Head]:
+    def _log(self, user_id: int, head: Head, kept: _Kept | None) -> tuple[SwipeLog, Head]:
         """The user's log, and where it stood when it was read; what has been read before is not read again."""
         if kept is not None and kept.head == head:
             return kept.log, head
@@ -120,7 +142,9 @@ class UserViews:
 
     def _keep(self, user_id: int, view: UserView) -> None:
         with self._lock:
-            self._kept[user_id] = view
+            if view.served is not self._current:  # the call began on a former model
+                return
+            self._kept[user_id] = _Kept(view.head, view.log, view)
             self._kept.move_to_end(user_id)
             while len(self._kept) > self._settings.cached_users:
                 self._kept.popitem(last=False)
@@ -188,7 +212,8 @@ class UserViews:
         if self._settings.rule == "fold-in":
             return f"{served.model_id} fold-in"
         gradient = self._settings.gradient
-        return f"{served.model_id} gradient {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
+        # "2": the second version of the rule. The first took half the step, and said "gradient" alone.
+        return f"{served.model_id} gradient 2 {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:

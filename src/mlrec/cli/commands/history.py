@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, checked_user_id, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.errors import MlrecError, ModelMissingError
 from mlrec.preferences import Swipe
@@ -27,7 +27,7 @@ EXAMPLES = examples(
 
 
 def history(
-    user: Annotated[int, typer.Option("--user", "-u", help="User id.", callback=checked_user_id)],
+    user: Annotated[int, typer.Option("--user", "-u", metavar="ID", help="User id.", parser=parse_id)],
     n: Annotated[
         int | None, typer.Option("-n", "--n", metavar="N", min=1, help="Only the latest N.", show_default="all")
     ] = None,

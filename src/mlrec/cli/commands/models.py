@@ -75,10 +75,13 @@ def _mark(summary: dict[str, Any], fingerprint: str | None) -> str:
 
 
 def _settings_cells(summary: dict[str, Any]) -> tuple[object, ...]:
-    settings = summary["settings"]
-    if not settings:
+    from mlrec.settings import TrainSettings
+
+    if not summary["settings"]:
         return "", "", "", summary["kind"]
-    return settings["factors"], f"{settings['alpha']:g}", f"{settings['regularization']:.3g}", settings["on"]
+    settings = TrainSettings.from_json(summary["settings"])
+    regularization = "" if settings.regularization is None else f"{settings.regularization:.3g}"
+    return settings.factors, f"{settings.alpha:g}", regularization, settings.on
 
 
 def _headline(metrics: dict[str, Any], split: str, history: str) -> str:
@@ -98,6 +101,7 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         render.print_json(document)
         return
     metrics = document.pop("metrics")
+    document.pop("files", None)  # checksums, which are for 'mlrec doctor'
     render.table(["", ""], _flattened(document), title=str(document["model_id"]))
     rows = [
         (split, history, relevance, f"{result['users']:,}", *_figures(result, model))

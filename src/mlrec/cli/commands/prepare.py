@@ -37,6 +37,13 @@ class Split(StrEnum):
     global_time = "global-time"
 
 
+class Ties(StrEnum):
+    """Which events of the same time come before a cut."""
+
+    movie_id = "movie-id"
+    random = "random"
+
+
 Raw = Annotated[
     str | None,
     typer.Option(
@@ -44,6 +51,14 @@ Raw = Annotated[
         metavar="PATH",
         help="Folder or zip archive with the raw files, instead of raw/ in the data directory; with --engine spark also"
         " hdfs://…, s3a://… and what else Spark reads.",
+    ),
+]
+TiesOption = Annotated[
+    Ties,
+    typer.Option(
+        "--ties",
+        help="How events of the same time are divided where a user's split cuts between them: by movie id, or dealt at"
+        " random, which coarse times need.",
     ),
 ]
 MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
@@ -86,11 +101,15 @@ def prepare(
     split_ratio: Annotated[
         tuple[int, int, int], typer.Option(help="Shares of train, validation and test.")
     ] = _DEFAULTS.split_ratio,
+    ties: TiesOption = Ties.movie_id,
+    random_seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seed of '--ties random'.")
+    ] = _DEFAULTS.random_seed,
     user_offset: Annotated[
         int, typer.Option(metavar="N", help="Added to every user id, to keep clear of your own application's ids.")
     ] = _DEFAULTS.user_offset,
     max_reject_share: Annotated[
-        float, typer.Option(metavar="X", min=0, max=1, help="Stop if a larger share of the input rows is bad.")
+        float, typer.Option(metavar="X", min=0, max=1, help="Stop if a larger share of a file's rows is bad.")
     ] = _DEFAULTS.max_reject_share,
     memory_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
@@ -118,6 +137,8 @@ def prepare(
         cut_points=cut_points,
         split=split.value,
         split_ratio=split_ratio,
+        ties=ties.value,
+        random_seed=random_seed,
         user_offset=user_offset,
         max_reject_share=max_reject_share,
         memory_limit=memory_limit,
@@ -139,6 +160,7 @@ def prepare(
         render.print_json(result.manifest)
     else:
         show(result, content)
+    warn(result)
 
 
 def read_store(name: str | None, workspace: "Workspace", with_swipes: bool, bar: "Progress") -> StoreContent:
@@ -154,6 +176,12 @@ def read_store(name: str | None, workspace: "Workspace", with_swipes: bool, bar:
             swipes, left_out = None, counts.swipes - counts.undone
         # The blocklist last: whoever is forgotten while the swipes are read is on it.
         return StoreContent(swipes, left_out, store.forgotten())
+
+
+def warn(result: "Prepared") -> None:
+    """Render the warnings of a preparation."""
+    for warning in result.warnings:
+        render.warn(f"Warning: {warning}")
 
 
 def show(result: "Prepared", content: StoreContent) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, StoreName, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, StoreName, examples, parse_id
 from mlrec.cli.progress import progress
 from mlrec.settings import ServeSettings
 
@@ -44,7 +44,10 @@ UpdateRule = Annotated[
 
 def recommend(
     user: Annotated[
-        int | None, typer.Option("--user", "-u", help="User id; anybody unknown gets popular movies.")
+        int | None,
+        typer.Option(
+            "--user", "-u", metavar="ID", help="User id; anybody unknown gets popular movies.", parser=parse_id
+        ),
     ] = None,
     like: Annotated[
         list[str] | None,
@@ -61,7 +64,8 @@ def recommend(
     genre: Genres = None,
     years: Years = None,
     exclude: Annotated[
-        list[int] | None, typer.Option(help="Leave out this movie id; may be given several times.")
+        list[int] | None,
+        typer.Option(metavar="ID", help="Leave out this movie id; may be given several times.", parser=parse_id),
     ] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Also list movies that the user has rated or swiped.")

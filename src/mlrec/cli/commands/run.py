@@ -47,6 +47,7 @@ def run(
     split: Annotated[
         prepare_command.Split, typer.Option(help="Split each user's history by time, or everybody's.")
     ] = prepare_command.Split.user_time,
+    ties: prepare_command.TiesOption = prepare_command.Ties.movie_id,
     random_seed: train_command.RandomSeed = None,
     source: fetch_command.Source = None,
     threads: train_command.TrainThreads = None,
@@ -82,6 +83,7 @@ def run(
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         split=split.value,
+        ties=ties.value,
         threads=threads or 0,
     )
     content = prepare_command.read_store(store, workspace, with_swipes, bar)
@@ -97,6 +99,7 @@ def run(
     document["prepare"] = prepared.manifest
     if not as_json:
         prepare_command.show(prepared, content)
+    prepare_command.warn(prepared)
 
     if publish_if_better:
         require_gate(workspace)

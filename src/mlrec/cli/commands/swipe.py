@@ -8,7 +8,7 @@ import typer
 
 from mlrec.cli import cards, render
 from mlrec.cli.commands.recommend import Genres, Rule, UpdateRule, Years, parse_years
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
 from mlrec.settings import ServeSettings
@@ -34,7 +34,16 @@ _KNOWN = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
 
 
 def swipe(
-    user: Annotated[int, typer.Option("--user", "-u", help="User id; anybody, also one that the model does not know.")],
+    user: Annotated[
+        int,
+        typer.Option(
+            "--user",
+            "-u",
+            metavar="ID",
+            help="User id; anybody, also one that the model does not know.",
+            parser=parse_id,
+        ),
+    ],
     movie: Annotated[
         str | None, typer.Option(help="One movie, by id or title, instead of a session; with --preference or --bucket.")
     ] = None,
@@ -124,8 +133,16 @@ def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str,
     done = f"took back {name} of" if state.undone else name
     again = "" if state.is_new else " (stored before; nothing has changed)"
     render.line(f"User {state.user_id}: {done} {recommender.label_of(state.movie_id)}{again}")
+    if not (state.undone or state.in_effect):
+        render.line(_why_not_in_effect(recommender, state))
     for item in items:
         render.line(f"{item.rank:>4}  {item.label}")
+
+
+def _why_not_in_effect(recommender: "Recommender", state: "UserState") -> str:
+    is_undone = any(event.undone for event in recommender.history(state.user_id) if event.event_id == state.event_id)
+    reason = "it has been taken back" if is_undone else "a later opinion on this movie stands"
+    return f"The swipe is stored, but not in effect: {reason}."
 
 
 # -- a session in lines ------------------------------------------------------------------------------------------------

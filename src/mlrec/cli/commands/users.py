@@ -13,7 +13,7 @@ import typer
 
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, checked_user_id, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import InputError, ModelMissingError, SettingsError
@@ -31,7 +31,7 @@ app = typer.Typer(
     epilog=examples("mlrec users", "mlrec users --json", "mlrec users forget 42", "mlrec users export swipes.csv"),
 )
 
-UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", callback=checked_user_id)]
+UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", parser=parse_id)]
 
 
 @app.callback()
@@ -271,9 +271,7 @@ def export_users(
                     yield user_id, history_of(opened, user_id, served)
                     task.advance()
 
-            swipes = write_output(
-                file, lambda output: export_swipes(output, logs()), source=opened.place, private=True
-            )
+            swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place, private=True)
     if as_json:
         render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
     elif file != STDOUT:

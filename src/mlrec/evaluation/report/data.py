@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.dataset.reading import Events, read_prepared
+from mlrec.errors import IncompatibleFormatError
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import Workspace
 
@@ -89,7 +90,12 @@ class DataPicture:
 def read_picture(workspace: Workspace) -> DataPicture:
     """Take the picture of a workspace's prepared data. Raises as `read_prepared` does."""
     data = read_prepared(workspace)
-    return picture_of(data.manifest, data.events)
+    try:
+        return picture_of(data.manifest, data.events)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise IncompatibleFormatError(
+            f"{workspace.prepared.manifest} is damaged: {error!r}.", "Run 'mlrec prepare' again."
+        ) from error
 
 
 def picture_of(manifest: Mapping[str, Any], events: Events) -> DataPicture:

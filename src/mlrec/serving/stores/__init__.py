@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlrec.errors import SettingsError
 from mlrec.serving.stores.interface import SwipeStore
+from mlrec.serving.stores.names import file_name, is_redis_url
 from mlrec.workspace import Workspace
-
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeStore:
@@ -17,9 +15,9 @@ def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeSto
     Parameters
     ----------
     name
-        `redis://host:6379/0`, `rediss://…` or `unix:///path/to/redis.sock` for Redis; `memory` for this process's
-        memory; anything else is the path of an SQLite file. None is `users.db` in the data directory, or memory where
-        there is no data directory.
+        `redis://host:6379/0`, `rediss://…` or `unix:///path/to/redis.sock` for Redis, `valkey://…` or `valkeys://…` for
+        Valkey; `memory` for this process's memory; anything else is the path of an SQLite file. None is `users.db` in
+        the data directory, or memory where there is no data directory.
     workspace
         The data directory, which relative paths are relative to; None is the working directory.
 
@@ -28,19 +26,21 @@ def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeSto
     MissingExtraError
         If Redis is asked for and its client is not installed.
     SettingsError
-        If the name is of no known kind.
+        If the name is of no known kind, or a Redis URL that cannot be used.
     """
-    text = str(name) if name is not None else str(workspace.users_db.absolute()) if workspace else "memory"
-    if text.startswith(_REDIS_SCHEMES):
+    text = "memory" if name is None else str(name)
+    if name is None and workspace is not None:
+        path = workspace.users_db.absolute()
+    elif is_redis_url(text):
         from mlrec.serving.stores.redis import RedisStore
 
         return RedisStore(text)
-    if text == "memory":
+    elif text == "memory":
         from mlrec.serving.stores.memory import MemoryStore
 
         return MemoryStore()
-    if "://" in text or not text:
-        raise SettingsError(f"'{text}' is no store.", "Give a path, redis://host:6379/0, unix:///socket or memory.")
+    else:
+        path = (workspace.root if workspace else Path()) / file_name(text)
     from mlrec.serving.stores.sqlite import SqliteStore
 
-    return SqliteStore((workspace.root if workspace else Path()) / text)
+    return SqliteStore(path)

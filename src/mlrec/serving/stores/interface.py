@@ -129,7 +129,9 @@ class SwipeStore(Protocol):
     """A log of swipes for each user, a vector derived from it, and a blocklist of forgotten users.
 
     Every method raises `StoreUnavailableError` if the store cannot be reached or written, and
-    `IncompatibleFormatError` if what lies there is damaged or not mlrec's.
+    `IncompatibleFormatError` if what lies there is damaged or not mlrec's. A user of whom a part is missing, so that
+    what is kept beside the log does not fit the log, is damaged: `head`, `append` and `extend` look at it each time.
+    `forget` works for such a user all the same.
     """
 
     @property
@@ -142,7 +144,9 @@ class SwipeStore(Protocol):
     def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
         """Return the user's events with ids above `after`, ascending."""
 
-    def append(self, user_id: int, draft: Draft, *, if_last: int | None = None) -> Appended | None:
+    def append(
+        self, user_id: int, draft: Draft, *, if_last: int | None = None, in_order: bool = False
+    ) -> Appended | None:
         """Log an event; when this returns, it is as durable as the store makes it.
 
         Parameters
@@ -153,6 +157,9 @@ class SwipeStore(Protocol):
             If its `client_id` is in the user's log already, nothing is appended, and that event is returned.
         if_last
             Append only if this is still the token of the user's latest event; else return None.
+        in_order
+            If the draft's time lies before the latest time in the user's log, take that one: for what happens now, by
+            whatever clock. In the log nothing that was swiped now is older than what was there.
 
         Raises
         ------
@@ -193,7 +200,10 @@ class SwipeStore(Protocol):
         """Ids of all users on the blocklist, ascending."""
 
     def check(self) -> list[str]:
-        """Look closely for damage, which raises, and for risky configuration; returns warnings, none if all is well."""
+        """Look closely for damage, which raises, and for risky configuration; returns warnings, none if all is well.
+
+        Every user's log is compared with what is kept beside it.
+        """
 
     def describe(self) -> str:
         """One line about what is kept, and how durable an acknowledged swipe is."""

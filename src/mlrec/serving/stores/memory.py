@@ -14,6 +14,7 @@ from mlrec.serving.stores.refusals import forgotten_user
 class _User:
     last_event_id: int = 0
     events: list[Event] = field(default_factory=list)
+    latest_at: int = 0
     by_client_id: dict[str, Event] = field(default_factory=dict)
     vector: StoredVector | None = None
     forgotten: bool = False
@@ -48,7 +49,9 @@ class MemoryStore:
             newer = min(user.last_event_id - after, len(user.events))
             return user.events[len(user.events) - newer :]
 
-    def append(self, user_id: int, draft: Draft, *, if_last: int | None = None) -> Appended | None:
+    def append(
+        self, user_id: int, draft: Draft, *, if_last: int | None = None, in_order: bool = False
+    ) -> Appended | None:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.setdefault(user_id, _User())
@@ -58,7 +61,10 @@ class MemoryStore:
                 return Appended(user.by_client_id[draft.client_id], is_new=False)
             if if_last is not None and if_last != user.token:
                 return None
+            if in_order:
+                draft = draft._replace(at=max(draft.at, user.latest_at))
             user.last_event_id += 1
+            user.latest_at = max(draft.at, user.latest_at)
             event = Event(user.last_event_id, *draft, new_token())
             user.events.append(event)
             if draft.client_id is not None:

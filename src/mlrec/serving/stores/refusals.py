@@ -1,8 +1,24 @@
-"""The errors that all stores raise in the same words."""
+"""The errors that all stores raise in the same words, and what tells that a row is none that mlrec has written."""
 
 from __future__ import annotations
 
-from mlrec.errors import ForgottenUserError
+from collections.abc import Collection, Mapping, Sequence
+from types import NoneType
+
+from mlrec.errors import ForgottenUserError, IncompatibleFormatError
+from mlrec.serving.stores.interface import Event
+
+_LARGEST = 2**63 - 1
+_RANGES = {
+    "event_id": (1, _LARGEST),
+    "movie_id": (-_LARGEST - 1, _LARGEST),
+    "preference": (-2, 2),
+    "at": (0, 253_402_300_799),  # the year 9999, after which there are no dates
+    "undoes": (0, _LARGEST),
+    "token": (1, _LARGEST),
+}
+SHOWN = 3
+"""How many damaged users are named."""
 
 
 def forgotten_user(user_id: int) -> ForgottenUserError:
@@ -10,4 +26,36 @@ def forgotten_user(user_id: int) -> ForgottenUserError:
     return ForgottenUserError(
         f"User {user_id} has been forgotten; nothing is stored of them.",
         f"To take them back: mlrec users allow {user_id}",
+    )
+
+
+def misfit(user_id: int, place: str, what: str) -> IncompatibleFormatError:
+    """For a user of whom a part is missing: what a store keeps beside the log does not fit the log."""
+    return IncompatibleFormatError(f"User {user_id} in {place} is damaged: {what}.", _remedy(user_id))
+
+
+def misfits(count: int, first: Mapping[int, str], place: str) -> IncompatibleFormatError:
+    """For all such users of a store: how many they are, and what is wrong with the first of them."""
+    told = "; ".join(f"user {user_id}: {what}" for user_id, what in first.items())
+    more = f"; and {count - len(first):,} more" if count > len(first) else ""
+    users = "1 user is" if count == 1 else f"{count:,} users are"
+    return IncompatibleFormatError(f"{users} damaged in {place}: {told}{more}.", _remedy(next(iter(first))))
+
+
+def _remedy(user_id: int) -> str:
+    return (
+        "Put a backup in its place. Or let the user begin anew: save what is left with mlrec users export FILE, then"
+        f" mlrec users forget {user_id}, mlrec users allow {user_id}."
+    )
+
+
+def are_events(events: Sequence[Event]) -> bool:
+    """Whether events hold what events may hold; looked at by column, which costs a tenth of looking at each."""
+    if not events:
+        return True
+    columns = dict(zip(Event._fields, zip(*events, strict=True), strict=True))
+    client_ids: Collection[object] = columns.pop("client_id")
+    return set(map(type, client_ids)) <= {str, NoneType} and all(
+        set(map(type, column)) == {int} and low <= min(column) and max(column) <= high
+        for column, (low, high) in ((column, _RANGES[name]) for name, column in columns.items())
     )

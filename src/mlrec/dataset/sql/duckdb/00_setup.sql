@@ -1,62 +1,59 @@
 -- Macros and empty tables that the later steps share.
--- In: nothing.  Out: macros; tables rejects, movies.
+-- In: nothing.  Out: macros; tables rejects, movies, raw_lines.
 
--- The fields of one CSV line, quotes and all: a quoted field may hold commas and doubled quotes.
--- Every field is matched with the comma before it, so that an empty one is a match of its own.
-CREATE MACRO csv_fields(line) AS regexp_extract_all(',' || line, ',("(?:[^"]|"")*"[^,]*|[^,]*)', 1);
+-- The fields of a line, without blanks around them: trim knows blanks beyond ASCII, too. Where there is a quote that counts,
+-- the reader has cut the line. Other lines are cut here, the cheap way if they have no blanks.
+CREATE MACRO fields_of(text, quoted, delimiter) AS
+    CASE WHEN quoted IS NOT NULL THEN list_transform(quoted, lambda field: trim(field))
+         WHEN contains(text, ' ') OR strlen(text) <> length(text)
+             THEN list_transform(string_split(text, delimiter), lambda field: trim(field))
+         ELSE string_split(text, delimiter) END;
 
--- A field as a reader sees it: outer blanks and outer quotes gone, doubled quotes single.
-CREATE MACRO plain(field) AS
-    CASE WHEN trim(field) LIKE '"%"' AND length(trim(field)) >= 2
-         THEN replace(substr(trim(field), 2, length(trim(field)) - 2), '""', '"')
-         ELSE trim(field) END;
-
--- Only CSV knows quotes; in the other editions' files a quote is a character of the title. Lines without one are cut the
--- cheap way, and so are the blanks of those that have none: trim knows blanks beyond ASCII, too.
-CREATE MACRO fields_of(line, delimiter) AS
-    CASE WHEN delimiter = ',' AND contains(line, '"') THEN list_transform(csv_fields(line), lambda field: plain(field))
-         WHEN contains(line, ' ') OR strlen(line) <> length(line)
-             THEN list_transform(string_split(line, delimiter), lambda field: trim(field))
-         ELSE string_split(line, delimiter) END;
-
--- How many fields a line has; an empty one after the last that is expected does not count, as DuckDB's reader has it.
+-- How many fields a line has; an empty one after the last that is expected does not count. A line that could not be cut,
+-- because a quote is not closed, has -1.
 CREATE MACRO width_of(fields, expected) AS
-    CASE WHEN len(fields) = expected + 1 AND fields[-1] = '' THEN expected ELSE len(fields) END;
+    CASE WHEN len(fields) = 0 THEN -1 WHEN len(fields) = expected + 1 AND fields[-1] = '' THEN expected ELSE len(fields) END;
 
--- A text file, described by the variable of that name, line by line with its fields; the header and blank lines are left
--- out. read_csv only cuts the lines here: a delimiter that no line holds makes each of them one field. This new_line without
--- strict_mode takes every mixture of line ends.
+-- Lines of the text file, or of a block of it, that is being read: the number of the first one if a record runs over several,
+-- their text, and the fields of those with quotes.
+CREATE TABLE raw_lines (line BIGINT, text VARCHAR, quoted VARCHAR[]);
+
+-- The lines of a text file that is described by the variable of that name, with their fields. Blank lines are left out.
 CREATE MACRO rows_of(file) AS TABLE
     SELECT line, text, fields, width_of(fields, getvariable(file).width) AS width
     FROM (
-        SELECT line, text, fields_of(text, getvariable(file).delimiter) AS fields
-        FROM (
-            SELECT row_number() OVER () AS line, text
-            FROM read_csv(getvariable(file).path, columns = {'text': 'VARCHAR'}, delim = chr(1) || chr(2), quote = '',
-                          escape = '', new_line = '\r\n', strict_mode = false, header = false, auto_detect = false,
-                          hive_partitioning = false, parallel = false, encoding = getvariable(file).encoding)
-        )
-        WHERE line > getvariable(file).header_lines AND trim(text) <> ''
+        SELECT line, text, fields_of(text, quoted, getvariable(file).delimiter) AS fields
+        FROM raw_lines WHERE trim(text) <> ''
     );
 
--- A whole number that DOUBLE holds exactly, and no other number rounds to. 21_ratings_typed.sql reads ids as DOUBLE and uses
--- this to tell 3 from 3.7.
-CREATE MACRO is_exact(number) AS number = trunc(number) AND abs(number) < 9007199254740992;
-
--- Text to int64: digits at full precision, also with ".0" behind, and what DOUBLE reads as a whole number ("1e3"). Text that a
--- number is written as is taken without a look at its form, which most is.
+-- Text to int64, if it is how a whole number is written: digits without a leading zero, perhaps a minus before them, perhaps
+-- ".0" behind, as pandas writes ids. Anything else that a parser would take for a number ("1_23", "1e3", "007", "+5") is not
+-- one: two ids that differ in a character must not become one. Text that a number is written as is taken without a look at its
+-- form, which most is.
 CREATE MACRO whole_number(field) AS
     CASE WHEN field = CAST(TRY_CAST(field AS BIGINT) AS VARCHAR) THEN TRY_CAST(field AS BIGINT)
-         WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?') THEN TRY_CAST(regexp_replace(field, '\.0*$', '') AS BIGINT)
-         WHEN is_exact(TRY_CAST(field AS DOUBLE)) THEN CAST(TRY_CAST(field AS DOUBLE) AS BIGINT) END;
+         WHEN regexp_full_match(field, '(0|-?[1-9]\d*)\.0')
+             THEN TRY_CAST(left(field, CAST(length(field) AS BIGINT) - 2) AS BIGINT) END;
+
+-- Text to DOUBLE. DuckDB would pass over underscores.
+CREATE MACRO decimal_number(field) AS CASE WHEN NOT contains(field, '_') THEN TRY_CAST(field AS DOUBLE) END;
+
+-- A value of a Parquet file as the text that the rules judge. A float that holds its whole number exactly is written as that
+-- number, and one that does not is written so that it is none: neighbours of it may have been rounded to the same.
+CREATE MACRO field_text(field) AS
+    CASE WHEN typeof(field) IN ('DOUBLE', 'FLOAT') AND TRY_CAST(field AS DOUBLE) = trunc(TRY_CAST(field AS DOUBLE))
+         THEN CASE WHEN abs(TRY_CAST(field AS DOUBLE)) < CASE typeof(field) WHEN 'FLOAT' THEN 16777216 ELSE 9007199254740992 END
+                   THEN CAST(TRY_CAST(field AS BIGINT) AS VARCHAR)
+                   ELSE format('{:e}', TRY_CAST(field AS DOUBLE)) END
+         WHEN starts_with(typeof(field), 'DECIMAL')
+             THEN regexp_replace(CAST(field AS VARCHAR), '\.0+$', '')
+         ELSE CAST(field AS VARCHAR) END;
 
 -- Why an id cannot be used, or NULL.
 CREATE MACRO id_fault(field, name) AS
     CASE WHEN field IS NULL OR field = '' THEN 'empty ' || name
          WHEN whole_number(field) IS NOT NULL THEN NULL
-         WHEN regexp_full_match(field, '[+-]?\d+(\.0*)?')
-              OR isfinite(TRY_CAST(field AS DOUBLE)) AND abs(TRY_CAST(field AS DOUBLE)) >= 9007199254740992
-             THEN name || ' beyond int64'
+         WHEN regexp_full_match(field, '-?[1-9]\d*(\.0)?') THEN name || ' beyond int64'
          ELSE 'unparsable ' || name END;
 
 -- The whole part of n that falls to the first, second or third number of the split ratio.
@@ -65,8 +62,9 @@ CREATE MACRO share_of(n, part) AS
     // CAST(list_sum(getvariable('split_ratio')) AS BIGINT);
 
 -- What the steps in shared/ call by these names.
-CREATE MACRO decimal_number(field) AS TRY_CAST(field AS DOUBLE);
-CREATE MACRO shifted(user_id) AS TRY_CAST(CAST(user_id AS HUGEINT) + getvariable('user_offset') AS BIGINT);
+CREATE MACRO shifted(user_id) AS
+    CASE WHEN getvariable('user_offset') = 0 THEN user_id
+         ELSE TRY_CAST(CAST(user_id AS HUGEINT) + getvariable('user_offset') AS BIGINT) END;
 CREATE MACRO ratings_width() AS getvariable('ratings_file').width;
 CREATE MACRO max_rating() AS getvariable('max_rating');
 CREATE MACRO min_user_ratings() AS getvariable('min_user_ratings');

@@ -1,5 +1,5 @@
 -- The movie file as text, one row a line: movies.csv and movies.dat.
--- In: variable movies_file (path, encoding, delimiter, header_lines, fields: position of each column).
+-- In: table raw_lines; variable movies_file (delimiter, width, fields: position of each column).
 -- Out: view movie_rows(line, text, width, movie_id, title, genres); genres joined by '|'.
 CREATE VIEW movie_rows AS
 SELECT line, text, width,

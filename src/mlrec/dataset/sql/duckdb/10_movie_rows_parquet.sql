@@ -4,7 +4,7 @@
 CREATE VIEW movie_rows AS
 WITH source AS (
     SELECT file_row_number + 1 AS line,
-           CAST(COLUMNS('(?i)^movie_?id$') AS VARCHAR) AS movie_id,
+           field_text(COLUMNS('(?i)^movie_?id$')) AS movie_id,
            CAST(COLUMNS('(?i)^title$') AS VARCHAR) AS title,
            -- Text is no list, unless it looks like one: then the cast gives NULL.
            coalesce(array_to_string(TRY_CAST(COLUMNS('(?i)^genres$') AS VARCHAR[]), '|'),

@@ -4,7 +4,8 @@ CREATE TEMP TABLE judged_movies AS
 WITH faults AS (
     SELECT line, text, title, genres,
            whole_number(movie_id) AS movie_id,
-           CASE WHEN width < getvariable('movies_file').width THEN 'missing field'
+           CASE WHEN width < 0 THEN 'unclosed quote'
+                WHEN width < getvariable('movies_file').width THEN 'missing field'
                 WHEN width > getvariable('movies_file').width THEN 'too many fields'
                 ELSE id_fault(movie_id, 'movieId') END AS fault
     FROM movie_rows
@@ -18,14 +19,17 @@ FROM faults;
 INSERT INTO rejects
 SELECT getvariable('movies_file').label, line, text, reason FROM judged_movies WHERE reason IS NOT NULL;
 
--- "Title (1995)", "Series (2006–2007)", "Running (2019- )"; what is not a year in brackets at the end stays in the title.
+-- A line break within a title is a blank. "Title (1995)", "Series (2006–2007)", "Running (2019- )"; what is not a year in brackets at the end stays in the title.
 INSERT INTO movies (movie_id, title, year, genres)
-WITH split AS (
-    SELECT movie_id, trim(title) AS title, genres,
-           regexp_extract(
-               trim(title),
-               '^(.*\S)\s*\(\s*((?:18|19|20)\d\d)\s*(?:[–—-]\s*(?:\d{4})?)?\s*\)$', ['name', 'year']) AS parts
+WITH on_one_line AS (
+    SELECT movie_id, trim(regexp_replace(title, '\s*[\r\n]\s*', ' ', 'g')) AS title, genres
     FROM judged_movies WHERE reason IS NULL
+), split AS (
+    SELECT movie_id, title, genres,
+           regexp_extract(
+               title,
+               '^(.*\S)\s*\(\s*((?:18|19|20)\d\d)\s*(?:[–—-]\s*(?:\d{4})?)?\s*\)$', ['name', 'year']) AS parts
+    FROM on_one_line
 )
 SELECT movie_id,
        CASE WHEN parts.year <> '' THEN parts.name

@@ -1,5 +1,5 @@
 -- links.csv as text, one row a line.
--- In: variable links_file (path, encoding, delimiter, header_lines, fields: position of each column).
+-- In: table raw_lines; variable links_file (delimiter, width, fields: position of each column).
 -- Out: view link_rows(line, text, width, movie_id, imdb_id, tmdb_id).
 CREATE VIEW link_rows AS
 SELECT line, text, width,

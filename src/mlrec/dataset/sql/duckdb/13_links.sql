@@ -3,9 +3,10 @@
 CREATE TEMP TABLE judged_links AS
 SELECT line, text,
        whole_number(movie_id) AS movie_id,
-       'tt' || format('{:07d}', whole_number(regexp_replace(nullif(imdb_id, ''), '^tt', ''))) AS imdb_id,
+       'tt' || format('{:07d}', TRY_CAST(regexp_extract(imdb_id, '^(?:tt)?(\d+)$', 1) AS BIGINT)) AS imdb_id,
        whole_number(tmdb_id) AS tmdb_id,
-       CASE WHEN width < getvariable('links_file').width THEN 'missing field'
+       CASE WHEN width < 0 THEN 'unclosed quote'
+            WHEN width < getvariable('links_file').width THEN 'missing field'
             WHEN width > getvariable('links_file').width THEN 'too many fields'
             WHEN id_fault(movie_id, 'movieId') IS NOT NULL THEN id_fault(movie_id, 'movieId')
             WHEN imdb_id <> '' AND NOT regexp_full_match(imdb_id, '(tt)?\d+') THEN 'unparsable imdbId'

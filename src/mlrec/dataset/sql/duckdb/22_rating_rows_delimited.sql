@@ -1,5 +1,5 @@
 -- The ratings file as text, one row a line: ratings.csv, ratings.dat, u.data.
--- In: variable ratings_file (path, encoding, delimiter, header_lines, fields: position of each column).
+-- In: table raw_lines; variable ratings_file (delimiter, width, fields: position of each column).
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE VIEW rating_rows AS
 SELECT line, text, width,

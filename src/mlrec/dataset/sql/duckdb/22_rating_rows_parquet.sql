@@ -4,10 +4,10 @@
 CREATE VIEW rating_rows AS
 WITH source AS (
     SELECT file_row_number + 1 AS line,
-           CAST(COLUMNS('(?i)^user_?id$') AS VARCHAR) AS user_id,
-           CAST(COLUMNS('(?i)^movie_?id$') AS VARCHAR) AS movie_id,
+           field_text(COLUMNS('(?i)^user_?id$')) AS user_id,
+           field_text(COLUMNS('(?i)^movie_?id$')) AS movie_id,
            CAST(COLUMNS('(?i)^rating$') AS VARCHAR) AS rating,
-           CAST(COLUMNS('(?i)^timestamp$') AS VARCHAR) AS timestamp
+           field_text(COLUMNS('(?i)^timestamp$')) AS timestamp
     FROM read_parquet(getvariable('ratings_file').path, file_row_number = true, hive_partitioning = false)
 )
 SELECT line,

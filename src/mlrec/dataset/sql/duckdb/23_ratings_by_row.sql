@@ -1,12 +1,16 @@
--- Ratings, row by row: the slow way, taken only when 21_ratings_typed.sql met a bad row. It judges by the same rules.
+-- Ratings, row by row: the slow way, taken only when the quick one met a row that it could not take. A text file comes in
+-- blocks of rows, and this runs for each.
 -- In: view judged_ratings; variable ratings_file (label).
--- Out: table ratings(user_id, movie_id, rating, timestamp, valid); adds to rejects.
-CREATE TEMP TABLE all_judged_ratings AS FROM judged_ratings;
+-- Out: table ratings(user_id, movie_id, rating, timestamp, valid), which is made if need be and added to; adds to rejects;
+-- table newly_judged, all rows.
+CREATE OR REPLACE TEMP TABLE newly_judged AS FROM judged_ratings;
 
 INSERT INTO rejects
-SELECT getvariable('ratings_file').label, line, text, reason FROM all_judged_ratings WHERE reason IS NOT NULL;
+SELECT getvariable('ratings_file').label, line, text, reason FROM newly_judged WHERE reason IS NOT NULL;
 
-CREATE TABLE ratings AS
-SELECT user_id, movie_id, rating, timestamp, true AS valid FROM all_judged_ratings WHERE reason IS NULL;
+CREATE TABLE IF NOT EXISTS ratings (
+    user_id BIGINT, movie_id BIGINT, rating DOUBLE, timestamp BIGINT, valid BOOLEAN
+);
 
-DROP TABLE all_judged_ratings;
+INSERT INTO ratings
+SELECT user_id, movie_id, rating, timestamp, true FROM newly_judged WHERE reason IS NULL;

@@ -18,6 +18,7 @@ WITH typed AS (
                      AND user_id IS NOT NULL AND is_known
                      AND rating_in_range(rating, max_rating()) AND timestamp_in_range(timestamp)
                     THEN NULL  -- nearly all of them; the others are asked in turn
+                WHEN width < 0 THEN 'unclosed quote'
                 WHEN width < ratings_width() THEN 'missing field'
                 WHEN width > ratings_width() THEN 'too many fields'
                 ELSE coalesce(

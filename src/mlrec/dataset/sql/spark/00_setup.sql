@@ -11,16 +11,22 @@ RETURN trim(BOTH '\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u
 CREATE OR REPLACE TEMPORARY FUNCTION has_blanks(line STRING) RETURNS BOOLEAN
 RETURN contains(line, ' ') OR octet_length(line) <> char_length(line);
 
+-- A field as Python's csv reads it: what stands behind a closing quote belongs to it, and so does a quote there.
 CREATE OR REPLACE TEMPORARY FUNCTION plain(field STRING) RETURNS STRING
-RETURN CASE WHEN length(trimmed(field)) >= 2 AND startswith(trimmed(field), '"') AND endswith(trimmed(field), '"')
-            THEN replace(substr(trimmed(field), 2, length(trimmed(field)) - 2), '""', '"')
+RETURN CASE WHEN startswith(field, '"')
+            THEN trimmed(concat(replace(regexp_extract(field, r'(?s)^"((?:[^"]++|"")*+)"', 1), '""', '"'),
+                                regexp_extract(field, r'(?s)^"(?:[^"]++|"")*+"(.*)$', 1)))
             ELSE trimmed(field) END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION has_quotes(line STRING) RETURNS BOOLEAN
 RETURN delimiter() = ',' AND contains(line, '"');
 
+-- Whether every quote that begins a field is closed on the line.
+CREATE OR REPLACE TEMPORARY FUNCTION is_closed(line STRING) RETURNS BOOLEAN
+RETURN concat(',', line) RLIKE r'^(?:,(?:"(?:[^"]++|"")*+"[^,]*+|(?!")[^,]*+))++\z';
+
 CREATE OR REPLACE TEMPORARY FUNCTION fields_of(line STRING) RETURNS ARRAY<STRING>
-RETURN CASE WHEN has_quotes(line) THEN regexp_extract_all(concat(',', line), r',("(?:[^"]++|"")*"[^,]*|[^,]*)', 1)
+RETURN CASE WHEN has_quotes(line) THEN regexp_extract_all(concat(',', line), r',("(?:[^"]++|"")*+"[^,]*|[^,]*)', 1)
             ELSE split(line, delimiter()) END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION field_at(fields ARRAY<STRING>, place INT, quotes BOOLEAN, blanks BOOLEAN) RETURNS STRING
@@ -30,27 +36,22 @@ CREATE OR REPLACE TEMPORARY FUNCTION width_of(fields ARRAY<STRING>, expected INT
 RETURN CASE WHEN size(fields) = expected + 1 AND field_at(fields, expected, quotes, blanks) = '' THEN expected
             ELSE size(fields) END;
 
--- What DuckDB reads as a DOUBLE: blanks of ASCII around it, one underscore between digits, and a minus behind a plus.
+-- What DuckDB reads as a DOUBLE: blanks of ASCII around it, and a minus behind a plus.
 CREATE OR REPLACE TEMPORARY FUNCTION decimal_number(field STRING) RETURNS DOUBLE
 RETURN CASE WHEN field RLIKE r'^\d{1,9}([.]\d{1,9})?\z' THEN CAST(field AS DOUBLE)
-            WHEN field RLIKE r'^[ \t\x0b\x0c]*[+]?-?(\d+(_\d+)*([.](\d+(_\d+)*)?)?|[.]\d+(_\d+)*)([eE][+-]?\d+(_\d+)*)?[ \t\x0b\x0c]*\z'
-                THEN TRY_CAST(replace(trim(BOTH ' +\t\u000b\u000c' FROM field), '_', '') AS DOUBLE)
+            WHEN field RLIKE r'^[ \t\x0b\x0c]*[+]?-?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?[ \t\x0b\x0c]*\z'
+                THEN TRY_CAST(trim(BOTH ' +\t\u000b\u000c' FROM field) AS DOUBLE)
             WHEN field RLIKE r'(?i)^[ \t\x0b\x0c]*[+]?-?nan[ \t\x0b\x0c]*\z' THEN CAST('NaN' AS DOUBLE)
             WHEN field RLIKE r'(?i)^[ \t\x0b\x0c]*[+]?(inf|infinity)[ \t\x0b\x0c]*\z' THEN CAST('Infinity' AS DOUBLE)
             WHEN field RLIKE r'(?i)^[ \t\x0b\x0c]*[+]?-(inf|infinity)[ \t\x0b\x0c]*\z' THEN CAST('-Infinity' AS DOUBLE) END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION whole_number(field STRING) RETURNS BIGINT
-RETURN CASE WHEN field = CAST(TRY_CAST(field AS BIGINT) AS STRING) THEN TRY_CAST(field AS BIGINT)
-            WHEN field RLIKE r'^[+-]?\d+([.]0*)?\z' THEN TRY_CAST(regexp_replace(field, r'[.]0*\z', '') AS BIGINT)
-            WHEN decimal_number(field) = rint(decimal_number(field)) AND abs(decimal_number(field)) < 9007199254740992D
-                THEN CAST(decimal_number(field) AS BIGINT) END;
+RETURN CASE WHEN field RLIKE r'^(0|-?[1-9]\d*)([.]0)?\z' THEN TRY_CAST(regexp_replace(field, r'[.]0\z', '') AS BIGINT) END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION id_fault(field STRING, name STRING) RETURNS STRING
 RETURN CASE WHEN field IS NULL OR field = '' THEN concat('empty ', name)
             WHEN whole_number(field) IS NOT NULL THEN NULL
-            WHEN field RLIKE r'^[+-]?\d+([.]0*)?\z'
-                 OR abs(decimal_number(field)) >= 9007199254740992D AND abs(decimal_number(field)) < CAST('Infinity' AS DOUBLE)
-                THEN concat(name, ' beyond int64')
+            WHEN field RLIKE r'^-?[1-9]\d*([.]0)?\z' THEN concat(name, ' beyond int64')
             ELSE concat('unparsable ', name) END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION rating_in_range(rating DOUBLE, max_rating DOUBLE) RETURNS BOOLEAN

@@ -1,5 +1,6 @@
 -- The ratings file as text, one row a line: ratings.csv, ratings.dat, u.data.
 -- In: view raw_lines(line, text), line = a number that ascends with the place in the file; the header has the lowest ones.
+-- A line with a quote that is not closed has the width -1.
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE OR REPLACE TEMP VIEW rating_rows AS
 WITH cut AS (
@@ -7,7 +8,8 @@ WITH cut AS (
     FROM raw_lines
     WHERE line >= header_lines() AND text <> '' AND NOT (has_blanks(text) AND trimmed(text) = '')
 )
-SELECT line, text, width_of(fields, ratings_width(), quotes, blanks) AS width,
+SELECT line, text,
+       CASE WHEN quotes AND NOT is_closed(text) THEN -1 ELSE width_of(fields, ratings_width(), quotes, blanks) END AS width,
        field_at(fields, place_of('user_id'), quotes, blanks) AS user_id,
        field_at(fields, place_of('movie_id'), quotes, blanks) AS movie_id,
        field_at(fields, place_of('rating'), quotes, blanks) AS rating,

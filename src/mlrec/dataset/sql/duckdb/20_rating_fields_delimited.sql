@@ -1,9 +1,9 @@
--- The ratings file as numbers: the quick way, which knows neither line numbers nor the text of a row.
+-- The ratings file as fields: the quick way, which knows neither line numbers nor the text of a row, nor quotes.
 -- In: variable ratings_file (path, delimiter, header_lines, columns: name and type of each column in order).
--- Out: view rating_numbers(user_id, movie_id, rating, timestamp), all DOUBLE. A row that cannot be read lands in
--- reject_errors, where one is enough: 23_ratings_by_row.sql then reads everything again and names them all.
--- DOUBLE, not BIGINT: a cast of "3.7" to BIGINT would quietly give movie 4.
-CREATE VIEW rating_numbers AS
+-- Out: view rating_fields(user_id, movie_id, rating, timestamp), all text. A row that cannot be cut lands in reject_errors,
+-- where one is enough: 23_ratings_by_row.sql then judges everything again and names them all.
+-- Text, not numbers: DuckDB's own casts take "1_23" for 123 and "3.7" for movie 4.
+CREATE VIEW rating_fields AS
 SELECT user_id, movie_id, rating, timestamp
 FROM read_csv(getvariable('ratings_file').path, columns = getvariable('ratings_file').columns,
               delim = getvariable('ratings_file').delimiter, quote = '', escape = '', header = false,

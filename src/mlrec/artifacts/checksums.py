@@ -1,0 +1,122 @@
+"""Whether a folder is what it was when it was complete.
+
+The JSON document that describes a folder, and is written last, is sealed: its record `files` has size and SHA-256 of
+other files of the folder, and SHA-256 of the document itself without that last entry. Documents of earlier versions
+have no seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_RECORD = "files"
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The seal of one kind of document.
+
+    Attributes
+    ----------
+    section
+        The part of the document that has the record; by default its top level.
+    """
+
+    section: str | None = None
+
+    def put_on(self, document: Mapping[str, Any], path: Path, others: Iterable[Path]) -> dict[str, Any]:
+        """Return a document with its seal, ready to be written.
+
+        Parameters
+        ----------
+        document
+            Plain JSON values.
+        path
+            Where it will be written.
+        others
+            Files of the same folder, or of folders in it, that are complete.
+        """
+        record: dict[str, Any] = {
+            other.relative_to(path.parent).as_posix(): {"bytes": other.stat().st_size, "sha256": _sha256(other)}
+            for other in sorted(others)
+        }
+        own = {"sha256": self._own_sha256(document, record)}
+        return self._with_record(document, record | {path.name: own})
+
+    def is_intact(self, document: Mapping[str, Any], path: Path) -> bool | None:
+        """Whether a document that was read from a file is what was written there; None if it has no seal."""
+        record = self._record(document)
+        if record is None:
+            return None
+        others = {name: entry for name, entry in record.items() if name != path.name}
+        return record.get(path.name) == {"sha256": self._own_sha256(document, others)}
+
+    def difference(self, document: Mapping[str, Any], path: Path, *, read_up_to: float = math.inf) -> str | None:
+        """Compare the other files of a folder with what they were.
+
+        Parameters
+        ----------
+        document
+            What was read from the folder's description; it is intact.
+        path
+            The file of the description.
+        read_up_to
+            Files of more bytes than this are not read: only their size is compared.
+
+        Returns
+        -------
+        str or None
+            The first difference in words, such as "user_ids.npy is missing"; None if there is none.
+        """
+        for name, entry in (self._record(document) or {}).items():
+            if name == path.name:
+                continue
+            try:
+                found = (path.parent / name).stat().st_size
+                if found != entry["bytes"]:
+                    return f"{name} has {found:,} bytes instead of {entry['bytes']:,}"
+                if found <= read_up_to and _sha256(path.parent / name) != entry["sha256"]:
+                    return f"{name} is not what was written"
+            except FileNotFoundError:
+                return f"{name} is missing"
+            except OSError as error:
+                return f"{name} cannot be read ({error.strerror})"
+        return None
+
+    def is_altered(self, document: Mapping[str, Any], path: Path, other: Path) -> bool:
+        """Whether a file of the folder has the size that it had, and another content: no program rewrites a file so.
+
+        Parameters
+        ----------
+        document, path
+            As in `difference`.
+        other
+            The file.
+        """
+        entry = (self._record(document) or {}).get(other.relative_to(path.parent).as_posix())
+        return entry is not None and other.stat().st_size == entry["bytes"] and _sha256(other) != entry["sha256"]
+
+    def _record(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        part = document if self.section is None else document.get(self.section)
+        record = part.get(_RECORD) if isinstance(part, Mapping) else None
+        return record if isinstance(record, dict) or record is None else {}
+
+    def _with_record(self, document: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+        if self.section is None:
+            return {**document, _RECORD: record}
+        return {**document, self.section: {**document.get(self.section, {}), _RECORD: record}}
+
+    def _own_sha256(self, document: Mapping[str, Any], others: dict[str, Any]) -> str:
+        text = json.dumps(self._with_record(document, others), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

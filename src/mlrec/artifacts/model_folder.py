@@ -1,0 +1,329 @@
+"""One model folder: what is in it, writing it, and opening it so that nothing damaged gets in."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.artifacts.checksums import Seal
+from mlrec.artifacts.files import read_json, write_json
+from mlrec.artifacts.history import EVENT_ARRAYS, REMEDY, History, Unchecked, damaged_model
+from mlrec.errors import IncompatibleFormatError, ModelMissingError, SettingsError, StateError
+from mlrec.settings import SPLITS, FoldInSettings, TrainSettings
+from mlrec.workspace import ModelFiles
+
+FORMAT_VERSION = 1
+
+_SEAL = Seal()
+_INFO = {
+    "model_id": str, "created_at": str, "kind": str, "settings": dict, "fold_in": dict, "trained_on": list,
+    "prepared_fingerprint": str, "dimensions": dict,
+}  # fmt: skip
+_CATALOGUE = {"title": list, "year": list, "genres": list}
+# Name → dtype and number of dimensions.
+_ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
+    "movie_embeddings": (np.dtype("<f4"), 2),
+    "user_embeddings": (np.dtype("<f4"), 2),
+    "user_ids": (np.dtype("<i8"), 1),
+    "movie_ids": (np.dtype("<i8"), 1),
+    "popularity": (np.dtype("<i8"), 1),
+    "history_indptr": (np.dtype("<i8"), 1),
+    "history_movie_idx": (np.dtype("<i4"), 1),
+    "history_preference": (np.dtype("<i1"), 1),
+    "history_timestamp": (np.dtype("<i8"), 1),
+    "history_split": (np.dtype("<i1"), 1),
+}
+# Files up to this size are compared with their checksum whenever a model is opened: 10 ms of reading in all.
+_QUICKLY_READ = 8 << 20
+# Of a vector. Real ones are about 1; sums of squares must not overflow float32.
+_LARGEST_VALUE = 1e15
+_IMPOSSIBLE = "a value that is not finite, or larger than any can be"
+# No film is older or newer, and no year overflows.
+_YEARS = range(-100_000, 100_000)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Title, year and genres by movie row."""
+
+    title: list[str]
+    year: list[int | None]
+    genres: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as serving and evaluation use it. Arrays of an opened model are memory-mapped and read-only.
+
+    Attributes
+    ----------
+    model_id
+        Its id.
+    info
+        The content of model_info.json.
+    user_ids, movie_ids
+        Public ids by row, ascending, int64.
+    movie_factors
+        Float32 (movies, factors).
+    user_vectors
+        Float32 (users, factors); zeros for a user without a liked movie in training. Readers take `vectors_of`.
+    popularity
+        Likes in training by movie row, int64.
+    catalogue, history
+        See there.
+    folder
+        Where it was opened from; None for one that was made in memory.
+    """
+
+    model_id: str
+    info: Mapping[str, Any]
+    user_ids: NDArray[np.int64]
+    movie_ids: NDArray[np.int64]
+    movie_factors: NDArray[np.float32]
+    user_vectors: NDArray[np.float32]
+    popularity: NDArray[np.int64]
+    catalogue: Catalogue
+    history: History
+    folder: Path | None = None
+
+    @property
+    def fold_in(self) -> FoldInSettings:
+        """The fold-in rule of the user vectors."""
+        return FoldInSettings.from_json(self.info["fold_in"])
+
+    @property
+    def train_settings(self) -> TrainSettings:
+        """What was asked for at training: a regularization that followed the data is None here."""
+        settings = TrainSettings.from_json(self.info["settings"])
+        return replace(settings, regularization=None) if self.info.get("regularization_follows_data") else settings
+
+    def user_idx(self, user_id: int) -> int | None:
+        """Row of a user, or None for one that the model does not know."""
+        return _row(self.user_ids, user_id)
+
+    def movie_idx(self, movie_id: int) -> int | None:
+        """Row of a movie, or None for one that the model does not know."""
+        return _row(self.movie_ids, movie_id)
+
+    def vectors_of(self, users: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        """User vectors of some rows, float32 (rows, factors).
+
+        Raises
+        ------
+        IncompatibleFormatError
+            If a value cannot be. Opening a model leaves its user vectors alone: they are too many.
+        """
+        vectors = self.user_vectors[users]
+        if self.folder is not None and not _are_possible(vectors):
+            raise damaged_model(self.folder, f"user_embeddings.npy has {_IMPOSSIBLE}")
+        return vectors
+
+
+def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
+    if not -(2**63) <= wanted < 2**63:
+        return None
+    position = int(np.searchsorted(ids, wanted))
+    return position if position < len(ids) and ids[position] == wanted else None
+
+
+def _are_possible(vectors: NDArray[np.float32]) -> bool:
+    """Whether values can be those of a vector; NaN compares as false."""
+    return not vectors.size or bool(vectors.min() > -_LARGEST_VALUE and vectors.max() < _LARGEST_VALUE)
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[IO[bytes]], object]) -> None:
+    """Write the files of a model into an empty folder; last the description, which seals them.
+
+    (metrics.json, which comes later and changes, is not among them.)
+    """
+    with files.train_matrix.open("wb") as file:
+        write_train_matrix(file)
+    mappings = {
+        "user_id_to_index": {str(user_id): row for row, user_id in enumerate(model.user_ids.tolist())},
+        "movie_id_to_index": {str(movie_id): row for row, movie_id in enumerate(model.movie_ids.tolist())},
+    }
+    files.mappings.write_text(json.dumps({"format_version": FORMAT_VERSION, **mappings}), encoding="utf-8")
+    arrays = {
+        "movie_embeddings": model.movie_factors,
+        "user_embeddings": model.user_vectors,
+        "user_ids": model.user_ids,
+        "movie_ids": model.movie_ids,
+        "popularity": model.popularity,
+        **{f"history_{name}": getattr(model.history, name) for name in ("indptr", *EVENT_ARRAYS)},
+    }
+    for name, (dtype, _) in _ARRAYS.items():
+        _save(files.array(name), np.ascontiguousarray(arrays[name], dtype=dtype))
+    files.catalogue.write_text(
+        json.dumps({"format_version": FORMAT_VERSION, **vars(model.catalogue)}, ensure_ascii=False),
+        encoding="utf-8",
+    )
+    own = {"format_version": FORMAT_VERSION, "model_id": model.model_id}
+    write_json(files.info, _SEAL.put_on({**own, **model.info, **own}, files.info, list(files.root.iterdir())))
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    """Do what `np.save` does, which hides that a disk is full behind an error of its own."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.data)
+
+
+# -- opening -----------------------------------------------------------------------------------------------------------
+
+
+def read_info(files: ModelFiles, *, read_up_to: float = -1) -> dict[str, Any]:
+    """Read a model's description, and compare the other files with what it says of them.
+
+    Parameters
+    ----------
+    files
+        The model.
+    read_up_to
+        Files of more bytes than this are not read: only their size is compared.
+
+    Raises
+    ------
+    ModelMissingError
+        If the folder holds no model.
+    IncompatibleFormatError
+        If the description is damaged or of another format version, or a file is not what it says.
+    """
+    try:
+        info = read_json(files.info, FORMAT_VERSION, _INFO, remedy=REMEDY)
+    except FileNotFoundError:
+        raise ModelMissingError(f"{files.root} holds no model.", "Run 'mlrec train' first.") from None
+    if _SEAL.is_intact(info, files.info) is False:
+        raise damaged_model(files.root, f"{files.info.name} is not what was written")
+    if fault := next(_faults_of_info(info), None):
+        raise damaged_model(files.root, f"{files.info.name} {fault}")
+    if difference := _SEAL.difference(info, files.info, read_up_to=read_up_to):
+        raise damaged_model(files.root, difference)
+    return info
+
+
+def _faults_of_info(info: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        TrainSettings.from_json(info["settings"])
+        FoldInSettings.from_json(info["fold_in"])
+    except SettingsError as error:
+        yield f"has settings that cannot be: {error.message}"
+    if any(name not in SPLITS for name in info["trained_on"]):
+        yield "says that the model has learned from a split that does not exist"
+    if any(type(count) is not int for count in info["dimensions"].values()):
+        yield "has dimensions that are not whole numbers"
+
+
+def open_model(files: ModelFiles) -> Model:
+    """Open a model folder; large arrays stay on disk until they are touched.
+
+    Small files are compared with their checksums, and all values that serving needs of every user are looked at. The
+    events and vectors of users are looked at as they are read (`History`, `Model.vectors_of`), or by `verify_model`.
+
+    Raises
+    ------
+    ModelMissingError
+        If the folder holds no model.
+    IncompatibleFormatError
+        If a file is missing, damaged, or of another format version.
+    """
+    info = read_info(files, read_up_to=_QUICKLY_READ)
+    arrays = {name: _load(files.array(name), *kind) for name, kind in _ARRAYS.items()}
+    catalogue = _read_catalogue(files)
+    if fault := next(_faults(arrays, catalogue, info["dimensions"]), None):
+        raise damaged_model(files.root, fault)
+    return Model(
+        model_id=info["model_id"],
+        info=info,
+        user_ids=arrays["user_ids"],
+        movie_ids=arrays["movie_ids"],
+        movie_factors=arrays["movie_embeddings"],
+        user_vectors=arrays["user_embeddings"],
+        popularity=arrays["popularity"],
+        catalogue=catalogue,
+        history=History(
+            **{name: arrays[f"history_{name}"] for name in ("indptr", *EVENT_ARRAYS)},
+            unchecked=Unchecked(files.root, n_movies=len(arrays["movie_ids"])),
+        ),
+        folder=files.root,
+    )
+
+
+def verify_model(files: ModelFiles) -> Model:
+    """Open a model folder and look at all of it. Raises as `open_model` does."""
+    read_info(files, read_up_to=math.inf)
+    model = open_model(files)
+    model.history.checked()
+    model.vectors_of(slice(None))
+    return model
+
+
+def _load(path: Path, dtype: np.dtype[Any], n_dimensions: int) -> NDArray[Any]:
+    """Map an array that `_save` or `np.save` has written."""
+    try:
+        mapped = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError:
+        raise damaged_model(path.parent, f"{path.name} is missing") from None
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}.", "Check the file and its permissions.") from error
+    except Exception as error:  # what a damaged header makes of NumPy's reader is of a dozen kinds
+        raise IncompatibleFormatError(f"{path} cannot be read: {error}.", REMEDY) from error
+    # Arrays in the order of Fortran have a fitting shape as well.
+    if mapped.dtype != dtype or mapped.ndim != n_dimensions or not mapped.flags.c_contiguous:
+        raise damaged_model(path.parent, f"{path.name} holds another kind of array")
+    if path.stat().st_size != mapped.offset + mapped.nbytes:
+        raise damaged_model(path.parent, f"{path.name} is longer than it says")
+    return np.asarray(mapped)
+
+
+def _read_catalogue(files: ModelFiles) -> Catalogue:
+    try:
+        document = read_json(files.catalogue, FORMAT_VERSION, _CATALOGUE, remedy=REMEDY, any_depth=True)
+    except FileNotFoundError:
+        raise damaged_model(files.root, f"{files.catalogue.name} is missing") from None
+    title, year, genres = (document[name] for name in _CATALOGUE)
+    if not (
+        set(map(type, title)) <= {str}
+        and set(map(type, year)) <= {int, type(None)}
+        and all(number is None or number in _YEARS for number in year)
+        and set(map(type, genres)) <= {list}
+        and {type(name) for names in genres for name in names} <= {str}
+    ):
+        raise damaged_model(files.root, f"{files.catalogue.name} has a title, a year or a genre that cannot be")
+    return Catalogue(title, year, genres)
+
+
+def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Mapping[str, int]) -> Iterator[str]:
+    """What cannot be true of the arrays of a model, in words."""
+    movie_factors, indptr = arrays["movie_embeddings"], arrays["history_indptr"]
+    sizes = {"users": len(arrays["user_ids"]), "movies": len(arrays["movie_ids"]), "factors": movie_factors.shape[1]}
+    events = {len(arrays[f"history_{name}"]) for name in EVENT_ARRAYS}
+    by_movie = (movie_factors, arrays["popularity"], *vars(catalogue).values())
+    if (
+        not all(sizes.values())
+        or sizes != {name: dimensions.get(name) for name in sizes}
+        or {len(array) for array in by_movie} != {sizes["movies"]}
+        or arrays["user_embeddings"].shape != (sizes["users"], sizes["factors"])
+        or len(indptr) != sizes["users"] + 1
+        or len(events) != 1
+    ):
+        yield "its files do not fit each other"
+        return
+    for name in ("user_ids", "movie_ids"):
+        if not (arrays[name][1:] > arrays[name][:-1]).all():
+            yield f"{name}.npy does not ascend"
+    if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or int(indptr[-1]) not in events:
+        yield "history_indptr.npy does not divide the events among the users"
+    if arrays["popularity"].min() < 0 or arrays["popularity"].max() > sizes["users"]:
+        yield "popularity.npy has a number of likes that cannot be"
+    if not _are_possible(movie_factors):
+        yield f"movie_embeddings.npy has {_IMPOSSIBLE}"

@@ -1,0 +1,16 @@
+-- As 51_events.sql, but the places of a user's events of the same time are dealt: a hash of the seed and the ids says who comes
+-- first. Only the split goes by the place; the rows stay in the total order.
+-- In: view preferences; tables ratings, core_users, core_movies; variable random_seed.
+-- Out: view events, as in 51_events.sql.
+CREATE TABLE sorted_events AS
+SELECT user_id, movie_id, preference, timestamp, CAST(n AS INTEGER) AS n,
+       row_number() OVER (
+           PARTITION BY user_id
+           ORDER BY timestamp, md5(concat_ws(':', getvariable('random_seed'), user_id, movie_id))
+       ) - 1 AS position
+FROM preferences SEMI JOIN core_movies USING (movie_id) JOIN core_users USING (user_id)
+ORDER BY user_id, timestamp, movie_id;
+
+DROP TABLE ratings;
+
+CREATE VIEW events AS FROM sorted_events;

@@ -1,0 +1,158 @@
+"""Raw text files as bytes and as lines: plain or gzipped, UTF-8 or an older encoding, with any mixture of line ends.
+
+A line ends with LF, CR LF or CR, as Python's `csv` module has it. No byte is passed over: what a reader makes of a file
+can be held against the number of lines that the survey counts.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, cast
+
+import numpy as np
+
+from mlrec.errors import InputError
+
+Encoding = Literal["utf-8", "latin-1", "windows-1252"]
+
+_BLOCK = 1 << 23
+_LF = ord("\n")
+_LONGEST_LINE = 1 << 24
+_READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+
+_C1 = bytes(range(0x80, 0xA0))
+_ALL_BUT_C1 = bytes(byte for byte in range(256) if byte not in _C1)
+WINDOWS_1252 = {byte: character for byte in _C1 if (character := bytes([byte]).decode("cp1252", errors="ignore"))}
+"""What Windows-1252 has in place of the control characters that Latin-1 has from U+0080 to U+009F."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the bytes of a text file say before anybody reads its rows.
+
+    Attributes
+    ----------
+    encoding
+        UTF-8 if the whole file is; else Windows-1252 if it has a byte that Latin-1 gives no character, else Latin-1.
+    lines
+        How many lines there are, blank ones included.
+    is_uniform
+        Whether all lines end alike.
+    has_quotes
+        Whether there is a double quote anywhere.
+    """
+
+    encoding: Encoding
+    lines: int
+    is_uniform: bool
+    has_quotes: bool
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a plain or gzipped file for reading."""
+    return cast("IO[bytes]", gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+
+
+@contextmanager
+def readable(label: object) -> Iterator[None]:
+    """Tell in our words why a raw file cannot be read."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        raise InputError(
+            f"{label} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
+        ) from error
+
+
+def survey(path: Path, label: str) -> Survey:
+    """Read all bytes of a text file once; `label` is how it is named to people.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read to its end.
+    """
+    utf_8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+    lf = cr = crlf = 0
+    has_c1 = has_quotes = False
+    last = b"\n"
+    for block in _blocks(path, label):
+        # Of so frequent a byte, numpy counts far more per second than bytes.count does.
+        lf += int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _LF))
+        crlf += last == b"\r" and block.startswith(b"\n")
+        if b"\r" in block:
+            cr += block.count(b"\r")
+            crlf += block.count(b"\r\n")
+        has_quotes = has_quotes or b'"' in block
+        if not block.isascii():
+            has_c1 = has_c1 or bool(block.translate(None, _ALL_BUT_C1))
+        utf_8 = _still_utf_8(utf_8, block)
+        last = block[-1:]
+    is_utf_8 = _still_utf_8(utf_8, b"", final=True) is not None
+    return Survey(
+        encoding="utf-8" if is_utf_8 else "windows-1252" if has_c1 else "latin-1",
+        lines=lf + cr - crlf + (last not in (b"\n", b"\r")),
+        is_uniform=[lf - crlf, cr - crlf, crlf].count(0) >= 2,
+        has_quotes=has_quotes,
+    )
+
+
+def _still_utf_8(
+    decoder: codecs.IncrementalDecoder | None, block: bytes, *, final: bool = False
+) -> codecs.IncrementalDecoder | None:
+    """The decoder, or None once it has met bytes that are not UTF-8."""
+    if decoder is None or (block.isascii() and not final and not decoder.getstate()[0]):
+        return decoder
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return None
+    return decoder
+
+
+def line_blocks(path: Path, label: str, encoding: Encoding) -> Iterator[list[str]]:
+    """Yield the lines of a text file without their ends, some thousands at once; a byte order mark is left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read to its end, or a line is so long that it cannot be meant.
+    """
+    codec = "utf-8-sig" if encoding == "utf-8" else "latin-1"
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)(), translate=True)
+    number, rest = 0, ""
+    with readable(label):
+        for block in _blocks(path, label):
+            *lines, rest = (rest + _decoded(decoder, block, encoding)).split("\n")
+            if len(rest) > _LONGEST_LINE:
+                raise InputError(
+                    f"{label}, line {number + len(lines) + 1} is over {_LONGEST_LINE:,} characters long.",
+                    "Is it a text file?",
+                )
+            number += len(lines)
+            yield lines
+        *lines, rest = (rest + _decoded(decoder, b"", encoding, final=True)).split("\n")
+        yield [*lines, rest] if rest else lines
+
+
+def count_blank_lines(path: Path, label: str) -> int:
+    """How many lines of a text file have nothing in them."""
+    return sum(lines.count("") for lines in line_blocks(path, label, "latin-1"))
+
+
+def _decoded(decoder: io.IncrementalNewlineDecoder, block: bytes, encoding: Encoding, *, final: bool = False) -> str:
+    text = decoder.decode(block, final)
+    return text.translate(WINDOWS_1252) if encoding == "windows-1252" else text
+
+
+def _blocks(path: Path, label: str) -> Iterator[bytes]:
+    with readable(label), open_binary(path) as file:
+        while block := file.read(_BLOCK):
+            yield block

@@ -1,0 +1,11 @@
+-- ARGV: epoch seconds. Works whatever is missing: a person's wish does not hang on that. The last event id stays, so
+-- that none is used twice. The mark in the hash is for earlier versions, which know no other.
+
+local events = redis.call('XLEN', KEYS[2])
+local latest = math.max(tonumber(last or '0') or 0, ending and number(ending) or 0)
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[5])
+redis.call('HDEL', KEYS[1], 'undone', 'token', 'summed', 'latest_at', 'client_ids')
+if latest > 0 then redis.call('HSET', KEYS[1], 'last', string.format('%d', latest)) end
+redis.call('HSET', KEYS[1], 'forgotten_at', ARGV[1])
+redis.call('SET', KEYS[4], ARGV[1])
+return events

@@ -1,0 +1,384 @@
+"""One SQLite file of ours, its connections, and what SQLite says of it in our words.
+
+The file says whose it is (application id) and in which version (user version). It comes into being with the first
+writing, readable by its owner alone; reading from a file that is not there yet finds nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import stat
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from threading import Lock
+
+from mlrec.errors import IncompatibleFormatError, MlrecError, StoreUnavailableError
+
+APPLICATION_ID = 0x6D6C7263  # "mlrc"
+MIGRATIONS = ("001_swipe_log",)
+"""Files in sql/, in order: number i takes a database from version i to i + 1."""
+
+_BUSY = (5, 6)
+_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
+_WAIT_SECONDS = 30.0
+_OPENINGS = 100
+# A malformed schema or a table that is not there (1), malformed pages (11), what no constraint would have let in (19,
+# 20), another format (24), no database (26).
+_DAMAGE = (1, 11, 19, 20, 24, 26)
+_DISK_FAULTS = {3: "no permission", 8: "read-only", 10: "disk fault", 13: "disk full", 14: "cannot be opened"}
+
+_Identity = tuple[int, int]
+_Pooled = tuple[_Identity, sqlite3.Connection]
+
+_log = logging.getLogger(__name__)
+
+# Connections that a fork has copied from another process: closing them here would damage that process's.
+_inherited: list[object] = []
+# Files that have been looked at or made, by identity; see _header.
+_held_open: dict[_Identity, list[int]] = {}
+_looking = Lock()
+
+
+class SqliteFile:
+    """Connections to one file, for several threads, each used by one at a time.
+
+    Parameters
+    ----------
+    path
+        The file. Nothing is read or written before the first call that needs it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Connections that nobody uses just now, with the file that each is open on.
+        self._pool: deque[_Pooled] = deque()
+        self._owner = os.getpid()
+        self._seen: _Identity | None = None
+        self._noticing = Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Lend a connection, or None if there is no database yet."""
+        with self._telling():
+            pooled = self._pooled()
+            if pooled is None and _is_new(self.path):
+                yield None
+            else:
+                with self.lent(pooled) as connection:
+                    yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection within a transaction that ends with the block; the database is made if need be."""
+        with self._telling():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.lent() as connection:
+                # Said each time: nothing that a swipe's durability hangs on may depend on who used this connection.
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    # Another process may have migrated the database since this connection was opened.
+                    _checked_version(connection, self.path, oldest=len(MIGRATIONS))
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+
+    @contextmanager
+    def writing_what_may_be_lost(self) -> Iterator[sqlite3.Connection | None]:
+        """Lend a connection, or None if there is no database yet, for a statement that waits neither for another writer
+        nor for the disk, and is passed over if it would have to.
+        """
+        with self.reading() as connection:
+            if connection is None:
+                yield None
+                return
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                yield connection
+            except sqlite3.OperationalError as error:
+                if _code(error) not in _BUSY:
+                    raise
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000:.0f}")
+
+    @contextmanager
+    def lent(self, pooled: _Pooled | None = None) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that nobody else uses meanwhile: one that was taken out of the pool, or any."""
+        identity, connection = pooled or self._pooled() or self._open()
+        try:
+            yield connection
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        except BaseException:
+            self._pool.append((identity, connection))
+            raise
+        self._pool.append((identity, connection))
+
+    def _pooled(self) -> _Pooled | None:
+        """Take a connection out of the pool. What is written to a file in whose place another has come would be lost:
+        its connections are closed.
+        """
+        if self._owner != os.getpid():
+            _inherited.append(self._pool)
+            self._pool, self._owner, self._noticing = deque(), os.getpid(), Lock()
+        identity = _identity(self.path)
+        if identity != self._seen:
+            self._notice()
+        for _ in range(len(self._pool)):
+            try:
+                pooled = self._pool.pop()
+            except IndexError:  # another thread has taken it
+                return None
+            if pooled[0] == identity:
+                return pooled
+            pooled[1].close()
+        return None
+
+    def _notice(self) -> None:
+        """Say it, once, if the file that this process has worked with is not there any more."""
+        with self._noticing:
+            identity = _identity(self.path)
+            if self._seen not in (None, identity):
+                _log.warning(
+                    "%s has been %s while this process was using it: the swipes of the former file are not seen any"
+                    " more. Stop all processes before you put a backup in its place.",
+                    self.path,
+                    "deleted" if identity is None else "replaced by another file",
+                )
+            self._seen = identity
+
+    def _open(self) -> _Pooled:
+        identity, connection = self._connected()
+        try:
+            # In this order: in the write-ahead log the application id would stand where _is_new does not look.
+            _migrate(connection, self.path)
+            _use_write_ahead_log(connection)
+            # On macOS a plain fsync leaves data in the drive's own cache.
+            connection.execute("PRAGMA fullfsync = ON")
+            # Who is forgotten must not live on in what a page has no more use for.
+            connection.execute("PRAGMA secure_delete = ON")
+        except BaseException:
+            connection.close()
+            raise
+        with self._noticing:
+            self._seen = identity
+        return identity, connection
+
+    def _connected(self) -> _Pooled:
+        """A connection, and the file that it is open on; once more if the file is replaced at this moment."""
+        for _ in range(_OPENINGS):
+            if _is_new(self.path):  # refuses what is not ours
+                _make_private(self.path)
+            before = _identity(self.path)
+            connection = sqlite3.connect(
+                self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            if before is not None and before == _identity(self.path):
+                return before, connection
+            connection.close()
+        raise StoreUnavailableError(
+            f"{self.path} is replaced again and again while it is being opened.",
+            "See what replaces it, then try again.",
+        )
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell in our words what SQLite says of the file or the disk."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+        except UnicodeDecodeError as error:  # SQLite's own message, which repeats what a damaged schema says
+            raise self.damaged("its schema is not text") from error
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"The swipes in {self.path} cannot be read or written: {error.strerror or error}.",
+                "Check the path and its permissions, or name another store with --store.",
+            ) from error
+
+    def _told(self, error: sqlite3.Error) -> MlrecError:
+        code = _code(error)
+        if code in _BUSY:
+            return StoreUnavailableError(
+                f"{self.path} has been locked by another process for {_WAIT_SECONDS:.0f} seconds.",
+                "See what holds it (on Linux: fuser -v FILE), then try again.",
+            )
+        if code in _DAMAGE:
+            return self.damaged(str(error))
+        if not code and "decode" in str(error):
+            return self.damaged("it holds text that is not UTF-8")
+        if code in _DISK_FAULTS:
+            return StoreUnavailableError(
+                f"The swipes in {self.path} cannot be read or written: {_DISK_FAULTS[code]}.",
+                "Check the disk, and the permissions of the file and its folder, or name another store with --store.",
+            )
+        return StoreUnavailableError(f"The swipes in {self.path} cannot be used: {error}.", "Run 'mlrec doctor'.")
+
+    def damaged(self, what: str) -> IncompatibleFormatError:
+        """For a file that cannot be read as a whole."""
+        return IncompatibleFormatError(
+            f"{self.path} is damaged: {what}. It has been left as it is.",
+            "Put a backup in its place; what can be saved: sqlite3 FILE .recover",
+        )
+
+    def open_to_others(self) -> list[Path]:
+        """Which of its files other users of the machine can read."""
+        names = (self.path, *(Path(f"{self.path}{suffix}") for suffix in ("-wal", "-shm")))
+        return [path for path in names if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)]
+
+    def close(self) -> None:
+        """Close what is in the pool. Closing twice does no harm."""
+        if self._owner != os.getpid():
+            return
+        while self._pool:
+            self._pool.pop()[1].close()
+
+
+# -- the file as bytes -------------------------------------------------------------------------------------------------
+
+
+def _identity(path: Path) -> _Identity | None:
+    """What tells this file from another of the same name; None if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # on the way of every call, and twice as fast as Path.stat
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _header(path: Path) -> bytes:
+    """First bytes of a file, read without ever closing it: that would drop all locks that SQLite holds on the file in
+    this process, and another process would then delete the write-ahead log under our feet (POSIX; "How to corrupt an
+    SQLite database file", section 2.2). A file is held open once, so its inode is not used again meanwhile.
+    """
+    with _looking:
+        identity = _identity(path)
+        if identity not in _held_open:
+            # Without waiting: a named pipe would not open before somebody writes to it.
+            identity = _hold(os.open(path, os.O_RDONLY | os.O_NONBLOCK), path)
+        return os.pread(_held_open[identity][0], _HEADER_BYTES, 0)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, or find it made, before SQLite does: so nobody else can read it, whatever the umask, at any
+    moment. SQLite gives the files beside it the same permissions.
+    """
+    with _looking:
+        if _identity(path) is None:
+            _hold(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), path)
+
+
+def _hold(handle: int, path: Path) -> _Identity:
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise IncompatibleFormatError(
+            f"{path} is a folder or a device, where a file is due.", "Name a file with --store."
+        )
+    identity = status.st_dev, status.st_ino
+    _held_open.setdefault(identity, []).append(handle)
+    return identity
+
+
+def _is_new(path: Path) -> bool:
+    """Whether there is no database yet. A file that is none, or somebody else's, is an error before SQLite opens it."""
+    try:
+        header = _header(path)
+    except FileNotFoundError:
+        return True
+    if not header:
+        return True
+    if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
+        raise IncompatibleFormatError(
+            f"{path} is no SQLite database, or a damaged one. It has been left as it is.",
+            "Put a backup in its place, move it away, or name another store with --store.",
+        )
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise IncompatibleFormatError(
+            f"{path} is a database of another application. It has been left as it is.",
+            "Name another file with --store.",
+        )
+    return False
+
+
+# -- the database ------------------------------------------------------------------------------------------------------
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a database to the newest version; many processes may try at once."""
+    if _checked_version(connection, path, oldest=0) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        version = _checked_version(connection, path, oldest=0)
+        for name in MIGRATIONS[version:]:
+            for statement in _statements(sql_text(name)):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _checked_version(connection: sqlite3.Connection, path: Path, *, oldest: int) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise IncompatibleFormatError(
+            f"{path} has schema version {version}, which a newer mlrec has written; this one works with version"
+            f" {len(MIGRATIONS)}.",
+            "Upgrade mlrec.",
+        )
+    if version < oldest:
+        raise IncompatibleFormatError(
+            f"{path} is damaged: there is no schema version {version}. It has been left as it is.",
+            "Put a backup in its place.",
+        )
+    return version
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 where Python itself has raised."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def sql_text(name: str) -> str:
+    """A file in sql/."""
+    return resources.files("mlrec.serving.stores").joinpath("sql", f"{name}.sql").read_text()
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Cut a script into statements."""
+    pending = ""
+    for piece in text.split(";"):
+        pending += piece + ";"
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. While others open the file for the first time SQLite may refuse at once, whatever the timeout."""
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
