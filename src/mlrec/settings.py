@@ -34,6 +34,7 @@ DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
+_MOST_SWEEPS = 10_000
 _LONGEST_STEP = 1e9  # vectors are float32
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "user-time": (10,),
@@ -309,7 +310,7 @@ class TrainSettings(_Settings):
         """Check every value."""
         super().__post_init__()
         _require(1 <= self.factors <= 4096, "factors must be between 1 and 4096.")
-        _require(self.iterations >= 1, "iterations must be at least 1.")
+        _require(1 <= self.iterations <= _MOST_SWEEPS, f"iterations must be between 1 and {_MOST_SWEEPS:,}.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require_threads(self.threads)
         _ = (self if self.regularization is not None else self.resolved(1)).fold_in  # checks what the two share

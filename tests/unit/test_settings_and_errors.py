@@ -45,6 +45,7 @@ from mlrec.settings import (
         lambda: TrainSettings(regularization=math.nan),
         lambda: TrainSettings(half_life=0),
         lambda: TrainSettings(iterations=0),
+        lambda: TrainSettings(iterations=10_001),
         lambda: TuneSettings(trials=0),
         lambda: TuneSettings(minutes=-1),
         lambda: TuneSettings(minutes=math.nan),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,14 @@ def test_a_file_that_is_not_there_and_a_folder(tmp_path):
         read_settings(tmp_path / "none.json")
     with pytest.raises(SettingsFileError, match="is a folder"):
         read_settings(tmp_path)
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end(tmp_path):
+    (tmp_path / "large.json").write_bytes(b" " * (2 << 20))
+    paths = [tmp_path / "large.json", *(path for path in (Path("/dev/zero"), Path("/dev/full")) if path.exists())]
+    for path in paths:
+        with pytest.raises(SettingsFileError, match="is larger than 1 MiB"):
+            read_settings(path)
 
 
 def test_the_written_file_says_its_format_and_origin(tmp_path):

@@ -131,6 +131,7 @@ def test_there_are_four_buckets(bucket):
         ("user_id,userId,movie_id,preference,at", "more than one column user_id"),
         ("user_id,movie_id,preference,at,undone,undone", "more than one column undone"),
         ('user_id,"movie_id', "no column user_id"),
+        ("user_id,movie_id,preference,at,un\0done", "a NUL byte in its first line"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_an_error(header, words):

@@ -15,6 +15,7 @@ from mlrec.settings import TrainSettings
 from mlrec.workspace import as_path
 
 FORMAT_VERSION = 1
+_LARGEST = 1 << 20  # bytes; a device may have no end
 
 
 def write_settings(path: Path, settings: TrainSettings, study: Mapping[str, Any]) -> None:
@@ -35,7 +36,11 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
     """
     path = as_path("path", path)
     try:
-        document = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise SettingsFileError(f"{path} is not a settings file: it is larger than {_LARGEST >> 20} MiB.")
+        document = json.loads(content)
     except FileNotFoundError:
         raise SettingsFileError(f"There is no settings file {path}.", "'mlrec tune' writes one.") from None
     except IsADirectoryError:

@@ -241,8 +241,13 @@ def _checked_target(out: Path, workspace: Workspace) -> Path:
         raise SettingsError(f"{path} belongs to the data directory.", "Write the settings somewhere else.")
     if path.suffix == workspace.study("any").journal.suffix:
         raise SettingsError(f"{path} has the name of a study's journal.", "Write the settings to a .json file.")
-    with TemporaryFile(dir=path.parent):  # whether a file can be made there
-        return path
+    try:
+        with TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise SettingsError(
+            f"No file can be made in {path.parent}: {error.strerror}.", "Write the settings somewhere else."
+        ) from error
 
 
 def _search(study: Study, ground: _Ground, validation: _Part, trials: int, deadline: float, progress: Progress) -> None:

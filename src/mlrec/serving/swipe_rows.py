@@ -62,6 +62,8 @@ class RowReader:
     """
 
     def __init__(self, header: str, label: str) -> None:
+        if "\0" in header:
+            raise InputError(f"{label} has a NUL byte in its first line.", _HEADER_HINT)
         names = [_normalized(name) for name in _cut(header) or []]
         self._width = len(names)
         for needed in _NEEDED:
