@@ -21,7 +21,7 @@ from mlrec.serving.history import HistoryEvent
 from mlrec.serving.stores.interface import Draft, Event, SwipeStore
 from mlrec.serving.swipe_rows import COLUMNS, RowReader, SwipeRow
 from mlrec.settings import PrepareSettings
-from mlrec.untrusted_text import for_spreadsheet
+from mlrec.untrusted_text import for_spreadsheet, for_terminal
 
 # Below the length at which the csv module gives up on a field.
 _LONGEST_LINE = 100_000
@@ -95,7 +95,7 @@ def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEve
                     user_id,
                     event.event_id,
                     event.movie_id,
-                    for_spreadsheet(event.title or ""),
+                    for_spreadsheet(for_terminal(event.title or "")),
                     event.preference,
                     event.at,
                     "true" if event.undone else "false",

@@ -240,8 +240,10 @@ class SqliteStore:
                 first.setdefault(user_id, fault)
         if count:
             raise misfits(count, first, self.place)
-        for user_id, client_id in connection.execute("SELECT user_id, client_id FROM events WHERE client_id > ''"):
-            if not is_utf_8([client_id]):
+        for user_id, client_id in connection.execute(
+            "SELECT user_id, client_id FROM events WHERE client_id IS NOT NULL"
+        ):
+            if not isinstance(client_id, str) or not is_utf_8([client_id]):
                 raise misfit(user_id, self.place, "an event is not as mlrec writes it")
 
     def describe(self) -> str:
