@@ -20,7 +20,7 @@ from tests.fuzz.damage import NUMBERS
 SECRET = "s3cr3t"
 STORES = (
     "memory", "", ".", "..", "users.db", "new/users.db", "users.db/x", "/dev/null", "/dev/full", "raw",
-    "models/CURRENT", "redis:", "redis://", "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/abc", "/abc", "redis://[::1/0",
+    "models/CURRENT", "redis:", "redis://", "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/abc", "/proc/abc", "redis://[::1/0",
     "redis://::1:x/0", "redis://127.0.0.1:99999/0", "redis://127.0.0.1:1/0?decode_responses=True",
     "redis://127.0.0.1:1/0?zzz=1",
     "redis://127.0.0.1:1/0?socket_timeout=x", "redis://127.0.0.1:1/0?protocol=9", "REDIS://127.0.0.1:1/0",
@@ -64,7 +64,8 @@ def a_path(chance: Random, data: Path, *, is_output: bool = False) -> str:
         ("raw", "raw/ratings.csv", "prepared/manifest.json", "models", "users.db", "new", "new/new",
          "settings.json", "out.csv", "out.parquet", "out.html", "out.CSV", "é", "a?b.csv", "a\nb.csv", "\udcff.csv")
     )  # fmt: skip
-    others = ["", ".", "/", "-", "/dev/null", "/nowhere/at/all", "x" * 300, "~"]
+    # Outside the case's own folder, only what nobody can make files in, not even root.
+    others = ["", ".", "/proc", "-", "/dev/null", "/proc/nowhere/at/all", "x" * 300, "~"]
     others += ["/dev/full", "/proc/self/mem"] * is_output  # what never ends is no input
     return str(data / inside) if chance.random() < 0.7 else chance.choice(others)
 
