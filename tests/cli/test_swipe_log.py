@@ -403,7 +403,9 @@ def test_an_export_comes_back(run, data, tmp_path):
     done = run("users", "export", "backup.csv")
     assert done.stdout == "4 swipes of 2 users are in backup.csv.\n"
     assert "1 users are forgotten here" in done.stderr
-    assert document(run("users", "export", "again.csv", "--json")) == {"users": 2, "swipes": 4, "file": "again.csv"}
+    assert document(run("users", "export", "again.csv", "--json")) == {
+        "users": 2, "swipes": 4, "file": "again.csv", "damaged_user_ids": [],
+    }  # fmt: skip
     assert run("users", "export", "-").stdout == (tmp_path / "backup.csv").read_text()
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "backup.csv").read_text()
 
@@ -573,3 +575,36 @@ def test_no_command_prints_a_password(run, data, name):
     ):
         assert done.returncode in (2, 4)
         assert "JZqx" not in done.stdout + done.stderr
+
+
+def test_a_user_whose_log_is_damaged_holds_up_no_export_and_can_be_forgotten(run, data, tmp_path):
+    with opened(data) as store:
+        store.append(43, Draft(1, 1, AT))
+    with closing(sqlite3.connect(data / "users.db", isolation_level=None)) as database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute("UPDATE events SET preference = 17 WHERE user_id = 42 AND event_id = 1")
+    done = run("users", "export", tmp_path / "left.csv", "--json", expect=4)
+    assert document(done) == {
+        "users": 1,
+        "swipes": 1,
+        "file": str(tmp_path / "left.csv"),
+        "damaged_user_ids": [42],
+    }
+    assert "Left out: User 42 in " in done.stderr
+    with (tmp_path / "left.csv").open(newline="") as file:
+        assert [row["user_id"] for row in csv.DictReader(file)] == ["43"]
+    assert document(run("users", "forget", 42, "--json"))["forgotten"] is True
+    run("users", "export", tmp_path / "left.csv")
+
+
+def test_an_export_with_a_time_to_come_is_imported_again(run, data, tmp_path):
+    later = int(time.time()) + 10 * 86_400  # of a host whose clock was ahead
+    with opened(data) as store:
+        store.append(43, Draft(1, 1, later))
+    run("users", "export", tmp_path / "all.csv")
+    done = run("users", "import", tmp_path / "all.csv", "--any-movie", "--store", tmp_path / "other.db", "--json")
+    report = document(done)
+    assert (report["imported"], report["rejects"]["rows"]) == (3, 0)
+    assert (
+        document(run("history", "--user", 43, "--json", "--store", tmp_path / "other.db"))["events"][0]["at"] == later
+    )

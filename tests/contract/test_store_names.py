@@ -86,7 +86,7 @@ def test_a_redis_url_is_taken_apart(url, place, settings):
         ("redis://h/\x1b[2J", "control character"),
         ("redis://h\udcff", "taken apart"),
         ("unix://", "no socket"),
-        ("unix://run/r.sock", "a host where a socket is due"),
+        ("unix://run/r.sock", "a host, but a socket is needed"),
     ],
 )  # fmt: skip
 def test_a_redis_url_that_cannot_be_used_is_refused_in_words(url, words):

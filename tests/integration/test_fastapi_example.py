@@ -92,7 +92,10 @@ def test_a_swipe_answers_the_state_and_the_next_list(client, store):
 
     sent = {"movie_id": TOY_STORY, "swipe": "superlike", "event_id": "card-1"}
     body = client.post(f"/users/{NEW_USER}/swipes", params={"n": 5}, json=sent).json()
-    state = {"event_id": 1, "movie_id": TOY_STORY, "preference": 2, "undone": False, "is_new": True, "opinions": 1}
+    state = {
+        "event_id": 1, "movie_id": TOY_STORY, "preference": 2, "undone": False, "is_new": True, "in_effect": True,
+        "opinions": 1,
+    }  # fmt: skip
     model_id = client.get("/health").json()["model_id"]
     assert body["state"] == {"user_id": NEW_USER, "model_id": model_id, **state}
     assert len(body["recommendations"]) == 5

@@ -72,7 +72,7 @@ def _owned_sibling(path: Path, folder: bool) -> tuple[Path, int]:
     """Create a temporary sibling and lock it; returns it, and the open file whose closing ends the lock."""
     for _ in range(_ATTEMPTS):
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        temporary.mkdir() if folder else temporary.touch(exist_ok=False)
+        temporary.mkdir(mode=0o700) if folder else temporary.touch(exist_ok=False)
         with suppress(FileNotFoundError):
             handle = os.open(temporary, os.O_RDONLY)
             with suppress(OSError):  # on a file system without locks, nobody can take it for a leftover either

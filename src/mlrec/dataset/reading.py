@@ -157,6 +157,10 @@ def _query(manifest: dict[str, Any], files: PreparedFiles, path: Path, query: st
             columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()
     except MlrecError:
         raise
+    except (OSError, MemoryError) as error:
+        raise StateError(
+            f"{path} cannot be read: {error}.", "Check the file, its permissions and the memory."
+        ) from error
     except Exception as error:  # what damaged Parquet makes of DuckDB is of a dozen kinds
         raise IncompatibleFormatError(f"{path} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
     if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()):

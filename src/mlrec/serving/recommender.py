@@ -468,7 +468,7 @@ class Recommender:
         raise StoreUnavailableError(
             f"The latest swipe of user {user_id} has changed {_UNDO_TRIES} times while it was being undone; nothing was"
             " undone.",
-            "Somebody else swipes for this user without a break: try again once that has ended.",
+            "Another process keeps swiping for this user. Try again when it has stopped.",
         )
 
     def _repeated_undo(self, served: ServedModel, user_id: int, client_id: str | None) -> UserState:

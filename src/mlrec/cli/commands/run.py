@@ -48,7 +48,15 @@ def run(
         prepare_command.Split, typer.Option(help="Split each user's history by time, or everybody's.")
     ] = prepare_command.Split.user_time,
     ties: prepare_command.TiesOption = prepare_command.Ties.movie_id,
-    random_seed: train_command.RandomSeed = None,
+    random_seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Seed of the initial factors, and of --ties random.",
+            show_default=str(PrepareSettings.random_seed),
+        ),
+    ] = None,
     source: fetch_command.Source = None,
     threads: train_command.TrainThreads = None,
     engine: EngineName = Engine.local,
@@ -84,6 +92,7 @@ def run(
         min_movie_ratings=min_movie_ratings,
         split=split.value,
         ties=ties.value,
+        random_seed=PrepareSettings.random_seed if random_seed is None else random_seed,
         threads=threads or 0,
     )
     content = prepare_command.read_store(store, workspace, with_swipes, bar)

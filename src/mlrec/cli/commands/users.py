@@ -16,11 +16,12 @@ from mlrec.cli.commands.history import titles_from
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
-from mlrec.errors import InputError, ModelMissingError, SettingsError
+from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError
 from mlrec.settings import PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.serving.history import HistoryEvent
+    from mlrec.serving.stores.interface import SwipeStore
     from mlrec.workspace import Workspace
 
 STDIN = Path("-")
@@ -85,8 +86,8 @@ def forget_user(
     with closing(open_store(store, Workspace(data_dir))) as opened:
         if not yes:
             _ask(
-                f"Delete all {len(opened.events(user)):,} events of user {user} in {opened.place}, and keep the user"
-                " out of serving and preparations from now on?"
+                f"Delete all {_count_of_events(opened, user)} of user {user} in {opened.place}, and keep the user out"
+                " of serving and preparations from now on?"
             )
         deleted = opened.forget(user, int(time.time()))
     if as_json:
@@ -95,6 +96,14 @@ def forget_user(
     gone = f"{deleted:,} events are deleted" if deleted else "there were no events to delete"
     render.line(f"User {user} is forgotten: {gone}, and none will be stored from now on.")
     render.line("What a model has learned stays in it until you train again: mlrec run --final")
+
+
+def _count_of_events(store: "SwipeStore", user_id: int) -> str:
+    """How many there are, if that can be told: to forget a user is also the way out for one whose log is damaged."""
+    try:
+        return f"{len(store.events(user_id)):,} events"
+    except IncompatibleFormatError:
+        return "events"
 
 
 def _ask(question: str) -> None:
@@ -265,17 +274,23 @@ def export_users(
         user_ids, forgotten, place = opened.user_ids(), opened.forgotten(), opened.place
         served = titles_from(workspace)
         with progress().task("Exporting", len(user_ids), "users") as task:
+            damaged: list[int] = []
 
             def logs() -> "Iterator[tuple[int, list[HistoryEvent]]]":
                 for user_id in user_ids:
-                    yield user_id, history_of(opened, user_id, served)
+                    try:
+                        yield user_id, history_of(opened, user_id, served)
+                    except IncompatibleFormatError as error:
+                        render.warn(f"Left out: {error.message}")
+                        damaged.append(user_id)
                     task.advance()
 
             swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place, private=True)
     if as_json:
-        render.print_json({"users": len(user_ids), "swipes": swipes, "file": str(file)})
+        n_users = len(user_ids) - len(damaged)
+        render.print_json({"users": n_users, "swipes": swipes, "file": str(file), "damaged_user_ids": damaged})
     elif file != STDOUT:
-        render.line(f"{swipes:,} swipes of {len(user_ids):,} users are in {file}.")
+        render.line(f"{swipes:,} swipes of {len(user_ids) - len(damaged):,} users are in {file}.")
     if not user_ids:
         render.warn(f"There are no swipes in {place}.")
     if forgotten:
@@ -283,3 +298,5 @@ def export_users(
             f"{len(forgotten):,} users are forgotten here; 'mlrec users --json' names them, for 'mlrec users forget'"
             " in another store."
         )
+    if damaged:
+        raise typer.Exit(exit_codes.STATE)

@@ -110,7 +110,7 @@ def redis_address(url: str) -> RedisAddress:
             settings[name] = unquote(value)
     if is_socket:
         if host or port is not None:
-            raise _unusable("names a host where a socket is due")
+            raise _unusable("names a host, but a socket is needed")
         if not parts.path:
             raise _unusable("names no socket")
         settings["path"] = unquote(parts.path)

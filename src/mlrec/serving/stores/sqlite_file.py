@@ -292,9 +292,7 @@ def _hold(handle: int, path: Path) -> _Identity:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         os.close(handle)
-        raise IncompatibleFormatError(
-            f"{path} is a folder or a device, where a file is due.", "Name a file with --store."
-        )
+        raise IncompatibleFormatError(f"{path} is a folder or a device, not a file.", "Name a file with --store.")
     identity = status.st_dev, status.st_ino
     _held_open.setdefault(identity, []).append(handle)
     return identity

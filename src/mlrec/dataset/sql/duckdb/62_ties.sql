@@ -1,4 +1,5 @@
 -- Where a split of each user's history cuts between events of the same time.
+-- The place of an event tells the last one to learn from, without grouping all of them.
 -- In: views events, split_events.
 -- Out: view new_ties(users, users_cut_in_ties, users_held_out_by_ties), one row, which is kept as ties: users of whom something
 -- is held out; those of them with two events of the same time on both sides of a cut; those of whom half or more of what is
