@@ -190,8 +190,8 @@ class PrepareSettings(_Settings):
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        _require(self.min_user_ratings >= 1, "min_user_ratings must be at least 1.")
-        _require(self.min_movie_ratings >= 1, "min_movie_ratings must be at least 1.")
+        _require(1 <= self.min_user_ratings <= 10**9, "min_user_ratings must be between 1 and 10^9.")
+        _require(1 <= self.min_movie_ratings <= 10**9, "min_movie_ratings must be between 1 and 10^9.")
         low, middle, high = self.cut_points
         _require(
             0 < low < middle < high < self.max_rating < math.inf,

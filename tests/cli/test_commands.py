@@ -334,6 +334,13 @@ def test_a_directory_that_cannot_be_written_is_an_error_in_plain_words(run, tmp_
     assert "Permission denied" in run("prepare", data=tmp_path / "data", expect=4).stderr
 
 
+@pytest.mark.parametrize("name", ["~", "~root", "http://host/x", "file:///x", "s3://x"])
+def test_a_data_directory_with_an_odd_name_is_that_directory(run, tmp_path, name):
+    run("fetch", "demo", "--data-dir", name, HOME=str(tmp_path / "home"))
+    folder = tmp_path.joinpath(*(part for part in name.split("/") if part))
+    assert (folder / "raw" / "ratings.csv").read_bytes().count(b"\n") == 100_005
+
+
 def test_a_full_disk_is_an_error_in_plain_words(run, demo):
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")

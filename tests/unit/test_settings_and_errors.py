@@ -34,6 +34,8 @@ from mlrec.settings import (
     "make",
     [
         lambda: PrepareSettings(min_user_ratings=0),
+        lambda: PrepareSettings(min_user_ratings=10**39),
+        lambda: PrepareSettings(min_movie_ratings=10**39),
         lambda: PrepareSettings(cut_points=(3.5, 2.5, 4.5)),
         lambda: PrepareSettings(cut_points=(2.5, 3.5, 5.0)),
         lambda: PrepareSettings(split_ratio=(0, 1, 1)),

@@ -48,4 +48,6 @@ def write_demo(folder: Path) -> None:
         "ratings.csv": ratings,
     }
     for name, table in tables.items():
-        table.to_csv(folder / name, index=False, lineterminator="\n", encoding="utf-8")
+        # An open file: of a name, pandas makes an address or another folder, if it begins with http: or ~.
+        with (folder / name).open("w", encoding="utf-8", newline="") as file:
+            table.to_csv(file, index=False, lineterminator="\n")
