@@ -16,6 +16,7 @@ import pytest
 
 from mlrec import doctor
 from mlrec.artifacts import models
+from mlrec.dataset.demo import write_demo
 from mlrec.workspace import Workspace
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
@@ -339,6 +340,27 @@ def test_a_data_directory_with_an_odd_name_is_that_directory(run, tmp_path, name
     run("fetch", "demo", "--data-dir", name, HOME=str(tmp_path / "home"))
     folder = tmp_path.joinpath(*(part for part in name.split("/") if part))
     assert (folder / "raw" / "ratings.csv").read_bytes().count(b"\n") == 100_005
+
+
+@pytest.mark.parametrize("name", ["~", "~root", "a*b[c]"])
+def test_data_in_a_directory_with_an_odd_name_is_prepared_there(run, tmp_path, name):
+    home = tmp_path / "home"
+    (home / "prepared.new").mkdir(parents=True)  # where a ~ that is taken for the home folder would lead
+    run("fetch", "demo", "--data-dir", name, HOME=str(home))
+    run("prepare", "--data-dir", name, HOME=str(home))
+    assert (tmp_path / name / "prepared" / "train.parquet").is_file()
+    assert [path.name for path in home.rglob("*")] == ["prepared.new"]
+    run("train", "--data-dir", name, HOME=str(home))
+    run("recommend", "--all-users", "--out", f"{name}.parquet", "--data-dir", name, HOME=str(home))
+    assert (tmp_path / f"{name}.parquet").is_file()
+
+
+@pytest.mark.parametrize("words", [["--raw", "caf\udce9", "--data-dir", "data"], ["--data-dir", "caf\udce9"]], ids=len)
+def test_a_directory_whose_name_is_not_utf_8_is_an_error_in_plain_words(run, tmp_path, words):
+    (tmp_path / "caf\udce9" / "raw").mkdir(parents=True)
+    write_demo(tmp_path / "caf\udce9")
+    write_demo(tmp_path / "caf\udce9" / "raw")
+    assert "the path is not UTF-8" in run("prepare", *words, expect=3).stderr
 
 
 def test_a_full_disk_is_an_error_in_plain_words(run, demo):

@@ -8,7 +8,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mlrec.errors import InputError
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,6 +70,25 @@ def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.
             raise
 
 
-def literal(path: object) -> str:
+def located(path: Path) -> str:
+    """Spell a path so that DuckDB means just this place: of a relative one it takes a leading ~ for the home folder.
+
+    Raises
+    ------
+    InputError
+        If the path is not UTF-8, which DuckDB cannot open.
+    """
+    place = str(path.absolute())
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{path} cannot be opened by DuckDB: the path is not UTF-8.",
+            "Rename the file or folder, or name a link to it.",
+        ) from None
+    return place
+
+
+def literal(path: Path) -> str:
     """Spell a path so that read_csv and read_parquet, which take patterns, mean just this file."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
+    return re.sub(r"([*?\[])", r"[\1]", located(path))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from mlrec.dataset.database import literal
+from mlrec.dataset.database import literal, located
 from mlrec.dataset.ratings import Counts
 from mlrec.dataset.sources import RawFile
 from mlrec.dataset.steps import Steps
@@ -176,7 +176,7 @@ class DuckDBRatings:
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""
-        self._steps.run("70_write_split", f"Writing {name}", path=str(path), split=name)
+        self._steps.run("70_write_split", f"Writing {name}", path=located(path), split=name)
         return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
 
     def ties(self) -> Ties:

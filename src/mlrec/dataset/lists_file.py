@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mlrec.artifacts.files import keep_private, sync, temporary_sibling
-from mlrec.dataset.database import connect, load_duckdb
+from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.steps import first_line
 from mlrec.errors import StateError
 
@@ -40,7 +40,10 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
     kind = "(FORMAT csv, HEADER true)" if path.suffix == ".csv" else "(FORMAT parquet, COMPRESSION zstd)"
     with temporary_sibling(path, folder=True) as folder:
         unfinished = folder / path.name
-        with _disk_faults(path), connect(str(folder / "lists.duckdb"), temp_directory=str(folder / "spill")) as lists:
+        with (
+            _disk_faults(path),
+            connect(located(folder / "lists.duckdb"), temp_directory=located(folder / "spill")) as lists,
+        ):
             lists.execute(f"CREATE TABLE lists ({_COLUMNS})")
             for block in blocks:
                 # DuckDB reads columns of objects as text.
@@ -50,7 +53,7 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
                 lists.execute("INSERT INTO lists SELECT user_id, rank, movie_id, score, source FROM block")
                 lists.unregister("block")
             rows = lists.execute("SELECT count(*) FROM lists").fetchone()
-            lists.execute(f"COPY lists TO $path {kind}", {"path": str(unfinished)})
+            lists.execute(f"COPY lists TO $path {kind}", {"path": located(unfinished)})
         keep_private(unfinished, path)
         sync(unfinished)
         unfinished.replace(path)

@@ -22,7 +22,7 @@ import numpy as np
 
 import mlrec
 from mlrec.artifacts import prepared
-from mlrec.dataset.database import connect, load_duckdb
+from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.ratings import Ratings
@@ -208,7 +208,7 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
         with connect(
             threads=settings.threads or available_threads(),
             memory_limit=settings.memory_limit,
-            temp_directory=str(scratch / "spill"),
+            temp_directory=located(scratch / "spill"),
         ) as connection:
             yield connection
     except duckdb.OutOfMemoryException as error:
@@ -321,7 +321,7 @@ class _Preparation:
             return
         has_rejects = bool(self.sql.value("SELECT count(*) FROM rejects"))
         if has_rejects:
-            self.sql.run("72_write_rejects", "Writing rejects", path=str(report))
+            self.sql.run("72_write_rejects", "Writing rejects", path=located(report))
         if too_many is None:
             raise EmptyResultError(
                 f"{self.source.ratings.label} holds no ratings" + (" that can be used." if has_rejects else "."),
@@ -388,8 +388,8 @@ class _Preparation:
 
     def write(self, movies: Path, rejects: Path) -> None:
         """Write the catalogue and the rejects."""
-        self.sql.run("71_write_movies", "Writing", path=str(movies))
-        self.sql.run("72_write_rejects", "Writing", path=str(rejects))
+        self.sql.run("71_write_movies", "Writing", path=located(movies))
+        self.sql.run("72_write_rejects", "Writing", path=located(rejects))
 
     # -- reports -----------------------------------------------------------------------------------------------------
 

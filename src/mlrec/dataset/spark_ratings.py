@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlrec.dataset.database import literal
+from mlrec.dataset.database import literal, located
 from mlrec.dataset.ratings import Counts
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
 from mlrec.dataset.steps import Steps, kept_by, text_of
@@ -324,7 +324,7 @@ class SparkRatings:
             self._steps.connection.execute(
                 "COPY (SELECT 0::BIGINT AS user_id, 0::BIGINT AS movie_id, 0::TINYINT AS preference,"
                 " 0::BIGINT AS timestamp WHERE false) TO $path (FORMAT parquet)",
-                {"path": str(path / "part-00000.parquet")},
+                {"path": located(path / "part-00000.parquet")},
             )
         return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
 
@@ -371,7 +371,7 @@ class SparkRatings:
         folder = self._new_folder(name)
         folder.mkdir(parents=True)
         path = folder / "part-00000.parquet"
-        self._steps.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": str(path)})
+        self._steps.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": located(path)})
         self._spark.read_parquet(path).createOrReplaceTempView(name)
 
     def _count(self, name: str, condition: str = "true") -> int:
