@@ -23,7 +23,8 @@ from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.replay_arms import Arm, learn_before, served_arm
 from mlrec.evaluation.replay_trials import Trials, predict
 from mlrec.evaluation.replay_window import hold_out
-from mlrec.ranking.cold_start import popular_weight, spread_order
+from mlrec.ranking.popularity import spread_order
+from mlrec.ranking.ranker import popular_weight
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings, available_threads
 from mlrec.workspace import Workspace
 
@@ -75,10 +76,10 @@ def main() -> None:
     serve, threads = ServeSettings(), available_threads()
     data = read_prepared(Workspace(arguments.data_dir))
     window = hold_out(data.events, settings.held_out_share)
-    model = learn_before(window, data.movies, TrainSettings(), serve.cold_diversity, threads)
+    model = learn_before(window, data.movies, TrainSettings(), serve, threads)
 
     arms = {
-        f"{name}, {n}": served_arm(model, partial(rule, handover=n))
+        f"{name}, {n}": served_arm(replace(model.ranker, popular_weight=partial(rule, handover=n)))
         for name, (rule, sizes) in RULES.items()
         for n in sizes
     }
@@ -87,15 +88,13 @@ def main() -> None:
     print("The rule of the handover")
     report(trials, f"line, {serve.handover}", settings)
 
-    cold_start = model.cold_start
     genres = data.movies.genres
     rows = np.searchsorted(data.movies.movie_id, model.movie_ids).tolist()
     of_model = [genres[row] for row in rows]
     spread_arms: dict[str, Arm] = {}
     for diversity in DIVERSITIES:
-        spread = spread_order(cold_start.share, of_model, diversity)
-        spread_model = replace(model, cold_start=replace(cold_start, spread=spread))
-        spread_arms[f"diversity {diversity:g}"] = served_arm(spread_model, lambda n: popular_weight(n, serve.handover))
+        spread = spread_order(model.ranker.share, of_model, diversity)
+        spread_arms[f"diversity {diversity:g}"] = served_arm(replace(model.ranker, spread=spread))
     trials = predict(window.replayed, model, spread_arms, settings.k, threads)
     print("The spread of a new user's first list over genres")
     report(trials, f"diversity {serve.cold_diversity:g}", settings)

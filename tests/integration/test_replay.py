@@ -33,7 +33,7 @@ def window(data):
 
 @pytest.fixture(scope="module")
 def model(data, window):
-    return learn_before(window, data.movies, QUICK, 0.2, 2)
+    return learn_before(window, data.movies, QUICK, ServeSettings(), 2)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
     trials = predict(events, model, default_arms(model, serve), 10, threads=2)
 
     rule = QUICK.resolved(int((window.learned.preference > 0).sum())).fold_in
-    Y = model.cold_start.movie_factors.astype(np.float64)
+    Y = model.ranker.movie_factors.astype(np.float64)
     gram = Y.T @ Y + rule.regularization * np.eye(Y.shape[1])
     row_of = {int(movie): row for row, movie in enumerate(model.movie_ids)}
     n_users = len(np.unique(window.learned.user_id))
@@ -182,17 +182,17 @@ def test_what_comes_later_does_not_matter(window, model):
 
 
 def test_a_retrained_model_knows_the_first_swipes_and_nothing_else(data, window, model):
-    none = learn_with_swipes(model, window, 0, QUICK, 0.2, 2)
+    none = learn_with_swipes(model, window, 0, QUICK, ServeSettings(), 2)
     np.testing.assert_array_equal(none.popularity, model.popularity)
     np.testing.assert_array_equal(none.history.movie_idx, model.history.movie_idx)
-    five = learn_with_swipes(model, window, 5, QUICK, 0.2, 2)
+    five = learn_with_swipes(model, window, 5, QUICK, ServeSettings(), 2)
     _, starts = np.unique(window.replayed.user_id, return_index=True)
     first = np.concatenate([np.arange(start, start + 5) for start in starts])
     likes = window.replayed.movie_id[first][window.replayed.preference[first] > 0]
     added = np.array([np.count_nonzero(likes == movie) for movie in model.movie_ids])
     np.testing.assert_array_equal(five.popularity - model.popularity, added)
     # Each user is served by the model of the swipes made so far, folded into its factors.
-    arm = retrain_arm({0: model, 5: five}, ServeSettings())
+    arm = retrain_arm({0: model, 5: five})
     own = slice(starts[0], starts[1])
     movie_idx, preference = rows_of(window.replayed.movie_id[own], model.movie_ids), window.replayed.preference[own]
     found = arm(movie_idx, preference, np.array([0, 4, 5, 9]))

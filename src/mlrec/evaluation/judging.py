@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import Model, picked
+from mlrec.artifacts.models import History, Model, picked
 from mlrec.dataset.reading import HeldOut
 from mlrec.evaluation.beyond_accuracy import (
     genre_directions,
@@ -183,16 +183,10 @@ class Judge:
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
             rows = answers.users[block]
-            scores = scorer(rows)
-            indptr, events = picked(self.known.history.indptr, rows)
-            masked = self.known.history.movie_idx[events]
-            has_row = masked >= 0
-            users = np.repeat(np.arange(len(rows)), np.diff(indptr))[has_row]
-            masked = masked[has_row]
-            scores[users, masked] = -np.inf
+            users, masked = seen_movies(self.known.history, rows)
             n_masked = np.bincount(users, minlength=len(rows))
             own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
-            ranked = top_n_rows(scores, max(self.ks))
+            ranked = unseen_lists(scorer(rows), users, masked, max(self.ks))
 
             def found(wanted: Rows) -> NDArray[np.bool_]:
                 there = np.take_along_axis(wanted.dense(block, n_movies), np.maximum(ranked, 0), axis=1)
@@ -231,6 +225,32 @@ class Judge:
         user = np.repeat(np.arange(n_users), np.diff(answers.indptr))
         counts = np.bincount(third[answers.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
         return counts.reshape(THIRDS, n_users).astype(np.float64)
+
+
+def seen_movies(history: History, users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """What some users have seen: positions among `users`, and movie rows that the model knows, both (events,)."""
+    indptr, events = picked(history.indptr, users)
+    movie_idx = history.movie_idx[events]
+    has_row = movie_idx >= 0
+    return np.repeat(np.arange(len(users)), np.diff(indptr))[has_row], movie_idx[has_row]
+
+
+def unseen_lists(
+    scores: NDArray[np.float32], positions: NDArray[np.int64], movie_idx: NDArray[np.int32], n: int
+) -> NDArray[np.int64]:
+    """Lists of what users have not seen: movie rows, (users, n); see `top_n_rows`.
+
+    Parameters
+    ----------
+    scores
+        Float32 (users, movies); changed in place.
+    positions, movie_idx
+        What they have seen; see `seen_movies`.
+    n
+        Length of the lists.
+    """
+    scores[positions, movie_idx] = -np.inf
+    return top_n_rows(scores, n)
 
 
 def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np.float64]) -> dict[str, PerUser]:

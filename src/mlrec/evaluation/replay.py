@@ -169,7 +169,7 @@ def replay(
         data = read_prepared(workspace)
     held_out = hold_out(data.events, settings.held_out_share)
     window = held_out.sampled(settings.sample, settings.random_seed)
-    model = learn_before(window, data.movies, train, serve.cold_diversity, threads, progress)
+    model = learn_before(window, data.movies, train, serve, threads, progress)
     seconds = update_seconds(window, model, serve)
     arms, skipped = default_arms(model, serve), {}
     if len(window.learned) > QUICK_EVENTS:
@@ -213,8 +213,8 @@ def _ceiling(
     """The arm that retrains at each point of the curve, and seconds that one retraining takes."""
     learned, started = {0: model}, time.perf_counter()
     for n_swipes in _SWIPES[1:]:
-        learned[n_swipes] = learn_with_swipes(model, window, n_swipes, train, serve.cold_diversity, threads, progress)
-    return retrain_arm(learned, serve), (time.perf_counter() - started) / (len(_SWIPES) - 1)
+        learned[n_swipes] = learn_with_swipes(model, window, n_swipes, train, serve, threads, progress)
+    return retrain_arm(learned), (time.perf_counter() - started) / (len(_SWIPES) - 1)
 
 
 def summarized(trials: Trials, settings: ReplaySettings) -> tuple[Figures, Differences]:

@@ -18,10 +18,10 @@ from mlrec.evaluation.replay_window import Window
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.cold_start import ColdStart, popular_weight
 from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
+from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores, user_scores
 from mlrec.settings import SPLITS, ServeSettings, TrainSettings
 
@@ -51,7 +51,7 @@ class ReplayModel:
         By movie row.
     history
         What was learned from.
-    cold_start
+    ranker
         Movie factors, fold-in and popularity.
     average_vector
         Mean of the user vectors, float32 (factors,).
@@ -62,7 +62,7 @@ class ReplayModel:
     movie_ids: NDArray[np.int64]
     genres: Sequence[Sequence[str]]
     history: History
-    cold_start: ColdStart
+    ranker: Ranker
     average_vector: NDArray[np.float32]
     popularity: NDArray[np.int64]
 
@@ -71,7 +71,7 @@ def learn_before(
     window: Window,
     movies: Movies,
     settings: TrainSettings,
-    cold_diversity: float,
+    serve: ServeSettings,
     threads: int,
     progress: Progress = SILENT,
 ) -> ReplayModel:
@@ -86,7 +86,7 @@ def learn_before(
     """
     interactions = number_rows(window.learned, SPLITS)
     genres = catalogue_of(movies, interactions.movie_ids).genres
-    return _learned(interactions.movie_ids, genres, interactions.history, settings, cold_diversity, threads, progress)
+    return _learned(interactions.movie_ids, genres, interactions.history, settings, serve, threads, progress)
 
 
 def learn_with_swipes(
@@ -94,7 +94,7 @@ def learn_with_swipes(
     window: Window,
     n_swipes: int,
     settings: TrainSettings,
-    cold_diversity: float,
+    serve: ServeSettings,
     threads: int,
     progress: Progress = SILENT,
 ) -> ReplayModel:
@@ -108,7 +108,7 @@ def learn_with_swipes(
         Whose held-out users swipe.
     n_swipes
         How many events of each are learned.
-    settings, cold_diversity, threads, progress
+    settings, serve, threads, progress
         See `learn_before`.
     """
     events = window.replayed
@@ -125,7 +125,7 @@ def learn_with_swipes(
         timestamp=np.concatenate([old.timestamp, events.timestamp[keep]]),
         split=np.concatenate([old.split, np.zeros(np.count_nonzero(keep), dtype=np.int8)]),
     )
-    return _learned(model.movie_ids, model.genres, both, settings, cold_diversity, threads, progress)
+    return _learned(model.movie_ids, model.genres, both, settings, serve, threads, progress)
 
 
 def _learned(
@@ -133,30 +133,30 @@ def _learned(
     genres: Sequence[Sequence[str]],
     history: History,
     settings: TrainSettings,
-    cold_diversity: float,
+    serve: ServeSettings,
     threads: int,
     progress: Progress,
 ) -> ReplayModel:
     popularity = np.bincount(history.movie_idx[history.preference > 0], minlength=len(movie_ids)).astype(np.int64)
     with threadpool_limits(1, user_api="blas"):
         learned = learn(history, signed_matrix(history, len(movie_ids)), settings, threads, progress=progress)
-        cold_start = ColdStart.of(
+        ranker = Ranker.of(
             FoldIn(learned.movie_factors, learned.settings.fold_in),
             np.ascontiguousarray(learned.movie_factors),
             popularity,
             len(history.indptr) - 1,
             genres,
-            cold_diversity,
+            serve,
         )
     average: NDArray[np.float64] = np.mean(learned.user_vectors, axis=0, dtype=np.float64)
-    return ReplayModel(movie_ids, genres, history, cold_start, average.astype(np.float32), popularity)
+    return ReplayModel(movie_ids, genres, history, ranker, average.astype(np.float32), popularity)
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
     """The arms that are compared: what serving does, the same without dislikes or decay, the other rule of update, and
     two lists that never learn.
     """
-    factors = model.cold_start.movie_factors
+    factors = model.ranker.movie_factors
 
     def gradient(
         movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
@@ -165,14 +165,11 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
         return user_scores(vectors[positions], factors)
 
     def served(**changes: Any) -> Arm:
-        rule = replace(model.cold_start.fold_in.settings, **changes)
-        cold_start = replace(model.cold_start, fold_in=FoldIn(factors, rule)) if changes else model.cold_start
-        return served_arm(
-            replace(model, cold_start=cold_start), lambda n_opinions: popular_weight(n_opinions, serve.handover)
-        )
+        rule = replace(model.ranker.fold_in.settings, **changes)
+        return served_arm(replace(model.ranker, fold_in=FoldIn(factors, rule)))
 
     return {
-        SERVED: served(),
+        SERVED: served_arm(model.ranker),
         "fold-in, no dislikes": served(dislikes="ignore"),
         "fold-in, no decay": served(half_life=math.inf),
         "gradient": gradient,
@@ -181,27 +178,15 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
     }
 
 
-def served_arm(model: ReplayModel, weight: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -> Arm:
-    """What serving lists: the exact fold-in, with popularity where little is known.
-
-    Parameters
-    ----------
-    model
-        The model.
-    weight
-        Weight of popularity by the number of opinions; `popular_weight` is the rule of serving.
-    """
-    cold_start = model.cold_start
+def served_arm(ranker: Ranker) -> Arm:
+    """What serving lists: the exact fold-in, with popularity where little is known."""
 
     def scores(
         movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        vectors = np.stack(
-            [cold_start.fold_in.user_vector(movie_idx[:position], preference[:position]) for position in positions]
-        )
-        return cold_start.ranking(
-            vectors, weight(positions), lambda i: (movie_idx[: positions[i]], preference[: positions[i]])
-        )
+        before = [Opinions(movie_idx[:position], preference[:position]) for position in positions]
+        vectors = np.stack([ranker.fold_in.user_vector(own.movie_idx, own.preference) for own in before])
+        return ranker.order(vectors, positions, before.__getitem__)
 
     return scores
 
@@ -210,7 +195,7 @@ def _unchanging(scores: NDArray[np.float32]) -> Arm:
     return lambda _movies, _preferences, positions: np.broadcast_to(scores, (len(positions), len(scores)))
 
 
-def retrain_arm(models: Mapping[int, ReplayModel], serve: ServeSettings) -> Arm:
+def retrain_arm(models: Mapping[int, ReplayModel]) -> Arm:
     """What serving would list if everything had been learned anew a few swipes ago: the ceiling of any update.
 
     Parameters
@@ -218,13 +203,9 @@ def retrain_arm(models: Mapping[int, ReplayModel], serve: ServeSettings) -> Arm:
     models
         First events of each held-out user that were learned → the model; 0 is among them. A user with n events is
         served by the model of the largest number up to n, and folded into that.
-    serve
-        The handover from popularity.
     """
     learned = np.array(sorted(models))
-    arms = [
-        served_arm(models[n], lambda n_opinions: popular_weight(n_opinions, serve.handover)) for n in learned.tolist()
-    ]
+    arms = [served_arm(models[n].ranker) for n in learned.tolist()]
 
     def scores(
         movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
@@ -248,7 +229,7 @@ def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> 
     _, first, n_events = np.unique(events.user_id, return_index=True, return_counts=True)
     starts = np.repeat(first, n_events)
     movie_idx = rows_of(events.movie_id, model.movie_ids)
-    fold_in, factors = model.cold_start.fold_in, model.cold_start.movie_factors
+    fold_in, factors = model.ranker.fold_in, model.ranker.movie_factors
 
     def median_of(update: Callable[[slice], object]) -> float:
         seconds = []

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.models import History, Model
-from mlrec.ranking.cold_start import ColdStart, Opinions, popular_weight
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores
 from mlrec.settings import FoldInSettings, ServeSettings, SplitName
 
@@ -93,20 +93,18 @@ def factors(
     vectors
         By user row, float32 (users, factors); zeros for users without taste.
     serve
-        The handover from popularity.
+        How popularity hands over to taste.
     """
     own = np.ascontiguousarray(movie_factors)
-    cold_start = ColdStart.of(
-        FoldIn(own, rule), own, known.popularity, known.n_users, known.genres, serve.cold_diversity
-    )
-    weights = popular_weight(np.diff(known.history.indptr), serve.handover)
+    ranker = Ranker.of(FoldIn(own, rule), own, known.popularity, known.n_users, known.genres, serve)
+    n_opinions = np.diff(known.history.indptr)
 
     def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         def opinions(position: int) -> Opinions:
             events = known.history.of(int(rows[position]))
-            return known.history.movie_idx[events], known.history.preference[events]
+            return Opinions(known.history.movie_idx[events], known.history.preference[events])
 
-        return cold_start.ranking(vectors[rows], weights[rows], opinions)
+        return ranker.order(vectors[rows], n_opinions[rows], opinions)
 
     return scores
 

@@ -52,7 +52,6 @@ def recommend_all(
     store: SwipeStore,
     n: int,
     options: ListOptions,
-    handover: int,
     progress: Progress,
 ) -> Iterator[Block]:
     """Yield the lists of all users of the model and of the store, ascending by user id.
@@ -73,13 +72,13 @@ def recommend_all(
             together = np.zeros(len(block), dtype=bool)
             if not options.diversity:
                 saved = _Saved.of(served, block)
-                together = ~has_swiped[start : start + size] & saved.are_settled(handover)
+                together = ~has_swiped[start : start + size] & saved.are_personal()
                 for position, found in zip(
                     np.flatnonzero(together).tolist(), saved.ranked(together, n, candidates, options), strict=True
                 ):
                     lists[position] = found
             for position in np.flatnonzero(~together).tolist():
-                lists[position] = ranked_rows(views.get(served, int(block[position])), n, options, handover)
+                lists[position] = ranked_rows(views.get(served, int(block[position])), n, options)
             yield _block(served, block, lists, options)
             task.advance(len(block))
 
@@ -121,12 +120,11 @@ class _Saved:
             history=model.history.of_rows(int(rows[0]), int(rows[-1]) + 1),
         )
 
-    def are_settled(self, handover: int) -> NDArray[np.bool_]:
+    def are_personal(self) -> NDArray[np.bool_]:
         """Which users have a vector that says all there is, without popularity in it; bool (users,)."""
         learned_before = np.concatenate([[0], np.cumsum(self.served.learned[self.history.split])])
         n_learned = np.diff(learned_before[self.history.indptr])[self.place]
-        has_taste = self.vectors.any(axis=1)
-        return self.is_known & has_taste & (n_learned >= handover)
+        return self.is_known & self.served.ranker.is_personal(self.vectors, n_learned)
 
     def ranked(
         self, chosen: NDArray[np.bool_], n: int, candidates: NDArray[np.bool_], options: ListOptions

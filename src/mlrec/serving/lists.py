@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import CannotExplainError
-from mlrec.ranking.cold_start import blended, popular_weight
 from mlrec.ranking.diversity import maximal_marginal_relevance
-from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Source
@@ -60,39 +58,6 @@ class ListOptions:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Scores of all movies for one user; arrays are float32 (movies,).
-
-    Attributes
-    ----------
-    shown
-        What a recommendation tells as its score.
-    order
-        What ranks: the scores themselves, but for a new user the list that is spread over genres.
-    popular_part
-        How much of `shown` is popularity.
-    """
-
-    shown: NDArray[np.float32]
-    order: NDArray[np.float32]
-    popular_part: NDArray[np.float32]
-
-
-def scores(view: UserView, handover: int) -> Scores:
-    """Score all movies for a user; with few opinions popularity takes part, with none it is all there is."""
-    served = view.served
-    if not view.has_taste:
-        shown, order = served.cold_start.without_taste((view.history.movie_idx, view.history.preference))
-        return Scores(shown, order, shown)
-    personal = user_scores(view.vector, served.movie_factors)
-    weight = popular_weight(len(view.history), handover)
-    if not weight:
-        return Scores(personal, personal, np.zeros_like(personal))
-    mixed = blended(personal, served.share, weight)
-    return Scores(mixed, mixed, np.float32(weight) * served.share)
-
-
-@dataclass(frozen=True)
 class RankedRows:
     """A ranked list before movies get their names; all arrays are (places,).
 
@@ -114,18 +79,18 @@ class RankedRows:
 NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.bool_))
 
 
-def ranked(view: UserView, n: int, options: ListOptions, handover: int) -> list[Recommendation]:
+def ranked(view: UserView, n: int, options: ListOptions) -> list[Recommendation]:
     """Rank the best movies for a user; fewer than n if fewer are left."""
-    found = ranked_rows(view, arguments.length(n), options, handover)
+    found = ranked_rows(view, arguments.length(n), options)
     return view.served.recommendations(found.rows, found.shown, sources(found.is_personal, options))
 
 
-def ranked_rows(view: UserView, n: int, options: ListOptions, handover: int) -> RankedRows:
+def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
     """Rank as `ranked` does, without names."""
     candidates = view.served.candidates(options.genres, options.years, options.exclude)
     if not options.include_seen:
         candidates[view.history.seen] = False
-    of_user = scores(view, handover)
+    of_user = view.served.ranker.scores(view.vector, view.opinions)
     if options.diversity:
         pool = top_n(of_user.order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
         factors = view.served.movie_factors[pool]
@@ -144,7 +109,7 @@ def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source
     return ["personal" if own else otherwise for own in is_personal.tolist()]
 
 
-def explained(view: UserView, user_id: int | None, row: int, handover: int) -> Explanation:
+def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
     """Take apart the score of one movie for a user.
 
     Raises
@@ -159,24 +124,21 @@ def explained(view: UserView, user_id: int | None, row: int, handover: int) -> E
         "title": served.model.catalogue.title[row],
     }
     if not view.has_taste:
-        share = float(scores(view, handover).shown[row])
+        share = float(served.ranker.scores(view.vector, view.opinions).shown[row])
         return Explanation(**name, score=share, popularity=share, likes=(), dislikes=())
     if not view.is_folded_in:
         raise CannotExplainError(
             "This user's vector does not come from the exact fold-in, so its scores have no parts that add up.",
             "Use the update rule fold-in, and a model whose user vectors are folded in (not the baseline preset).",
         )
-    parts = served.fold_in.contributions(row, history.movie_idx, history.preference, decay=view.decay)
-    weight = float(popular_weight(len(history), handover))
-    popularity = weight * float(served.share[row])
-    liked, disliked = (1 - weight) * parts.liked, (1 - weight) * parts.disliked
+    parts, popularity = served.ranker.contributions(row, view.opinions, decay=view.decay)
     known = history.movie_idx >= 0
     return Explanation(
         **name,
-        score=float(liked.sum()) + popularity,
+        score=float(parts.liked.sum()) + popularity,
         popularity=popularity,
-        likes=_contributions(view, liked, np.flatnonzero(parts.is_liked & known)),
-        dislikes=_contributions(view, disliked, np.flatnonzero(~parts.is_liked & known)),
+        likes=_contributions(view, parts.liked, np.flatnonzero(parts.is_liked & known)),
+        dislikes=_contributions(view, parts.disliked, np.flatnonzero(~parts.is_liked & known)),
     )
 
 

@@ -248,7 +248,7 @@ class Recommender:
             can be asked for, 10,000 excluded, and 1,000 genres named.
         """
         options = ListOptions(genres, years, exclude, include_seen, diversity)
-        return ranked(self._view(user_id), n, options, self.settings.handover)
+        return ranked(self._view(user_id), n, options)
 
     def recommend_for(
         self,
@@ -279,7 +279,7 @@ class Recommender:
             As in `get_top_n`, and if a movie is both liked and disliked.
         """
         options = ListOptions(genres, years, exclude, include_seen, diversity)
-        return ranked(self._visitor(likes, dislikes), n, options, self.settings.handover)
+        return ranked(self._visitor(likes, dislikes), n, options)
 
     def recommend_all(
         self,
@@ -307,7 +307,7 @@ class Recommender:
             Columns of the lists of some users, ascending by user id.
         """
         n, options = arguments.length(n), ListOptions(genres, years, exclude, include_seen, diversity)
-        return recommend_all(self._served(), self._users, self.store, n, options, self.settings.handover, progress)
+        return recommend_all(self._served(), self._users, self.store, n, options, progress)
 
     def similar_movies(self, movie_id: int, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
         """Movies whose vectors point the same way, by cosine.
@@ -341,12 +341,12 @@ class Recommender:
             If the user's vector does not come from the exact fold-in.
         """
         view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
-        return explained(view, arguments.user_id(user_id), view.served.row_of(movie_id), self.settings.handover)
+        return explained(view, arguments.user_id(user_id), view.served.row_of(movie_id))
 
     def explain_for(self, movie_id: int, likes: Iterable[int] = (), dislikes: Iterable[int] = ()) -> Explanation:
         """Take apart the score of a movie in the list of `recommend_for`. Raises as `explain` does."""
         view, movie_id = self._visitor(likes, dislikes), arguments.movie_id(movie_id)
-        return explained(view, None, view.served.row_of(movie_id), self.settings.handover)
+        return explained(view, None, view.served.row_of(movie_id))
 
     def _view(self, user_id: int) -> UserView:
         return self._users.get(self._served(), arguments.user_id(user_id))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mlrec.artifacts.models import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
 from mlrec.ranking import filters
-from mlrec.ranking.cold_start import ColdStart
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.ranker import Ranker
 from mlrec.serving.results import Movie, Recommendation, Source
 from mlrec.serving.titles import TitleIndex, label
 from mlrec.settings import SPLITS, ServeSettings
@@ -42,15 +42,14 @@ class ServedModel:
         self.movie_ids = np.array(model.movie_ids)
         self.movie_factors = np.array(model.movie_factors, order="C")
         self.fold_in = FoldIn(self.movie_factors, model.fold_in)
-        self.cold_start = ColdStart.of(
+        self.ranker = Ranker.of(
             self.fold_in,
             self.movie_factors,
             model.popularity,
             len(model.user_ids),
             model.catalogue.genres,
-            settings.cold_diversity,
+            settings,
         )
-        self.share = self.cold_start.share
         # Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own.
         self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info["trained_on"] for name in SPLITS])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mlrec.errors import StoreUnavailableError
 from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
+from mlrec.ranking.ranker import Opinions
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores.interface import NOBODY, Event, Head, StoredVector, SwipeStore
 from mlrec.settings import ServeSettings
@@ -60,6 +61,11 @@ class UserView:
     def has_taste(self) -> bool:
         """Whether the vector says anything."""
         return bool(self.vector.any())
+
+    @property
+    def opinions(self) -> Opinions:
+        """The opinions in effect, as ranking takes them."""
+        return Opinions(self.history.movie_idx, self.history.preference)
 
 
 class _Kept(NamedTuple):
