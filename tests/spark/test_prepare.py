@@ -19,7 +19,8 @@ from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.settings import SPLITS, PrepareSettings
 from mlrec.spark.session import Spark
 from mlrec.workspace import Workspace
-from tests.integration import test_prepare as contract
+from tests.integration.prepare import test_bad_rows, test_empty_results, test_formats
+from tests.integration.prepare.raw_data import crowd, csv_lines, loose, names, rejects, split_rows, write_raw
 from tests.spark.same import assert_same, hashes
 
 FIELDS = [
@@ -127,20 +128,18 @@ def test_dealt_ties(tmp_path, spark):
     chance = random.Random(3)
     lines = [f"{chance.choice(MOVIES)},{chance.choice(MOVIES)},4,{chance.randrange(9)}" for _ in range(600)]
     raw = write(tmp_path / "raw", "ratings.csv", lines)
-    here, there = both(
-        raw, tmp_path, spark, contract.loose(ties="random", random_seed=2**32 - 1, split_ratio=(6, 2, 2))
-    )
+    here, there = both(raw, tmp_path, spark, loose(ties="random", random_seed=2**32 - 1, split_ratio=(6, 2, 2)))
     assert_same(here, there)
     ties = read_prepared(there).manifest["ties"]
     assert ties["users"] > ties["users_cut_in_ties"] > ties["users_held_out_by_ties"] > 0
     by_movie = Workspace(tmp_path / "by movie")
-    prepare(by_movie, contract.loose(split_ratio=(6, 2, 2)), raw=raw)
+    prepare(by_movie, loose(split_ratio=(6, 2, 2)), raw=raw)
     assert hashes(by_movie)["test"] != hashes(there)["test"]
 
 
 def test_swipes_and_forgotten_users(tmp_path, spark):
-    ratings = contract.crowd(4)
-    raw = contract.write_raw(tmp_path / "app", contract.csv_lines(ratings), movies=25).raw
+    ratings = crowd(4)
+    raw = write_raw(tmp_path / "app", csv_lines(ratings), movies=25).raw
     chance = random.Random(2)
     rated = sorted({(rating.user_id, rating.movie_id) for rating in ratings})
     pairs = [*chance.sample(rated, 150), (99, 3), (99, 4), (5, 1)]
@@ -181,12 +180,12 @@ def cases(test, *wanted: str) -> list:
     marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
     found: list[tuple[str, dict[str, Any]]] = [(test.__name__, {})]
     for mark in marks:
-        names = mark.args[0] if isinstance(mark.args[0], tuple) else (mark.args[0],)
-        values = [value if len(names) > 1 else (value,) for value in mark.args[1]]
+        parameters = mark.args[0] if isinstance(mark.args[0], tuple) else (mark.args[0],)
+        values = [value if len(parameters) > 1 else (value,) for value in mark.args[1]]
         found = [
             (
                 f"{label} {mark.kwargs.get('ids', list(map(str, mark.args[1])))[i]}",
-                known | dict(zip(names, row, strict=True)),
+                known | dict(zip(parameters, row, strict=True)),
             )
             for label, known in found
             for i, row in enumerate(values)
@@ -199,17 +198,17 @@ def cases(test, *wanted: str) -> list:
 @pytest.mark.parametrize(
     ("test", "values"),
     [
-        *cases(contract.test_the_same_data_in_every_format_gives_the_same_rows, "zip of dat", "100k"),
-        *cases(contract.test_a_bad_row_of_parquet_is_named_by_its_number),
-        *cases(contract.test_an_empty_result_names_the_threshold)[2:],
-        *cases(contract.test_a_ratings_file_without_rows),
-        *cases(contract.test_a_gzipped_ratings_file_that_cannot_be_read_is_bad_input),
-        *cases(contract.test_a_parquet_file_that_is_none_is_bad_input, "ratings.parquet"),
+        *cases(test_formats.test_the_same_data_in_every_format_gives_the_same_rows, "zip of dat", "100k"),
+        *cases(test_bad_rows.test_a_bad_row_of_parquet_is_named_by_its_number),
+        *cases(test_empty_results.test_an_empty_result_names_the_threshold)[2:],
+        *cases(test_empty_results.test_a_ratings_file_without_rows),
+        *cases(test_empty_results.test_a_gzipped_ratings_file_that_cannot_be_read_is_bad_input),
+        *cases(test_empty_results.test_a_parquet_file_that_is_none_is_bad_input, "ratings.parquet"),
     ],
 )
 def test_the_contract_holds_on_spark(test, values, tmp_path, spark, monkeypatch):
-    monkeypatch.setattr(
-        contract, "prepare", lambda workspace, how=None, **app: prepare(workspace, how, spark=spark, **app)
+    monkeypatch.setitem(
+        test.__globals__, "prepare", lambda workspace, how=None, **app: prepare(workspace, how, spark=spark, **app)
     )
     test(tmp_path, **values)
 
@@ -236,7 +235,7 @@ def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark
     ]  # fmt: skip
     manifest = read_prepared(workspace).manifest
     assert manifest["engine"]["name"] == "spark"
-    assert contract.names(workspace.prepared.root) == [
+    assert names(workspace.prepared.root) == [
         "manifest.json", "movies.parquet", "rejects.csv", "test.parquet", "train.parquet", "val.parquet",
     ]  # fmt: skip
     assert not workspace.scratch.exists()
@@ -244,11 +243,11 @@ def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark
 
 @pytest.mark.parametrize("folder", ["it's a Fälle [ab] */user_id=77/year=2020/{a,b} 100%20"])
 def test_the_name_of_the_data_directory_does_not_matter(tmp_path, spark, folder):
-    workspace = contract.write_raw(tmp_path / folder, ["1,1,4.0,5", "1,x,4.0,5"])
-    prepare(workspace, contract.loose(), spark=spark)
-    assert contract.split_rows(workspace)["train"] == [(1, 1, 1, 5)]
-    assert contract.split_rows(workspace)["val"] == []
-    assert contract.rejects(workspace.prepared.rejects) == [("ratings.csv", 3, "1,x,4.0,5", "unparsable movieId")]
+    workspace = write_raw(tmp_path / folder, ["1,1,4.0,5", "1,x,4.0,5"])
+    prepare(workspace, loose(), spark=spark)
+    assert split_rows(workspace)["train"] == [(1, 1, 1, 5)]
+    assert split_rows(workspace)["val"] == []
+    assert rejects(workspace.prepared.rejects) == [("ratings.csv", 3, "1,x,4.0,5", "unparsable movieId")]
 
 
 # -- raw files that only Spark reaches -------------------------------------------------------------------------------

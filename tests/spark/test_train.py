@@ -25,7 +25,8 @@ from mlrec.spark.package import write_package
 from mlrec.spark.session import Spark
 from mlrec.spark.worker import EVENTS, user_vectors
 from mlrec.workspace import Workspace
-from tests.integration import test_prepare as contract
+from tests.integration.prepare.definitions import Rating
+from tests.integration.prepare.raw_data import crowd, csv_lines, loose, names, write_raw
 
 HISTORY = ("indptr", "movie_idx", "preference", "timestamp", "split")
 
@@ -43,8 +44,8 @@ def trained(demo, spark, tmp_path_factory) -> tuple[Workspace, models.Model, mod
 
 def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
     workspace, ours, theirs = trained
-    assert contract.names(models.resolve(workspace).root) == [
-        name for name in contract.names(models.resolve(demo).root) if name != "metrics.json"
+    assert names(models.resolve(workspace).root) == [
+        name for name in names(models.resolve(demo).root) if name != "metrics.json"
     ]
     for name in ("user_ids", "movie_ids", "popularity"):
         one, other = getattr(ours, name), getattr(theirs, name)
@@ -112,10 +113,10 @@ def test_it_serves_learns_and_explains(trained):
 def small(tmp_path_factory) -> Workspace:
     """A crowd of a few users, among them one who likes nothing, prepared."""
     chance = random.Random(6)
-    ratings = [rating for rating in contract.crowd(3, users=25, movies=20, ratings=500) if rating.user_id != 9]
-    ratings += [contract.Rating(9, movie, 1.0, 10**9 + chance.randrange(300)) for movie in range(1, 9)]
-    workspace = contract.write_raw(tmp_path_factory.mktemp("small"), contract.csv_lines(ratings), movies=20)
-    prepare(workspace, contract.loose())
+    ratings = [rating for rating in crowd(3, users=25, movies=20, ratings=500) if rating.user_id != 9]
+    ratings += [Rating(9, movie, 1.0, 10**9 + chance.randrange(300)) for movie in range(1, 9)]
+    workspace = write_raw(tmp_path_factory.mktemp("small"), csv_lines(ratings), movies=20)
+    prepare(workspace, loose())
     return workspace
 
 
@@ -169,11 +170,11 @@ def test_movies_beyond_what_is_learned_from_only_age_the_others(small, spark):
 
 
 def test_nothing_is_learned_from_where_nothing_is_liked(tmp_path, spark):
-    workspace = contract.write_raw(tmp_path, [f"{user},{movie},1.0,5" for user in (1, 2) for movie in (1, 2, 3)])
-    prepare(workspace, contract.loose())
+    workspace = write_raw(tmp_path, [f"{user},{movie},1.0,5" for user in (1, 2) for movie in (1, 2, 3)])
+    prepare(workspace, loose())
     with pytest.raises(EmptyResultError, match="no liked movie"):
         train(workspace, spark=spark)
-    assert contract.names(workspace.root) == [".lock", "prepared", "raw"]
+    assert names(workspace.root) == [".lock", "prepared", "raw"]
 
 
 def test_a_missing_split_is_told(small, tmp_path, spark):

@@ -1,0 +1,127 @@
+"""A swipe is stored, learned and not shown again."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from mlrec import Recommender, Swipe
+from mlrec.artifacts import models
+from mlrec.errors import EventIdConflictError, SettingsError, UnknownMovieError
+from tests.integration.learning.users import NEW, ids, vector_of
+
+
+def test_a_swipe_is_stored_learned_and_not_shown_again(rec):
+    before = rec.get_top_n(42)
+    state = rec.update_user(42, before[0].movie_id, +2)
+    assert (state.user_id, state.movie_id, state.preference, state.undone, state.is_new) == (
+        42, before[0].movie_id, 2, False, True,
+    )  # fmt: skip
+    assert state.model_id == rec.model_id
+    assert state.opinions == 57  # 56 in the train part of the model's data
+    after = rec.get_top_n(42)
+    assert before[0].movie_id not in ids(after)
+    assert ids(after) != ids(before)[1:]
+    stored = rec.store.vector(42)
+    assert stored.stamp == f"{rec.model_id} fold-in {state.event_id} {rec.store.head(42).token:x}"
+    np.testing.assert_array_equal(np.frombuffer(stored.values, dtype=np.float32), state.vector)
+    event = rec.store.events(42)[0]
+    assert (event.movie_id, event.preference) == (before[0].movie_id, 2)
+    assert abs(event.at - time.time()) < 60
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"), [("superlike", 2), ("-1", -1), (Swipe.SKIP, 0), (np.int64(1), 1), ("SUPERDISLIKE", -2)]
+)
+def test_preferences_by_name_or_number(memory, given, stored):
+    assert memory.update_user(NEW, 1, given).preference == stored
+    assert memory.store.events(NEW)[0].preference == stored
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "words"),
+    [
+        ((42, 318, 3), {}, SettingsError, "no preference"),
+        ((42, 318, "lik"), {}, SettingsError, "no preference"),
+        ((42, 318, 1), {"at": -1}, SettingsError, "epoch seconds"),
+        ((42, 318, 1), {"at": 1_700_000_000_000}, SettingsError, "epoch seconds"),
+        ((42, 318, 1), {"at": datetime(2020, 1, 1)}, SettingsError, "time zone"),
+        ((42, 318, 1), {"event_id": ""}, SettingsError, "1 to 200"),
+        ((42, 318, 1), {"event_id": "\ud800"}, SettingsError, "1 to 200"),
+        ((42, 10**400, 1), {}, UnknownMovieError, "does not know"),
+        ((2**63, 318, 1), {}, SettingsError, "64 bits"),
+        ((42, 999_999, 1), {}, UnknownMovieError, "999999"),
+    ],
+)
+def test_what_cannot_be_stored_changes_nothing(memory, arguments, options, error, words):
+    with pytest.raises(error, match=words):
+        memory.update_user(*arguments, **options)
+    assert memory.store.user_ids() == []
+
+
+def test_an_unknown_movie_names_near_ones(memory, model):
+    with pytest.raises(UnknownMovieError) as error:
+        memory.update_user(42, 4, 1)
+    assert 4 not in model.movie_ids
+    assert "3 Grumpier Old Men (1995)" in error.value.hint
+    assert "5 Father of the Bride Part II (1995)" in error.value.hint
+
+
+def test_times_may_be_given(memory):
+    memory.update_user(42, 318, 1, at=12345)
+    memory.update_user(42, 318, 1, at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert [event.at for event in memory.store.events(42)] == [12345, 1_577_836_800]
+
+
+def test_a_retried_swipe_is_counted_once(rec):
+    first = rec.update_user(NEW, 318, 1, event_id="a")
+    again = rec.update_user(NEW, 318, "like", event_id="a")
+    assert (again.event_id, again.is_new, again.opinions) == (first.event_id, False, 1)
+    with pytest.raises(EventIdConflictError):
+        rec.update_user(NEW, 318, -1, event_id="a")
+    with pytest.raises(EventIdConflictError):
+        rec.update_user(NEW, 1, 1, event_id="a")
+    assert len(rec.store.events(NEW)) == 1
+    undone = rec.undo(NEW, event_id="b")
+    assert rec.update_user(NEW, 1, 1).is_new
+    again = rec.undo(NEW, event_id="b")
+    assert (again.event_id, again.movie_id, again.preference, again.is_new) == (undone.event_id, 318, 1, False)
+    rec.undo(NEW)
+    again = rec.undo(NEW, event_id="b")  # nothing is left to undo, and nothing needs to be
+    assert (again.event_id, again.movie_id, again.is_new) == (undone.event_id, 318, False)
+    rec.update_user(NEW, 1, 1)
+    for call in (lambda: rec.undo(NEW, event_id="a"), lambda: rec.update_user(NEW, 318, 0, event_id="b")):
+        with pytest.raises(EventIdConflictError):
+            call()
+
+
+def test_the_later_opinion_replaces_the_earlier_and_the_log_keeps_both(rec):
+    rec.update_user(NEW, 318, 2, at=100)
+    rec.update_user(NEW, 1, 1, at=150)
+    state = rec.update_user(NEW, 318, -2, at=200)
+    assert state.opinions == 2
+    assert [(event.movie_id, event.preference, event.undone) for event in rec.history(NEW)] == [
+        (318, 2, False), (1, 1, False), (318, -2, False),
+    ]  # fmt: skip
+    rec.update_user(NEW, 318, 1, at=50)  # older than what stands: logged, without effect
+    np.testing.assert_array_equal(vector_of(rec, NEW), state.vector)
+
+
+def test_a_skip_hides_the_movie_and_cancels_an_opinion(rec):
+    plain = rec.update_user(NEW, 1, 1).vector
+    rec.update_user(NEW, 318, 2)
+    state = rec.update_user(NEW, 318, 0)
+    np.testing.assert_allclose(state.vector, plain, atol=1e-6)
+    assert 318 not in ids(rec.get_top_n(NEW, 10_000))
+
+
+def test_a_lone_model_folder_learns_in_memory(demo):
+    folder = models.resolve(demo).root
+    with Recommender.open(model=folder) as rec:
+        rec.update_user(42, 318, 2)
+        assert rec.store.place == "memory"
+        assert rec.refresh() is False
+    assert not (demo.root / "users.db").exists()

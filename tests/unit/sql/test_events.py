@@ -1,0 +1,88 @@
+"""The step that turns ratings into events in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.unit.sql.steps import PREFERENCES, Database, load_ratings
+
+
+def sort_events(
+    db: Database, *ratings: tuple[int, int, float, int], cut_points: Sequence[float] = (2.5, 3.5, 4.5)
+) -> list[tuple[Any, ...]]:
+    """Run the step with everybody in the core."""
+    db.set(cut_points=list(cut_points), preferences=PREFERENCES)
+    load_ratings(db, *ratings)
+    db.run("24_tally")
+    db.run("50_preferences")
+    db.run("51_events")
+    return db.rows("FROM events")
+
+
+@pytest.mark.parametrize(
+    ("rating", "preference"),
+    [
+        (0.1, -2),
+        (0.5, -2),
+        (2.5, -2),
+        (2.51, -1),
+        (3.0, -1),
+        (3.5, -1),
+        (3.51, 1),
+        (4.0, 1),
+        (4.5, 1),
+        (4.51, 2),
+        (5.0, 2),
+    ],
+)
+def test_a_rating_equal_to_a_cut_point_belongs_to_the_lower_bucket(db, rating, preference):
+    assert sort_events(db, (1, 1, rating, 0)) == [(1, 1, preference, 0, 1, 0)]
+
+
+def test_cut_points_are_a_setting(db):
+    events = sort_events(db, *((1, movie, float(movie), 0) for movie in range(1, 6)), cut_points=(1, 2, 4))
+    assert [preference for _, _, preference, *_ in events] == [-2, -1, 1, 1, 2]
+
+
+def test_what_buckets_mean_is_a_variable(db):
+    db.set(cut_points=[1.0, 2.0, 3.0], preferences=[7, -7, 5, -5])
+    load_ratings(db, *((1, movie_id, float(movie_id), 0) for movie_id in (1, 2, 3, 4)))
+    db.run("24_tally")
+    db.run("50_preferences")
+    db.run("51_events")
+    assert [preference for _, _, preference, *_ in db.rows("FROM events")] == [7, -7, 5, -5]
+
+
+def test_events_are_in_the_order_of_user_time_and_movie(db):
+    events = sort_events(db, (2, 1, 4, 5), (1, 9, 4, 7), (1, 3, 4, 7), (1, 5, 4, 6), (-1, 2, 4, 99))
+    assert [(user_id, movie_id, timestamp) for user_id, movie_id, _, timestamp, *_ in events] == [
+        (-1, 2, 99),
+        (1, 5, 6),
+        (1, 3, 7),
+        (1, 9, 7),
+        (2, 1, 5),
+    ]
+
+
+def test_an_event_knows_the_length_of_its_users_history_and_its_place_there(db):
+    sort_events(db, (7, 1, 4, 1), (3, 1, 4, 1), (7, 2, 4, 2), (5, 1, 4, 1), (7, 3, 4, 3))
+    assert db.rows("SELECT user_id, timestamp, n, position FROM events") == [
+        (3, 1, 1, 0),
+        (5, 1, 1, 0),
+        (7, 1, 3, 0),
+        (7, 2, 3, 1),
+        (7, 3, 3, 2),
+    ]
+
+
+def test_ratings_outside_the_core_are_not_events(db):
+    db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES)
+    load_ratings(db, (1, 1, 4, 1), (1, 2, 4, 1), (2, 1, 4, 1), (2, 2, 4, 1))
+    db.table("core_users", "user_id BIGINT, n BIGINT", [(1, 1)])
+    db.table("core_movies", "movie_id BIGINT, n BIGINT", [(2, 1)])
+    db.run("50_preferences")
+    db.run("51_events")
+    assert db.rows("FROM events") == [(1, 2, 1, 1, 1, 0)]

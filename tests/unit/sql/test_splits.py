@@ -1,0 +1,196 @@
+"""The steps that split events, by user and at two moments, each alone."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.sql.steps import PREFERENCES, SPLIT_COLUMNS, Database, load_ratings
+
+EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, position BIGINT"
+
+RATIOS = [(8, 1, 1), (7, 2, 1), (1, 1, 1), (3, 0, 1), (1, 0, 0)]
+
+
+def split_users(db: Database, lengths: Sequence[int], ratio: tuple[int, int, int]) -> list[list[str]]:
+    """Run the step for users with so many events each; the split of every event, user by user."""
+    rows = [(user_id, event, 1, event, n, event) for user_id, n in enumerate(lengths) for event in range(n)]
+    db.set(split_ratio=list(ratio))
+    db.table("events", EVENT_COLUMNS, rows)
+    db.run("61_split_user_time")
+    splits: list[list[str]] = [[] for _ in lengths]
+    for user_id, split in db.rows("SELECT user_id, split FROM split_events"):
+        splits[user_id].append(split)
+    return splits
+
+
+@pytest.mark.parametrize(
+    ("n", "train", "val", "test"),
+    [
+        (1, 1, 0, 0),
+        (2, 2, 0, 0),
+        (3, 2, 0, 1),
+        (9, 7, 0, 2),
+        (10, 8, 1, 1),
+        (11, 8, 1, 2),
+        (19, 15, 1, 3),
+        (20, 16, 2, 2),
+    ],
+)
+def test_splits_worked_out_by_hand(db, n, train, val, test):
+    assert split_users(db, [n], (8, 1, 1)) == [["train"] * train + ["val"] * val + ["test"] * test]
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_splits_of_1_to_30_events_in_integer_arithmetic(db, ratio):
+    lengths = list(range(1, 31))
+    expected = []
+    for n in lengths:
+        train, val = n * ratio[0] // sum(ratio), n * ratio[1] // sum(ratio)
+        if n < 3:
+            train, val = n, 0
+        expected.append(["train"] * train + ["val"] * val + ["test"] * (n - train - val))
+    assert split_users(db, lengths, ratio) == expected
+
+
+def test_a_ratio_in_large_numbers_is_the_same_ratio(db):
+    lengths = [3, 10, 30]
+    large = split_users(db, lengths, (800_000_000, 100_000_000, 100_000_000))
+    assert large == split_users(db, lengths, (8, 1, 1))
+
+
+def deal_events(db: Database, seed: int, *ratings: tuple[int, int, float, int]) -> list[tuple[Any, ...]]:
+    """Run the step with everybody in the core; user, movie, time and place of each event."""
+    db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES, random_seed=seed)
+    load_ratings(db, *ratings)
+    db.run("24_tally")
+    db.run("50_preferences")
+    db.run("51_dealt_events")
+    return db.rows("SELECT user_id, movie_id, timestamp, position FROM events")
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sets(st.tuples(st.integers(-2, 3), st.integers(1, 9)), min_size=1),
+    st.lists(st.integers(0, 2), min_size=60, max_size=60),
+    st.integers(0, 2**32 - 1),
+)
+def test_dealt_events_keep_their_order_and_get_places_by_time_and_hash(server, pairs, times, seed):
+    rows = [(user_id, movie_id, 4.0, at) for (user_id, movie_id), at in zip(sorted(pairs), times, strict=False)]
+    events = deal_events(Database(server), seed, *rows)
+
+    def dealt(row: tuple[int, int, float, int]) -> tuple[Any, ...]:
+        user_id, movie_id, _, at = row
+        return user_id, at, hashlib.md5(f"{seed}:{user_id}:{movie_id}".encode()).hexdigest()
+
+    place: Counter[int] = Counter()
+    expected = []
+    for user_id, movie_id, _, at in sorted(rows, key=dealt):
+        expected.append((user_id, movie_id, at, place[user_id]))
+        place[user_id] += 1
+    assert events == sorted(expected, key=lambda event: (event[0], event[2], event[1]))
+
+
+def count_ties(db: Database, *splits: str) -> tuple[Any, ...]:
+    """Run the step on users whose histories are spelled as time and part of each event: "1a 2a 2v 3t"."""
+    parts = {"a": "train", "v": "val", "t": "test"}
+    rows = [
+        (user_id, movie_id, 1, int(event[:-1]), parts[event[-1]])
+        for user_id, history in enumerate(splits)
+        for movie_id, event in enumerate(history.split())
+    ]
+    db.table("split_events", SPLIT_COLUMNS, rows)
+    # Of ten events the eighth is the last to learn from: that is how the step finds it, whatever else there is.
+    last_learned = {user_id: movie_id for user_id, movie_id, _, _, split in rows if split == "train"}
+    events = [(*row[:4], 10, 7 if last_learned.get(row[0]) == row[1] else 0) for row in rows]
+    db.set(split_ratio=[8, 1, 1])
+    db.table("events", EVENT_COLUMNS, events)
+    db.run("62_ties")
+    return db.rows("FROM ties")[0]
+
+
+@pytest.mark.parametrize(
+    ("history", "cut", "mostly"),
+    [
+        ("1a 2a 3v 4t", 0, 0),
+        ("1a 2a 2v 4t", 1, 1),
+        ("1a 2a 2v 3t 4t", 1, 0),
+        ("1a 2a 2v 2t 3t 4t", 1, 1),
+        ("1a 2a 3v 3t", 1, 0),
+        ("1a 1a 2t 2t", 0, 0),
+        ("1a 2a 2t 3t", 1, 1),
+        ("1v 1t", 1, 0),
+        ("7a 7a 7a", 0, 0),
+    ],
+)
+def test_ties_at_the_cuts_worked_out_by_hand(db, history, cut, mostly):
+    users = 0 if history == "7a 7a 7a" else 1
+    assert count_ties(db, history) == (users, cut, mostly)
+    assert count_ties(db, history, "1a 2v 3t", history, "1a 1a") == (2 * users + 1, 2 * cut, 2 * mostly)
+
+
+def split_globally(
+    db: Database, timestamps: Sequence[int], ratio: tuple[int, int, int] = (8, 1, 1)
+) -> tuple[tuple[Any, ...], list[str]]:
+    """Run the step for one event a timestamp; the two moments, and the split of every event."""
+    db.set(split_ratio=list(ratio))
+    db.table("events", EVENT_COLUMNS, [(1, i, 1, timestamp, 0, 0) for i, timestamp in enumerate(timestamps)])
+    db.run("60_moments")
+    db.run("61_split_global_time")
+    moments = db.rows("SELECT val_from, test_from FROM moments")[0]
+    return moments, [split for (split,) in db.rows("SELECT split FROM split_events ORDER BY movie_id")]
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "moments", "counts"),
+    [
+        # Of ten events the ninth (position 8) begins validation, the tenth test.
+        (range(100, 110), (108, 109), (8, 1, 1)),
+        # Position 8 lies within the tie at 5: both of its events validate.
+        ([1, 1, 2, 2, 2, 2, 2, 5, 5, 9], (5, 9), (7, 2, 1)),
+        # Both positions lie within one tie: nothing is left to validate.
+        ([1] * 5 + [2] * 5, (2, 2), (5, 0, 5)),
+        # Everything at once: no event lies before the moment.
+        ([7] * 10, (7, 7), (0, 0, 10)),
+        # ⌊9·8/10⌋ = 7 and ⌊9/10⌋ = 0: the moments coincide.
+        (range(9), (7, 7), (7, 0, 2)),
+        ([4], (4, 4), (0, 0, 1)),
+    ],
+)
+def test_moments_worked_out_by_hand(db, timestamps, moments, counts):
+    found, splits = split_globally(db, list(timestamps))
+    assert found == moments
+    assert tuple(splits.count(name) for name in ("train", "val", "test")) == counts
+
+
+def test_without_a_test_share_nothing_comes_after_the_second_moment(db):
+    moments, splits = split_globally(db, range(10), (8, 2, 0))
+    assert moments == (8, None)
+    assert splits == ["train"] * 8 + ["val"] * 2
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_moments_with_ties_against_a_sorted_list(db, ratio):
+    chance = random.Random(20)
+    for n in (1, 2, 3, 5, 9, 10, 11, 20, 29, 30):
+        timestamps = [chance.randrange(1, 12) for _ in range(n)]
+        ordered = [*sorted(timestamps), None, None]
+        val_position = n * ratio[0] // sum(ratio)
+        val_from, test_from = ordered[val_position], ordered[min(val_position + n * ratio[1] // sum(ratio), n)]
+        expected = [
+            "test"
+            if test_from is not None and timestamp >= test_from
+            else "val"
+            if val_from is not None and timestamp >= val_from
+            else "train"
+            for timestamp in timestamps
+        ]
+        assert split_globally(db, timestamps, ratio) == ((val_from, test_from), expected)
+        db.connection.execute("DROP VIEW split_events; DROP TABLE moments")
