@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec import Recommender, ServeSettings, Swipe
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.errors import (
     CannotExplainError,
     EventIdConflictError,
@@ -49,7 +49,7 @@ def memory(demo):
 
 @pytest.fixture(scope="module")
 def model(demo):
-    return models.open_model(models.resolve(demo))
+    return model_folder.open_model(registry.resolve(demo))
 
 
 def ids(items) -> list[int]:
@@ -584,13 +584,13 @@ def test_swipes_survive_a_retrain_and_a_rollback(demo_copy):
         assert rec.refresh() is True
         other = rec.get_top_n(NEW)
         assert rec.store.vector(NEW).stamp.startswith(rec.model_id)
-        model = models.open_model(models.resolve(demo_copy))
+        model = model_folder.open_model(registry.resolve(demo_copy))
         rows = np.array([model.movie_idx(m) for m in sorted((318, 593, 260, 1, 296, 2571))], dtype=np.int32)
         again = FoldIn(model.movie_factors, model.fold_in).user_vector(rows, np.ones(6, dtype=np.int8), decay=False)
         assert vector_of(rec, NEW).shape == again.shape == (32,)
         assert ids(other) != ids(listed)
         assert {item.source for item in other} == {"personal"}
-        models.publish(demo_copy, first)
+        registry.publish(demo_copy, first)
         assert rec.refresh() is True
         assert rec.get_top_n(NEW) == listed
 
@@ -640,7 +640,7 @@ def test_a_movie_that_the_model_has_lost_keeps_its_log_entries(demo_copy, demo_r
         assert view.history.movie_idx[1] == -1
         assert len(rec.get_top_n(NEW)) == 10
         assert rec.undo(NEW).movie_id == rare
-        models.publish(demo_copy, with_rare.model_id)
+        registry.publish(demo_copy, with_rare.model_id)
         rec.refresh()
         assert rec.history(NEW)[1].title is not None
 
@@ -849,7 +849,7 @@ def test_everybodys_lists_are_each_ones_own(rec, options):
 
 
 def test_a_lone_model_folder_learns_in_memory(demo):
-    folder = models.resolve(demo).root
+    folder = registry.resolve(demo).root
     with Recommender.open(model=folder) as rec:
         rec.update_user(42, 318, 2)
         assert rec.store.place == "memory"
