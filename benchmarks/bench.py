@@ -259,13 +259,13 @@ def steps(raw: Path, data: Path, usual: Path, rounds: int, calls: int) -> list[t
 
 def one_model(data: Path) -> None:
     """Delete all models but the published one, and note its users for serving."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
     workspace = Workspace(data)
     with workspace.writing("benchmark"):
-        models.prune(workspace, 1)
-    users = models.resolve(workspace).array("user_ids")
+        registry.prune(workspace, 1)
+    users = registry.resolve(workspace).array("user_ids")
     (data / "users.npy").write_bytes(users.read_bytes())
 
 

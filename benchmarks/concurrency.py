@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
@@ -39,7 +39,7 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each figure is measured")
     arguments = parser.parse_args()
-    model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
+    model = model_folder.open_model(registry.resolve(Workspace(Path(arguments.data_dir))))
     users = np.random.default_rng(0).permutation(np.asarray(model.user_ids))
     movies = np.asarray(model.movie_ids)[np.argsort(-np.asarray(model.popularity))][:200]
 

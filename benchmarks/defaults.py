@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts.models import Model
+from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import ratio

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts.models import Model
+from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.model.als import confidence_matrix
 from mlrec.model.train import build_model

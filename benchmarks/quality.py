@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from statistics import mean
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PresetName, TrainSettings
@@ -59,7 +59,7 @@ def judge(workspace: Workspace, preset: PresetName, seed: int) -> dict[str, dict
         return figures
     finally:
         with workspace.writing("benchmark"):
-            models.remove(workspace, trained.model_id)
+            registry.remove(workspace, trained.model_id)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from statistics import mean
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.dataset.reading import read_prepared
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
@@ -58,7 +58,7 @@ def judged(workspace: Workspace, regularization: float, seed: int, sample: int) 
         return val, test
     finally:
         with workspace.writing("benchmark"):
-            models.remove(workspace, trained.model_id)
+            registry.remove(workspace, trained.model_id)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.serving.stores.interface import Draft
 from mlrec.workspace import Workspace
 
@@ -50,7 +50,7 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--calls", type=int, default=2000, help="calls a figure (default: %(default)s)")
     arguments = parser.parse_args()
-    model = models.open_model(models.resolve(Workspace(Path(arguments.data_dir))))
+    model = model_folder.open_model(registry.resolve(Workspace(Path(arguments.data_dir))))
     sizes = {"movies": len(model.movie_ids), "users": len(model.user_ids), "events": len(model.history.movie_idx)}
     print("model: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()))
     users = np.asarray(model.user_ids)

@@ -22,7 +22,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
 from benchmarks.bench import MLREC, Contestant, generated, machine, plain_environment
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.evaluation.protocol import evaluate
@@ -103,7 +103,7 @@ def hash_of(workspace: Workspace) -> str:
 def ndcg(data: Path, model_id: str | None = None) -> str:
     """NDCG@10 on validation of a model, by default the published one, with its interval."""
     workspace = Workspace(data)
-    chosen = model_id or models.published_id(workspace)
+    chosen = model_id or registry.published_id(workspace)
     value = evaluate(workspace, EvaluateSettings(), model_id=chosen).models["als"]["ndcg@10"]
     return f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})"
 

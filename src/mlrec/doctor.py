@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from mlrec.artifacts import models, prepared
+from mlrec.artifacts import metrics_file, prepared, registry
 from mlrec.artifacts.model_folder import read_info, verify_model
 from mlrec.errors import (
     IncompatibleFormatError,
@@ -128,14 +128,14 @@ class _Visit:
         """Look at all of the published model, and whether it has learned from the present data."""
         usual, self.next_step = self.next_step, "mlrec train, or mlrec models use <id> for an earlier model"
         try:
-            model = verify_model(models.resolve(self.workspace))
+            model = verify_model(registry.resolve(self.workspace))
         except ModelMissingError as error:
             self.next_step = "mlrec train" if self._fingerprint else usual
-            kinds = {one: models.summary(self.workspace, one)["kind"] for one in models.list_ids(self.workspace)}
+            kinds = {one: registry.summary(self.workspace, one)["kind"] for one in registry.list_ids(self.workspace)}
             if usable := [model_id for model_id, kind in kinds.items() if kind != "damaged"]:
                 self.next_step = f"mlrec models use {usable[-1]}"
             # Nothing published is a beginning; a pointer to a model that is gone is a fault.
-            dangling = models.published_id(self.workspace) is not None
+            dangling = registry.published_id(self.workspace) is not None
             return [Finding("published model", "problem" if dangling else "note", error.message)]
         self.next_step = usual
         sizes = ", ".join(f"{count:,} {name}" for name, count in model.info["dimensions"].items())
@@ -150,8 +150,8 @@ class _Visit:
 def _other_models(workspace: Workspace) -> list[Finding]:
     """Look at description and sizes of the models that are not published, and at everybody's evaluation results."""
     findings = []
-    published = models.published_id(workspace)
-    for model_id in models.list_ids(workspace):
+    published = registry.published_id(workspace)
+    for model_id in registry.list_ids(workspace):
         files = workspace.model(model_id)
         try:
             if model_id != published:
@@ -161,7 +161,7 @@ def _other_models(workspace: Workspace) -> list[Finding]:
             findings.append(Finding("other models", "problem", f"{error.message} {delete}"))
             continue
         try:
-            models.read_metrics(files)
+            metrics_file.read_metrics(files)
         except MlrecError as error:
             findings.append(Finding("evaluation results", "note", f"{error.message} {error.hint}"))
     return findings

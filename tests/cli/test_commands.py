@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mlrec import doctor
-from mlrec.artifacts import models
+from mlrec.artifacts import metrics_file, registry
 from mlrec.dataset.demo import write_demo
 from mlrec.workspace import Workspace
 
@@ -95,11 +95,11 @@ def test_published_ndcg_goes_under_its_own_name(run, demo_copy):
 
 
 def test_baselines_that_are_asked_for_and_a_sample(run, demo_copy):
-    kept = models.read_metrics(models.resolve(Workspace(demo_copy.root)))
+    kept = metrics_file.read_metrics(registry.resolve(Workspace(demo_copy.root)))
     done = run("evaluate", "--baseline", "ease", "--baseline", "popularity", "--sample", "50", data=demo_copy.root)
     assert "a sample of 50 users" in done.stdout
     assert [line.split()[0] for line in done.stdout.splitlines()[3:6]] == ["als", "ease", "popularity"]
-    assert models.read_metrics(models.resolve(Workspace(demo_copy.root))) == kept  # a sample is not kept
+    assert metrics_file.read_metrics(registry.resolve(Workspace(demo_copy.root))) == kept  # a sample is not kept
     document = as_json(run("evaluate", "--baseline", "popularity", "--sample", "50", "--json", data=demo_copy.root))
     assert (document["sample"], document["users"]) == (50, 50)
 
@@ -279,7 +279,7 @@ def findings_of(run, data, expect):
 
 def test_doctor_looks_at_all_of_the_published_model_and_at_every_other_one(run, demo_copy):
     """One bit of an array that no opening reads; a description that is none; a model that was half copied."""
-    published = models.resolve(demo_copy)
+    published = registry.resolve(demo_copy)
     for name, damage in (("20200101T000000-als-0000", "model_info.json"), ("20200102T000000-als-0000", "R_train.npz")):
         shutil.copytree(published.root, demo_copy.models / name)
         (demo_copy.models / name / damage).write_bytes(b"{")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from tests.cli.test_commands import as_json
 
 
@@ -87,7 +87,7 @@ def test_a_report_in_a_file(run, demo, tmp_path):
 
 
 def test_compare_in_json_and_as_a_table(run, demo_copy):
-    first = models.published_id(demo_copy)
+    first = registry.published_id(demo_copy)
     second = as_json(run("train", "--iterations", 2, "--no-publish", "--json", data=demo_copy.root))["model_id"]
     found = as_json(run("models", "compare", first, second, "--json", data=demo_copy.root))
     assert set(found["models"]) == {first, second}
@@ -101,18 +101,18 @@ def test_compare_in_json_and_as_a_table(run, demo_copy):
 
 
 def test_the_gate_says_why(run, demo_copy):
-    default = models.published_id(demo_copy)
+    default = registry.published_id(demo_copy)
     refused = run("train", "--preset", "baseline", "--publish-if-better", data=demo_copy.root)
     assert f"is worse than that of the published model {default}" in refused.stdout
     assert "It is not published" in refused.stdout
-    assert models.published_id(demo_copy) == default
+    assert registry.published_id(demo_copy) == default
     passed = as_json(run("train", "--publish-if-better", "--json", data=demo_copy.root))
     assert (passed["published"], passed["gate"]["passed"]) == (True, True)
-    assert models.published_id(demo_copy) == passed["model_id"]
+    assert registry.published_id(demo_copy) == passed["model_id"]
     for options in (("--no-publish",), ("--on", "all")):
-        before = models.list_ids(demo_copy)
+        before = registry.list_ids(demo_copy)
         run("train", "--publish-if-better", *options, data=demo_copy.root, expect=2)
-        assert models.list_ids(demo_copy) == before
+        assert registry.list_ids(demo_copy) == before
 
 
 def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tmp_path):
@@ -132,7 +132,7 @@ def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tm
 
 
 def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, demo_copy, demo_raw):
-    judged = models.published_id(demo_copy)
+    judged = registry.published_id(demo_copy)
     run("evaluate", "--baseline", "popularity", data=demo_copy.root)
     shown = run("models", "show", data=demo_copy.root).stdout
     assert "How it was judged" in shown

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
@@ -36,7 +36,7 @@ def run(tmp_path):
 
 
 def trained_with(workspace) -> dict:
-    settings = models.open_model(models.resolve(workspace)).info["settings"]
+    settings = model_folder.open_model(registry.resolve(workspace)).info["settings"]
     assert isinstance(settings, dict)
     return settings
 
@@ -81,10 +81,10 @@ def test_options_win_over_the_settings_file_which_wins_over_defaults(run, demo_c
 
 
 def test_a_models_description_trains_the_same_model_again(run, demo_copy):
-    before = models.resolve(demo_copy)
+    before = registry.resolve(demo_copy)
     run("train", "--settings", before.info, data=demo_copy.root)
     assert trained_with(demo_copy) == json.loads(before.info.read_text())["settings"]
-    assert models.resolve(demo_copy).movie_embeddings.read_bytes() == before.movie_embeddings.read_bytes()
+    assert registry.resolve(demo_copy).movie_embeddings.read_bytes() == before.movie_embeddings.read_bytes()
 
 
 def test_run_judges_a_model_of_train_and_publishes_one_of_everything_with_the_files_settings(

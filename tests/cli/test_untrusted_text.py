@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from typer.testing import CliRunner
 
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.cli.app import app
 from mlrec.workspace import Workspace
 
@@ -40,7 +40,7 @@ def acting(text: str) -> set[str]:
 
 def renamed(small_model: Workspace, root: Path, title: str, genre: str) -> Workspace:
     """A data directory with the same model, whose movies and genres have other names."""
-    model = models.open_model(models.resolve(small_model))
+    model = model_folder.open_model(registry.resolve(small_model))
     catalogue = replace(
         model.catalogue,
         title=[f"{title} movie {number}" for number in range(len(model.movie_ids))],
@@ -49,8 +49,8 @@ def renamed(small_model: Workspace, root: Path, title: str, genre: str) -> Works
     workspace = Workspace(root)
     workspace.models.mkdir(parents=True)
     model = replace(model, catalogue=catalogue)
-    models.write_model(workspace, model, lambda file: sparse.save_npz(file, sparse.csr_matrix((1, 1))))
-    models.publish(workspace, model.model_id)
+    registry.write_model(workspace, model, lambda file: sparse.save_npz(file, sparse.csr_matrix((1, 1))))
+    registry.publish(workspace, model.model_id)
     return workspace
 
 

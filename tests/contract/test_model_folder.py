@@ -17,7 +17,7 @@ import pytest
 from scipy import sparse
 
 import mlrec
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.files import exclusive
 from mlrec.artifacts.model_folder import verify_model
 from mlrec.artifacts.prepared import read_manifest
@@ -33,7 +33,7 @@ from mlrec.workspace import ModelFiles, Workspace
 
 @pytest.fixture
 def folder(demo):
-    return models.resolve(demo).root
+    return registry.resolve(demo).root
 
 
 def test_the_files_by_name(demo, folder):
@@ -71,7 +71,7 @@ def test_the_training_matrix_holds_the_train_split(demo, folder):
 
 def test_saved_user_vectors_are_the_exact_fold_in_of_the_train_history(demo, folder):
     """One definition of a user's vector: what is saved is what serving would compute."""
-    model = models.open_model(ModelFiles(folder))
+    model = model_folder.open_model(ModelFiles(folder))
     events = read_prepared(demo).events
     fold_in = FoldIn(model.movie_factors, model.fold_in)
     for user_id in (1, 42, 547, 671):
@@ -82,7 +82,7 @@ def test_saved_user_vectors_are_the_exact_fold_in_of_the_train_history(demo, fol
 
 
 def test_each_users_history_lies_there_in_time_order_with_its_split(demo, folder):
-    model = models.open_model(ModelFiles(folder))
+    model = model_folder.open_model(ModelFiles(folder))
     events = read_prepared(demo).events
     mine = events.user_id == 42
     history = model.history.of(model.user_idx(42))
@@ -149,34 +149,34 @@ def test_the_same_seed_gives_the_same_bits(demo_copy):
     ids=["alpha 1e30", "alpha 1e300", "regularization 1e300", "feedback_weight 1e300", "both"],
 )
 def test_factors_that_are_not_finite_are_refused_and_nothing_is_saved(demo_copy, settings):
-    before = models.list_ids(demo_copy), models.published_id(demo_copy)
+    before = registry.list_ids(demo_copy), registry.published_id(demo_copy)
     with pytest.raises(TrainingFailedError, match=r"not finite|no solution"):
         train(demo_copy, settings)
-    assert (models.list_ids(demo_copy), models.published_id(demo_copy)) == before
+    assert (registry.list_ids(demo_copy), registry.published_id(demo_copy)) == before
 
 
 def test_publishing_rolling_back_removing(demo_copy):
-    first = models.published_id(demo_copy)
+    first = registry.published_id(demo_copy)
     second = train(demo_copy, TrainSettings(iterations=1)).model_id
     third = train(demo_copy, TrainSettings(iterations=1), publish=False).model_id
-    assert models.published_id(demo_copy) == second
-    models.publish(demo_copy, first)
-    assert models.published_id(demo_copy) == first
+    assert registry.published_id(demo_copy) == second
+    registry.publish(demo_copy, first)
+    assert registry.published_id(demo_copy) == first
     with pytest.raises(StateError, match="is published"):
-        models.remove(demo_copy, first)
-    models.remove(demo_copy, third)
-    assert models.list_ids(demo_copy) == [first, second]
+        registry.remove(demo_copy, first)
+    registry.remove(demo_copy, third)
+    assert registry.list_ids(demo_copy) == [first, second]
     with pytest.raises(ModelMissingError, match=third):
-        models.publish(demo_copy, third)
-    assert models.published_id(demo_copy) == first
+        registry.publish(demo_copy, third)
+    assert registry.published_id(demo_copy) == first
 
 
 def test_prune_keeps_the_newest_and_the_published(demo_copy):
-    published = models.published_id(demo_copy)
+    published = registry.published_id(demo_copy)
     ids = [train(demo_copy, TrainSettings(iterations=1), publish=False).model_id for _ in range(3)]
     (demo_copy.models / ".20200101T000000-als-dead.new").mkdir()
-    assert sorted(models.prune(demo_copy, keep=1)) == sorted(models_before_newest(ids))
-    assert models.list_ids(demo_copy) == sorted([published, max(ids)])
+    assert sorted(registry.prune(demo_copy, keep=1)) == sorted(models_before_newest(ids))
+    assert registry.list_ids(demo_copy) == sorted([published, max(ids)])
     assert not list(demo_copy.models.glob(".*.new"))
 
 
@@ -187,7 +187,7 @@ def models_before_newest(ids):
 @pytest.mark.parametrize("name", ["movie_embeddings.npy", "history_movie_idx.npy", "catalogue.json", "model_info.json"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "missing"])
 def test_a_damaged_file_is_an_error_that_names_the_model(demo_copy, name, damage):
-    path = models.resolve(demo_copy).root / name
+    path = registry.resolve(demo_copy).root / name
     content = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -200,7 +200,7 @@ def test_a_damaged_file_is_an_error_that_names_the_model(demo_copy, name, damage
 
 
 def test_a_model_of_a_later_format_says_what_to_upgrade(demo_copy):
-    files = models.resolve(demo_copy)
+    files = registry.resolve(demo_copy)
     files.info.write_text(files.info.read_text().replace('"format_version": 1', '"format_version": 2'))
     with pytest.raises(IncompatibleFormatError) as error:
         mlrec.Recommender.open(demo_copy.root)
@@ -208,7 +208,7 @@ def test_a_model_of_a_later_format_says_what_to_upgrade(demo_copy):
 
 
 def test_pickles_are_not_read(demo_copy):
-    path = models.resolve(demo_copy).root / "user_ids.npy"
+    path = registry.resolve(demo_copy).root / "user_ids.npy"
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(IncompatibleFormatError):
         mlrec.Recommender.open(demo_copy.root)
@@ -216,31 +216,31 @@ def test_pickles_are_not_read(demo_copy):
 
 @pytest.mark.parametrize("model_id", ["", "../..", ".", "20200101T000000-als-0000"])
 def test_an_id_that_is_none_is_refused_everywhere(demo_copy, model_id):
-    before = models.list_ids(demo_copy), models.published_id(demo_copy)
-    for call in (models.publish, models.remove):
+    before = registry.list_ids(demo_copy), registry.published_id(demo_copy)
+    for call in (registry.publish, registry.remove):
         with pytest.raises(ModelMissingError):
             call(demo_copy, model_id)
-    assert (models.list_ids(demo_copy), models.published_id(demo_copy)) == before
+    assert (registry.list_ids(demo_copy), registry.published_id(demo_copy)) == before
 
 
 def test_a_damaged_model_does_not_hide_the_others(demo_copy):
-    good = models.published_id(demo_copy)
+    good = registry.published_id(demo_copy)
     bad = train(demo_copy, TrainSettings(iterations=1)).model_id
     demo_copy.model(bad).info.write_text("{")
-    kinds = {model_id: models.summary(demo_copy, model_id)["kind"] for model_id in models.list_ids(demo_copy)}
+    kinds = {model_id: registry.summary(demo_copy, model_id)["kind"] for model_id in registry.list_ids(demo_copy)}
     assert kinds == {good: "als", bad: "damaged"}
 
 
 def test_a_failed_write_leaves_no_half_model(demo_copy):
-    model = models.open_model(models.resolve(demo_copy))
+    model = model_folder.open_model(registry.resolve(demo_copy))
 
     def fail(file):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        models.write_model(demo_copy, replace(model, model_id="20990101T000000-als-0000"), fail)
+        registry.write_model(demo_copy, replace(model, model_id="20990101T000000-als-0000"), fail)
     assert not demo_copy.unfinished_models()
-    assert models.list_ids(demo_copy) == [model.model_id]
+    assert registry.list_ids(demo_copy) == [model.model_id]
 
 
 @pytest.mark.parametrize("dislikes", ["zero", "ignore"])
@@ -255,7 +255,7 @@ def test_nothing_but_dislikes_is_nothing_to_learn_from(tmp_path, dislikes):
     prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
     with pytest.raises(EmptyResultError, match="no liked movie"):
         train(workspace, TrainSettings(dislikes=dislikes))
-    assert models.list_ids(workspace) == []
+    assert registry.list_ids(workspace) == []
 
 
 # -- what is in the files ----------------------------------------------------------------------------------------------
@@ -278,16 +278,16 @@ def test_the_checksum_of_the_description_is_that_of_all_else_in_it(folder):
 
 
 def test_a_model_that_was_copied_under_another_id_has_checksums_of_its_own(demo_copy):
-    model = models.open_model(models.resolve(demo_copy))
+    model = model_folder.open_model(registry.resolve(demo_copy))
     copied = replace(model, model_id="20990101T000000-als-0000")
-    files = models.write_model(demo_copy, copied, lambda file: file.write(b"matrix"))
+    files = registry.write_model(demo_copy, copied, lambda file: file.write(b"matrix"))
     assert verify_model(files).model_id == "20990101T000000-als-0000"
 
 
 @pytest.fixture
 def unsealed(demo_copy):
     """A model of an earlier version, whose description has no checksums."""
-    files = models.resolve(demo_copy)
+    files = registry.resolve(demo_copy)
     info = json.loads(files.info.read_text())
     del info["files"]
     files.info.write_text(json.dumps(info))
@@ -300,7 +300,7 @@ def test_a_model_without_checksums_goes_on_working(demo, demo_copy, unsealed):
     with mlrec.Recommender.open(demo_copy.root, store="memory") as former:
         assert (former.get_top_n(42), former.get_top_n(10**12)) == expected
     verify_model(unsealed)
-    models.publish(demo_copy, unsealed.root.name)
+    registry.publish(demo_copy, unsealed.root.name)
 
 
 def changed(name, change):
@@ -368,7 +368,7 @@ def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums
 )
 def test_what_cannot_be_of_one_user_is_refused_where_it_is_read(demo_copy, unsealed, name, value, words):
     """Nothing wrong is listed, and other users' lists go on."""
-    model = models.open_model(unsealed)
+    model = model_folder.open_model(unsealed)
     row = model.user_idx(42)
     place = row if name == "user_embeddings" else model.history.of(row).stop - 1
     with mlrec.Recommender.open(demo_copy.root, store="memory") as rec:
@@ -384,16 +384,16 @@ def test_what_cannot_be_of_one_user_is_refused_where_it_is_read(demo_copy, unsea
     with pytest.raises(IncompatibleFormatError, match="damaged"):
         evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
     with pytest.raises(IncompatibleFormatError, match="damaged"):
-        models.publish(demo_copy, unsealed.root.name)
+        registry.publish(demo_copy, unsealed.root.name)
 
 
 def test_a_change_that_could_be_is_told_by_the_checksum(demo_copy):
     """One byte of a preference: 1 becomes 2."""
-    files = models.resolve(demo_copy)
+    files = registry.resolve(demo_copy)
     preference = np.load(files.array("history_preference"))
     preference[np.flatnonzero(preference == 1)[0]] = 2
     np.save(files.array("history_preference"), preference)
-    for call in (lambda: mlrec.Recommender.open(demo_copy.root), lambda: models.publish(demo_copy, files.root.name)):
+    for call in (lambda: mlrec.Recommender.open(demo_copy.root), lambda: registry.publish(demo_copy, files.root.name)):
         with pytest.raises(IncompatibleFormatError, match=r"history_preference\.npy is not what was written"):
             call()
 
@@ -404,7 +404,7 @@ def test_a_change_that_could_be_is_told_by_the_checksum(demo_copy):
 @pytest.fixture
 def another(demo_copy):
     """A model that is not published, and is the next to be pruned."""
-    published = models.resolve(demo_copy)
+    published = registry.resolve(demo_copy)
     shutil.copytree(published.root, demo_copy.models / "20200101T000000-als-0000")
     return "20200101T000000-als-0000"
 
@@ -426,11 +426,11 @@ def outcomes(*calls):
 
 
 def publish_next(workspace, model_id):
-    assert models.publish_in_place_of(workspace, models.published_id(workspace), model_id)
+    assert registry.publish_in_place_of(workspace, registry.published_id(workspace), model_id)
 
 
-@pytest.mark.parametrize("publish", [models.publish, publish_next])
-@pytest.mark.parametrize("delete", [models.remove, lambda workspace, _: models.prune(workspace, 1)])
+@pytest.mark.parametrize("publish", [registry.publish, publish_next])
+@pytest.mark.parametrize("delete", [registry.remove, lambda workspace, _: registry.prune(workspace, 1)])
 @pytest.mark.parametrize("publisher_first", [True, False])
 def test_a_model_is_published_or_deleted_but_never_both(demo_copy, another, publish, delete, publisher_first):
     """Both have looked, and wait for each other, when the lock is let go."""
@@ -443,41 +443,41 @@ def test_a_model_is_published_or_deleted_but_never_both(demo_copy, another, publ
         assert all(thread.is_alive() for thread in (*first, *second))
     for thread in (*first, *second):
         thread.join()
-    models.open_model(models.resolve(demo_copy))  # what is published is there
-    is_published = models.published_id(demo_copy) == another
-    assert is_published == (another in models.list_ids(demo_copy))
+    model_folder.open_model(registry.resolve(demo_copy))  # what is published is there
+    is_published = registry.published_id(demo_copy) == another
+    assert is_published == (another in registry.list_ids(demo_copy))
 
 
 def test_publishing_and_deleting_at_once_again_and_again(demo_copy):
-    template = models.resolve(demo_copy)
+    template = registry.resolve(demo_copy)
     for number in range(40):
         model_id = f"20200101T{number:06}-als-0000"
         shutil.copytree(template.root, demo_copy.models / model_id)
         threads, found = outcomes(
-            lambda model_id=model_id: models.publish(demo_copy, model_id),
-            lambda model_id=model_id: models.remove(demo_copy, model_id),
+            lambda model_id=model_id: registry.publish(demo_copy, model_id),
+            lambda model_id=model_id: registry.remove(demo_copy, model_id),
         )
         for thread in threads:
             thread.join()
         assert [error is None for error in found].count(True) == 1, found
-        assert models.resolve(demo_copy).info.exists()
-        models.publish(demo_copy, template.root.name)
+        assert registry.resolve(demo_copy).info.exists()
+        registry.publish(demo_copy, template.root.name)
 
 
 def test_what_is_deleted_while_it_is_opened_makes_way_for_what_was_published(demo_copy, another, monkeypatch):
-    resolve = models.resolve
+    resolve = registry.resolve
 
     def and_then_it_is_deleted(workspace, model_id=None):
         found = resolve(workspace, model_id)
         if found.root.name == another:
             monkeypatch.undo()
-            models.publish(workspace, newest)
-            models.remove(workspace, another)
+            registry.publish(workspace, newest)
+            registry.remove(workspace, another)
         return found
 
-    newest = models.published_id(demo_copy)
-    models.publish(demo_copy, another)
-    monkeypatch.setattr(models, "resolve", and_then_it_is_deleted)
+    newest = registry.published_id(demo_copy)
+    registry.publish(demo_copy, another)
+    monkeypatch.setattr(registry, "resolve", and_then_it_is_deleted)
     with mlrec.Recommender.open(demo_copy.root) as rec:
         assert rec.model_id == newest
 
@@ -488,14 +488,14 @@ WRITES_A_MODEL = """
 import resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.workspace import Workspace
 workspace = Workspace(Path(sys.argv[1]))
-model = replace(models.open_model(models.resolve(workspace)), model_id="20990101T000000-als-0000")
+model = replace(model_folder.open_model(registry.resolve(workspace)), model_id="20990101T000000-als-0000")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
-    models.write_model(workspace, model, lambda file: None)
+    registry.write_model(workspace, model, lambda file: None)
 except OSError as error:
     print(error.errno, error.strerror)
 """
@@ -504,10 +504,10 @@ except OSError as error:
 @pytest.mark.parametrize("room", [0, 100, 100_000])
 def test_a_disk_that_is_full_in_the_middle_of_an_array_says_so(demo_copy, room):
     """As the operating system calls it, by which the command line knows it; nothing half-written stays."""
-    before = models.list_ids(demo_copy)
+    before = registry.list_ids(demo_copy)
     done = subprocess.run(
         [sys.executable, "-c", WRITES_A_MODEL, str(demo_copy.root), str(room)], stdout=subprocess.PIPE, text=True
     )
     assert done.stdout == "27 File too large\n"
-    assert models.list_ids(demo_copy) == before
+    assert registry.list_ids(demo_copy) == before
     assert not demo_copy.unfinished_models()

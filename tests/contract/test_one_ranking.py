@@ -12,7 +12,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.dataset.prepare import prepare
 from mlrec.evaluation import scorers
 from mlrec.evaluation.judging import seen_movies, unseen_lists
@@ -58,7 +58,7 @@ def workspace(demo_raw, tmp_path_factory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def model(workspace):
-    return models.open_published(workspace)
+    return registry.open_published(workspace)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import typer
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.cli.app import app
 from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Fuzz, command
@@ -151,14 +151,14 @@ def test_a_command_with_any_arguments_ends_as_documented(fuzz: Fuzz, copied, mon
         workspace: Workspace = copied(case.folder)
         monkeypatch.chdir(case.folder)
         monkeypatch.setenv("MLREC_MIRROR", str(case.folder / "nowhere"))
-        ids = models.list_ids(workspace)
+        ids = registry.list_ids(workspace)
         arguments = some_arguments(case.chance, words, workspace.root, ids)
         encoding = case.chance.choice(("utf-8", "utf-8", "utf-8", "ascii", "latin-1"))
         data = workspace.root if case.chance.random() < 0.95 else Path(a_path(case.chance, workspace.root))
         case.note(f"mlrec {' '.join(map(repr, (*words, *arguments)))} ({encoding}, {data.name})")
         done = command(*words, *arguments, data=data, typed=lines(case.chance), encoding=encoding)
         assert SECRET not in done.out + done.err, "a password is shown"
-        assert models.published_id(workspace) in models.list_ids(workspace)
+        assert registry.published_id(workspace) in registry.list_ids(workspace)
         assert not leftovers(case.folder), "work is left half done"
 
     fuzz.run(SLOW.get(words[0], 15), attack, seconds=30)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.artifacts.settings_file import read_settings
 from mlrec.dataset.editions import EDITIONS
 from mlrec.dataset.fetch import fetch
@@ -58,7 +58,7 @@ def test_training_with_a_damaged_settings_file_ends_well_or_says_why_not(fuzz: F
     def attack(case: Case) -> None:
         workspace = copied(case.folder)
         path = case.folder / "settings.json"
-        shutil.copyfile(models.resolve(workspace).info, path)
+        shutil.copyfile(registry.resolve(workspace).info, path)
         harm(case, path)
         settings = told(lambda: read_settings(path))
         if not isinstance(settings, MlrecError) and (settings.factors > 100 or settings.iterations > 100):
@@ -105,11 +105,11 @@ def test_a_damaged_journal_of_a_study_is_gone_on_with_or_refused(fuzz: Fuzz, cop
 def test_damaged_figures_are_not_shown_and_evaluating_again_writes_them_anew(fuzz: Fuzz, copied):
     def attack(case: Case) -> None:
         workspace = copied(case.folder)
-        path = models.resolve(workspace).metrics
+        path = registry.resolve(workspace).metrics
         if not path.exists():
             command("evaluate", data=workspace.root, expect={0})
         harm(case, path)
-        assert models.resolve(workspace).root.name in command("models", "list", data=workspace.root, expect={0}).out
+        assert registry.resolve(workspace).root.name in command("models", "list", data=workspace.root, expect={0}).out
         command("models", "list", "--json", data=workspace.root, expect={0})
         command("models", "show", data=workspace.root)
         command("doctor", data=workspace.root)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Fuzz, command
@@ -140,8 +140,8 @@ def lay_out(copied, folder: Path) -> Workspace:
 
 
 def words_of(way: str, workspace: Workspace) -> list[object]:
-    published = models.published_id(workspace)
-    other = next((model_id for model_id in models.list_ids(workspace) if model_id != published), published)
+    published = registry.published_id(workspace)
+    other = next((model_id for model_id in registry.list_ids(workspace) if model_id != published), published)
     return [other if word == "OTHER" else word for word in WAYS[way]]
 
 
@@ -178,7 +178,7 @@ def test_a_command_that_is_killed_leaves_no_trace_once_somebody_has_written_ther
         assert died.returncode in (-signal.SIGKILL, 0), died.stderr
         case.note(f"left: {hidden(case.folder)}")
         # Whoever reads finds all in order, whatever was half done.
-        assert models.published_id(workspace) in models.list_ids(workspace)
+        assert registry.published_id(workspace) in registry.list_ids(workspace)
         command("recommend", "--user", 1, "--json", data=workspace.root, expect={0})
         assert "Next: " in command("doctor", data=workspace.root).out
         # A model that has been removed cannot be removed again.

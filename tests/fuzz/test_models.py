@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.errors import MlrecError
 from mlrec.workspace import ModelFiles
 from tests.fuzz.attack import Case, Fuzz, command, told
@@ -105,7 +105,7 @@ def serve(case: Case, folder: Path, store: Path) -> MlrecError | None:
 
 def test_a_damaged_model_serves_soundly_or_says_so(fuzz: Fuzz, copied):
     def attack(case: Case) -> None:
-        folder = models.resolve(copied(case.folder)).root
+        folder = registry.resolve(copied(case.folder)).root
         harm_a_file(case, folder)
         serve(case, folder, case.folder / "users.db")
 
@@ -115,14 +115,14 @@ def test_a_damaged_model_serves_soundly_or_says_so(fuzz: Fuzz, copied):
 def test_doctor_and_the_lists_of_models_survive_a_damaged_one(fuzz: Fuzz, copied):
     def attack(case: Case) -> None:
         workspace = copied(case.folder)
-        folder = models.resolve(workspace).root
+        folder = registry.resolve(workspace).root
         harmed = harm_a_file(case, folder)
         found = command("doctor", data=workspace.root)
         assert "Next: " in found.out
         if harmed and harmed not in UNSUMMED:
             assert found.code == 4, f"doctor is content with a damaged {harmed}"
         listed = command("models", "list", data=workspace.root)
-        for model_id in models.list_ids(workspace):
+        for model_id in registry.list_ids(workspace):
             assert model_id in listed.out
         command("models", "list", "--json", data=workspace.root, expect={0})
         command("models", "show", data=workspace.root)
@@ -135,8 +135,8 @@ def test_doctor_and_the_lists_of_models_survive_a_damaged_one(fuzz: Fuzz, copied
 def test_a_damaged_model_is_evaluated_compared_and_published_or_says_so(fuzz: Fuzz, copied):
     def attack(case: Case) -> None:
         workspace = copied(case.folder)
-        folder = models.resolve(workspace).root
-        other = next(model_id for model_id in models.list_ids(workspace) if model_id != folder.name)
+        folder = registry.resolve(workspace).root
+        other = next(model_id for model_id in registry.list_ids(workspace) if model_id != folder.name)
         harm_a_file(case, folder)
         way = case.chance.choice(
             (
@@ -150,7 +150,7 @@ def test_a_damaged_model_is_evaluated_compared_and_published_or_says_so(fuzz: Fu
         )
         case.note(f"mlrec {' '.join(map(str, way))}")
         command(*way, data=workspace.root)
-        assert models.published_id(workspace) in models.list_ids(workspace)
+        assert registry.published_id(workspace) in registry.list_ids(workspace)
 
     fuzz.run(40, attack)
 
@@ -165,6 +165,6 @@ def test_a_damaged_pointer_to_the_published_model_is_told(copied, tmp_path, cont
     assert "Next: mlrec models use" in command("doctor", data=workspace.root).out
     for words in (("models", "list"), ("models", "show"), ("recommend", "--user", 1), ("models", "prune")):
         command(*words, data=workspace.root)
-    ids = models.list_ids(workspace)
+    ids = registry.list_ids(workspace)
     command("models", "use", ids[-1], data=workspace.root, expect={0})
-    assert models.open_model(ModelFiles(workspace.models / ids[-1])).model_id == models.published_id(workspace)
+    assert model_folder.open_model(ModelFiles(workspace.models / ids[-1])).model_id == registry.published_id(workspace)

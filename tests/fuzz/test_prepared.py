@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Fuzz, command
 from tests.fuzz.damage import TEXT_FILE, damaged, damaged_json
@@ -50,14 +50,14 @@ def harm_a_file(case: Case, workspace: Workspace) -> None:
 def test_a_damaged_prepared_folder_is_told_by_whoever_reads_it(fuzz: Fuzz, copied):
     def attack(case: Case) -> None:
         workspace = copied(case.folder)
-        published = models.published_id(workspace)
+        published = registry.published_id(workspace)
         harm_a_file(case, workspace)
         way = case.chance.choice(WAYS)
         case.note(f"mlrec {' '.join(map(str, way))}")
         done = command(*way, data=workspace.root)
         case.note(f"exit code {done.code}: {done.err[:300]}")
         if done.code and "--publish-if-better" not in way:
-            assert models.published_id(workspace) == published
+            assert registry.published_id(workspace) == published
         command("recommend", "--user", 1, "--json", data=workspace.root, expect={0})
         command("models", "list", "--json", data=workspace.root, expect={0})
         command("models", "list", data=workspace.root, expect={0})

@@ -11,41 +11,41 @@ from threading import Barrier
 import pytest
 
 from mlrec import MlrecError
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Fuzz, told
 
 
 def remove(workspace: Workspace, model_id: str) -> None:
     with workspace.writing("models remove"):
-        models.remove(workspace, model_id)
+        registry.remove(workspace, model_id)
 
 
 def prune(workspace: Workspace, model_id: str) -> None:
     with workspace.writing("models prune"):
-        models.prune(workspace, 1)
+        registry.prune(workspace, 1)
 
 
 def use(workspace: Workspace, model_id: str) -> None:
-    models.publish(workspace, model_id)
+    registry.publish(workspace, model_id)
 
 
 def replace(workspace: Workspace, model_id: str) -> None:
-    models.publish_in_place_of(workspace, models.published_id(workspace), model_id)
+    registry.publish_in_place_of(workspace, registry.published_id(workspace), model_id)
 
 
 @pytest.mark.parametrize("publish", [use, replace])
 @pytest.mark.parametrize("delete", [remove, prune])
 def test_the_pointer_never_leads_nowhere(fuzz: Fuzz, copied, tmp_path, publish, delete):
     workspace = copied(tmp_path)
-    older, newer = models.list_ids(workspace)
+    older, newer = registry.list_ids(workspace)
     kept = tmp_path / "kept"
     shutil.copytree(workspace.models / older, kept)
 
     def attack(case: Case) -> None:
         if not (workspace.models / older).exists():
             shutil.copytree(kept, workspace.models / older)
-        models.publish(workspace, newer)
+        registry.publish(workspace, newer)
         barrier = Barrier(2)
 
         def at_once(call: Callable[[Workspace, str], None], pause: float) -> bool:
@@ -57,8 +57,8 @@ def test_the_pointer_never_leads_nowhere(fuzz: Fuzz, copied, tmp_path, publish, 
             outcomes = [pool.submit(at_once, call, case.chance.random() / 500) for call in (publish, delete)]
             is_published, is_deleted = (outcome.result() for outcome in outcomes)
         case.note(f"published: {is_published}, deleted: {is_deleted}")
-        assert models.published_id(workspace) in models.list_ids(workspace), "the pointer leads nowhere"
+        assert registry.published_id(workspace) in registry.list_ids(workspace), "the pointer leads nowhere"
         if is_published:
-            assert models.published_id(workspace) == older
+            assert registry.published_id(workspace) == older
 
     fuzz.run(80, attack)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Draft
@@ -50,7 +50,7 @@ def wait_for(workers: list[subprocess.Popen[bytes]], folder: Path, n: int) -> No
 
 def check(demo, store_name: str, acknowledged: set[str]) -> None:
     """Nothing acknowledged is missing, nothing is there twice or otherwise than it was sent, vectors fit the log."""
-    model = models.open_model(models.resolve(demo))
+    model = model_folder.open_model(registry.resolve(demo))
     store = open_store(store_name, None)
     assert store.check() == []
     found: set[str] = set()

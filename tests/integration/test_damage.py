@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mlrec import MlrecError, Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.artifacts.settings_file import read_settings, write_settings
 from mlrec.cli.app import app
@@ -52,7 +52,7 @@ def sealed(demo, tmp_path_factory) -> Workspace:
     workspace = Workspace(tmp_path_factory.mktemp("sealed") / "data")
     shutil.copytree(demo.root, workspace.root)
     evaluate(workspace, EvaluateSettings(baselines=("popularity",)))
-    shutil.copytree(models.resolve(workspace).root, workspace.models / "20200101T000000-als-0000")
+    shutil.copytree(registry.resolve(workspace).root, workspace.models / "20200101T000000-als-0000")
     return workspace
 
 
@@ -98,7 +98,7 @@ def everybodys_lists(workspace: Workspace) -> int:
 
 def check_commands(workspace: Workspace) -> None:
     """Neither doctor nor a listing dies of what it finds, and a listing has every model."""
-    ids = models.list_ids(workspace)
+    ids = registry.list_ids(workspace)
     for command in (["doctor", "--json"], ["models", "list"], ["models", "list", "--json"]):
         done = CliRunner().invoke(app, ["--data-dir", str(workspace.root), *command])
         assert done.exit_code in ((0, 4) if command[0] == "doctor" else (0,)), (command, done.output, done.exception)
@@ -111,7 +111,7 @@ def check_commands(workspace: Workspace) -> None:
 @pytest.mark.parametrize("name", MODEL_FILES)
 def test_any_change_of_a_model_is_noticed_when_it_is_opened(sealed, name):
     right = answers(sealed)
-    path = models.resolve(sealed).root / name
+    path = registry.resolve(sealed).root / name
     meaning = json.loads(path.read_bytes()) if path.suffix == ".json" else None
     for seed in seeds():
         with damage(path, seed) as changed:
@@ -131,7 +131,7 @@ def test_any_change_of_a_model_is_noticed_when_it_is_opened(sealed, name):
 def test_a_damaged_model_without_checksums_answers_or_says_what_is_wrong(unsealed, name):
     """Not every change can be told there. But no list is of movies that there are not, and no error is a traceback."""
     right = answers(unsealed)
-    path = models.resolve(unsealed).root / name
+    path = registry.resolve(unsealed).root / name
     for seed in seeds():
         with damage(path, seed):
             for found in (attempted(lambda: answers(unsealed)), attempted(lambda: everybodys_lists(unsealed))):
@@ -252,7 +252,7 @@ NOTHING_LIKE_IT = {
 @pytest.mark.parametrize("content", NOTHING_LIKE_IT.values(), ids=NOTHING_LIKE_IT)
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_document_that_is_none_is_told_in_plain_words(sealed, document, content):
-    path = sealed.root / document.format(id=models.published_id(sealed))
+    path = sealed.root / document.format(id=registry.published_id(sealed))
     kept = path.read_bytes()
     path.write_bytes(content)
     try:
@@ -267,7 +267,7 @@ def test_a_document_that_is_none_is_told_in_plain_words(sealed, document, conten
 @pytest.mark.parametrize("key", ["model_id", "settings", "fold_in", "trained_on", "dimensions", "files", "created_at"])
 @pytest.mark.parametrize("value", [None, 5, "text", [], [[]], {}, {"a": {"b": 1}}, True])
 def test_a_description_with_another_value_is_damaged_or_served(unsealed, key, value):
-    path = models.resolve(unsealed).info
+    path = registry.resolve(unsealed).info
     kept = path.read_bytes()
     path.write_text(json.dumps({**json.loads(kept), key: value}))
     try:
@@ -279,7 +279,7 @@ def test_a_description_with_another_value_is_damaged_or_served(unsealed, key, va
 
 
 def test_a_folder_where_a_file_should_be_is_told_in_plain_words(sealed):
-    own = models.resolve(sealed)
+    own = registry.resolve(sealed)
     for path in (own.info, own.catalogue, own.movie_embeddings, sealed.prepared.manifest, sealed.current_pointer):
         kept = path.read_bytes()
         path.unlink()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import metrics_file, model_folder, registry
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out, read_prepared
@@ -104,11 +104,11 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
 
     ks = (5, 10, 50)
     result = evaluate(demo, EvaluateSettings(split=split, relevance=relevance, ks=ks))
-    files = models.resolve(demo)
+    files = registry.resolve(demo)
     mappings = json.loads(files.mappings.read_text())
     movies = np.load(files.movie_embeddings)
     users = np.load(files.user_embeddings)
-    rule = models.open_model(files).fold_in
+    rule = model_folder.open_model(files).fold_in
     rows = {int(movie): row for movie, row in mappings["movie_id_to_index"].items()}
     history_splits = ("train",) if split == "val" else ("train", "val")
 
@@ -212,15 +212,15 @@ def test_what_would_take_minutes_is_left_out_unless_asked_for(demo, monkeypatch)
 
 
 def test_regularization_that_followed_the_data_is_written_down(demo, demo_copy):
-    info = models.open_model(models.resolve(demo)).info
+    info = model_folder.open_model(registry.resolve(demo)).info
     assert info["settings"]["regularization"] == info["fold_in"]["regularization"] == pytest.approx(20, abs=0.1)
-    assert models.open_model(models.resolve(demo)).train_settings == TrainSettings()
+    assert model_folder.open_model(registry.resolve(demo)).train_settings == TrainSettings()
     # Learning from everything means more likes, and so more of it; what is given stays.
     final = train(demo_copy, TrainSettings(on="all"))
     assert final.settings.regularization > info["settings"]["regularization"]
     given = train(demo_copy, TrainSettings(regularization=5.0, iterations=1))
     assert given.settings.regularization == 5
-    assert models.open_model(models.resolve(demo_copy)).train_settings == TrainSettings(
+    assert model_folder.open_model(registry.resolve(demo_copy)).train_settings == TrainSettings(
         regularization=5.0, iterations=1
     )
 
@@ -241,19 +241,19 @@ def test_changed_data_is_refused(demo_copy, demo_raw):
 
 
 def test_results_are_kept_beside_the_model(demo_copy):
-    models.resolve(demo_copy).metrics.unlink(missing_ok=True)
+    registry.resolve(demo_copy).metrics.unlink(missing_ok=True)
     val = evaluate(demo_copy)
     test = evaluate(demo_copy, EvaluateSettings(split="test", relevance="any", history="train"))
-    metrics = models.read_metrics(models.resolve(demo_copy))
+    metrics = metrics_file.read_metrics(registry.resolve(demo_copy))
     assert metrics["val"]["train"]["liked"] == val.to_json()
     assert metrics["test"]["train"]["any"] == test.to_json()
 
 
 def test_other_list_lengths_and_baselines_do_not_remove_what_was_kept(demo_copy):
-    models.resolve(demo_copy).metrics.unlink(missing_ok=True)
+    registry.resolve(demo_copy).metrics.unlink(missing_ok=True)
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity", "ease")))
     evaluate(demo_copy, EvaluateSettings(ks=(5,), baselines=("popularity",)))
-    kept = models.read_metrics(models.resolve(demo_copy))["val"]["train"]["liked"]
+    kept = metrics_file.read_metrics(registry.resolve(demo_copy))["val"]["train"]["liked"]
     assert kept["ks"] == [5, 10]
     assert {"ndcg@5", "ndcg@10"} <= set(kept["models"]["als"])
     assert set(kept["models"]["ease"]) >= {"ndcg@10"}
@@ -265,18 +265,18 @@ def test_other_list_lengths_and_baselines_do_not_remove_what_was_kept(demo_copy)
     "content", ["{", '{"format_version": 1, "val": []}', '{"format_version": 1, "val": {"train": 3}}']
 )
 def test_damaged_results_are_written_anew_and_hide_no_model(demo_copy, content):
-    files = models.resolve(demo_copy)
+    files = registry.resolve(demo_copy)
     files.metrics.write_text(content)
-    assert models.summary(demo_copy, files.root.name)["kind"] == "als"
+    assert registry.summary(demo_copy, files.root.name)["kind"] == "als"
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
-    assert models.read_metrics(files)["val"]["train"]["liked"]["users"] == 604
+    assert metrics_file.read_metrics(files)["val"]["train"]["liked"]["users"] == 604
 
 
 def test_a_model_that_is_deleted_while_it_is_evaluated_is_an_error_in_plain_words(demo_copy):
-    files = models.resolve(demo_copy)
+    files = registry.resolve(demo_copy)
     shutil.rmtree(files.root)
     with pytest.raises(ModelMissingError, match="was deleted"):
-        models.add_metrics(files, "val", "train", "liked", {})
+        metrics_file.add_metrics(files, "val", "train", "liked", {})
 
 
 def test_a_sample_of_one_user_has_no_intervals(demo):
@@ -290,7 +290,7 @@ def test_users_without_a_history_get_what_serving_gives_them(demo_raw, demo_copy
     prepare(demo_copy, PrepareSettings(split="global-time"), raw=demo_raw)
     train(demo_copy)
     held_out = read_held_out(demo_copy, "val")
-    model = models.open_model(models.resolve(demo_copy))
+    model = model_folder.open_model(registry.resolve(demo_copy))
     trained = set(np.asarray(model.user_ids)[np.asarray(model.user_vectors).any(axis=1)].tolist())
     new = set(held_out.user_id.tolist()) - trained
     assert len(new) > 10
@@ -328,5 +328,5 @@ def test_a_user_offset_holds_from_the_raw_data_to_serving(demo_raw, demo, tmp_pa
     with Recommender.open(workspace.root) as shifted, Recommender.open(demo.root) as plain:
         assert shifted.get_top_n(1_000_042) == plain.get_top_n(42)
         assert not shifted.knows_user(42)
-    model = models.open_model(models.resolve(workspace))
+    model = model_folder.open_model(registry.resolve(workspace))
     assert model.info["user_offset"] == 1_000_000

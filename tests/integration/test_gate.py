@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, MlrecError, ModelMissingError, SettingsError
@@ -36,9 +36,9 @@ def both(_both, tmp_path) -> tuple[Workspace, str, str]:
     """A copy that may be changed, with the ids of the default and of the baseline model."""
     workspace = Workspace(tmp_path / "data")
     shutil.copytree(_both.root, workspace.root)
-    default = models.published_id(workspace)
+    default = registry.published_id(workspace)
     assert default is not None
-    (baseline,) = set(models.list_ids(workspace)) - {default}
+    (baseline,) = set(registry.list_ids(workspace)) - {default}
     return workspace, default, baseline
 
 
@@ -74,12 +74,12 @@ def test_a_better_model_is_published_and_a_worse_one_is_not(both):
     assert not worse.passed
     assert worse.comparison.difference["ndcg@10"].high < 0
     assert default in worse.reason
-    assert models.published_id(workspace) == default
-    models.publish(workspace, baseline)
+    assert registry.published_id(workspace) == default
+    registry.publish(workspace, baseline)
     better = publish_if_better(workspace, default)
     assert better.passed
     assert better.comparison.difference["ndcg@10"].low > 0
-    assert models.published_id(workspace) == default
+    assert registry.published_id(workspace) == default
 
 
 def test_an_equal_model_is_published(both):
@@ -88,7 +88,7 @@ def test_an_equal_model_is_published(both):
     gate = publish_if_better(workspace, again.model_id)
     assert gate.passed
     assert gate.comparison.difference["ndcg@10"].value == 0
-    assert models.published_id(workspace) == again.model_id
+    assert registry.published_id(workspace) == again.model_id
 
 
 def test_the_first_model_is_published(both):
@@ -96,7 +96,7 @@ def test_the_first_model_is_published(both):
     workspace.current_pointer.unlink()
     gate = publish_if_better(workspace, baseline)
     assert (gate.passed, gate.published, gate.comparison) == (True, None, None)
-    assert models.published_id(workspace) == baseline
+    assert registry.published_id(workspace) == baseline
 
 
 def test_for_a_model_of_everything_stands_the_one_that_was_judged(both):
@@ -111,18 +111,18 @@ def test_for_a_model_of_everything_stands_the_one_that_was_judged(both):
 def test_for_a_model_of_everything_without_a_judge_its_settings_are_trained_anew(both):
     workspace, default, baseline = both
     final = train(workspace, TrainSettings(on="all"), judged_by="20200101T000000-als-0000")
-    ids = models.list_ids(workspace)
+    ids = registry.list_ids(workspace)
     gate = is_not_worse(workspace, baseline)
     assert not gate.passed
     assert gate.judged_in_its_place == f"{final.model_id}, trained anew on the train part"
     assert gate.comparison.difference == compare(workspace, baseline, default).difference
-    assert models.list_ids(workspace) == ids
+    assert registry.list_ids(workspace) == ids
 
 
 def test_models_of_other_data_are_compared_on_what_neither_has_learned(both, demo_raw):
     """The data has grown: each user's split lies later, so the old model has learned from few of the new answers."""
     workspace, default, _ = both
-    old = models.open_model(models.resolve(workspace, default))
+    old = model_folder.open_model(registry.resolve(workspace, default))
     prepare(workspace, PrepareSettings(min_movie_ratings=5, split_ratio=(15, 3, 2)), raw=demo_raw)
     new = train(workspace, publish=False)
     data = read_prepared(workspace)
@@ -180,21 +180,21 @@ def test_lists_of_both_are_measured_by_one_popularity(both, demo_raw):
 def test_another_model_that_was_published_meanwhile_is_the_one_to_compare_with(both, monkeypatch):
     workspace, default, baseline = both
     third = train(workspace, TrainSettings(random_seed=7), publish=False)
-    models.publish(workspace, baseline)
+    registry.publish(workspace, baseline)
     judged = []
 
     def judge(*arguments, **options):
         found = is_not_worse(*arguments, **options)
         judged.append(found.published)
         if len(judged) == 1:
-            models.publish(workspace, default)  # somebody else, just now
+            registry.publish(workspace, default)  # somebody else, just now
         return found
 
     monkeypatch.setattr(gate_module, "is_not_worse", judge)
     gate = publish_if_better(workspace, third.model_id)
     assert judged == [baseline, default]
     assert gate.published == default
-    assert models.published_id(workspace) == (third.model_id if gate.passed else default)
+    assert registry.published_id(workspace) == (third.model_id if gate.passed else default)
 
 
 def test_what_keeps_a_model_from_being_judged_is_told_before_it_is_trained(both, demo_raw):
@@ -203,12 +203,12 @@ def test_what_keeps_a_model_from_being_judged_is_told_before_it_is_trained(both,
     workspace.current_pointer.write_text("20200101T000000-als-0000\n")
     with pytest.raises(ModelMissingError):
         require_gate(workspace)
-    models.publish(workspace, default)
+    registry.publish(workspace, default)
     prepare(workspace, PrepareSettings(split_ratio=(8, 0, 2)), raw=demo_raw)
     with pytest.raises(EmptyResultError, match="validation part is empty"):
         require_gate(workspace)
     with pytest.raises(EmptyResultError, match="nothing to compare on"):
-        compare(workspace, *models.list_ids(workspace)[:2])
+        compare(workspace, *registry.list_ids(workspace)[:2])
 
 
 def test_the_published_model_is_not_worse_than_itself(both):
@@ -241,7 +241,7 @@ def learned_pairs(model) -> set[tuple[int, int]]:
 
 def test_a_damaged_published_model_is_an_error_and_stays(both):
     workspace, default, baseline = both
-    models.resolve(workspace, default).movie_embeddings.write_bytes(b"")
+    registry.resolve(workspace, default).movie_embeddings.write_bytes(b"")
     with pytest.raises(MlrecError, match="damaged"):
         publish_if_better(workspace, baseline)
-    assert models.published_id(workspace) == default
+    assert registry.published_id(workspace) == default

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.prepare import Prepared, prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import IncompatibleFormatError, StoreUnavailableError
@@ -105,7 +105,7 @@ def folder_of(workspace: Workspace) -> dict[str, bytes]:
 
 def use_the_app(demo: Workspace, store_name: str) -> None:
     """Old and new users swipe: movies they had rated and others, again, back, too late, and with second thoughts."""
-    model = models.open_model(models.resolve(demo))
+    model = model_folder.open_model(registry.resolve(demo))
     popular = model.movie_ids[np.argsort(-np.asarray(model.popularity), kind="stable")].tolist()
 
     def rated(user: int) -> list[tuple[int, int, int]]:
@@ -233,7 +233,7 @@ def test_without_swipes_the_store_matters_only_by_its_blocklist(looped_copy, dem
 
 def test_the_next_model_knows_new_users_who_swiped_enough(looped):
     workspace, _ = looped
-    model = models.open_model(models.resolve(workspace))
+    model = model_folder.open_model(registry.resolve(workspace))
     assert model.user_idx(NEW) is not None
     assert model.user_idx(OTHER_NEW) is not None
     assert model.user_idx(BARELY_KNOWN) is None

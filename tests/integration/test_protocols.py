@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError
@@ -44,7 +44,7 @@ def test_a_global_time_of_its_own_is_what_preparing_and_training_anew_gives(demo
     anew = evaluate(demo, replace(settings, protocol="global-time"))
     assert (anew.protocol, anew.trained_anew, prepared.trained_anew) == ("global-time", True, False)
     assert prepared.protocol == "global-time"
-    assert anew.model_id == models.published_id(demo)
+    assert anew.model_id == registry.published_id(demo)
     assert (anew.models, anew.differences, anew.segments) == (prepared.models, prepared.differences, prepared.segments)
 
 
@@ -145,7 +145,7 @@ def test_segments_add_up_to_the_whole(demo):
             assert weighted / result.users == pytest.approx(figures[metric].value)
     # The answers of all users, those on movies that the model does not know excepted, found or not.
     assert [segment.name for segment in movies] == ["most popular", "middle", "least popular"]
-    assert sum(segment.movies for segment in movies) == len(models.open_model(models.resolve(demo)).movie_ids)
+    assert sum(segment.movies for segment in movies) == len(model_folder.open_model(registry.resolve(demo)).movie_ids)
     known = sum(segment.answers for segment in movies)
     unknown = sum(segment.answers for segment in users) - known
     assert 0 <= unknown < 0.01 * known

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mlrec import MlrecError, Recommendation, Recommender, ServeSettings
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.errors import ModelMissingError, SettingsError, StateError, UnknownMovieError
 from mlrec.model.train import train
 from mlrec.serving import user_views
@@ -28,7 +28,7 @@ def recommender(demo):
 
 @pytest.fixture(scope="module")
 def model(demo):
-    return models.open_model(models.resolve(demo))
+    return model_folder.open_model(registry.resolve(demo))
 
 
 def ids(items: list[Recommendation]) -> list[int]:
@@ -104,7 +104,7 @@ def test_a_new_model_is_picked_up_by_refresh(demo_copy):
         assert recommender.model_id == first
         assert recommender.refresh() is True
         assert recommender.model_id == second
-        models.publish(demo_copy, first)
+        registry.publish(demo_copy, first)
         assert recommender.refresh() is True
         assert recommender.model_id == first
 
@@ -145,7 +145,7 @@ def test_ids_are_whole_numbers(recommender):
 @pytest.fixture
 def two_models(demo_copy):
     """Two published models to switch between; the second is a copy under another id."""
-    first = models.published_id(demo_copy)
+    first = registry.published_id(demo_copy)
     shutil.copytree(demo_copy.model(first).root, demo_copy.models / "20200101T000000-als-0000")
     return demo_copy, (first, "20200101T000000-als-0000")
 
@@ -169,7 +169,7 @@ def test_neither_files_nor_memory_of_former_models_are_held(two_models):
                 for user in range(1 + number, 6 + number):
                     rec.get_top_n(user)
                 rec.search("star wars"), rec.similar_movies(1), rec.recommend_for([1])
-                models.publish(workspace, ids_[(number + 1) % 2])
+                registry.publish(workspace, ids_[(number + 1) % 2])
                 assert rec.refresh() is True
                 now = now or held(workspace.root)
                 assert held(workspace.root) == now
@@ -194,7 +194,7 @@ def test_a_call_under_way_does_not_bring_back_the_former_model(two_models, monke
         call = Thread(target=lambda: listed.append(rec.get_top_n(42)))
         call.start()
         assert has_begun.wait(10)
-        models.publish(workspace, ids_[1])
+        registry.publish(workspace, ids_[1])
         assert rec.refresh() is True
         may_go_on.set()
         call.join()
@@ -208,7 +208,7 @@ def test_what_was_read_of_the_log_is_kept_from_one_model_to_the_next(two_models)
         for movie_id in (318, 260, 1):
             rec.update_user(42, movie_id, 2)
         expected, read = rec.get_top_n(42), []
-        models.publish(workspace, ids_[1])
+        registry.publish(workspace, ids_[1])
         assert rec.refresh() is True
         events = rec.store.events
         rec.store.events = lambda *arguments, **options: read.append(arguments) or events(*arguments, **options)
@@ -234,8 +234,8 @@ def test_a_new_model_that_cannot_be_opened_is_one_warning_and_serving_goes_on(tw
 
     with Recommender.open(workspace.root, store="memory", settings=ServeSettings(refresh_seconds=0)) as rec:
         with monkeypatch.context() as patched:
-            patched.setattr("mlrec.artifacts.models.open_published", fail)
-            models.publish(workspace, ids_[1])
+            patched.setattr("mlrec.artifacts.registry.open_published", fail)
+            registry.publish(workspace, ids_[1])
             until = time.monotonic() + 1
             while time.monotonic() < until:
                 assert len(rec.get_top_n(42)) == 10
@@ -254,6 +254,6 @@ def test_a_new_model_that_cannot_be_opened_is_one_warning_and_serving_goes_on(tw
 def test_a_model_folder_that_was_renamed_is_opened_once(two_models):
     """Its id is in its description, and the pointer names the folder."""
     workspace, ids_ = two_models
-    models.publish(workspace, ids_[1])
+    registry.publish(workspace, ids_[1])
     with Recommender.open(workspace.root, store="memory") as rec:
         assert rec.refresh() is False

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, ModelMissingError
 from mlrec.evaluation import replay as replay_module
@@ -231,7 +231,7 @@ def test_nothing_is_written(replayed):
 
 
 def test_the_models_own_settings_are_used(replayed, demo):
-    info = models.open_model(models.resolve(demo)).info
+    info = model_folder.open_model(registry.resolve(demo)).info
     result = replayed[0]
     assert result.settings_of == info["model_id"]
     # Its regularization followed the data, so it follows what is learned from here.

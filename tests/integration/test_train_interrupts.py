@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.model.train import train
 from mlrec.settings import TrainSettings
 
@@ -40,7 +40,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 @pytest.mark.parametrize("delay", [0.6, 0.9, 1.2, 1.6, 2.0])
 def test_interrupted_training(demo_copy, how, delay):
-    before = models.published_id(demo_copy)
+    before = registry.published_id(demo_copy)
     with subprocess.Popen(
         [MLREC, "--data-dir", str(demo_copy.root), "train", "--iterations", "40"], stderr=subprocess.PIPE, text=True
     ) as process:
@@ -54,9 +54,9 @@ def test_interrupted_training(demo_copy, how, delay):
 
     with Recommender.open(demo_copy.root) as recommender:
         assert len(recommender.get_top_n(42)) == 10
-        assert recommender.model_id == before or recommender.model_id == models.list_ids(demo_copy)[-1]
-    for model_id in models.list_ids(demo_copy):
-        models.open_model(demo_copy.model(model_id))
+        assert recommender.model_id == before or recommender.model_id == registry.list_ids(demo_copy)[-1]
+    for model_id in registry.list_ids(demo_copy):
+        model_folder.open_model(demo_copy.model(model_id))
 
     # The lock is free, and nothing half-written stays behind.
     train(demo_copy, TrainSettings(iterations=1))

@@ -14,7 +14,7 @@ import pytest
 from scipy import sparse
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.prepare import prepare
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, SparkFailedError
 from mlrec.evaluation.protocol import evaluate
@@ -32,20 +32,21 @@ HISTORY = ("indptr", "movie_idx", "preference", "timestamp", "split")
 
 
 @pytest.fixture(scope="module")
-def trained(demo, spark, tmp_path_factory) -> tuple[Workspace, models.Model, models.Model]:
+def trained(demo, spark, tmp_path_factory) -> tuple[Workspace, model_folder.Model, model_folder.Model]:
     """The demo data learned from on Spark, with the default settings; the model of `implicit` beside it."""
     workspace = Workspace(tmp_path_factory.mktemp("on-spark"))
     shutil.copytree(demo.prepared.root, workspace.prepared.root)
     result = train(workspace, spark=spark)
     assert result.published
     assert list(result.seconds) == ["read", "fit", "fold_in", "arrange", "save"]
-    return workspace, models.open_model(models.resolve(workspace)), models.open_model(models.resolve(demo))
+    on_spark, with_implicit = (model_folder.open_model(registry.resolve(place)) for place in (workspace, demo))
+    return workspace, on_spark, with_implicit
 
 
 def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
     workspace, ours, theirs = trained
-    assert names(models.resolve(workspace).root) == [
-        name for name in names(models.resolve(demo).root) if name != "metrics.json"
+    assert names(registry.resolve(workspace).root) == [
+        name for name in names(registry.resolve(demo).root) if name != "metrics.json"
     ]
     for name in ("user_ids", "movie_ids", "popularity"):
         one, other = getattr(ours, name), getattr(theirs, name)
@@ -56,7 +57,7 @@ def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
         assert np.array_equal(one, other)
         assert one.dtype == other.dtype
     assert ours.catalogue == theirs.catalogue
-    ours_matrix, theirs_matrix = (sparse.load_npz(models.resolve(place).train_matrix) for place in (workspace, demo))
+    ours_matrix, theirs_matrix = (sparse.load_npz(registry.resolve(place).train_matrix) for place in (workspace, demo))
     assert (ours_matrix != theirs_matrix).nnz == 0
     assert ours_matrix.has_canonical_format
     assert ours_matrix.dtype == np.float32
@@ -127,7 +128,7 @@ def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, d
         "baseline", factors=4, alpha=3.0, regularization=0.7, dislikes=dislikes, iterations=3, on="all"
     )
     result = train(small, settings, spark=spark, publish=False)
-    model = models.open_model(small.model(result.model_id))
+    model = model_folder.open_model(small.model(result.model_id))
     engine = model.info["engine"]
     history = model.history
     scale = engine["movie_factors_times"]
@@ -153,14 +154,14 @@ def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, d
     assert math.isclose(engine["regParam"], 0.7 / math.sqrt(per_user * per_movie), rel_tol=1e-9)
     assert math.isclose(scale, (per_movie / per_user) ** 0.25, rel_tol=1e-6)
     assert model.info["trained_on"] == ["train", "val", "test"]
-    assert models.published_id(small) is None
+    assert registry.published_id(small) is None
 
 
 def test_movies_beyond_what_is_learned_from_only_age_the_others(small, spark):
     """With movies that occur in the held-out parts alone."""
     ours = train(small, TrainSettings(factors=4, iterations=2), spark=spark, publish=False)
     theirs = train(small, TrainSettings(factors=4, iterations=2), publish=False)
-    one, other = (models.open_model(small.model(result.model_id)) for result in (ours, theirs))
+    one, other = (model_folder.open_model(small.model(result.model_id)) for result in (ours, theirs))
     for name in HISTORY:
         assert np.array_equal(getattr(one.history, name), getattr(other.history, name))
     assert np.array_equal(one.movie_ids, other.movie_ids)
@@ -247,10 +248,10 @@ def test_workers_without_the_python_that_is_asked_for_are_told_before_anything_w
 
 def test_a_driver_that_dies_is_told(small, spark):
     """The last test here: it takes the session away."""
-    before = models.list_ids(small)
+    before = registry.list_ids(small)
     threading.Timer(1.5, spark._gateway.proc.kill).start()
     with pytest.raises(SparkFailedError, match="Spark's driver process on this machine has ended") as error:
         train(small, TrainSettings(iterations=200), spark=spark)
     assert str(spark.log) in error.value.hint
-    assert models.list_ids(small) == before
+    assert registry.list_ids(small) == before
     assert not small.scratch.exists()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from mlrec.artifacts.models import History
 from mlrec.errors import SettingsError
 from mlrec.evaluation.scorers import Known, item_weights
 from mlrec.model.baselines import ease, item_cosine, likes_matrix
+from mlrec.ranking.histories import History
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from mlrec.artifacts.models import History
 from mlrec.evaluation.beyond_accuracy import genre_directions, intra_list_diversity, mean_over_list, self_information
 from mlrec.evaluation.bootstrap import ratio
 from mlrec.evaluation.judging import Answers, Judge, Rows
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
+from mlrec.ranking.histories import History
 
 GENRES = [["A"], ["A", "B"], ["B"], [], ["C"]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.settings_file import read_settings, write_settings
 from mlrec.errors import SettingsFileError
 from mlrec.settings import TrainSettings
@@ -28,8 +28,8 @@ def test_written_settings_are_read_again(tmp_path, settings):
 
 
 def test_a_models_description_is_a_settings_file(demo):
-    files = models.resolve(demo)
-    assert read_settings(files.info) == models.open_model(files).train_settings == TrainSettings()
+    files = registry.resolve(demo)
+    assert read_settings(files.info) == model_folder.open_model(files).train_settings == TrainSettings()
 
 
 def test_what_is_not_in_the_file_has_its_default(tmp_path):

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.checksums import Seal
 from mlrec.artifacts.files import read_json, write_json
-from mlrec.artifacts.history import EVENT_ARRAYS, REMEDY, History, Unchecked, damaged_model
+from mlrec.artifacts.mapped_history import REMEDY, MappedHistory, damaged_model
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, SettingsError, StateError
+from mlrec.ranking.histories import EVENT_ARRAYS, History
 from mlrec.settings import SPLITS, FoldInSettings, TrainSettings
 from mlrec.workspace import ModelFiles
 
@@ -227,7 +228,8 @@ def open_model(files: ModelFiles) -> Model:
     """Open a model folder; large arrays stay on disk until they are touched.
 
     Small files are compared with their checksums, and all values that serving needs of every user are looked at. The
-    events and vectors of users are looked at as they are read (`History`, `Model.vectors_of`), or by `verify_model`.
+    events and vectors of users are looked at as they are read (`MappedHistory`, `Model.vectors_of`), or all at once by
+    `verify_model`.
 
     Raises
     ------
@@ -250,9 +252,10 @@ def open_model(files: ModelFiles) -> Model:
         user_vectors=arrays["user_embeddings"],
         popularity=arrays["popularity"],
         catalogue=catalogue,
-        history=History(
+        history=MappedHistory(
             **{name: arrays[f"history_{name}"] for name in ("indptr", *EVENT_ARRAYS)},
-            unchecked=Unchecked(files.root, n_movies=len(arrays["movie_ids"])),
+            folder=files.root,
+            n_movies=len(arrays["movie_ids"]),
         ),
         folder=files.root,
     )

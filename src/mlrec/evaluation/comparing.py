@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts import models
-from mlrec.artifacts.models import Model
+from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError
 from mlrec.evaluation import scorers
@@ -109,7 +109,7 @@ def compare(
     """
     if first == second:
         raise SettingsError("A model can be compared with another one only.", "See 'mlrec models list'.")
-    a, b = (models.open_model(models.resolve(workspace, model_id)) for model_id in (first, second))
+    a, b = (model_folder.open_model(registry.resolve(workspace, model_id)) for model_id in (first, second))
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
     return compare_models(data, a, b, settings or EvaluateSettings(), progress=progress)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import Model
+from mlrec.artifacts.model_folder import Model
 from mlrec.evaluation import scorers
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.vectors import folded_in

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlrec.artifacts import models
-from mlrec.artifacts.models import Model
+from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError
@@ -87,12 +87,12 @@ def is_not_worse(
         If the published model cannot be read.
     """
     settings = replace(settings or EvaluateSettings(), split="val", relevance="liked", ks=(10,))
-    published = models.published_id(workspace)
+    published = registry.published_id(workspace)
     if published is None:
         return Gate(True, "No model was published before.", None, None, METRIC, None)
     if published == model_id:
         return Gate(True, "It is the published model.", published, None, METRIC, None)
-    new, old = (models.open_model(models.resolve(workspace, wanted)) for wanted in (model_id, published))
+    new, old = (model_folder.open_model(registry.resolve(workspace, wanted)) for wanted in (model_id, published))
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
     judged = _judgeable(workspace, old, new, data, settings.threads, progress)
@@ -129,8 +129,8 @@ def require_gate(workspace: Workspace) -> None:
         raise EmptyResultError(
             "The validation part is empty, so a new model cannot be judged.", "Prepare with another --split-ratio."
         )
-    if models.published_id(workspace) is not None:
-        models.open_model(models.resolve(workspace))
+    if registry.published_id(workspace) is not None:
+        model_folder.open_model(registry.resolve(workspace))
 
 
 def publish_if_better(
@@ -144,7 +144,7 @@ def publish_if_better(
     while True:
         gate = is_not_worse(workspace, model_id, settings, progress=progress)
         # Another model may have been published meanwhile: then that is the one to compare with.
-        if not gate.passed or models.publish_in_place_of(workspace, gate.published, model_id):
+        if not gate.passed or registry.publish_in_place_of(workspace, gate.published, model_id):
             return gate
 
 
@@ -158,7 +158,7 @@ def _judgeable(
     judged_by = model.info.get("judged_by")
     if judged_by is not None and judged_by != new.model_id:
         with suppress(ModelMissingError, IncompatibleFormatError):  # it may have been pruned
-            candidates.append(models.open_model(models.resolve(workspace, judged_by)))
+            candidates.append(model_folder.open_model(registry.resolve(workspace, judged_by)))
     for candidate in candidates:
         # Of the few answers that one has not learned from by chance, nothing follows.
         if knows_these_users(candidate, data) and has_learned(candidate, held_out)[liked].mean() < _MOST_LEARNED:

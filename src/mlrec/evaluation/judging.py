@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History, Model, picked
+from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import HeldOut
 from mlrec.evaluation.beyond_accuracy import (
     genre_directions,
@@ -26,6 +26,7 @@ from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.segments import THIRDS, popularity_thirds
 from mlrec.model.matrix import Interactions
 from mlrec.ranking.effective_history import rows_of
+from mlrec.ranking.histories import History, picked
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import Relevance
 

@@ -8,8 +8,8 @@ from typing import Any, assert_never
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts import models
-from mlrec.artifacts.models import Model
+from mlrec.artifacts import metrics_file, model_folder, registry
+from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
@@ -140,8 +140,8 @@ def evaluate(
     settings = settings or EvaluateSettings()
     if settings.protocol is not None and settings.protocol != read_manifest(workspace)["settings"]["split"]:
         return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
-    files = models.resolve(workspace, model_id)
-    model = models.open_model(files)
+    files = registry.resolve(workspace, model_id)
+    model = model_folder.open_model(files)
     if settings.split in model.info["trained_on"]:
         raise StateError(
             f"Model {model.model_id} was trained on the {settings.split} part, so it knows the answers.",
@@ -157,7 +157,7 @@ def evaluate(
         )
     result = _judge(model, held_out, settings, held_out.manifest["settings"]["split"], progress)
     if result.sample is None:
-        models.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
+        metrics_file.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
     return result
 
 
@@ -165,7 +165,7 @@ def _evaluate_anew(
     workspace: Workspace, settings: EvaluateSettings, protocol: ProtocolName, model_id: str | None, progress: Progress
 ) -> Evaluation:
     """Train a model for a protocol, in memory, and judge that."""
-    settings_of, train_settings = models.settings_of(workspace, model_id)
+    settings_of, train_settings = registry.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
     data = replace(data, events=_divided(data, protocol, settings))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError
 from mlrec.evaluation.bootstrap import Bootstrap
@@ -164,7 +164,7 @@ def replay(
     """
     settings, serve = settings or ReplaySettings(), serve or ServeSettings()
     threads = settings.threads or available_threads()
-    settings_of, train = models.settings_of(workspace, model_id)
+    settings_of, train = registry.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
     held_out = hold_out(data.events, settings.held_out_share)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts.models import History
 from mlrec.dataset.reading import Movies
 from mlrec.evaluation.replay_window import Window
 from mlrec.model.learn import learn
@@ -21,6 +20,7 @@ from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
+from mlrec.ranking.histories import History
 from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores, user_scores
 from mlrec.settings import SPLITS, ServeSettings, TrainSettings

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History, Model
+from mlrec.artifacts.model_folder import Model
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.histories import History
 from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores
 from mlrec.settings import FoldInSettings, ServeSettings, SplitName

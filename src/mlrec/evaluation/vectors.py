@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History, Model
+from mlrec.artifacts.model_folder import Model
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.histories import History
 from mlrec.settings import EvaluateSettings, FoldInSettings
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts.models import History
 from mlrec.errors import SettingsError
+from mlrec.ranking.histories import History
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History
 from mlrec.errors import EmptyResultError
 from mlrec.model import als
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.histories import History
 from mlrec.settings import TrainSettings
 
 if TYPE_CHECKING:

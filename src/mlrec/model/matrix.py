@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import Catalogue, History
+from mlrec.artifacts.model_folder import Catalogue
 from mlrec.dataset.reading import Events, Movies
+from mlrec.ranking.histories import History
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
 

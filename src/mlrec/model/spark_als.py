@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import History
 from mlrec.errors import IncompatibleFormatError
 from mlrec.model.als import check_finite
 from mlrec.model.learn import Learned, require_likes
 from mlrec.model.matrix import Interactions, signed_matrix
+from mlrec.ranking.histories import History
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, Dislikes, TrainSettings
 from mlrec.spark.session import Spark, uri

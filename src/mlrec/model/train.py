@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from mlrec.artifacts import models
-from mlrec.artifacts.models import Model
+from mlrec.artifacts import registry
+from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
 from mlrec.model.learn import Learned, learn
@@ -119,11 +119,11 @@ def train(
             model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
         with watch.stage("save"), progress.task("Saving"):
             model = replace(model, info={**model.info, "seconds": watch.seconds})
-            files = models.write_model(
+            files = registry.write_model(
                 workspace, model, lambda file: sparse.save_npz(file, preferences, compressed=False)
             )
         if publish:
-            models.publish(workspace, model.model_id)
+            registry.publish(workspace, model.model_id)
     settings = TrainSettings.from_json(model.info["settings"])
     return Trained(model.model_id, files.root, publish, settings, watch.seconds)
 

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.history import History
 from mlrec.progress import Progress
+from mlrec.ranking.histories import History
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.serving.lists import NOTHING, ListOptions, RankedRows, ranked_rows, sources

@@ -14,8 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from mlrec.artifacts import models
-from mlrec.artifacts.models import Model
+from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.model_folder import Model
 from mlrec.errors import (
     EventIdConflictError,
     MlrecError,
@@ -114,10 +114,10 @@ class Recommender:
         name = None if store is None else str(store)
         if model is not None:
             return cls(
-                models.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
+                model_folder.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
             )
         workspace = Workspace(as_path("data_dir", data_dir))
-        return cls(models.open_published(workspace), open_store(name, workspace), workspace, settings)
+        return cls(registry.open_published(workspace), open_store(name, workspace), workspace, settings)
 
     def __enter__(self) -> Self:
         """Return the recommender itself."""
@@ -156,9 +156,9 @@ class Recommender:
         """
         with self._switching:
             served = self._opened_or_error()
-            if self._workspace is None or models.published_id(self._workspace) == served.folder_name:
+            if self._workspace is None or registry.published_id(self._workspace) == served.folder_name:
                 return False
-            self._opened = ServedModel(models.open_published(self._workspace), self.settings)
+            self._opened = ServedModel(registry.open_published(self._workspace), self.settings)
             self._users.turn_to(self._opened)
             return True
 
@@ -173,7 +173,7 @@ class Recommender:
         if self._workspace is not None and time.monotonic() >= self._next_look:
             self._next_look = math.inf  # until this look is over
             try:
-                if models.published_id(self._workspace) != served.folder_name:
+                if registry.published_id(self._workspace) != served.folder_name:
                     Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
                 else:
                     self._next_look = time.monotonic() + self.settings.refresh_seconds

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.models import Model
+from mlrec.artifacts.model_folder import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
 from mlrec.ranking import filters
 from mlrec.ranking.effective_history import STRANGER, KnownHistory

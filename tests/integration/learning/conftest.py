@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlrec import Recommender
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
+from mlrec.artifacts.model_folder import open_model
 
 
 @pytest.fixture
@@ -23,4 +24,4 @@ def memory(demo):
 
 @pytest.fixture(scope="module")
 def model(demo):
-    return models.open_model(models.resolve(demo))
+    return open_model(registry.resolve(demo))

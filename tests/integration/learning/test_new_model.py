@@ -7,7 +7,8 @@ import time
 import numpy as np
 
 from mlrec import Recommender, ServeSettings
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
+from mlrec.artifacts.model_folder import open_model
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import TrainSettings
@@ -24,13 +25,13 @@ def test_swipes_survive_a_retrain_and_a_rollback(demo_copy):
         assert rec.refresh() is True
         other = rec.get_top_n(NEW)
         assert rec.store.vector(NEW).stamp.startswith(rec.model_id)
-        model = models.open_model(models.resolve(demo_copy))
+        model = open_model(registry.resolve(demo_copy))
         rows = np.array([model.movie_idx(m) for m in sorted((318, 593, 260, 1, 296, 2571))], dtype=np.int32)
         again = FoldIn(model.movie_factors, model.fold_in).user_vector(rows, np.ones(6, dtype=np.int8), decay=False)
         assert vector_of(rec, NEW).shape == again.shape == (32,)
         assert ids(other) != ids(listed)
         assert {item.source for item in other} == {"personal"}
-        models.publish(demo_copy, first)
+        registry.publish(demo_copy, first)
         assert rec.refresh() is True
         assert rec.get_top_n(NEW) == listed
 
@@ -80,6 +81,6 @@ def test_a_movie_that_the_model_has_lost_keeps_its_log_entries(demo_copy, demo_r
         assert view.history.movie_idx[1] == -1
         assert len(rec.get_top_n(NEW)) == 10
         assert rec.undo(NEW).movie_id == rare
-        models.publish(demo_copy, with_rare.model_id)
+        registry.publish(demo_copy, with_rare.model_id)
         rec.refresh()
         assert rec.history(NEW)[1].title is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlrec import Recommender, Swipe
-from mlrec.artifacts import models
+from mlrec.artifacts import registry
 from mlrec.errors import EventIdConflictError, SettingsError, UnknownMovieError
 from tests.integration.learning.users import NEW, ids, vector_of
 
@@ -119,7 +119,7 @@ def test_a_skip_hides_the_movie_and_cancels_an_opinion(rec):
 
 
 def test_a_lone_model_folder_learns_in_memory(demo):
-    folder = models.resolve(demo).root
+    folder = registry.resolve(demo).root
     with Recommender.open(model=folder) as rec:
         rec.update_user(42, 318, 2)
         assert rec.store.place == "memory"

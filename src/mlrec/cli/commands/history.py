@@ -70,12 +70,12 @@ def history(
 
 def titles_from(workspace: "Workspace") -> "ServedModel | None":
     """The published model, which knows titles. A log can be read without: what is wrong with the model is told only."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import model_folder, registry
     from mlrec.serving.served_model import ServedModel
     from mlrec.settings import ServeSettings
 
     try:
-        return ServedModel(models.open_model(models.resolve(workspace)), ServeSettings())
+        return ServedModel(model_folder.open_model(registry.resolve(workspace)), ServeSettings())
     except ModelMissingError as error:
         render.note(f"{error.message} Titles are left out.")
     except MlrecError as error:

@@ -25,12 +25,12 @@ RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as 'mlr
 @app.command("list", epilog=examples("mlrec models list --json"))
 def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """List all models, oldest first; the published one is marked."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
     workspace = Workspace(data_dir)
-    current = models.published_id(workspace)
-    summaries = [models.summary(workspace, model_id) for model_id in models.list_ids(workspace)]
+    current = registry.published_id(workspace)
+    summaries = [registry.summary(workspace, model_id) for model_id in registry.list_ids(workspace)]
     if as_json:
         render.print_json({"current": current, "models": summaries})
         return
@@ -92,11 +92,11 @@ def _headline(metrics: dict[str, Any], split: str, history: str) -> str:
 @app.command("show", epilog=examples("mlrec models show", "mlrec models show 20261123T142501-als-3f9a --json"))
 def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """Show what a model was trained with and on, and how it was judged."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import metrics_file, model_folder, registry
     from mlrec.workspace import Workspace
 
-    files = models.resolve(Workspace(data_dir), model_id)
-    document = {**models.open_model(files).info, "metrics": models.read_metrics(files)}
+    files = registry.resolve(Workspace(data_dir), model_id)
+    document = {**model_folder.open_model(files).info, "metrics": metrics_file.read_metrics(files)}
     if as_json:
         render.print_json(document)
         return
@@ -179,22 +179,22 @@ def _flattened(document: dict[str, Any], prefix: str = "") -> list[tuple[str, st
 @app.command("use", epilog=examples("mlrec models use 20261123T142501-als-3f9a"))
 def use_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """Publish a model: serve it from now on. This is also the way back to an earlier one."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
-    models.publish(Workspace(data_dir), model_id)
+    registry.publish(Workspace(data_dir), model_id)
     render.line(f"{model_id} is published.")
 
 
 @app.command("remove", epilog=examples("mlrec models remove 20261123T142501-als-3f9a"))
 def remove_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
     """Delete a model that is not published."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
     workspace = Workspace(data_dir)
     with workspace.writing("models remove"):
-        models.remove(workspace, model_id)
+        registry.remove(workspace, model_id)
     render.line(f"{model_id} is deleted.")
 
 
@@ -207,12 +207,12 @@ def prune_models(
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Delete all but the newest models and the published one."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
     workspace = Workspace(data_dir)
     with workspace.writing("models prune"):
-        deleted = models.prune(workspace, keep)
+        deleted = registry.prune(workspace, keep)
     if as_json:
         render.print_json({"deleted": deleted})
     else:

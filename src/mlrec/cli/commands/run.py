@@ -67,7 +67,7 @@ def run(
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Prepare, train and evaluate in one command, with the most used options of each."""
-    from mlrec.artifacts.models import publish_in_place_of
+    from mlrec.artifacts.registry import publish_in_place_of
     from mlrec.dataset.fetch import fetch
     from mlrec.dataset.prepare import prepare
     from mlrec.evaluation.gate import is_not_worse, require_gate

@@ -230,10 +230,10 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _known_movies(workspace: "Workspace") -> frozenset[int] | None:
     """Movies of the published model; None, and a word about it, if there is none."""
-    from mlrec.artifacts import models
+    from mlrec.artifacts import model_folder, registry
 
     try:
-        model = models.open_model(models.resolve(workspace))
+        model = model_folder.open_model(registry.resolve(workspace))
     except ModelMissingError as error:
         render.warn(f"{error.message} So any movie is taken.")
         return None

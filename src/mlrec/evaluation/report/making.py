@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import mlrec
-from mlrec.artifacts import models
+from mlrec.artifacts import model_folder, registry
 from mlrec.evaluation.protocol import Evaluation
 from mlrec.evaluation.replay import Replay
 from mlrec.evaluation.report.charts import plotly_script
@@ -47,7 +47,7 @@ def make_report(
     model_id = evaluation.model_id if evaluation else replay.settings_of if replay else None
     trained = TrainSettings().to_json()
     if model_id is not None:
-        trained = models.open_model(models.resolve(workspace, model_id)).info["settings"]
+        trained = model_folder.open_model(registry.resolve(workspace, model_id)).info["settings"]
     shown = {"Training": trained}
     if evaluation:
         shown["Evaluation"] = settings.to_json() | {"protocol": evaluation.protocol, "ks": list(evaluation.ks)}

@@ -1,0 +1,74 @@
+"""What users did, as arrays: the events of all users, one user after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.settings import SPLITS, SplitName
+
+EVENT_ARRAYS = ("movie_idx", "preference", "timestamp", "split")
+
+
+@dataclass(frozen=True)
+class History:
+    """What the model's data says that each user did: all splits, in time order.
+
+    Attributes
+    ----------
+    indptr
+        The events of user row i are indptr[i]:indptr[i + 1]; int64 (users + 1,).
+    movie_idx
+        Movie rows, int32 (events,); −1 for a movie that the model does not know, whose event still ages the others.
+    preference
+        −2, −1, +1 or +2, int8 (events,).
+    timestamp
+        Epoch seconds, int64 (events,).
+    split
+        Position in `SPLITS`, int8 (events,).
+    """
+
+    indptr: NDArray[np.int64]
+    movie_idx: NDArray[np.int32]
+    preference: NDArray[np.int8]
+    timestamp: NDArray[np.int64]
+    split: NDArray[np.int8]
+
+    def of(self, user_idx: int) -> slice:
+        """Positions of one user's events."""
+        return slice(int(self.indptr[user_idx]), int(self.indptr[user_idx + 1]))
+
+    def of_rows(self, first: int, end: int) -> History:
+        """The events of the users of some adjacent rows; the first user has row 0."""
+        indptr = self.indptr[first : end + 1]
+        events = slice(int(indptr[0]), int(indptr[-1]))
+        return self._picked(indptr - events.start, events).checked()
+
+    def of_users(self, users: NDArray[np.int64]) -> History:
+        """Keep some users, in their order."""
+        return self._picked(*picked(self.indptr, users)).checked()
+
+    def only(self, splits: tuple[SplitName, ...]) -> History:
+        """Keep the events of some splits; user rows stay the same."""
+        events = self.checked()
+        if set(splits) == set(SPLITS):
+            return events
+        keep = np.array([name in splits for name in SPLITS])[events.split]
+        return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
+
+    def checked(self) -> History:
+        """All events, looked at: those that were made in memory are what they should be."""
+        return self
+
+    def _picked(self, indptr: NDArray[np.int64], events: slice | NDArray[Any]) -> Self:
+        return replace(self, indptr=indptr, **{name: getattr(self, name)[events] for name in EVENT_ARRAYS})
+
+
+def picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bounds of some users' entries once they are put together, and where these entries lie now."""
+    lengths = indptr[users + 1] - indptr[users]
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    return bounds, np.arange(bounds[-1]) + np.repeat(indptr[users] - bounds[:-1], lengths)
