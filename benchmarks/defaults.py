@@ -26,8 +26,9 @@ from mlrec.evaluation.judging import Answers, Judge
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.vectors import folded_in
+from mlrec.machine import available_threads
 from mlrec.model.train import build_model
-from mlrec.settings import EvaluateSettings, FoldInSettings, ServeSettings, TrainSettings, available_threads
+from mlrec.settings import EvaluateSettings, FoldInSettings, ServeSettings, TrainSettings
 from mlrec.workspace import Workspace
 
 TRAINING: Mapping[str, tuple[Any, ...]] = {

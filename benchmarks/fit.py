@@ -23,9 +23,10 @@ from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
+from mlrec.machine import available_threads
 from mlrec.model.als import confidence_matrix
 from mlrec.model.train import build_model
-from mlrec.settings import TrainSettings, available_threads
+from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's

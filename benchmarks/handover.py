@@ -23,9 +23,10 @@ from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.replay_arms import Arm, learn_before, served_arm
 from mlrec.evaluation.replay_trials import Trials, predict
 from mlrec.evaluation.replay_window import hold_out
+from mlrec.machine import available_threads
 from mlrec.ranking.popularity import spread_order
 from mlrec.ranking.ranker import popular_weight
-from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings, available_threads
+from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 from mlrec.workspace import Workspace
 
 # Events before the predicted like: from the first to below the second.

@@ -44,9 +44,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from mlrec.machine import installed_version
 
-        return version("mlrec")
+        return installed_version()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'mlrec' has no attribute {name!r}")

@@ -22,8 +22,9 @@ from mlrec.errors import (
     SparkUnavailableError,
     StateError,
 )
+from mlrec.machine import available_threads, total_memory
 from mlrec.serving.stores import open_store
-from mlrec.settings import SPLITS, available_threads, total_memory
+from mlrec.settings import SPLITS
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -42,21 +41,6 @@ DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "held-out-users": (20, 50, 100),
 }
 """List lengths; those of held-out users are the published ones (Liang et al. 2018)."""
-
-
-def available_threads() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def total_memory() -> int | None:
-    """Bytes of memory that this machine has, if it tells."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return None
 
 
 def _require(condition: bool, message: str) -> None:

@@ -40,9 +40,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        import mlrec
+        from mlrec.machine import installed_version
 
-        print(f"mlrec {mlrec.__version__}")
+        print(f"mlrec {installed_version()}")
         raise typer.Exit
 
 

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-import mlrec
 from mlrec.artifacts import prepared
 from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
@@ -31,10 +30,11 @@ from mlrec.dataset.steps import Steps, first_line
 from mlrec.dataset.text_rows import record_blocks
 from mlrec.dataset.ties import Ties
 from mlrec.errors import EmptyResultError, InputError, SettingsError, StateError, TooManyRejectsError
+from mlrec.machine import available_threads, installed_version
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.standing_swipes import StandingSwipes
-from mlrec.settings import SPLITS, PrepareSettings, available_threads
+from mlrec.settings import SPLITS, PrepareSettings
 from mlrec.workspace import PreparedFiles, Workspace
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _prepare_into(
         run.filter_core()
         manifest: dict[str, Any] = {
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "mlrec_version": mlrec.__version__,
+            "mlrec_version": installed_version(),
             "input": run.input_summary(checksums.result()),
             "settings": run.settings.to_json(),
             "engine": run.ratings.describe(),

@@ -25,10 +25,11 @@ from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
 from mlrec.evaluation.vectors import user_vectors
+from mlrec.machine import available_threads
 from mlrec.model.matrix import history_of
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
-from mlrec.settings import DEFAULT_KS, EvaluateSettings, ServeSettings, available_threads
+from mlrec.settings import DEFAULT_KS, EvaluateSettings, ServeSettings
 from mlrec.workspace import Workspace
 
 

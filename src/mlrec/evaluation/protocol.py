@@ -22,6 +22,7 @@ from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.summary import Segment, segments, summarized
 from mlrec.evaluation.vectors import user_vectors
+from mlrec.machine import available_threads
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import (
@@ -31,7 +32,6 @@ from mlrec.settings import (
     PrepareSettings,
     ProtocolName,
     ServeSettings,
-    available_threads,
 )
 from mlrec.workspace import Workspace
 

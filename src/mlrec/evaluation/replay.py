@@ -37,8 +37,9 @@ from mlrec.evaluation.replay_arms import (
 from mlrec.evaluation.replay_trials import Trials, predict
 from mlrec.evaluation.replay_window import Window, hold_out
 from mlrec.evaluation.summary import Columns, compared, figures_of
+from mlrec.machine import available_threads
 from mlrec.progress import SILENT, Progress
-from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings, available_threads
+from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 from mlrec.workspace import Workspace
 
 # The curve is told for likes with so many events before them, up to the next number.

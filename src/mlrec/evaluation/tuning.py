@@ -27,6 +27,7 @@ from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.study import Counts, Origin, Study, Trial, open_study
 from mlrec.evaluation.summary import summarized
 from mlrec.evaluation.vectors import folded_in
+from mlrec.machine import available_threads
 from mlrec.model import als
 from mlrec.model.learn import check_learnable
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
@@ -37,7 +38,6 @@ from mlrec.settings import (
     ServeSettings,
     TrainSettings,
     TuneSettings,
-    available_threads,
     regularization_for,
 )
 from mlrec.workspace import Workspace, as_path

@@ -19,11 +19,12 @@ from mlrec.artifacts import registry
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
+from mlrec.machine import available_threads
 from mlrec.model.learn import Learned, learn
 from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import require_solvable
-from mlrec.settings import TrainSettings, available_threads
+from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
 
 if TYPE_CHECKING:

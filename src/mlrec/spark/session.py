@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mlrec.errors import SparkFailedError, SparkUnavailableError
+from mlrec.machine import total_memory
 from mlrec.progress import SILENT, Progress, Task
-from mlrec.settings import SparkSettings, total_memory
+from mlrec.settings import SparkSettings
 from mlrec.spark.faults import told
 from mlrec.spark.package import write_package
 from mlrec.spark.runtime import load_pyspark, require_java, require_master

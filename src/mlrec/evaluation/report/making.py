@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import mlrec
 from mlrec.artifacts import model_folder, registry
 from mlrec.evaluation.protocol import Evaluation
 from mlrec.evaluation.replay import Replay
 from mlrec.evaluation.report.charts import plotly_script
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
+from mlrec.machine import installed_version
 from mlrec.settings import EvaluateSettings, TrainSettings
 from mlrec.workspace import Workspace
 
@@ -57,6 +57,6 @@ def make_report(
         read_picture(workspace),
         model_id=model_id or "the default model",
         settings=shown,
-        mlrec_version=mlrec.__version__,
+        mlrec_version=installed_version(),
         created_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
