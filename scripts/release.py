@@ -117,7 +117,7 @@ def try_the_main_job(wheel: Path, version: str, folder: Path) -> list[int]:
     assert run(commands / "mlrec", "--version").stdout == f"mlrec {version}\n"
     print(run(commands / "mlrec", "run", "demo", cwd=folder).stdout)
     cards = json.loads(run(commands / "mlrec", "recommend", "--user", "42", "--json", cwd=folder).stdout)
-    return [card["movie_id"] for card in cards["recommendations"]]
+    return [card["movie_id"] for card in cards["items"]]
 
 
 def try_serving(wheel: Path, folder: Path, expected: list[int]) -> None:
