@@ -124,13 +124,14 @@ def try_serving(wheel: Path, folder: Path, expected: list[int]) -> None:
     """Serve the demo's model by the recipe of docs/serving.md, where nothing but numpy is installed."""
     say("Serving with numpy alone, in another empty environment")
     commands = environment(folder / "serving")
-    install(commands, "--no-deps", wheel)
     install(commands, "numpy")
+    install(commands, "--no-deps", wheel)
     listed = json.loads(run(commands / "python", "-m", "pip", "list", "--format", "json").stdout)
     others = {package["name"] for package in listed} - {"mlrec", "numpy", "pip", "setuptools"}
     assert not others, others
     served = json.loads(run(commands / "python", "-c", SERVE, folder / "data", cwd=folder).stdout)
     assert served == expected, (served, expected)
+    say("There the command must end with exit code 4:")
     run(commands / "mlrec", "--version", cwd=folder, expect=4)
 
 
