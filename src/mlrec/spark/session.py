@@ -73,6 +73,7 @@ class Spark:
         self._gateway: Any = None
         self._timeout = _DEFAULT_TIMEOUT
         self._package: TemporaryDirectory[str] | None = None
+        self._warehouse: TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         """Return the session, not started yet."""
@@ -175,6 +176,9 @@ class Spark:
             self._timeout = float(timeout)
         except ValueError:
             raise SparkUnavailableError(f"{TIMEOUT_SETTING} must be a number of seconds, not '{timeout}'.") from None
+        # Spark makes this folder when it starts, by default in the current directory. No table is ever put there.
+        self._warehouse = TemporaryDirectory(prefix="mlrec-")
+        values.setdefault("spark.sql.warehouse.dir", uri(Path(self._warehouse.name)))
         conf = SparkConf(loadDefaults=False)
         for key, value in values.items():
             conf.set(key, value)
@@ -239,9 +243,10 @@ class Spark:
 
         session, gateway = self._session, self._gateway
         self._session = self._gateway = None
-        if self._package is not None:
-            self._package.cleanup()
-            self._package = None
+        for folder in (self._package, self._warehouse):
+            if folder is not None:
+                folder.cleanup()
+        self._package = self._warehouse = None
         self._put_handler_back()
         for name in _TALKING:
             logging.getLogger(name).removeFilter(_not_of_py4j)
