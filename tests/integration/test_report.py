@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from mlrec.evaluation.protocol import evaluate
-from mlrec.evaluation.replay import replay
+from mlrec.evaluation.replay.replay import replay
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
 from mlrec.settings import EvaluateSettings, ReplaySettings

@@ -14,7 +14,7 @@ import pytest
 from mlrec.dataset.reading import Events
 from mlrec.evaluation.estimates import Difference, Estimate
 from mlrec.evaluation.protocol import Evaluation
-from mlrec.evaluation.replay import Part, Replay
+from mlrec.evaluation.replay.replay import Part, Replay
 from mlrec.evaluation.report import svg
 from mlrec.evaluation.report.data import months_of, picture_of
 from mlrec.evaluation.report.labels import label_places

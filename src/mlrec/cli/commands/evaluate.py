@@ -217,7 +217,7 @@ def evaluate(
         else:
             evaluation_tables.show(evaluated, with_segments=segments)
     if replay or report is not None:
-        from mlrec.evaluation.replay import replay as run_replay
+        from mlrec.evaluation.replay.replay import replay as run_replay
 
         try:
             replayed = run_replay(workspace, replay_settings, model_id=model, progress=bar)

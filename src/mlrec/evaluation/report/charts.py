@@ -13,8 +13,8 @@ import numpy as np
 
 from mlrec.evaluation.estimates import Estimate
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import Replay
-from mlrec.evaluation.replay_arms import SERVED
+from mlrec.evaluation.replay.arms import SERVED
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report import svg
 from mlrec.evaluation.report.data import DataPicture, Months
 from mlrec.evaluation.report.labels import label_places

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from mlrec.artifacts import model_folder, registry
 from mlrec.evaluation.protocol import Evaluation
-from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
 from mlrec.machine import installed_version

@@ -9,7 +9,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 from mlrec.evaluation.protocol import Evaluation
-from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report import charts, tables, words
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.names import metric_name, metric_title, metrics_of, metrics_of_all, split_name

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import Replay
-from mlrec.evaluation.replay_arms import SERVED
+from mlrec.evaluation.replay.arms import SERVED
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.names import (
     MEANINGS,

@@ -24,8 +24,8 @@ from mlrec.evaluation.estimates import Differences, Figures, plain
 from mlrec.evaluation.judging import Answers, Judge, Judged
 from mlrec.evaluation.metrics import METRICS, Metric
 from mlrec.evaluation.scorers import Known
-from mlrec.evaluation.study import Counts, Origin, Study, Trial, open_study
 from mlrec.evaluation.summary import summarized
+from mlrec.evaluation.tuning.study import Counts, Origin, Study, Trial, open_study
 from mlrec.evaluation.vectors import folded_in
 from mlrec.machine import available_threads
 from mlrec.model import als
