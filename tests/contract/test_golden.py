@@ -15,7 +15,7 @@ from mlrec.dataset.reading import read_prepared
 from mlrec.doctor import diagnose
 from mlrec.errors import ForgottenUserError
 from mlrec.evaluation.protocol import evaluate
-from mlrec.evaluation.tuning import tune
+from mlrec.evaluation.tuning.search import tune
 from mlrec.model.train import train
 from mlrec.serving.recommender import Recommender
 from mlrec.serving.stores import open_store

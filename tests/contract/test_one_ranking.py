@@ -16,7 +16,7 @@ from mlrec.artifacts import registry
 from mlrec.dataset.prepare import prepare
 from mlrec.evaluation import scorers
 from mlrec.evaluation.judging import seen_movies, unseen_lists
-from mlrec.evaluation.replay_arms import served_arm
+from mlrec.evaluation.replay.arms import served_arm
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.vectors import user_vectors
 from mlrec.model.train import train

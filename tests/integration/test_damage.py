@@ -23,7 +23,7 @@ from mlrec.cli.app import app
 from mlrec.dataset.reading import read_held_out, read_movies, read_prepared
 from mlrec.errors import IncompatibleFormatError
 from mlrec.evaluation.protocol import evaluate
-from mlrec.evaluation.study import Origin, open_study
+from mlrec.evaluation.tuning.study import Origin, open_study
 from mlrec.settings import EvaluateSettings, TrainSettings
 from mlrec.workspace import StudyFiles, Workspace
 from tests.damage import damage

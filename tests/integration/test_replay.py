@@ -10,11 +10,11 @@ import pytest
 from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, ModelMissingError
-from mlrec.evaluation import replay as replay_module
-from mlrec.evaluation.replay import replay
-from mlrec.evaluation.replay_arms import default_arms, learn_before, learn_with_swipes, retrain_arm
-from mlrec.evaluation.replay_trials import predict
-from mlrec.evaluation.replay_window import hold_out
+from mlrec.evaluation.replay import replay as replay_module
+from mlrec.evaluation.replay.arms import default_arms, learn_before, learn_with_swipes, retrain_arm
+from mlrec.evaluation.replay.replay import replay
+from mlrec.evaluation.replay.trials import predict
+from mlrec.evaluation.replay.window import hold_out
 from mlrec.ranking.effective_history import rows_of
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 

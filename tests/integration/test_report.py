@@ -1,7 +1,8 @@
-"""The report of the demo data, as a browser draws it."""
+"""The report of the demo data, as a browser lays it out."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 from mlrec.evaluation.protocol import evaluate
-from mlrec.evaluation.replay import replay
+from mlrec.evaluation.replay.replay import replay
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
 from mlrec.settings import EvaluateSettings, ReplaySettings
@@ -43,18 +44,37 @@ def test_months_hold_all_events_of_each_split(picture):
     assert sum(picture.rating_histogram.values()) == picture.steps[0].ratings == 100_004
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium to draw the charts")
-def test_a_browser_draws_every_chart(report, tmp_path):
-    """With the page's own policy in force, which refuses whatever would come from elsewhere."""
+def test_the_page_is_small(report):
+    assert len(report.encode()) < 300_000
+
+
+_PROBE = """<script>
+const wide = (one) => one.scrollWidth > one.clientWidth;
+for (const one of document.querySelectorAll("details")) one.open = true;
+document.title = JSON.stringify({
+  page: wide(document.documentElement),
+  scrolling: [...document.querySelectorAll(".scroll")].filter(wide).map((one) => [one.className, one.tabIndex]),
+  charts: [...document.querySelectorAll(".chart > svg")].map((one) => one.getBoundingClientRect().width),
+});
+</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium to lay the page out")
+@pytest.mark.parametrize("width", [500, 1280])  # Chromium has no narrower window
+def test_nothing_is_cut_without_a_sign(report, tmp_path, width):
     page = tmp_path / "report.html"
-    page.write_text(report, encoding="utf-8")
+    page.write_text(
+        re.sub(r"<meta http-equiv[^>]*>", "", report).replace("</body>", f"{_PROBE}</body>"), encoding="utf-8"
+    )
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-        f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", "--dump-dom", page.as_uri(),
+        f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", "--dump-dom", page.as_uri(),
     ]  # fmt: skip
     drawn = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    names = re.findall(r'data-chart="([^"]+)"', report)
-    assert len(names) == 1 + 1 + 3 + 5
-    for name in names:
-        _, _, place = drawn.partition(f'id="{name}"')
-        assert 'class="main-svg"' in place.partition("<script")[0], name
+    found = json.loads(drawn.partition("<title>")[2].partition("</title>")[0])
+    assert found["page"] is False
+    assert len(found["charts"]) == 1 + 1 + 3 + 5
+    assert min(found["charts"]) > 150
+    # A table that scrolls says so, and the keyboard reaches it.
+    assert [one for one in found["scrolling"] if one not in (["scroll many", 0], ["scroll some", 0])] == []
+    assert bool(found["scrolling"]) is (width < 1280)

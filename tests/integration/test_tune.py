@@ -24,9 +24,9 @@ from mlrec.errors import (
     SettingsError,
     StudyChangedError,
 )
-from mlrec.evaluation import tuning
 from mlrec.evaluation.protocol import evaluate
-from mlrec.evaluation.tuning import tune
+from mlrec.evaluation.tuning import search
+from mlrec.evaluation.tuning.search import tune
 from mlrec.model import als
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings, TuneSettings
@@ -69,14 +69,14 @@ def small(_small, tmp_path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def tuned(_small, tmp_path_factory) -> tuning.Tuned:
+def tuned(_small, tmp_path_factory) -> search.Tuned:
     """A study in one go."""
     workspace = Workspace(tmp_path_factory.mktemp("tuned"))
     shutil.copytree(_small.root, workspace.root, dirs_exist_ok=True)
     return tune(workspace, TuneSettings(threads=1, trials=TRIALS))
 
 
-def without_circumstances(result: tuning.Tuned) -> dict:
+def without_circumstances(result: search.Tuned) -> dict:
     """What must not depend on when, where and in how many runs the study was made."""
     document = result.to_json()
     del document["seconds"], document["settings_file"]
@@ -241,14 +241,14 @@ def test_other_data_other_seed_and_other_sample_are_refused(small, small_raw):
 
 
 def test_data_that_changes_while_it_is_tuned_on_is_told(small, small_raw, monkeypatch):
-    read = tuning.read_prepared
+    read = search.read_prepared
 
     def changing(workspace, splits=("train", "val", "test")):
         if splits == ("train", "val", "test"):
             prepare(small, replace(SMALL, min_movie_ratings=6), raw=small_raw)
         return read(workspace, splits)
 
-    monkeypatch.setattr(tuning, "read_prepared", changing)
+    monkeypatch.setattr(search, "read_prepared", changing)
     with pytest.raises(DataChangedError, match="while it was tuned on"):
         tune(small, TuneSettings(threads=1, trials=1))
     assert not small.study("main").settings.exists()

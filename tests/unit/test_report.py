@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import replace
+import re
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from importlib import resources
 
 import numpy as np
 import pytest
 
 from mlrec.dataset.reading import Events
-from mlrec.errors import MissingExtraError
 from mlrec.evaluation.estimates import Difference, Estimate
 from mlrec.evaluation.protocol import Evaluation
-from mlrec.evaluation.replay import Part, Replay
-from mlrec.evaluation.report import charts
+from mlrec.evaluation.replay.replay import Part, Replay
+from mlrec.evaluation.report import svg
 from mlrec.evaluation.report.data import months_of, picture_of
 from mlrec.evaluation.report.labels import label_places
 from mlrec.evaluation.report.page import render_report
 from mlrec.evaluation.summary import Segment
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
-
-PLOTLY = "/* the code of Plotly */"
 
 
 def seconds(*moment):
@@ -139,6 +136,41 @@ REPLAY = Replay(
 )
 
 
+@dataclass
+class Drawn:
+    """An element of a chart: where it is (percent of the width, pixels of the height), and what it tells a pointer."""
+
+    tag: str
+    look: str
+    at: dict[str, float]
+    points: list[tuple[float, float]]
+    text: str = ""
+
+
+@dataclass
+class Chart:
+    """What is drawn in a chart."""
+
+    elements: list[Drawn] = field(default_factory=list)
+
+    def of(self, look, tag="svg"):
+        """Elements of some look: marks, or those of another tag."""
+        found = [own for own in self.elements if own.tag == tag and look in own.look.split()]
+        return [own for own in found if tag != "svg" or "mark" in own.look.split()]
+
+    def labels(self, across):
+        """The labels of an axis, in their order: the x axis's are centred."""
+        look = "middle" if across else "end"
+        return [own for own in self.elements if own.tag == "text" and {look, "label"} <= set(own.look.split())]
+
+    def value(self, position, *, across):
+        """The value at a position, as one reads it from the labels of the axis."""
+        key = "x" if across else "y"
+        ticks = [(own.at[key], float(own.text.replace("−", "-").replace("k", "e3"))) for own in self.labels(across)[:2]]
+        (start, first), (end, second) = ticks
+        return first + (position - start) * (second - first) / (end - start)
+
+
 class Page(HTMLParser):
     """Tags with their attributes, rows of the tables, what is charted, and what stands in bold in a table."""
 
@@ -149,26 +181,40 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
+        own = dict(attributes)
+        self.tags.append((tag, own))
         if tag == "tr":
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
-        if tag not in ("meta", "br", "img"):
-            self._path.append((tag, dict(attributes)))
+        if own.get("class") == "chart":
+            self.charts[own["id"]] = self._chart = Chart()
+        if tag in ("svg", "line", "rect", "text", "polyline") and any(
+            outer.get("class") == "chart" for _, outer in self._path
+        ):
+            at = {name: float(own[name].rstrip("%")) for name in ("x", "y", "x1", "x2", "y1", "y2") if name in own}
+            at |= {name: float(own[name].rstrip("%")) for name in ("width", "height") if tag == "rect"}
+            points = [tuple(map(float, pair.split(","))) for pair in own.get("points", "").split()]
+            look = own.get("class", "")
+            if tag == "polyline":
+                look = next(outer.get("class", "") for name, outer in reversed(self._path) if name == "svg")
+            if any(outer.get("class") == "labels" for _, outer in self._path):
+                look += " label"
+            self._chart.elements.append(Drawn(tag, look, at, points))
+        if tag not in ("meta", "br", "img", "input"):
+            self._path.append((tag, own))
 
     def handle_endtag(self, tag):
         assert self._path[-1][0] == tag, f"</{tag}> closes {self._path[-1]}"
         self._path.pop()
 
     def handle_data(self, data):
-        tag, attributes = self._path[-1] if self._path else ("", {})
-        if "data-chart" in attributes:
-            self.charts[attributes["data-chart"]] = json.loads(data)
         names = [name for name, _ in self._path]
+        if names and names[-1] in ("title", "text") and "svg" in names:
+            self._chart.elements[-1].text += data
         if "td" in names or "th" in names:
-            self.rows[-1][-1] += ("|" if tag == "small" else "") + data
-            if tag == "strong":
+            self.rows[-1][-1] += ("|" if names[-1] == "small" else "") + data
+            if names[-1] == "strong":
                 self.bold.append((self.rows[-1][0], data))
 
     def row(self, *begin):
@@ -176,27 +222,15 @@ class Page(HTMLParser):
         (found,) = [row for row in self.rows if row[: len(begin)] == list(begin)]
         return found
 
-    def trace(self, chart, name=None):
-        """One trace of a chart, by its name."""
-        (found,) = [trace for trace in self.charts[chart]["data"] if name is None or trace.get("name") == name]
-        return found
 
-
-@pytest.fixture
-def render(monkeypatch):
-    """The report with another text in place of Plotly's five million characters."""
-    monkeypatch.setattr(charts, "plotly_script", lambda: PLOTLY)
-
-    def rendered(evaluations=(EVALUATION,), replay=REPLAY, picture=PICTURE, **changes):
-        given = {
-            "model_id": "20261124T180928-als-7837",
-            "settings": {"Training": {"factors": 64, "half_life": 10.0, "regularization": None}},
-            "mlrec_version": "9.8.7",
-            "created_at": "2026-11-25 10:00 UTC",
-        }
-        return render_report(evaluations, replay, picture, **(given | changes))
-
-    return rendered
+def rendered(evaluations=(EVALUATION,), replay=REPLAY, picture=PICTURE, **changes):
+    given = {
+        "model_id": "20261124T180928-als-7837",
+        "settings": {"Training": {"factors": 64, "half_life": 10.0, "regularization": None}},
+        "mlrec_version": "9.8.7",
+        "created_at": "2026-11-25 10:00 UTC",
+    }
+    return render_report(evaluations, replay, picture, **(given | changes))
 
 
 def test_events_are_counted_by_calendar_month_and_split():
@@ -207,15 +241,15 @@ def test_events_are_counted_by_calendar_month_and_split():
     assert months.events == {"train": (1, 1, 1, 0), "val": (0, 0, 1, 0), "test": (0, 0, 0, 1)}
 
 
-def test_a_manifest_of_another_engine_may_lack_the_counts(render):
+def test_a_manifest_of_another_engine_may_lack_the_counts():
     bare = picture_of({name: MANIFEST[name] for name in ("fingerprint", "settings", "splits")}, EVENTS)
-    page = Page(render(picture=bare))
+    page = Page(rendered(picture=bare))
     assert "months" in page.charts
     assert not {"ratings", "steps-users"} & set(page.charts)
 
 
-def test_tables_have_the_figures(render):
-    page = Page(render())
+def test_tables_have_the_figures():
+    page = Page(rendered())
     assert page.row("als", "0.1235") == ["als", "0.1235", "0.101 to 0.141", "", "", ""]
     lead = ["+0.0667", "+0.048 to +0.078", "0.001"]
     assert page.row("popularity", "0.0567") == ["popularity", "0.0567", "0.049 to 0.072", *lead]
@@ -230,47 +264,146 @@ def test_tables_have_the_figures(render):
     assert page.row("read") == ["read", "1,234", "56", "78"]
 
 
-def test_the_best_stand_out_where_less_is_better_too(render):
-    bold = Page(render(replay=None)).bold
+def test_the_best_stand_out_where_less_is_better_too():
+    bold = Page(rendered(replay=None)).bold
     assert {value for name, value in bold if name == "Coverage@10"} == {"0.3500"}
     assert {value for name, value in bold if name.startswith("Popularity lift@10")} == {"0.6000"}
     assert [value for name, value in bold if name.startswith("Disliked@10")] == ["0.0100", "0.0100"]
 
 
-def test_charts_show_the_figures(render):
-    page = Page(render())
-    others, own = page.charts["models-0-10"]["data"]
-    assert (own["y"], own["x"]) == (["als"], [0.12345])
-    assert own["error_x"]["array"] == [pytest.approx(0.01755)]
-    assert own["error_x"]["arrayminus"] == [pytest.approx(0.02245)]
-    assert dict(zip(others["y"], others["x"], strict=True)) == {"popularity": 0.0567, "ease": 0.13}
-    (dots,) = page.charts["popularity-0-10"]["data"]
-    assert dots["text"][0] == "<b>als</b>"
-    assert (dots["x"], dots["y"]) == ([0.7, 2.2, 0.6], [0.12345, 0.0567, 0.13])
-    for metric, values in (("curve-0", [0.5, 0.13, 0.07]), ("curve-1", [0.05, 0.013, 0.007])):
-        assert page.trace(metric, "static")["y"] == pytest.approx(values)
-    assert page.charts["curve-0"]["layout"]["xaxis"]["ticktext"] == ["0", "1–4", "5+"]
+def test_the_models_chart_shows_the_figures():
+    chart = Page(rendered()).charts["models-0-10"]
+    assert [own.text for own in chart.labels(across=False)] == ["ease", "als", "popularity"]
+    own, others = chart.of("own"), chart.of("other")
+    assert [mark.text for mark in own] == ["als: NDCG@10 0.1235, 0.101 to 0.141"]
+    assert [chart.value(mark.at["x"], across=True) for mark in own] == pytest.approx([0.12345], abs=1e-4)
+    assert [chart.value(mark.at["x"], across=True) for mark in others] == pytest.approx([0.13, 0.0567], abs=1e-4)
+    (bounds,) = chart.of("own", "line")
+    ends = [chart.value(bounds.at[end], across=True) for end in ("x1", "x2")]
+    assert ends == pytest.approx([0.101, 0.141], abs=1e-4)
+
+
+def test_the_popularity_chart_shows_the_figures():
+    chart = Page(rendered()).charts["popularity-0-10"]
+    marks = [*chart.of("own"), *chart.of("other")]
+    assert [mark.text.partition(":")[0] for mark in marks] == ["als", "popularity", "ease"]
+    assert [chart.value(mark.at["x"], across=True) for mark in marks] == pytest.approx([0.7, 2.2, 0.6], abs=1e-3)
+    assert [chart.value(mark.at["y"], across=False) for mark in marks] == pytest.approx(
+        [0.12345, 0.0567, 0.13], abs=1e-4
+    )
+
+
+def test_the_curves_show_the_figures():
+    page = Page(rendered())
+    for name, values in (("curve-0", [0.5, 0.13, 0.07]), ("curve-1", [0.05, 0.013, 0.007])):
+        chart = page.charts[name]
+        static = [chart.value(mark.at["y"], across=False) for mark in chart.of("rule-1")]
+        assert static == pytest.approx(values, abs=1e-3)
+        assert [chart.value(y, across=False) for _, y in chart.of("rule-1", "polyline")[0].points] == pytest.approx(
+            values, abs=1e-3
+        )
+    chart = page.charts["curve-0"]
+    assert [own.text for own in chart.labels(across=True)][:3] == ["0", "1–4", "5+"]
     # The band runs along the upper bounds and back along the lower ones.
-    assert page.trace("curve-0", "interval")["y"] == pytest.approx([0.42, 0.32, 0.22, 0.19, 0.29, 0.39])
-    assert page.trace("curve-0", "fold-in, no decay")["visible"] == "legendonly"
-    assert page.trace("ratings", "no like")["x"] == [0.5, 3.5]
-    assert page.trace("ratings", "like")["y"] == [700, 90]
-    assert page.trace("steps-movies")["x"] == [78, 40]
-    assert page.trace("months", "validation")["y"] == [0, 0, 1, 0]
+    (band,) = chart.of("band", "polyline")
+    bounds = [0.42, 0.32, 0.22, 0.19, 0.29, 0.39]
+    assert [chart.value(y, across=False) for _, y in band.points] == pytest.approx(bounds, abs=2e-3)
 
 
-def test_the_summary_says_who_is_ahead_and_who_is_not(render):
-    text = render()
+def test_one_legend_hides_and_shows_the_rules_of_all_curves():
+    page = Page(rendered())
+    boxes = [own for tag, own in page.tags if tag == "input"]
+    assert [own["class"] for own in boxes] == ["show-own", "show-rule-1", "show-variant-1"]
+    assert ["checked" in own for own in boxes] == [True, True, False]
+    style = resources.files("mlrec.evaluation.report").joinpath("style.css").read_text(encoding="utf-8")
+    for look in ("rule-1", "rule-4", "variant-1", "variant-2"):
+        assert f".curves:has(.show-{look}:not(:checked)) .chart .{look}" in style
+
+
+def test_charts_of_the_data_show_the_counts():
+    page = Page(rendered())
+    ratings = page.charts["ratings"]
+    bars = [*ratings.of("other", "rect"), *ratings.of("own", "rect")]
+    assert [bar.text for bar in bars] == [
+        "rating 0.5: 10 ratings",
+        "rating 3.5: 200 ratings",
+        "rating 4: 700 ratings",
+        "rating 10: 90 ratings",
+    ]
+    heights = [ratings.value(bar.at["y"], across=False) for bar in bars]
+    assert heights == pytest.approx([10, 200, 700, 90], abs=1)
+    movies = [bar.at["width"] for look in ("other", "own") for bar in page.charts["steps-movies"].of(look, "rect")]
+    assert movies[1] / movies[0] == pytest.approx(40 / 78, abs=1e-3)
+    months = page.charts["months"]
+    assert [bar.text for bar in months.of("split-1", "rect")] == ["2016-02: 1 of validation"]
+    assert len(months.of("split-0", "rect")) == 3
+    # February 2016 has a training event below the validation event.
+    below, above = months.of("split-0", "rect")[2], months.of("split-1", "rect")[0]
+    assert below.at["x"] == above.at["x"]
+    assert above.at["y"] + above.at["height"] == pytest.approx(below.at["y"], abs=0.2)
+
+
+def test_the_judged_model_has_the_most_contrast_in_light_and_dark():
+    style = resources.files("mlrec.evaluation.report").joinpath("style.css").read_text(encoding="utf-8")
+    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})\b", block)) for block in style.split("@media", 2)[:2])
+    fixed = set(re.findall(r"--look: (#[0-9a-f]{6})", style))
+    assert len(fixed) == 3
+    for scheme in (light, light | dark):
+        others = [contrast(colour, scheme["paper"]) for colour in (*fixed, scheme["other"])]
+        assert min(others) > 3
+        assert contrast(scheme["judged"], scheme["paper"]) > max(others)
+
+
+def contrast(one, other):
+    """WCAG 2.2's ratio of two colours."""
+
+    def luminance(colour):
+        shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, brighter = sorted(map(luminance, (one, other)))
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (-0.31, 2.4, ["0", "1", "2"]),
+        (0.041, 0.139, ["0.06", "0.08", "0.10", "0.12"]),
+        (0, 28_500, ["0", "10k", "20k"]),
+        (0, 3_000_000, ["0", "1M", "2M", "3M"]),
+    ],
+)
+def test_ticks_are_round_numbers(low, high, expected):
+    assert list(svg.numbers(low, high).values()) == expected
+
+
+def test_ticks_of_time_are_months_or_years():
+    def days(*ends):
+        return [int(np.datetime64(end, "D").astype(int)) for end in ends]
+
+    assert list(svg.months(*days("1995-01-01", "2016-11-01")).values()) == ["1995", "2000", "2005", "2010", "2015"]
+    ticks = svg.months(*days("2015-12-15", "2016-03-01"))
+    assert ticks == dict(
+        zip(days("2016-01-01", "2016-02-01", "2016-03-01"), ["2016-01", "2016-02", "2016-03"], strict=True)
+    )
+    assert list(svg.months(*days("1969-10-15", "1970-02-01"), 3).values()) == ["1969-11", "1970-01"]
+
+
+def test_the_summary_says_who_is_ahead_and_who_is_not():
+    text = rendered()
     assert "NDCG@10 of <b>0.123</b> (95% interval 0.101 to 0.141)" in text
     assert "ahead of popularity by <b>0.067</b> (+0.048 to +0.078)" in text
     assert "level with the best baseline, ease (difference <b>−0.007</b>, −0.020 to +0.009)" in text
     behind = {**EVALUATION.differences, "als - ease": {"ndcg@10": Difference(-0.03, -0.04, -0.02, 0.001)}}
-    text = render([replace(EVALUATION, differences=behind)])
+    text = rendered([replace(EVALUATION, differences=behind)])
     assert "behind the best baseline, ease by <b>0.030</b> (−0.040 to −0.020)" in text
 
 
-def test_the_small_print_says_what_the_figures_are_of(render):
-    text = render()
+def test_the_small_print_says_what_the_figures_are_of():
+    text = rendered()
     for said in (
         "who are left out: 66",
         "who get popular movies: 3",
@@ -290,25 +423,27 @@ def test_the_small_print_says_what_the_figures_are_of(render):
         assert said in text
 
 
-def test_a_model_of_the_protocols_own_is_told(render):
+def test_a_model_of_the_protocols_own_is_told():
     anew = replace(EVALUATION, protocol="held-out-users", trained_anew=True)
-    text = render([anew])
+    text = rendered([anew])
     assert "als was trained for this protocol, with the settings of 20261124T180928-als-7837" in text
     assert "kept from training" in text
-    assert "the default settings" in render([replace(anew, model_id=None)])
+    assert "the default settings" in rendered([replace(anew, model_id=None)])
 
 
-def test_a_split_at_two_moments_is_marked(render):
+def test_a_split_at_two_moments_is_marked():
     moments = {"val_from": seconds(2016, 2, 1), "test_from": seconds(2016, 3, 1)}
     split = replace(PICTURE, moments=moments, settings={**PICTURE.settings, "split": "global-time"})
-    text = render([replace(EVALUATION, protocol="global-time")], picture=split)
+    text = rendered([replace(EVALUATION, protocol="global-time")], picture=split)
     assert "validation begins on 2016-02-01 and test begins on 2016-03-01" in text
     assert "what others did later" not in text
-    shapes = Page(text).charts["months"]["layout"]["shapes"]
-    assert [shape["x0"] for shape in shapes] == ["2016-02-01 00:00:00", "2016-03-01 00:00:00"]
+    chart = Page(text).charts["months"]
+    (february,) = chart.of("split-1", "rect")
+    (march,) = chart.of("split-2", "rect")
+    assert [line.at["x1"] for line in chart.of("guide", "line")] == [february.at["x"], march.at["x"]]
 
 
-def test_names_from_data_cannot_break_the_page(render):
+def test_names_from_data_cannot_break_the_page():
     evil = '</script><img src=x onerror="alert(1)">&amp;'
     figures = {**EVALUATION.models, evil: EVALUATION.models["ease"]}
     evaluation = replace(
@@ -324,55 +459,57 @@ def test_names_from_data_cannot_break_the_page(render):
         "splits": {evil: 1},
         "created_at": evil,
     }
-    page = Page(render([evaluation], picture=picture_of(manifest, EVENTS), model_id=evil, created_at=evil))
+    page = Page(rendered([evaluation], picture=picture_of(manifest, EVENTS), model_id=evil, created_at=evil))
     assert "img" not in {tag for tag, _ in page.tags}
     assert page.row(evil, "0.1300")[2] == "0.110 to 0.150"
-    # In charts, Plotly reads tags and entities.
-    assert page.trace("steps-users")["y"] == ['1. &lt;/script&gt;&lt;img src=x onerror="alert(1)"&gt;&amp;amp;']
+    assert [own.text for own in page.charts["steps-users"].labels(across=False)] == ["1. </script><img …"]
+    assert page.charts["steps-users"].of("own", "rect")[0].text == f"{evil}: 1 users"
 
 
-def test_nothing_is_loaded_from_elsewhere(render):
-    text = render()
+def test_nothing_is_loaded_from_elsewhere():
+    text = rendered()
     page = Page(text)
-    assert [name for _, attributes in page.tags for name in attributes if name in ("src", "href", "srcset")] == []
+    assert [name for _, own in page.tags for name in own if name in ("src", "srcset", "xlink:href")] == []
+    assert {tag for tag, own in page.tags if not own.get("href", "#").startswith("#")} == set()
+    assert "script" not in {tag for tag, _ in page.tags}
     assert "http://" not in text
     assert "https://" not in text
     assert "url(" not in text
     assert "@import" not in text
     (policy,) = [own["content"] for tag, own in page.tags if own.get("http-equiv") == "Content-Security-Policy"]
-    assert policy.startswith("default-src 'none';")
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def test_every_chart_has_one_place_and_a_description(render):
-    page = Page(render([EVALUATION, replace(EVALUATION, split="test")]))
-    places = [own["id"] for tag, own in page.tags if own.get("class") == "chart" and own["aria-label"]]
-    assert sorted(places) == sorted(page.charts)
-    assert {"models-0-10", "models-1-10", "popularity-0-10", "popularity-1-10"} <= set(places)
+def test_the_contents_lead_to_every_section():
+    page = Page(rendered())
+    anchors = [own["href"].removeprefix("#") for tag, own in page.tags if tag == "a"]
+    assert anchors == ["models", "popularity", "segments", "replay", "data", "foot"]
+    assert anchors == [own["id"] for tag, own in page.tags if tag in ("section", "footer") and "id" in own]
 
 
-def test_the_same_figures_give_the_same_page(render):
-    assert render() == render()
+def test_every_chart_has_a_description():
+    page = Page(rendered([EVALUATION, replace(EVALUATION, split="test")]))
+    assert {"models-0-10", "models-1-10", "popularity-0-10", "popularity-1-10"} <= set(page.charts)
+    assert len([own for _, own in page.tags if own.get("role") == "img" and own["aria-label"]]) == len(page.charts)
+    assert len({own["id"] for _, own in page.tags if "id" in own}) == len([own for _, own in page.tags if "id" in own])
 
 
-def test_a_replay_alone_is_a_report(render):
-    page = Page(render([]))
+def test_the_same_figures_give_the_same_page():
+    assert rendered() == rendered()
+
+
+def test_a_replay_alone_is_a_report():
+    page = Page(rendered([]))
     assert "curve-0" in page.charts
     assert "models-0-10" not in page.charts
 
 
-def test_without_plotly_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(MissingExtraError, match="'report'") as raised:
-        render_report([EVALUATION], None, PICTURE, model_id="a", settings={}, mlrec_version="1", created_at="2026")
-    assert "mlrec[report]" in raised.value.hint
-
-
 def test_labels_avoid_each_other_and_the_edges():
     alone = label_places(["als"], [(100, 100)], 235, 270)
-    assert alone == ["middle right"]
+    assert alone == [(1, 0)]
     # No room to the right: neither at the edge nor where another dot is.
-    assert label_places(["popularity"], [(220, 100)], 235, 270) == ["middle left"]
-    assert label_places(["als", "ease"], [(100, 100), (115, 100)], 235, 270) == ["middle left", "middle right"]
+    assert label_places(["popularity"], [(220, 100)], 235, 270) == [(-1, 0)]
+    assert label_places(["als", "ease"], [(100, 100), (115, 100)], 235, 270) == [(-1, 0), (1, 0)]
     # Two models at one place.
     first, second = label_places(["als", "als-default"], [(100, 100), (100, 100)], 235, 270)
-    assert {first, second} == {"middle right", "middle left"}
+    assert {first, second} == {(1, 0), (-1, 0)}

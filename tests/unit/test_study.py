@@ -17,7 +17,7 @@ from mlrec.errors import (
     TrainingFailedError,
     WorkspaceLockedError,
 )
-from mlrec.evaluation.study import Counts, Origin, open_study
+from mlrec.evaluation.tuning.study import Counts, Origin, open_study
 from mlrec.settings import TrainSettings
 from mlrec.workspace import StudyFiles
 

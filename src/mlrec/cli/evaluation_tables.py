@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlrec.evaluation.comparing import Comparison
     from mlrec.evaluation.estimates import Estimate
     from mlrec.evaluation.protocol import Evaluation
-    from mlrec.evaluation.replay import Replay
+    from mlrec.evaluation.replay.replay import Replay
     from mlrec.evaluation.summary import Segment
 
 _PROTOCOLS = {
@@ -26,7 +26,7 @@ _CURVE = ("fold-in", "retrain", "gradient", "static", "popularity")
 
 def show_replay(result: Replay) -> None:
     """Render the arms, the best in bold type, and how far the served one is ahead of each other."""
-    from mlrec.evaluation.replay_arms import SERVED
+    from mlrec.evaluation.replay.arms import SERVED
     from mlrec.evaluation.report.names import duration
     from mlrec.evaluation.segments import span_name
 

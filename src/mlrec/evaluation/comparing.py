@@ -17,19 +17,18 @@ from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError
-from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.estimates import Difference, Figures, plain
-from mlrec.evaluation.judging import Answers, Judge, Judged
+from mlrec.evaluation.judging import Judged
+from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
-from mlrec.evaluation.vectors import user_vectors
 from mlrec.machine import available_threads
 from mlrec.model.matrix import history_of
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
-from mlrec.settings import DEFAULT_KS, EvaluateSettings, ServeSettings
+from mlrec.settings import DEFAULT_KS, EvaluateSettings
 from mlrec.workspace import Workspace
 
 
@@ -170,13 +169,11 @@ def _judged(
     threads = settings.threads or available_threads()
     is_its_data = model.info["prepared_fingerprint"] == data.manifest["fingerprint"]
     present = model if is_its_data else _with_events(model, data.events)
-    answers = Answers.of(present, held_out, settings.relevance)
     known = Known.of(present, settings.history_splits)
+    jury = Jury.of(present, known, held_out, settings, METRICS, ks, threads, progress)
     with threadpool_limits(1, user_api="blas"):
-        vectors = user_vectors(present, known.history, answers.users, settings, threads, progress)
-        scorer = scorers.factors(known, present.movie_factors, present.fold_in, vectors, ServeSettings())
-        with progress.task(f"Evaluating {model.model_id}", len(answers.users), "users") as task:
-            return Judge(answers, known, METRICS, ks, threads).judge(scorer, task.advance)
+        vectors = jury.user_vectors(present)
+        return jury.judged(model.model_id, jury.scorer(present.movie_factors, present.fold_in, vectors))
 
 
 def _with_events(model: Model, events: Events) -> Model:

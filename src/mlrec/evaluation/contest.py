@@ -6,18 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlrec.artifacts.model_folder import Model
 from mlrec.evaluation import scorers
+from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.scorers import Known, Scorer
-from mlrec.evaluation.vectors import folded_in
 from mlrec.model import baselines
 from mlrec.model.learn import learn
 from mlrec.model.matrix import signed_matrix
-from mlrec.progress import Progress
-from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, ServeSettings, TrainSettings
+from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, TrainSettings
 
 QUICK_EVENTS = 2_000_000
 """Above so many training events, a baseline that has to learn takes minutes, and runs on request only."""
@@ -61,35 +57,30 @@ def _available_memory() -> int | None:
 class Contest:
     """Makes the scorers of the baselines; what one has learned is gone before the next one learns."""
 
-    known: Known
-    users: NDArray[np.int64]
-    settings: EvaluateSettings
-    threads: int
-    progress: Progress
-    serve: ServeSettings
+    jury: Jury
 
     def scorer(self, name: BaselineName) -> Scorer:
         """Let a baseline learn from train. Raises `TrainingFailedError` if ALS finds no finite factors."""
+        known, settings, threads = self.jury.known, self.jury.settings, self.jury.judge.threads
         if name == "popularity":
-            return scorers.popularity(self.known)
+            return scorers.popularity(known)
         if name in _PRESETS:
             return self._als(_PRESETS[name]())
-        n_movies = len(self.known.popularity)
-        train, likes = (baselines.likes_matrix(history, n_movies) for history in (self.known.train, self.known.history))
-        with self.progress.task(f"Learning {name}"):
+        n_movies = len(known.popularity)
+        train, likes = (baselines.likes_matrix(history, n_movies) for history in (known.train, known.history))
+        with self.jury.progress.task(f"Learning {name}"):
             if name == "cosine":
-                weights = baselines.item_cosine(train, self.settings.cosine_neighbours, self.threads)
+                weights = baselines.item_cosine(train, settings.cosine_neighbours, threads)
             else:
-                weights = baselines.ease(train, self.settings.ease_regularization, self.threads)
-        return scorers.item_weights(self.known, likes, weights)
+                weights = baselines.ease(train, settings.ease_regularization, threads)
+        return scorers.item_weights(known, likes, weights)
 
     def _als(self, settings: TrainSettings) -> Scorer:
         """ALS, trained in memory on train; users are folded in from what is known, as the judged model's are."""
-        preferences = signed_matrix(self.known.train, len(self.known.popularity))
-        learned = learn(self.known.train, preferences, settings, self.threads, progress=self.progress)
+        known = self.jury.known
+        preferences = signed_matrix(known.train, len(known.popularity))
+        learned = learn(known.train, preferences, settings, self.jury.judge.threads, progress=self.jury.progress)
         vectors, rule = learned.user_vectors, learned.settings.fold_in
-        if self.settings.history_splits != ("train",):
-            vectors = folded_in(
-                learned.movie_factors, rule, self.known.history, self.users, self.threads, self.progress
-            )
-        return scorers.factors(self.known, learned.movie_factors, rule, vectors, self.serve)
+        if self.jury.settings.history_splits != ("train",):
+            vectors = self.jury.folded_in(learned.movie_factors, rule)
+        return self.jury.scorer(learned.movie_factors, rule, vectors)

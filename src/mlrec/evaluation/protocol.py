@@ -13,15 +13,15 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
-from mlrec.evaluation import scorers, splits
+from mlrec.evaluation import splits
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import Contest, chosen_baselines
 from mlrec.evaluation.estimates import Differences, Figures, plain
-from mlrec.evaluation.judging import Answers, Judge, Judged
+from mlrec.evaluation.judging import Judged
+from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
-from mlrec.evaluation.scorers import Known, Scorer
+from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import Segment, segments, summarized
-from mlrec.evaluation.vectors import user_vectors
 from mlrec.machine import available_threads
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
@@ -31,7 +31,6 @@ from mlrec.settings import (
     EvaluateSettings,
     PrepareSettings,
     ProtocolName,
-    ServeSettings,
 )
 from mlrec.workspace import Workspace
 
@@ -201,45 +200,38 @@ def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSetti
 def _judge(
     model: Model, held_out: HeldOut, settings: EvaluateSettings, protocol: ProtocolName, progress: Progress
 ) -> Evaluation:
-    answers = Answers.of(model, held_out, settings.relevance)
-    if not len(answers.users):
-        raise EmptyResultError(
-            f"No user has a relevant movie in the {settings.split} part.",
-            "Evaluate the other part, with --relevance any, or prepare with other thresholds.",
-        )
-    judged = answers.sampled(settings.sample, settings.random_seed)
-    threads = settings.threads or available_threads()
-    known = Known.of(model, settings.history_splits)
     metrics = {
         **METRICS,
         **(HELD_OUT_USERS_METRICS if protocol == "held-out-users" else {}),
         **(PUBLISHED_METRICS if settings.published_ndcg else {}),
     }
-    ks = settings.ks or DEFAULT_KS[protocol]
+    ks, threads = settings.ks or DEFAULT_KS[protocol], settings.threads or available_threads()
+    known = Known.of(model, settings.history_splits)
+    everybody = Jury.of(model, known, held_out, settings, metrics, ks, threads, progress)
+    if not len(everybody.users):
+        raise EmptyResultError(
+            f"No user has a relevant movie in the {settings.split} part.",
+            "Evaluate the other part, with --relevance any, or prepare with other thresholds.",
+        )
+    jury = everybody.sampled()
     found: dict[str, Judged] = {}
     with threadpool_limits(1, user_api="blas"):
-        vectors = user_vectors(model, known.history, judged.users, settings, threads, progress)
-        contest = Contest(known, judged.users, settings, threads, progress, ServeSettings())
+        vectors = jury.user_vectors(model)
+        contest = Contest(jury)
         chosen, skipped = chosen_baselines(model, known, settings)
-        judge = Judge(judged, known, metrics, ks, threads)
-
-        def judge_model(name: str, scorer: Scorer) -> None:
-            with progress.task(f"Evaluating {name}", len(judged.users), "users") as task:
-                found[name] = judge.judge(scorer, task.advance)
-
-        judge_model(MODEL, scorers.factors(known, model.movie_factors, model.fold_in, vectors, contest.serve))
+        found[MODEL] = jury.judged(MODEL, jury.scorer(model.movie_factors, model.fold_in, vectors))
         for name in chosen:
             try:
-                judge_model(name, contest.scorer(name))
+                found[name] = jury.judged(name, contest.scorer(name))
             except TrainingFailedError as error:
                 skipped[name] = f"cannot be trained ({error.message})"
-        bootstrap = Bootstrap(len(judged.users), settings.resamples, settings.random_seed)
+        bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
         figures, differences = summarized(found, bootstrap, MODEL)
         parts = segments(
             found,
             bootstrap,
-            n_known=np.diff(known.history.indptr)[judged.users],
-            n_relevant=judged.n_relevant,
+            n_known=np.diff(known.history.indptr)[jury.users],
+            n_relevant=jury.judge.answers.n_relevant,
             popularity=known.likes_in_train,
             ks=ks,
         )
@@ -250,10 +242,10 @@ def _judge(
         split=settings.split,
         history="+".join(settings.history_splits),
         relevance=settings.relevance,
-        users=len(judged.users),
-        users_left_out=answers.users_left_out,
-        users_without_taste=int(np.count_nonzero(~vectors[judged.users].any(axis=1))),
-        sample=None if judged is answers else settings.sample,
+        users=len(jury.users),
+        users_left_out=jury.judge.answers.users_left_out,
+        users_without_taste=int(np.count_nonzero(~vectors[jury.users].any(axis=1))),
+        sample=settings.sample if len(jury.users) < len(everybody.users) else None,
         ks=ks,
         models=figures,
         differences=differences,

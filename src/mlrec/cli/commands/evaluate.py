@@ -140,8 +140,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Also write one HTML file with charts: the models, learning from swipes, and the data."
-            " Needs the extra 'report'.",
+            help="Also write one HTML file with charts: the models, learning from swipes, and the data.",
         ),
     ] = None,
     model: ModelId = None,
@@ -166,12 +165,9 @@ def evaluate(
 
     workspace, bar = Workspace(data_dir), progress()
     if report is not None:
-        from mlrec.evaluation.report.making import require_report
-
         if report == STDOUT:
             raise typer.BadParameter("A report goes to a file; tables and JSON go to stdout.", param_hint="--report")
         checked_target(report, source=str(workspace.users_db))
-        require_report()
     if replay:
         given = {
             "--split": split != HeldOutSplit.val,
@@ -221,7 +217,7 @@ def evaluate(
         else:
             evaluation_tables.show(evaluated, with_segments=segments)
     if replay or report is not None:
-        from mlrec.evaluation.replay import replay as run_replay
+        from mlrec.evaluation.replay.replay import replay as run_replay
 
         try:
             replayed = run_replay(workspace, replay_settings, model_id=model, progress=bar)

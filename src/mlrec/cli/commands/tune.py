@@ -12,7 +12,7 @@ from mlrec.settings import TuneSettings
 
 if TYPE_CHECKING:
     from mlrec.evaluation.estimates import Difference
-    from mlrec.evaluation.tuning import Tuned, Verdict
+    from mlrec.evaluation.tuning.search import Tuned, Verdict
 
 EXAMPLES = examples(
     "mlrec tune",
@@ -69,7 +69,7 @@ def tune(
     No model is written or published. An interrupt keeps the finished trials, and the same command goes on with them,
     as if nothing had been. So does a larger --trials.
     """
-    from mlrec.evaluation.tuning import tune as run
+    from mlrec.evaluation.tuning.search import tune as run
     from mlrec.workspace import Workspace
 
     settings = TuneSettings(
@@ -88,7 +88,7 @@ def tune(
 
 def show(result: "Tuned") -> None:
     """Render the best trials, and the verdict on the best of them."""
-    from mlrec.evaluation.tuning import METRIC
+    from mlrec.evaluation.tuning.search import METRIC
 
     counts = result.counts
     render.table(

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # Pixels: how wide a character and how high a line is at the charts' font size, and how far a label is from its dot.
 _CHARACTER = 7.0
 _LINE = 15.0
-_GAP = 7.0
+_GAP = 8.0
 
-# Plotly's names, in order of preference → where the label's middle lies: side (−1 left, +1 right) and level (+1 above).
-_PLACES = {
-    "middle right": (1, 0),
-    "middle left": (-1, 0),
-    "top center": (0, 1),
-    "bottom center": (0, -1),
-    "top right": (1, 1),
-    "bottom right": (1, -1),
-    "top left": (-1, 1),
-    "bottom left": (-1, -1),
-}
+
+class Place(NamedTuple):
+    """Where a label stands: to the left (−1) or right (+1) of its dot, below (−1) or above (+1) it, or level (0)."""
+
+    side: int
+    level: int
+
+    @property
+    def anchor(self) -> str:
+        """Which part of the text is at the dot: "start", "middle" or "end"."""
+        return {1: "start", 0: "middle", -1: "end"}[self.side]
+
+    @property
+    def shift(self) -> tuple[float, float]:
+        """From the dot to the text's baseline, in pixels to the right and down."""
+        return self.side * (_GAP + 1), -self.level * (_LINE / 2 + _GAP) + 4
+
+
+# In order of preference.
+_PLACES = (Place(1, 0), Place(-1, 0), Place(0, 1), Place(0, -1), Place(1, 1), Place(1, -1), Place(-1, 1), Place(-1, -1))
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class _Box:
         return (self.right - self.left) * (self.top - self.bottom)
 
 
-def label_places(names: Sequence[str], dots: Sequence[tuple[float, float]], width: float, height: float) -> list[str]:
+def label_places(names: Sequence[str], dots: Sequence[tuple[float, float]], width: float, height: float) -> list[Place]:
     """Choose for each dot the side on which its label stands, the first dot first.
 
     What does not overlap on a narrow chart does not on a wider one of the same height: dots move apart, and labels stay
@@ -58,8 +68,8 @@ def label_places(names: Sequence[str], dots: Sequence[tuple[float, float]], widt
 
     Returns
     -------
-    list of str
-        Plotly's `textposition` of each.
+    list of Place
+        Of each.
     """
     chart = _Box(0, width, 0, height)
     taken = [_Box(x - _GAP, x + _GAP, y - _GAP, y + _GAP) for x, y in dots]
@@ -76,11 +86,11 @@ def label_places(names: Sequence[str], dots: Sequence[tuple[float, float]], widt
     return places
 
 
-def _candidates(name: str, x: float, y: float) -> Iterator[tuple[str, _Box]]:
+def _candidates(name: str, x: float, y: float) -> Iterator[tuple[Place, _Box]]:
     half_width, half_height = _CHARACTER * len(name) / 2, _LINE / 2
-    for place, (side, level) in _PLACES.items():
-        middle_x = x + side * (half_width + _GAP)
-        middle_y = y + level * (half_height + _GAP)
+    for place in _PLACES:
+        middle_x = x + place.side * (half_width + _GAP)
+        middle_y = y + place.level * (half_height + _GAP)
         yield (
             place,
             _Box(middle_x - half_width, middle_x + half_width, middle_y - half_height, middle_y + half_height),

@@ -6,18 +6,12 @@ from datetime import UTC, datetime
 
 from mlrec.artifacts import model_folder, registry
 from mlrec.evaluation.protocol import Evaluation
-from mlrec.evaluation.replay import Replay
-from mlrec.evaluation.report.charts import plotly_script
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
 from mlrec.machine import installed_version
 from mlrec.settings import EvaluateSettings, TrainSettings
 from mlrec.workspace import Workspace
-
-
-def require_report() -> None:
-    """Raise `MissingExtraError` if a report could not be drawn; to be called before anything is measured for one."""
-    plotly_script()
 
 
 def make_report(
@@ -38,11 +32,6 @@ def make_report(
     -------
     str
         An HTML document that loads nothing, to be written as UTF-8.
-
-    Raises
-    ------
-    MissingExtraError
-        If Plotly is not installed.
     """
     model_id = evaluation.model_id if evaluation else replay.settings_of if replay else None
     trained = TrainSettings().to_json()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, Figures
-from mlrec.evaluation.replay import Part
+from mlrec.evaluation.replay.replay import Part
 from mlrec.evaluation.segments import span_name
 
 MEANINGS = {

@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing: text, tables, charts, and Plotly's code to draw them."""
+"""The report as one HTML file that loads nothing and needs no script: text, tables and charts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlrec.evaluation.protocol import Evaluation
-from mlrec.evaluation.replay import Replay
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report import charts, tables, words
-from mlrec.evaluation.report.charts import Chart
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.names import metric_name, metric_title, metrics_of, metrics_of_all, split_name
+from mlrec.evaluation.report.svg import sample
+
+
+class Section(NamedTuple):
+    """A part of the page: the id that the contents lead to, its title, and its HTML."""
+
+    anchor: str
+    title: str
+    html: str
+
+
+_FOOT = Section("foot", "Where this comes from", "")
 
 
 def render_report(
@@ -48,17 +59,8 @@ def render_report(
     -------
     str
         An HTML document, to be written as UTF-8.
-
-    Raises
-    ------
-    MissingExtraError
-        If Plotly is not installed.
     """
-    plotly = charts.plotly_script()
-    sections = [_models(evaluations)] if evaluations else []
-    if evaluations:
-        sections.append(_popularity(evaluations))
-        sections.append(_segments(evaluations))
+    sections = [_models(evaluations), _popularity(evaluations), _segments(evaluations)] if evaluations else []
     if replay:
         sections.append(_replay(replay))
     sections.append(_data(picture))
@@ -66,13 +68,12 @@ def render_report(
         model_id=escape(model_id),
         style=_resource("style.css"),
         summary=_summary(evaluations, replay),
-        sections="\n".join(sections),
+        contents="".join(f'<li><a href="#{section.anchor}">{section.title}</a></li>' for section in [*sections, _FOOT]),
+        sections="\n".join(section.html for section in sections),
         foot=_foot(replay, picture, settings),
         fingerprint=escape(picture.fingerprint),
         mlrec_version=escape(mlrec_version),
         created_at=escape(created_at),
-        plotly=plotly,
-        draw=_resource("draw.js"),
     )
 
 
@@ -85,7 +86,7 @@ def _summary(evaluations: Sequence[Evaluation], replay: Replay | None) -> str:
     return f'{"".join(said)}<ul class="tiles">{"".join(tile.html() for tile in shown)}</ul>'
 
 
-def _models(evaluations: Sequence[Evaluation]) -> str:
+def _models(evaluations: Sequence[Evaluation]) -> Section:
     parts = []
     for number, evaluation in enumerate(evaluations):
         for k in evaluation.ks:
@@ -98,6 +99,7 @@ def _models(evaluations: Sequence[Evaluation]) -> str:
     metrics = [metric for evaluation in evaluations for metric in metrics_of(evaluation.models)]
     parts.append(_folded("What the metrics mean", tables.glossary(metrics)))
     return _section(
+        "models",
         "Models side by side",
         "Each dot is a model, each line its 95% interval: how far the figure would move with other users. Further right"
         " is better. All models saw the same users, so a lead can be certain even where two lines overlap; the table"
@@ -106,7 +108,7 @@ def _models(evaluations: Sequence[Evaluation]) -> str:
     )
 
 
-def _popularity(evaluations: Sequence[Evaluation]) -> str:
+def _popularity(evaluations: Sequence[Evaluation]) -> Section:
     figures = [
         _figure(
             charts.popularity_chart(f"popularity-{number}-{k}", evaluation, k),
@@ -116,6 +118,7 @@ def _popularity(evaluations: Sequence[Evaluation]) -> str:
         for k in evaluation.ks
     ]
     return _section(
+        "popularity",
         "Accuracy against popularity",
         "Higher is more accurate; further left recommends less of what everybody knows. At 0 lists are as popular as"
         " what the same users had chosen before, at +1 twice as popular. One wants to be at the upper left.",
@@ -123,7 +126,7 @@ def _popularity(evaluations: Sequence[Evaluation]) -> str:
     )
 
 
-def _segments(evaluations: Sequence[Evaluation]) -> str:
+def _segments(evaluations: Sequence[Evaluation]) -> Section:
     parts = []
     for evaluation in evaluations:
         k, part = evaluation.ks[0], split_name(evaluation.split)
@@ -141,6 +144,7 @@ def _segments(evaluations: Sequence[Evaluation]) -> str:
             )
         )
     return _section(
+        "segments",
         "For whom, and of what",
         "A mean hides that a model may serve those well of whom much is known, and find what everybody knows anyway."
         " Movies fall into three parts that each got a third of all likes.",
@@ -148,7 +152,7 @@ def _segments(evaluations: Sequence[Evaluation]) -> str:
     )
 
 
-def _replay(replay: Replay) -> str:
+def _replay(replay: Replay) -> Section:
     metrics = metrics_of_all(replay.curve)
     figures = [
         _figure(
@@ -158,13 +162,14 @@ def _replay(replay: Replay) -> str:
         for number, metric in enumerate(metrics)
     ]
     return _section(
+        "replay",
         "Learning from swipes",
         "People whom the model has never seen are replayed, swipe by swipe; before each like, every rule says what it"
         " would show. The thick line is the rule that serves, its band the 95% interval; thin lines are other rules."
-        " A tap on a name hides or shows it. Lines fall as what everybody likes has been seen; what counts is how far"
+        " Names can be switched off and on. Lines fall as what everybody likes has been seen; what counts is how far"
         " they are apart.",
         [
-            _grid(figures),
+            f'<div class="curves">{_rules(replay)}{_grid(figures)}</div>',
             tables.arms_table(replay),
             _folded("The numbers of the charts", tables.curve_table(replay)),
             _small(words.replay_print(replay)),
@@ -172,7 +177,17 @@ def _replay(replay: Replay) -> str:
     )
 
 
-def _data(picture: DataPicture) -> str:
+def _rules(replay: Replay) -> str:
+    """The legend of all curves; its boxes hide and show a rule in each of them, by the style sheet alone."""
+    boxes = "".join(
+        f'<label><input type="checkbox" class="show-{look}"{"" if look.startswith("variant") else " checked"}>'
+        f"{sample(look, symbol)}{escape(name)}</label>"
+        for name, (look, symbol) in charts.rules_of(replay).items()
+    )
+    return f'<fieldset class="legend"><legend>Rules</legend>{boxes}</fieldset>'
+
+
+def _data(picture: DataPicture) -> Section:
     parts = []
     if picture.rating_histogram:
         about = "How often each rating was given, in all that was read."
@@ -193,14 +208,19 @@ def _data(picture: DataPicture) -> str:
     if picture.months.starts:
         about = "What the filters left, by month and by the part that it belongs to. " + _where_it_falls(picture)
         chart = charts.months_chart("months", picture.months, picture.moments)
-        parts.append(_figure(chart, "When it happened, and where the split falls", about))
+        looks = "".join(
+            f'<span><i class="{charts.split_look(name)}"></i>{split_name(name)}</span>'
+            for name in picture.months.events
+        )
+        legend = f'<p class="legend">{looks}</p>'
+        parts.append(_figure(legend + chart, "When it happened, and where the split falls", about))
     if picture.rejects:
         parts.append(_small([f"{picture.rejects:,} rows could not be used and were set aside."]))
     about = f"Fingerprint <code>{escape(picture.fingerprint[:12])}</code>"
     if picture.steps:
         last = picture.steps[-1]
         about += f": {last.ratings:,} ratings by {last.users:,} users of {last.movies:,} movies, after the filters"
-    return _section("The data", f"{about}.", parts)
+    return _section("data", "The data", f"{about}.", parts)
 
 
 def _where_it_falls(picture: DataPicture) -> str:
@@ -228,19 +248,15 @@ def _foot(replay: Replay | None, picture: DataPicture, settings: Mapping[str, Ma
     return "".join(tables.settings_list(title, values) for title, values in shown.items())
 
 
-def _section(title: str, about: str, parts: Iterable[str]) -> str:
-    return f"<section><h2>{title}</h2><p>{about}</p>{''.join(parts)}</section>"
+def _section(anchor: str, title: str, about: str, parts: Iterable[str]) -> Section:
+    html = f'<section id="{anchor}"><h2>{title}</h2><p>{about}</p>{"".join(parts)}</section>'
+    return Section(anchor, title, html)
 
 
-def _figure(chart: Chart, title: str, about: str = "") -> str:
-    """A chart's place, and beside it what is drawn there."""
-    source = chart.figure.replace("<", r"\u003c")
-    return (
-        f"<figure><figcaption><h3>{escape(title)}</h3>{f'<p>{about}</p>' if about else ''}</figcaption>"
-        f'<div class="chart" id="{chart.chart_id}" role="img" aria-label="{escape(chart.label)}"'
-        f' style="height:{chart.height}px"></div>'
-        f'<script type="application/json" data-chart="{chart.chart_id}">{source}</script></figure>'
-    )
+def _figure(chart: str, title: str, about: str = "") -> str:
+    """A chart with what it shows above it."""
+    about = f"<p>{about}</p>" if about else ""
+    return f"<figure><figcaption><h3>{escape(title)}</h3>{about}</figcaption>{chart}</figure>"
 
 
 def _grid(figures: Sequence[str], *, three: bool = False) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import Replay
-from mlrec.evaluation.replay_arms import SERVED
+from mlrec.evaluation.replay.arms import SERVED
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.names import (
     MEANINGS,
@@ -43,8 +43,14 @@ class Cell:
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[tuple[Cell, Sequence[Cell], bool]]) -> str:
-    """A table in a box that scrolls by itself. A row is its header, its cells, and whether it stands out."""
+    """A table in a box that scrolls by itself, and says so where it is too narrow for all columns.
+
+    A row is its header, its cells, and whether it stands out.
+    """
+    rows = list(rows)
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    has_intervals = any(cell.second for _, cells, _ in rows for cell in cells)
+    width = " many" if len(head) > 4 else " some" if len(head) == 4 and has_intervals else ""
     body = "".join(
         f'<tr{" class=judged" if stands_out else ""}><th scope="row">{header.html()}</th>'
         + "".join(f"<td>{cell.html()}</td>" for cell in cells)
@@ -52,8 +58,9 @@ def table(caption: str, head: Sequence[str], rows: Iterable[tuple[Cell, Sequence
         for header, cells, stands_out in rows
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="box"><div class="scroll{width}" tabindex="0" role="region"'
+        f' aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div></div>"
     )
 
 

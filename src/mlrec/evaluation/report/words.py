@@ -9,8 +9,8 @@ from html import escape
 
 from mlrec.evaluation.estimates import Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
-from mlrec.evaluation.replay import Replay
-from mlrec.evaluation.replay_arms import SERVED
+from mlrec.evaluation.replay.arms import SERVED
+from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report.names import duration, interval, metric_name, signed, split_name
 from mlrec.settings import ProtocolName
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.dataset.reading import Movies
-from mlrec.evaluation.replay_window import Window
+from mlrec.evaluation.replay.window import Window
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress

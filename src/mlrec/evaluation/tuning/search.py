@@ -18,15 +18,14 @@ from mlrec.artifacts.prepared import read_manifest
 from mlrec.artifacts.settings_file import write_settings
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError, TrainingFailedError
-from mlrec.evaluation import scorers
 from mlrec.evaluation.bootstrap import Bootstrap, ratio
 from mlrec.evaluation.estimates import Differences, Figures, plain
-from mlrec.evaluation.judging import Answers, Judge, Judged
+from mlrec.evaluation.judging import Judged
+from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS, Metric
 from mlrec.evaluation.scorers import Known
-from mlrec.evaluation.study import Counts, Origin, Study, Trial, open_study
 from mlrec.evaluation.summary import summarized
-from mlrec.evaluation.vectors import folded_in
+from mlrec.evaluation.tuning.study import Counts, Origin, Study, Trial, open_study
 from mlrec.machine import available_threads
 from mlrec.model import als
 from mlrec.model.learn import check_learnable
@@ -35,7 +34,6 @@ from mlrec.progress import SILENT, Progress
 from mlrec.settings import (
     EvaluateSettings,
     FoldInSettings,
-    ServeSettings,
     TrainSettings,
     TuneSettings,
     regularization_for,
@@ -190,7 +188,7 @@ def tune(
     with threadpool_limits(1, user_api="blas"):
         with progress.task("Reading prepared data"):
             ground = _Ground(read_prepared(workspace, ("train", "val")), threads)
-            validation = ground.part(
+            validation = ground.jury(
                 EvaluateSettings(split="val", sample=settings.sample, random_seed=settings.random_seed),
                 {"ndcg": METRICS["ndcg"]},
             )
@@ -250,14 +248,14 @@ def _checked_target(out: Path, workspace: Workspace) -> Path:
         ) from error
 
 
-def _search(study: Study, ground: _Ground, validation: _Part, trials: int, deadline: float, progress: Progress) -> None:
+def _search(study: Study, ground: _Ground, validation: Jury, trials: int, deadline: float, progress: Progress) -> None:
     def judge(settings: TrainSettings, tell: Callable[[int, float], None]) -> float:
         found = 0.0
 
         def look(sweeps: int, movie_factors: NDArray[np.float32]) -> None:
             nonlocal found
             if sweeps == settings.iterations or sweeps in _LOOKS:
-                ndcg = validation.judged(movie_factors, settings.fold_in).per_user[METRIC]
+                ndcg = _judged(validation, movie_factors, settings.fold_in).per_user[METRIC]
                 found = ratio(ndcg.numerators, ndcg.denominators)
                 if sweeps < settings.iterations:
                     tell(sweeps, found)
@@ -303,11 +301,11 @@ def _last_look(
 def _verdict(
     ground: _Ground, settings: EvaluateSettings, models: dict[str, tuple[TrainSettings, NDArray[np.float32]]]
 ) -> Verdict:
-    part = ground.part(settings, METRICS)
-    judged = {name: part.judged(movie_factors, train.fold_in) for name, (train, movie_factors) in models.items()}
-    bootstrap = Bootstrap(part.n_users, settings.resamples, settings.random_seed)
+    jury = ground.jury(settings, METRICS)
+    judged = {name: _judged(jury, movie_factors, train.fold_in) for name, (train, movie_factors) in models.items()}
+    bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
     figures, differences = summarized(judged, bootstrap, BEST)
-    return Verdict(settings.split, "+".join(settings.history_splits), part.n_users, figures, differences)
+    return Verdict(settings.split, "+".join(settings.history_splits), len(jury.users), figures, differences)
 
 
 def _provenance(tuned: Tuned) -> dict[str, Any]:
@@ -330,23 +328,8 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A held-out part, ready to judge one model after the other as `mlrec evaluate` does."""
-
-    known: Known
-    judge: Judge
-
-    @property
-    def n_users(self) -> int:
-        return len(self.judge.answers.users)
-
-    def judged(self, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> Judged:
-        vectors = folded_in(
-            movie_factors, rule, self.known.history, self.judge.answers.users, self.judge.threads, SILENT
-        )
-        scorer = scorers.factors(self.known, movie_factors, rule, vectors, ServeSettings())
-        return self.judge.judge(scorer, lambda _: None)
+def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> Judged:
+    return jury.judged("trial", jury.scorer(movie_factors, rule, jury.folded_in(movie_factors, rule)))
 
 
 class _Ground:
@@ -369,19 +352,19 @@ class _Ground:
         """Movie factors, float32 (movies, factors)."""
         return als.fit(self._preferences, settings, self._threads, SILENT, after_sweep).movies
 
-    def part(self, settings: EvaluateSettings, metrics: Mapping[str, Metric]) -> _Part:
-        """Raises `EmptyResultError` if nobody likes anything in it."""
-        answers = Answers.of(self.interactions, self._data.held_out(settings.split), settings.relevance)
-        if not len(answers.users):
-            raise EmptyResultError(
-                f"No user has a relevant movie in the {settings.split} part.",
-                "Prepare with other thresholds or another split.",
-            )
+    def jury(self, settings: EvaluateSettings, metrics: Mapping[str, Metric]) -> Jury:
+        """Raises `EmptyResultError` if nobody likes anything in the part."""
         known = Known(
             train=self._train,
             history=self.interactions.history.only(settings.history_splits),
             popularity=self.interactions.popularity,
             genres=catalogue_of(self._data.movies, self.interactions.movie_ids).genres,
         )
-        judged = answers.sampled(settings.sample, settings.random_seed)
-        return _Part(known, Judge(judged, known, metrics, (10,), self._threads))
+        held_out = self._data.held_out(settings.split)
+        jury = Jury.of(self.interactions, known, held_out, settings, metrics, (10,), self._threads)
+        if not len(jury.users):
+            raise EmptyResultError(
+                f"No user has a relevant movie in the {settings.split} part.",
+                "Prepare with other thresholds or another split.",
+            )
+        return jury.sampled()

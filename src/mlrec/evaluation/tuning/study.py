@@ -217,7 +217,7 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
     try:
         import optuna
 
-        from mlrec.evaluation.journal import Journal
+        from mlrec.evaluation.tuning.journal import Journal
     except ImportError:
         raise MissingExtraError("tune", "mlrec tune") from None
 

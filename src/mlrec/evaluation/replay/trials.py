@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.dataset.reading import Events
-from mlrec.evaluation.replay_arms import Arm, ReplayModel
+from mlrec.evaluation.replay.arms import Arm, ReplayModel
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.top_n import places, top_n_rows

@@ -23,7 +23,7 @@ from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import QUICK_EVENTS
 from mlrec.evaluation.estimates import Differences, Figures, plain
 from mlrec.evaluation.judging import PerUser
-from mlrec.evaluation.replay_arms import (
+from mlrec.evaluation.replay.arms import (
     CEILING,
     SERVED,
     Arm,
@@ -34,8 +34,8 @@ from mlrec.evaluation.replay_arms import (
     retrain_arm,
     update_seconds,
 )
-from mlrec.evaluation.replay_trials import Trials, predict
-from mlrec.evaluation.replay_window import Window, hold_out
+from mlrec.evaluation.replay.trials import Trials, predict
+from mlrec.evaluation.replay.window import Window, hold_out
 from mlrec.evaluation.summary import Columns, compared, figures_of
 from mlrec.machine import available_threads
 from mlrec.progress import SILENT, Progress

@@ -1,0 +1,1 @@
+"""Searching for training settings, in trials that are kept on disk."""
