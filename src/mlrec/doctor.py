@@ -115,15 +115,15 @@ class _Visit:
         except PreparedDataMissingError:
             self.next_step = "mlrec prepare" if self.found("raw data", "ok") else "mlrec run demo"
             return [Finding("prepared data", "note", "none yet")]
-        self._fingerprint = manifest["fingerprint"]
+        self._fingerprint = manifest.fingerprint
         files = self.workspace.prepared
         missing = [path.name for path in (*map(files.split, SPLITS), files.movies) if not path.exists()]
-        damage = f"{', '.join(missing)} is missing" if missing else prepared.SEAL.difference(manifest, files.manifest)
-        if damage:
+        damage = f"{', '.join(missing)} is missing" if missing else None
+        if damage := damage or prepared.SEAL.difference(manifest.document, files.manifest):
             raise IncompatibleFormatError(f"{damage}.", prepared.REMEDY)
         self.next_step = usual
-        splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
-        return [Finding("prepared data", "ok", f"{splits}; fingerprint {self._fingerprint[:12]}")]
+        splits = ", ".join(f"{name} {count:,}" for name, count in manifest.splits.items())
+        return [Finding("prepared data", "ok", f"{splits}; fingerprint {manifest.fingerprint[:12]}")]
 
     def published_model(self) -> list[Finding]:
         """Look at all of the published model, and whether it has learned from the present data."""
@@ -132,16 +132,16 @@ class _Visit:
             model = verify_model(registry.resolve(self.workspace))
         except ModelMissingError as error:
             self.next_step = "mlrec train" if self._fingerprint else usual
-            kinds = {one: registry.summary(self.workspace, one)["kind"] for one in registry.list_ids(self.workspace)}
+            kinds = {one: registry.summary(self.workspace, one).kind for one in registry.list_ids(self.workspace)}
             if usable := [model_id for model_id, kind in kinds.items() if kind != "damaged"]:
                 self.next_step = f"mlrec models use {usable[-1]}"
             # Nothing published is a beginning; a pointer to a model that is gone is a fault.
             dangling = registry.published_id(self.workspace) is not None
             return [Finding("published model", "problem" if dangling else "note", error.message)]
         self.next_step = usual
-        sizes = ", ".join(f"{count:,} {name}" for name, count in model.info["dimensions"].items())
+        sizes = ", ".join(f"{count:,} {name}" for name, count in vars(model.info.dimensions).items())
         findings = [Finding("published model", "ok", f"{model.model_id}: {sizes}")]
-        if self._fingerprint not in (None, model.info["prepared_fingerprint"]):
+        if self._fingerprint not in (None, model.info.prepared_fingerprint):
             changed = "the prepared data has changed since this model was trained"
             findings.append(Finding("model and data", "note", changed))
             self.next_step = "mlrec train"

@@ -107,7 +107,7 @@ def _kinds_of(settings: Any) -> dict[str, Any]:
     return get_type_hints(settings)
 
 
-class _Settings:
+class Settings:
     """What the settings of all stages can do."""
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class _Settings:
 
 
 @dataclass(frozen=True)
-class PrepareSettings(_Settings):
+class PrepareSettings(Settings):
     """How raw ratings become the prepared folder."""
 
     min_user_ratings: int = 10
@@ -200,7 +200,7 @@ class PrepareSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class SparkSettings(_Settings):
+class SparkSettings(Settings):
     """Where Spark runs, for those steps that are told to run there."""
 
     master: str = "local[*]"
@@ -226,7 +226,7 @@ class SparkSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class FoldInSettings(_Settings):
+class FoldInSettings(Settings):
     """How a user's vector follows from the user's history, with movie factors fixed."""
 
     alpha: float = 2.0
@@ -262,7 +262,7 @@ def regularization_for(n_likes: int) -> float:
 
 
 @dataclass(frozen=True)
-class TrainSettings(_Settings):
+class TrainSettings(Settings):
     """How a model is trained and how its users are folded in."""
 
     factors: int = 64
@@ -345,7 +345,7 @@ class TrainSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class EvaluateSettings(_Settings):
+class EvaluateSettings(Settings):
     """How a model is judged."""
 
     protocol: ProtocolName | None = None
@@ -407,7 +407,7 @@ class EvaluateSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class TuneSettings(_Settings):
+class TuneSettings(Settings):
     """How long, and on what, training settings are searched."""
 
     trials: int = 100
@@ -438,7 +438,7 @@ class TuneSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class ReplaySettings(_Settings):
+class ReplaySettings(Settings):
     """How learning from swipes is judged on users whom the model has never seen."""
 
     held_out_share: float = 0.2
@@ -466,7 +466,7 @@ class ReplaySettings(_Settings):
 
 
 @dataclass(frozen=True)
-class GradientSettings(_Settings):
+class GradientSettings(Settings):
     """The step u ← u + η · p̃ · m of the gradient rule."""
 
     learning_rate: float = 0.05
@@ -484,7 +484,7 @@ class GradientSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class ServeSettings(_Settings):
+class ServeSettings(Settings):
     """How a recommender learns from swipes and ranks."""
 
     rule: UpdateRule = "fold-in"

@@ -36,9 +36,7 @@ def run(tmp_path):
 
 
 def trained_with(workspace) -> dict:
-    settings = model_folder.open_model(registry.resolve(workspace)).info["settings"]
-    assert isinstance(settings, dict)
-    return settings
+    return model_folder.open_model(registry.resolve(workspace)).info.settings.to_json()
 
 
 def test_tune_in_json_and_as_tables(run, demo_copy, tmp_path):

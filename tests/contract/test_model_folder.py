@@ -108,7 +108,7 @@ def test_part_files_whose_users_are_not_in_order_are_read_as_one(demo, demo_copy
 
 def test_model_info_says_where_the_model_comes_from(demo, folder):
     info = json.loads((folder / "model_info.json").read_text())
-    manifest = read_manifest(demo)
+    manifest = read_manifest(demo).document
     assert info["format_version"] == 1
     assert info["prepared_fingerprint"] == manifest["fingerprint"]
     assert info["dimensions"] == {
@@ -227,7 +227,7 @@ def test_a_damaged_model_does_not_hide_the_others(demo_copy):
     good = registry.published_id(demo_copy)
     bad = train(demo_copy, TrainSettings(iterations=1)).model_id
     demo_copy.model(bad).info.write_text("{")
-    kinds = {model_id: registry.summary(demo_copy, model_id)["kind"] for model_id in registry.list_ids(demo_copy)}
+    kinds = {model_id: registry.summary(demo_copy, model_id).kind for model_id in registry.list_ids(demo_copy)}
     assert kinds == {good: "als", bad: "damaged"}
 
 

@@ -58,7 +58,7 @@ def independent_splits(demo_raw):
 
 
 def test_counts(demo):
-    manifest = read_manifest(demo)
+    manifest = read_manifest(demo).document
     assert manifest["steps"][0] == {"name": "read", "ratings": 100_004, "users": 671, "movies": 9_066}
     assert {**manifest["steps"][-1], "name": ""} == {"name": "", "ratings": 69_096, "users": 670, "movies": 1_303}
     assert sum(manifest["splits"].values()) == 69_096
@@ -244,7 +244,7 @@ def test_results_are_kept_beside_the_model(demo_copy):
     registry.resolve(demo_copy).metrics.unlink(missing_ok=True)
     val = evaluate(demo_copy)
     test = evaluate(demo_copy, EvaluateSettings(split="test", relevance="any", history="train"))
-    metrics = metrics_file.read_metrics(registry.resolve(demo_copy))
+    metrics = metrics_file.read_metrics(registry.resolve(demo_copy)).document
     assert metrics["val"]["train"]["liked"] == val.to_json()
     assert metrics["test"]["train"]["any"] == test.to_json()
 
@@ -253,7 +253,7 @@ def test_other_list_lengths_and_baselines_do_not_remove_what_was_kept(demo_copy)
     registry.resolve(demo_copy).metrics.unlink(missing_ok=True)
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity", "ease")))
     evaluate(demo_copy, EvaluateSettings(ks=(5,), baselines=("popularity",)))
-    kept = metrics_file.read_metrics(registry.resolve(demo_copy))["val"]["train"]["liked"]
+    kept = metrics_file.read_metrics(registry.resolve(demo_copy)).document["val"]["train"]["liked"]
     assert kept["ks"] == [5, 10]
     assert {"ndcg@5", "ndcg@10"} <= set(kept["models"]["als"])
     assert set(kept["models"]["ease"]) >= {"ndcg@10"}
@@ -267,9 +267,9 @@ def test_other_list_lengths_and_baselines_do_not_remove_what_was_kept(demo_copy)
 def test_damaged_results_are_written_anew_and_hide_no_model(demo_copy, content):
     files = registry.resolve(demo_copy)
     files.metrics.write_text(content)
-    assert registry.summary(demo_copy, files.root.name)["kind"] == "als"
+    assert registry.summary(demo_copy, files.root.name).kind == "als"
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
-    assert metrics_file.read_metrics(files)["val"]["train"]["liked"]["users"] == 604
+    assert metrics_file.read_metrics(files).document["val"]["train"]["liked"]["users"] == 604
 
 
 def test_a_model_that_is_deleted_while_it_is_evaluated_is_an_error_in_plain_words(demo_copy):
@@ -329,4 +329,4 @@ def test_a_user_offset_holds_from_the_raw_data_to_serving(demo_raw, demo, tmp_pa
         assert shifted.get_top_n(1_000_042) == plain.get_top_n(42)
         assert not shifted.knows_user(42)
     model = model_folder.open_model(registry.resolve(workspace))
-    assert model.info["user_offset"] == 1_000_000
+    assert model.info.user_offset == 1_000_000

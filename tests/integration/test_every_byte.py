@@ -103,7 +103,7 @@ def test_every_row_is_kept_dropped_or_rejected(tmp_path, name, seed):
     workspace = Workspace(tmp_path / "data")
     if not standing:
         return
-    manifest = prepare(workspace, EVERYBODY, raw=raw).manifest
+    manifest = prepare(workspace, EVERYBODY, raw=raw).manifest.document
     assert manifest["input"]["rows"]["ratings"] == n_rows
     assert manifest["rejects"]["rows"] == bad
     assert manifest["steps"][0]["ratings"] == n_rows - bad
@@ -130,7 +130,7 @@ def test_a_lone_carriage_return_takes_nothing_from_the_next_line(tmp_path, end):
     content = HEADER + end + b"11,11,5,100\r12,12,4,200" + end + b"13,13,3,300" + end
     workspace, result = prepared_from(tmp_path, content)
     assert sorted(rows_of(workspace)) == [(11, 11, 100, 2), (12, 12, 200, 1), (13, 13, 300, -1)]
-    assert result.manifest["rejects"]["rows"] == 0
+    assert result.manifest.document["rejects"]["rows"] == 0
 
 
 def test_ids_that_differ_in_a_character_stay_apart(tmp_path):
@@ -156,7 +156,7 @@ def test_a_title_with_a_line_break_keeps_its_movie_and_its_ratings(tmp_path):
     catalogue = read_prepared(workspace).movies
     assert (catalogue.title, catalogue.year) == (["Two lines", "One, line"], [1994, 1995])
     assert sorted(rows_of(workspace)) == [(11, 11, 100, 2), (12, 12, 200, 1)]
-    assert result.manifest["rejects"]["rows"] == 0
+    assert result.manifest.document["rejects"]["rows"] == 0
 
 
 @pytest.mark.parametrize("bad", [b"", b"boom,\n"], ids=["all rows good", "one row bad"])
@@ -166,11 +166,11 @@ def test_the_characters_of_a_column_that_is_passed_over_do_not_matter(tmp_path, 
     content = b"userId,movieId,rating,timestamp,note\n11,11,5,100," + note.encode(encoding) + b"\n12,12,4,200,x\n" + bad
     workspace, result = prepared_from(tmp_path, content)
     assert sorted(rows_of(workspace)) == [(11, 11, 100, 2), (12, 12, 200, 1)]
-    assert result.manifest["rejects"]["rows"] == bool(bad)
+    assert result.manifest.document["rejects"]["rows"] == bool(bad)
 
 
 def test_a_row_within_a_quoted_field_is_no_row(tmp_path):
     content = b'userId,movieId,rating,timestamp,note\n11,11,5,100,"see\n12,12,4,200,there"\n13,13,3,300,x\n'
     workspace, result = prepared_from(tmp_path, content)
     assert sorted(rows_of(workspace)) == [(11, 11, 100, 2), (13, 13, 300, -1)]
-    assert result.manifest["input"]["rows"]["ratings"] == 2
+    assert result.manifest.document["input"]["rows"]["ratings"] == 2

@@ -187,16 +187,16 @@ def test_every_row_is_what_a_merge_in_plain_python_gives(looped, demo, demo_raw)
     assert rows_of(workspace) != rows_of(demo)
     assert {NEW, OTHER_NEW} <= users_of(workspace)
     assert BARELY_KNOWN not in users_of(workspace)  # too few events for the core
-    assert result.manifest["swipes"] == {
+    assert result.manifest.document["swipes"] == {
         "standing": sum(len(opinions(store.events(user))) for user in store.user_ids()),
         "merged": 9 + 13 + 14 + 3,
         "skips": 3 + 2,
         "outdated": 2,
         "rejected": 0,
     }
-    names = [step["name"] for step in result.manifest["steps"]]
+    names = [step["name"] for step in result.manifest.document["steps"]]
     assert names[:3] == ["read", "with swipes", "deduplicated"]
-    assert result.manifest["steps"][0]["ratings"] == sum(result.manifest["rating_histogram"].values()) == 100_004
+    assert result.manifest.steps[0].ratings == sum(result.manifest.rating_histogram.values()) == 100_004
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -204,7 +204,7 @@ def test_preparing_again_gives_the_same_rows_and_the_same_fingerprint(looped, lo
     workspace, store = looped_copy
     before = {name: content for name, content in folder_of(workspace).items() if name != "manifest.json"}
     again = prepare_as_the_command_does(workspace, demo_raw, store, threads=threads)
-    assert again.manifest["fingerprint"] == looped[1].manifest["fingerprint"]
+    assert again.manifest.fingerprint == looped[1].manifest.fingerprint
     assert {name: content for name, content in folder_of(workspace).items() if name != "manifest.json"} == before
 
 
@@ -212,18 +212,17 @@ def test_one_swipe_more_changes_the_fingerprint_and_its_undo_changes_it_back(loo
     workspace, store = looped_copy
     with Recommender.open(workspace.root) as rec:
         rec.update_user(42, 318, -2, at=LATER + 500)
-        changed = prepare_as_the_command_does(workspace, demo_raw, store).manifest["fingerprint"]
+        changed = prepare_as_the_command_does(workspace, demo_raw, store).manifest.fingerprint
         rec.undo(42)
-        undone = prepare_as_the_command_does(workspace, demo_raw, store).manifest["fingerprint"]
-    assert changed != undone == looped[1].manifest["fingerprint"]
+        undone = prepare_as_the_command_does(workspace, demo_raw, store).manifest.fingerprint
+    assert changed != undone == looped[1].manifest.fingerprint
 
 
 def test_without_swipes_the_store_matters_only_by_its_blocklist(looped_copy, demo, demo_raw):
     workspace, store = looped_copy
     plain = prepare_as_the_command_does(workspace, demo_raw, store, with_swipes=False)
     assert (
-        plain.manifest["fingerprint"]
-        == prepare(Workspace(workspace.root.parent / "b"), raw=demo_raw).manifest["fingerprint"]
+        plain.manifest.fingerprint == prepare(Workspace(workspace.root.parent / "b"), raw=demo_raw).manifest.fingerprint
     )
     assert rows_of(workspace) == rows_of(demo)
 
@@ -316,8 +315,8 @@ def test_forgotten_users_are_left_out_until_they_are_allowed_again(looped_copy, 
         store.forget(user, LATER)
     without = prepare_as_the_command_does(workspace, demo_raw, store, with_swipes=with_swipes)
     assert not {42, 100, NEW} & users_of(workspace)
-    assert without.manifest["fingerprint"] != everybody.manifest["fingerprint"]
-    step = without.manifest["steps"][1]
+    assert without.manifest.fingerprint != everybody.manifest.fingerprint
+    step = without.manifest.document["steps"][1]
     assert (step["name"], step["users"]) == ("without forgotten users", 669)
     if with_swipes:
         assert rows_of(workspace) == independent_merge(demo_raw, store)
@@ -372,7 +371,7 @@ def test_a_store_that_is_not_there_is_not_made(demo_raw, tmp_path):
     workspace = Workspace(tmp_path / "data")
     store = open_store(None, workspace)
     result = prepare_as_the_command_does(workspace, demo_raw, store)
-    assert set(result.manifest["swipes"].values()) == {0}
+    assert set(result.manifest.document["swipes"].values()) == {0}
     assert sorted(path.name for path in workspace.root.iterdir()) == [".lock", "prepared"]
 
 
@@ -381,7 +380,7 @@ def test_swipes_in_redis_give_what_swipes_in_a_file_give(looped, demo, demo_raw,
     store = open_store(redis_url, None)
     workspace = Workspace(tmp_path / "data")
     result = prepare_as_the_command_does(workspace, demo_raw, store)
-    assert result.manifest["fingerprint"] == looped[1].manifest["fingerprint"]
+    assert result.manifest.fingerprint == looped[1].manifest.fingerprint
     assert rows_of(workspace) == rows_of(looped[0])
     store.forget(42, LATER)
     prepare_as_the_command_does(workspace, demo_raw, store, with_swipes=False)

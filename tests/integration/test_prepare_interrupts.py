@@ -107,9 +107,9 @@ def test_an_interrupted_command(medium, tmp_path, how, moment: Callable[[Workspa
 
     assert "Traceback" not in messages
     if process.returncode == 0:  # the signal came when all was done
-        assert read_manifest(workspace)["settings"]["user_offset"] == NEW.user_offset
+        assert read_manifest(workspace).document["settings"]["user_offset"] == NEW.user_offset
         return
-    if read_manifest(workspace)["settings"]["user_offset"] == OLD.user_offset:
+    if read_manifest(workspace).document["settings"]["user_offset"] == OLD.user_offset:
         assert snapshot(workspace) == old
     if how == signal.SIGINT:
         assert process.returncode == 130

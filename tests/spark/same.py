@@ -26,7 +26,7 @@ def hashes(workspace: Workspace) -> dict[str, str]:
 
 def told(workspace: Workspace) -> dict[str, Any]:
     """What the manifest says of the rows, whoever has prepared them."""
-    manifest = read_manifest(workspace)
+    manifest = read_manifest(workspace).document
     return {name: value for name, value in manifest.items() if name not in ("created_at", "seconds", "engine")}
 
 

@@ -117,7 +117,7 @@ def test_ties_duplicates_and_bad_rows(tmp_path, spark, name, delimiter, encoding
             spark.session.conf.unset(key)
     assert n_pieces == 1 if name.endswith(".gz") else n_pieces > 8
     assert_same(here, there)
-    manifest = read_prepared(there).manifest
+    manifest = read_prepared(there).manifest.document
     assert len(manifest["rejects"]["by_reason"]) >= 13
     steps = {step["name"]: step["ratings"] for step in manifest["steps"]}
     assert steps["read"] > steps["deduplicated"] > steps["core round 1"] > 0
@@ -130,7 +130,7 @@ def test_dealt_ties(tmp_path, spark):
     raw = write(tmp_path / "raw", "ratings.csv", lines)
     here, there = both(raw, tmp_path, spark, loose(ties="random", random_seed=2**32 - 1, split_ratio=(6, 2, 2)))
     assert_same(here, there)
-    ties = read_prepared(there).manifest["ties"]
+    ties = read_prepared(there).manifest.document["ties"]
     assert ties["users"] > ties["users_cut_in_ties"] > ties["users_held_out_by_ties"] > 0
     by_movie = Workspace(tmp_path / "by movie")
     prepare(by_movie, loose(split_ratio=(6, 2, 2)), raw=raw)
@@ -149,7 +149,7 @@ def test_swipes_and_forgotten_users(tmp_path, spark):
     how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
     here, there = both(raw, tmp_path, spark, how, swipes=table, forgotten=[1, 2, 99, 12345])
     assert_same(here, there)
-    manifest = read_prepared(there).manifest
+    manifest = read_prepared(there).manifest.document
     assert min(manifest["swipes"][fate] for fate in ("merged", "skips", "outdated", "rejected")) > 0
     assert [step["name"] for step in manifest["steps"]][:4] == [
         "read", "without forgotten users", "with swipes", "deduplicated",
@@ -169,7 +169,7 @@ def test_parquet_with_other_names_and_types_of_columns(tmp_path, spark):
     how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
     here, there = both(raw, tmp_path, spark, how)
     assert hashes(here) == hashes(there)
-    assert read_prepared(there).manifest["rejects"]["by_reason"]["rating out of range"] == 300
+    assert read_prepared(there).manifest.document["rejects"]["by_reason"]["rating out of range"] == 300
 
 
 # -- the contract of a prepared folder -------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark
     assert [row[:2] for row in types] == [
         ("user_id", "BIGINT"), ("movie_id", "BIGINT"), ("preference", "TINYINT"), ("timestamp", "BIGINT"),
     ]  # fmt: skip
-    manifest = read_prepared(workspace).manifest
+    manifest = read_prepared(workspace).manifest.document
     assert manifest["engine"]["name"] == "spark"
     assert names(workspace.prepared.root) == [
         "manifest.json", "movies.parquet", "rejects.csv", "test.parquet", "train.parquet", "val.parquet",

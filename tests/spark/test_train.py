@@ -64,9 +64,9 @@ def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
     assert ours.movie_factors.dtype == ours.user_vectors.dtype == np.float32
     assert ours.movie_factors.shape == theirs.movie_factors.shape
     assert ours.train_settings == theirs.train_settings
-    assert ours.info["settings"] == theirs.info["settings"]
-    assert ours.info["engine"]["name"] == "spark"
-    assert theirs.info["engine"]["name"] == "implicit"
+    assert ours.info.settings == theirs.info.settings
+    assert ours.info.engine["name"] == "spark"
+    assert theirs.info.engine["name"] == "implicit"
     assert set(ours.info) == set(theirs.info)
 
 
@@ -129,7 +129,7 @@ def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, d
     )
     result = train(small, settings, spark=spark, publish=False)
     model = model_folder.open_model(small.model(result.model_id))
-    engine = model.info["engine"]
+    engine = model.info.engine
     history = model.history
     scale = engine["movie_factors_times"]
     Y, X = np.asarray(model.movie_factors, np.float64) / scale, np.asarray(model.user_vectors, np.float64) * scale
@@ -153,7 +153,7 @@ def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, d
     per_user, per_movie = ((n**2).sum() / n.sum() for n in (n_users, n_movies))
     assert math.isclose(engine["regParam"], 0.7 / math.sqrt(per_user * per_movie), rel_tol=1e-9)
     assert math.isclose(scale, (per_movie / per_user) ** 0.25, rel_tol=1e-6)
-    assert model.info["trained_on"] == ["train", "val", "test"]
+    assert model.info.trained_on == ("train", "val", "test")
     assert registry.published_id(small) is None
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mlrec.artifacts.documents import from_json
+from mlrec.artifacts.prepared import Cutoffs, Manifest
 from mlrec.dataset.reading import Events
 from mlrec.evaluation.estimates import Difference, Estimate
 from mlrec.evaluation.protocol import Evaluation
@@ -27,11 +30,11 @@ def seconds(*moment):
     return int(datetime(*moment, tzinfo=UTC).timestamp())
 
 
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "fingerprint": "f00d" * 16,
     "created_at": "2026-11-24T18:09:27+00:00",
     "input": {"files": [{"file": "ratings.csv", "sha256": "5eed" * 16}]},
-    "settings": {"cut_points": [2.5, 3.5, 4.5], "split": "user-time", "min_user_ratings": 10},
+    "settings": {"cut_points": [2.5, 3.5, 4.5], "split": "user-time", "min_user_ratings": 10, "user_offset": 0},
     "steps": [
         {"name": "read", "ratings": 1234, "users": 56, "movies": 78},
         {"name": "core round 1", "ratings": 1000, "users": 50, "movies": 40},
@@ -49,7 +52,7 @@ EVENTS = Events(
     timestamp=np.array([seconds(*time) for time in TIMES]),
     split=np.array([1, 0, 0, 2, 0], dtype=np.int8),
 )
-PICTURE = picture_of(MANIFEST, EVENTS)
+PICTURE = picture_of(from_json(Manifest, MANIFEST), EVENTS)
 
 SEGMENTS = [
     Segment(
@@ -242,7 +245,8 @@ def test_events_are_counted_by_calendar_month_and_split():
 
 
 def test_a_manifest_of_another_engine_may_lack_the_counts():
-    bare = picture_of({name: MANIFEST[name] for name in ("fingerprint", "settings", "splits")}, EVENTS)
+    counted = {name: MANIFEST[name] for name in ("fingerprint", "settings", "splits")}
+    bare = picture_of(from_json(Manifest, counted), EVENTS)
     page = Page(rendered(picture=bare))
     assert "months" in page.charts
     assert not {"ratings", "steps-users"} & set(page.charts)
@@ -432,7 +436,7 @@ def test_a_model_of_the_protocols_own_is_told():
 
 
 def test_a_split_at_two_moments_is_marked():
-    moments = {"val_from": seconds(2016, 2, 1), "test_from": seconds(2016, 3, 1)}
+    moments = Cutoffs(val_from=seconds(2016, 2, 1), test_from=seconds(2016, 3, 1))
     split = replace(PICTURE, moments=moments, settings={**PICTURE.settings, "split": "global-time"})
     text = rendered([replace(EVALUATION, protocol="global-time")], picture=split)
     assert "validation begins on 2016-02-01 and test begins on 2016-03-01" in text
@@ -455,11 +459,11 @@ def test_names_from_data_cannot_break_the_page():
         "fingerprint": evil,
         "steps": [step],
         "input": {"files": [{"file": evil, "sha256": evil}]},
-        "settings": {evil: evil},
-        "splits": {evil: 1},
+        "settings": {**MANIFEST["settings"], evil: evil},
         "created_at": evil,
     }
-    page = Page(rendered([evaluation], picture=picture_of(manifest, EVENTS), model_id=evil, created_at=evil))
+    picture = picture_of(from_json(Manifest, manifest), EVENTS)
+    page = Page(rendered([evaluation], picture=picture, model_id=evil, created_at=evil))
     assert "img" not in {tag for tag, _ in page.tags}
     assert page.row(evil, "0.1300")[2] == "0.110 to 0.150"
     assert [own.text for own in page.charts["steps-users"].labels(across=False)] == ["1. </script><img …"]

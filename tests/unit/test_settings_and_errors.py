@@ -23,10 +23,10 @@ from mlrec.settings import (
     GradientSettings,
     PrepareSettings,
     ServeSettings,
+    Settings,
     SparkSettings,
     TrainSettings,
     TuneSettings,
-    _Settings,
 )
 
 
@@ -99,7 +99,7 @@ def test_a_value_of_another_type_is_refused_by_name(make, words):
     assert words in caught.value.message
 
 
-ALL_SETTINGS = _Settings.__subclasses__()
+ALL_SETTINGS = Settings.__subclasses__()
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3),
     st.complex_numbers(), st.lists(st.one_of(st.integers(), st.text(max_size=2)), max_size=3),

@@ -11,11 +11,32 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mlrec.artifacts.documents import DocumentError, from_json
+
 _RECORD = "files"
+
+
+def checksum(path: Path, kind: str = "sha256") -> str:
+    """Checksum of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file was when its folder was complete."""
+
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileRecord:
+        """Describe a file."""
+        return cls(path.stat().st_size, checksum(path))
 
 
 @dataclass(frozen=True)
@@ -43,8 +64,7 @@ class Seal:
             Files of the same folder, or of folders in it, that are complete.
         """
         record: dict[str, Any] = {
-            other.relative_to(path.parent).as_posix(): {"bytes": other.stat().st_size, "sha256": _sha256(other)}
-            for other in sorted(others)
+            other.relative_to(path.parent).as_posix(): asdict(FileRecord.of(other)) for other in sorted(others)
         }
         own = {"sha256": self._own_sha256(document, record)}
         return self._with_record(document, record | {path.name: own})
@@ -78,11 +98,14 @@ class Seal:
             if name == path.name:
                 continue
             try:
+                then = from_json(FileRecord, entry, at=f"{_RECORD}.{name}")
                 found = (path.parent / name).stat().st_size
-                if found != entry["bytes"]:
-                    return f"{name} has {found:,} bytes instead of {entry['bytes']:,}"
-                if found <= read_up_to and _sha256(path.parent / name) != entry["sha256"]:
+                if found != then.bytes:
+                    return f"{name} has {found:,} bytes instead of {then.bytes:,}"
+                if found <= read_up_to and checksum(path.parent / name) != then.sha256:
                     return f"{name} is not what was written"
+            except DocumentError as error:
+                return f"in {path.name}, {error}"
             except FileNotFoundError:
                 return f"{name} is missing"
             except OSError as error:
@@ -100,7 +123,13 @@ class Seal:
             The file.
         """
         entry = (self._record(document) or {}).get(other.relative_to(path.parent).as_posix())
-        return entry is not None and other.stat().st_size == entry["bytes"] and _sha256(other) != entry["sha256"]
+        if entry is None:
+            return False
+        try:
+            then = from_json(FileRecord, entry)
+        except DocumentError:
+            return True  # nothing vouches for it
+        return other.stat().st_size == then.bytes and checksum(other) != then.sha256
 
     def _record(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
         part = document if self.section is None else document.get(self.section)
@@ -115,8 +144,3 @@ class Seal:
     def _own_sha256(self, document: Mapping[str, Any], others: dict[str, Any]) -> str:
         text = json.dumps(self._with_record(document, others), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from mlrec.artifacts.documents import DocumentError, from_json
 from mlrec.artifacts.files import exclusive, read_json, write_json
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
+from mlrec.settings import Relevance, SplitName
 from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
+_REMEDY = "Evaluate the model again."
+
+KnownPart = Literal["train", "train+val", "fold-in"]
+"""What was known of the users who were judged."""
 
 
-def read_metrics(files: ModelFiles) -> dict[str, Any]:
-    """Return a model's evaluation results: split → history → relevance → result. Empty if it was never evaluated.
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its 95% interval, where there is one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    def __post_init__(self) -> None:
+        """Refuse half an interval."""
+        if (self.low is None) != (self.high is None):
+            raise DocumentError("low and high must both be there, or both be null")
+
+
+Figures = Mapping[str, Mapping[str, Figure]]
+"""Model, or pair of models, → metric ("ndcg@10") → figure."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What readers need of one evaluation result. (Not all earlier versions wrote `differences` and `ks`.)"""
+
+    users: int
+    models: Figures
+    differences: Figures = field(default_factory=dict)
+    ks: tuple[int, ...] = ()
+
+
+Results = dict[SplitName, dict[KnownPart, dict[Relevance, Result]]]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A model's evaluation results.
+
+    Attributes
+    ----------
+    results
+        Split → history → relevance → result; empty if the model was never evaluated.
+    document
+        The same as plain JSON values, with what this version does not know.
+    """
+
+    results: Results = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def of(self, split: SplitName, history: KnownPart, relevance: Relevance) -> Result | None:
+        """One of the results, if there is such a one."""
+        return self.results.get(split, {}).get(history, {}).get(relevance)
+
+
+def read_metrics(files: ModelFiles) -> Metrics:
+    """Return a model's evaluation results.
 
     Raises
     ------
@@ -21,39 +79,14 @@ def read_metrics(files: ModelFiles) -> dict[str, Any]:
         If they are damaged, or of another format.
     """
     try:
-        document = read_json(files.metrics, FORMAT_VERSION, remedy="Evaluate the model again.")
+        document = read_json(files.metrics, FORMAT_VERSION, remedy=_REMEDY)
     except FileNotFoundError:
-        return {}
-    results = {name: value for name, value in document.items() if name != "format_version"}
-    if not _has_at(3, results, _is_result):
-        raise IncompatibleFormatError(f"{files.metrics} is damaged.", "Evaluate the model again.")
-    return results
-
-
-def _has_at(depth: int, document: Any, test: Callable[[Any], bool]) -> bool:
-    """Whether a document is of so many levels of keys, and what they lead to passes a test."""
-    if depth == 0:
-        return test(document)
-    return isinstance(document, dict) and all(_has_at(depth - 1, value, test) for value in document.values())
-
-
-def _is_result(result: Any) -> bool:
-    """Whether a JSON value has what is read of an evaluation. (Not all earlier versions wrote `differences`.)"""
-    match result:
-        case {"users": int(), "models": models}:
-            ks, differences = result.get("ks", []), result.get("differences", {})
-            are_numbers = isinstance(ks, list) and all(type(k) is int for k in ks)
-            return are_numbers and _has_at(2, models, _is_figure) and _has_at(2, differences, _is_figure)
-    return False
-
-
-def _is_figure(figure: Any) -> bool:
-    match figure:
-        case {"value": int() | float(), "low": None, "high": None}:
-            return True
-        case {"value": int() | float(), "low": int() | float(), "high": int() | float()}:
-            return True
-    return False
+        return Metrics()
+    del document["format_version"]
+    try:
+        return Metrics(from_json(Results, document), document)
+    except DocumentError as error:
+        raise IncompatibleFormatError(f"{files.metrics} is damaged: {error}.", _REMEDY) from error
 
 
 def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, result: Mapping[str, Any]) -> None:
@@ -68,7 +101,7 @@ def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, res
     """
     try:
         with exclusive(files.info):
-            results = readable_metrics(files)
+            results = dict(readable_metrics(files).document)
             kept = results.setdefault(split, {}).setdefault(history, {})
             kept[relevance] = _merged(kept.get(relevance), result)
             write_json(files.metrics, {"format_version": FORMAT_VERSION, **results})
@@ -78,12 +111,12 @@ def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, res
         ) from None
 
 
-def readable_metrics(files: ModelFiles) -> dict[str, Any]:
+def readable_metrics(files: ModelFiles) -> Metrics:
     """Return what `read_metrics` does, or nothing if they cannot be read: listing and evaluating go on."""
     try:
         return read_metrics(files)
     except StateError:
-        return {}
+        return Metrics()
 
 
 def _merged(earlier: object, result: Mapping[str, Any]) -> dict[str, Any]:

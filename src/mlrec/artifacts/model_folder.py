@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.checksums import Seal
+from mlrec.artifacts.documents import Document, Needs, read_document, to_json
 from mlrec.artifacts.files import read_json, write_json
 from mlrec.artifacts.mapped_history import REMEDY, MappedHistory, damaged_model
-from mlrec.errors import IncompatibleFormatError, ModelMissingError, SettingsError, StateError
+from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.ranking.histories import EVENT_ARRAYS, History
-from mlrec.settings import SPLITS, FoldInSettings, TrainSettings
+from mlrec.settings import FoldInSettings, SplitName, TrainSettings
 from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
 
 _SEAL = Seal()
-_INFO = {
-    "model_id": str, "created_at": str, "kind": str, "settings": dict, "fold_in": dict, "trained_on": list,
-    "prepared_fingerprint": str, "dimensions": dict,
-}  # fmt: skip
 _CATALOGUE = {"title": list, "year": list, "genres": list}
 # Name → dtype and number of dimensions.
 _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
@@ -50,6 +47,76 @@ _IMPOSSIBLE = "a value that is not finite, or larger than any can be"
 _YEARS = range(-100_000, 100_000)
 
 
+# Format version 1 has had these from the first. A setting that comes later, and has a default that means what was done
+# before, is not to be named here.
+_TRAIN_SETTINGS = (
+    "factors", "regularization", "alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life", "feedback_weight",
+    "user_vectors", "on", "random_seed", "threads",
+)  # fmt: skip
+_FOLD_IN_SETTINGS = ("alpha", "regularization", "dislikes", "half_life", "feedback_weight")
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """How large a model is; interactions are the events that it has learned from."""
+
+    users: int
+    movies: int
+    factors: int
+    interactions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo(Document):
+    """What `model_info.json` says of a model.
+
+    Attributes
+    ----------
+    model_id, kind, created_at
+        Its id, what it is ("als"), and when it was trained, ISO 8601.
+    settings
+        What it was trained with. A regularization that follows the data has its value.
+    regularization_follows_data
+        Whether it does.
+    fold_in
+        The fold-in rule of the user vectors.
+    random_seed
+        Of the training.
+    trained_on
+        The splits that it has learned from.
+    engine
+        What has learned: name, version, and what is special to it.
+    judged_by
+        Id of a model of the same settings that was evaluated in this one's place, if this one learned from everything.
+    prepared_fingerprint
+        Of the prepared data that it was trained on.
+    user_offset
+        What was added to every user id of the raw data.
+    dimensions
+        How large it is.
+    versions
+        Package → version at the training.
+    seconds
+        Wall-clock seconds of each stage of the training.
+    """
+
+    model_id: str
+    kind: str
+    created_at: str
+    settings: Annotated[TrainSettings, Needs(_TRAIN_SETTINGS)]
+    regularization_follows_data: bool = False
+    fold_in: Annotated[FoldInSettings, Needs(_FOLD_IN_SETTINGS)]
+    random_seed: int | None = None
+    trained_on: tuple[SplitName, ...]
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    judged_by: str | None = None
+    prepared_fingerprint: str
+    user_offset: int = 0
+    dimensions: Dimensions
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Title, year and genres by movie row."""
@@ -68,7 +135,7 @@ class Model:
     model_id
         Its id.
     info
-        The content of model_info.json.
+        What model_info.json says.
     user_ids, movie_ids
         Public ids by row, ascending, int64.
     movie_factors
@@ -84,7 +151,7 @@ class Model:
     """
 
     model_id: str
-    info: Mapping[str, Any]
+    info: ModelInfo
     user_ids: NDArray[np.int64]
     movie_ids: NDArray[np.int64]
     movie_factors: NDArray[np.float32]
@@ -97,13 +164,13 @@ class Model:
     @property
     def fold_in(self) -> FoldInSettings:
         """The fold-in rule of the user vectors."""
-        return FoldInSettings.from_json(self.info["fold_in"])
+        return self.info.fold_in
 
     @property
     def train_settings(self) -> TrainSettings:
         """What was asked for at training: a regularization that followed the data is None here."""
-        settings = TrainSettings.from_json(self.info["settings"])
-        return replace(settings, regularization=None) if self.info.get("regularization_follows_data") else settings
+        settings = self.info.settings
+        return replace(settings, regularization=None) if self.info.regularization_follows_data else settings
 
     def user_idx(self, user_id: int) -> int | None:
         """Row of a user, or None for one that the model does not know."""
@@ -168,8 +235,8 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
         json.dumps({"format_version": FORMAT_VERSION, **vars(model.catalogue)}, ensure_ascii=False),
         encoding="utf-8",
     )
-    own = {"format_version": FORMAT_VERSION, "model_id": model.model_id}
-    write_json(files.info, _SEAL.put_on({**own, **model.info, **own}, files.info, list(files.root.iterdir())))
+    info = {"format_version": FORMAT_VERSION, **to_json(replace(model.info, model_id=model.model_id))}
+    write_json(files.info, _SEAL.put_on(info, files.info, list(files.root.iterdir())))
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
@@ -182,7 +249,7 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 # -- opening -----------------------------------------------------------------------------------------------------------
 
 
-def read_info(files: ModelFiles, *, read_up_to: float = -1) -> dict[str, Any]:
+def read_info(files: ModelFiles, *, read_up_to: float = -1) -> ModelInfo:
     """Read a model's description, and compare the other files with what it says of them.
 
     Parameters
@@ -200,28 +267,14 @@ def read_info(files: ModelFiles, *, read_up_to: float = -1) -> dict[str, Any]:
         If the description is damaged or of another format version, or a file is not what it says.
     """
     try:
-        info = read_json(files.info, FORMAT_VERSION, _INFO, remedy=REMEDY)
+        info = read_document(files.info, ModelInfo, FORMAT_VERSION, remedy=REMEDY)
     except FileNotFoundError:
         raise ModelMissingError(f"{files.root} holds no model.", "Run 'mlrec train' first.") from None
-    if _SEAL.is_intact(info, files.info) is False:
+    if _SEAL.is_intact(info.document, files.info) is False:
         raise damaged_model(files.root, f"{files.info.name} is not what was written")
-    if fault := next(_faults_of_info(info), None):
-        raise damaged_model(files.root, f"{files.info.name} {fault}")
-    if difference := _SEAL.difference(info, files.info, read_up_to=read_up_to):
+    if difference := _SEAL.difference(info.document, files.info, read_up_to=read_up_to):
         raise damaged_model(files.root, difference)
     return info
-
-
-def _faults_of_info(info: Mapping[str, Any]) -> Iterator[str]:
-    try:
-        TrainSettings.from_json(info["settings"])
-        FoldInSettings.from_json(info["fold_in"])
-    except SettingsError as error:
-        yield f"has settings that cannot be: {error.message}"
-    if any(name not in SPLITS for name in info["trained_on"]):
-        yield "says that the model has learned from a split that does not exist"
-    if any(type(count) is not int for count in info["dimensions"].values()):
-        yield "has dimensions that are not whole numbers"
 
 
 def open_model(files: ModelFiles) -> Model:
@@ -241,10 +294,10 @@ def open_model(files: ModelFiles) -> Model:
     info = read_info(files, read_up_to=_QUICKLY_READ)
     arrays = {name: _load(files.array(name), *kind) for name, kind in _ARRAYS.items()}
     catalogue = _read_catalogue(files)
-    if fault := next(_faults(arrays, catalogue, info["dimensions"]), None):
+    if fault := next(_faults(arrays, catalogue, info.dimensions), None):
         raise damaged_model(files.root, fault)
     return Model(
-        model_id=info["model_id"],
+        model_id=info.model_id,
         info=info,
         user_ids=arrays["user_ids"],
         movie_ids=arrays["movie_ids"],
@@ -305,7 +358,7 @@ def _read_catalogue(files: ModelFiles) -> Catalogue:
     return Catalogue(title, year, genres)
 
 
-def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Mapping[str, int]) -> Iterator[str]:
+def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Dimensions) -> Iterator[str]:
     """What cannot be true of the arrays of a model, in words."""
     movie_factors, indptr = arrays["movie_embeddings"], arrays["history_indptr"]
     sizes = {"users": len(arrays["user_ids"]), "movies": len(arrays["movie_ids"]), "factors": movie_factors.shape[1]}
@@ -313,7 +366,7 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
     by_movie = (movie_factors, arrays["popularity"], *vars(catalogue).values())
     if (
         not all(sizes.values())
-        or sizes != {name: dimensions.get(name) for name in sizes}
+        or sizes != {name: getattr(dimensions, name) for name in sizes}
         or {len(array) for array in by_movie} != {sizes["movies"]}
         or arrays["user_embeddings"].shape != (sizes["users"], sizes["factors"])
         or len(indptr) != sizes["users"] + 1

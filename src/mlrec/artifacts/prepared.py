@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, get_args
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from mlrec.artifacts.checksums import Seal
-from mlrec.artifacts.files import read_json, sync, sync_tree, write_json
+from mlrec.artifacts.documents import Document, DocumentError, Needs, read_document
+from mlrec.artifacts.files import sync, sync_tree, write_json
 from mlrec.errors import IncompatibleFormatError, PreparedDataMissingError
-from mlrec.settings import SPLITS, PrepareSettings, SplitKind
+from mlrec.settings import SPLITS, PrepareSettings, SplitName, TieRule
 from mlrec.workspace import PreparedFiles, Workspace
 
 FORMAT_VERSION = 1
 SEAL = Seal(section="engine")
 """Of the manifest: the same data from another engine has the same manifest but for what tells of the engine's files."""
-_REQUIRED = {"fingerprint": str, "settings": dict, "splits": dict}
 REMEDY = "Run 'mlrec prepare' again."
 """What to do about damaged prepared data."""
 # A swap takes two renames; nobody needs to look for longer than a second.
@@ -25,15 +26,149 @@ _LOOKS = 200
 _PAUSE = 0.005
 
 
-def complete(files: PreparedFiles, manifest: dict[str, Any]) -> None:
-    """Complete a prepared folder: all of it goes to the disk, then the manifest. From here on readers may use it."""
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A raw file. What another engine has not noted is None."""
+
+    role: str | None = None
+    file: str
+    bytes: int | None = None
+    sha256: str
+    layout: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """The raw files, and how many rows of each were read."""
+
+    files: tuple[InputFile, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MergedSwipes:
+    """What has become of the swipes that stood in the log."""
+
+    standing: int
+    merged: int
+    skips: int
+    outdated: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """What is left after a step."""
+
+    name: str
+    ratings: int
+    users: int
+    movies: int
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rows that could not be used: how many, and how many for each reason."""
+
+    rows: int = 0
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TieSummary:
+    """What ties do to the split; see `mlrec.dataset.ties.Ties`."""
+
+    rule: TieRule
+    users: int
+    users_cut_in_ties: int
+    users_held_out_by_ties: int
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """Epoch seconds at which validation and test begin; None if nothing is in them."""
+
+    val_from: int | None
+    test_from: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(Document):
+    """What `manifest.json` says of a prepared folder. What another engine has not counted is empty.
+
+    Attributes
+    ----------
+    created_at, mlrec_version
+        When, ISO 8601, and by which version.
+    input
+        The raw files.
+    settings
+        How it was prepared.
+    engine
+        Name and version of what did the work, and its files with their checksums.
+    swipes
+        What has become of the swipes that were to be merged; None if there were none.
+    steps
+        What each step left, in order.
+    rejects
+        Rows that could not be used.
+    warnings
+        What the user should know though all went well.
+    rating_histogram, ratings_per_month
+        Ratings that were read, by value and by calendar month (UTC).
+    ties
+        What ties do to the split; None for a split that does not cut between them.
+    fingerprint
+        Names this data: the same input and settings have the same one.
+    splits
+        Split → events.
+    moments
+        Where a global split cuts; None for another.
+    seconds
+        Wall-clock seconds of the preparation.
+    """
+
+    created_at: str = ""
+    mlrec_version: str = ""
+    input: Input = Input()
+    settings: Annotated[PrepareSettings, Needs(("split", "user_offset"))]
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    swipes: MergedSwipes | None = None
+    steps: tuple[StepCount, ...] = ()
+    rejects: Rejects = Rejects()
+    warnings: tuple[str, ...] = ()
+    rating_histogram: Mapping[str, int] = field(default_factory=dict)
+    ratings_per_month: Mapping[str, int] = field(default_factory=dict)
+    ties: TieSummary | None = None
+    fingerprint: str
+    splits: Mapping[SplitName, int]
+    moments: Cutoffs | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a manifest without one of the splits."""
+        if missing := [name for name in SPLITS if name not in self.splits]:
+            raise DocumentError(f"splits.{missing[0]} is missing")
+
+
+def complete(files: PreparedFiles, manifest: Mapping[str, Any]) -> None:
+    """Complete a prepared folder: all of it goes to the disk, then the manifest. From here on readers may use it.
+
+    Parameters
+    ----------
+    files
+        The folder.
+    manifest
+        A `Manifest` as plain JSON values.
+    """
     sync_tree(files.root)
     content = [path for path in files.root.rglob("*") if path.is_file() and path != files.rejects]
     document = {"format_version": FORMAT_VERSION, **manifest}
     write_json(files.manifest, SEAL.put_on(document, files.manifest, content))
 
 
-def read_manifest(workspace: Workspace) -> dict[str, Any]:
+def read_manifest(workspace: Workspace) -> Manifest:
     """Return the manifest of the prepared folder, finishing a swap that was interrupted halfway.
 
     Raises
@@ -58,27 +193,11 @@ def read_manifest(workspace: Workspace) -> dict[str, Any]:
     raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first.")
 
 
-def _read_manifest(files: PreparedFiles) -> dict[str, Any]:
-    manifest = read_json(files.manifest, FORMAT_VERSION, _REQUIRED, remedy=REMEDY)
-    intact = SEAL.is_intact(manifest, files.manifest)
-    if intact is None:
-        intact = _is_usable(manifest["settings"], manifest["splits"])
-    if not intact:
+def _read_manifest(files: PreparedFiles) -> Manifest:
+    manifest = read_document(files.manifest, Manifest, FORMAT_VERSION, remedy=REMEDY)
+    if SEAL.is_intact(manifest.document, files.manifest) is False:  # manifests of earlier versions have no seal
         raise IncompatibleFormatError(f"{files.manifest} is damaged: it is not what was written.", REMEDY)
     return manifest
-
-
-def _is_usable(settings: dict[str, Any], splits: dict[str, Any]) -> bool:
-    """Whether a manifest without a seal, of an earlier version, has what its readers rely on."""
-    match settings.get("split_ratio", list(PrepareSettings.split_ratio)):
-        case [int(), int(), int()]:
-            return (
-                settings.get("split") in get_args(SplitKind)
-                and isinstance(settings.get("user_offset"), int)
-                and set(splits) >= set(SPLITS)
-                and all(isinstance(count, int) for count in splits.values())
-            )
-    return False
 
 
 @contextmanager

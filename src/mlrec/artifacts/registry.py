@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, Any
 
 from mlrec.artifacts.files import exclusive, sync, sync_tree, write_atomically
-from mlrec.artifacts.metrics_file import readable_metrics
-from mlrec.artifacts.model_folder import Model, open_model, read_info, verify_model, write_files
+from mlrec.artifacts.metrics_file import Metrics, readable_metrics
+from mlrec.artifacts.model_folder import Model, ModelInfo, open_model, read_info, verify_model, write_files
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.settings import TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
@@ -107,26 +108,53 @@ def open_published(workspace: Workspace) -> Model:
     raise StateError(f"The published model in {workspace.models} changes all the time.", "Try again.")
 
 
-def summary(workspace: Workspace, model_id: str) -> dict[str, Any]:
-    """What a listing shows of a model: id, creation time, kind, settings and metrics. Its arrays are not opened.
+@dataclass(frozen=True)
+class Summary:
+    """What a listing shows of a model.
+
+    Attributes
+    ----------
+    model_id
+        Its id.
+    info
+        Its description; None if that cannot be read, or does not fit the sizes of its files.
+    metrics
+        Its evaluation results; empty if they cannot be read.
+    """
+
+    model_id: str
+    info: ModelInfo | None
+    metrics: Metrics
+
+    @property
+    def kind(self) -> str:
+        """The kind of the model, or "damaged"."""
+        return "damaged" if self.info is None else self.info.kind
+
+    def to_json(self) -> dict[str, Any]:
+        """Return an entry of what `mlrec models list --json` prints."""
+        document = {} if self.info is None else self.info.document
+        return {
+            "model_id": self.model_id,
+            "created_at": document.get("created_at"),
+            "kind": self.kind,
+            "settings": document.get("settings", {}),
+            "prepared_fingerprint": document.get("prepared_fingerprint"),
+            "metrics": dict(self.metrics.document),
+        }
+
+
+def summary(workspace: Workspace, model_id: str) -> Summary:
+    """What a listing shows of a model. Its arrays are not opened.
 
     A model whose description cannot be read, or does not fit the sizes of its files, is of kind "damaged", so that the
     others can still be listed.
     """
     files = workspace.model(model_id)
     try:
-        info = read_info(files)
+        return Summary(model_id, read_info(files), readable_metrics(files))
     except StateError:
-        unknown: dict[str, Any] = {
-            "created_at": None,
-            "kind": "damaged",
-            "settings": {},
-            "prepared_fingerprint": None,
-            "metrics": {},
-        }
-        return {"model_id": model_id, **unknown}
-    shown = {name: info[name] for name in ("created_at", "kind", "settings", "prepared_fingerprint")}
-    return {"model_id": model_id} | shown | {"metrics": readable_metrics(files)}
+        return Summary(model_id, None, Metrics())
 
 
 def settings_of(workspace: Workspace, model_id: str | None = None) -> tuple[str | None, TrainSettings]:

@@ -12,12 +12,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from mlrec.artifacts.checksums import checksum
 from mlrec.dataset.archive import require_zip, unpack
 from mlrec.dataset.demo import write_demo
 from mlrec.dataset.download import OFFLINE_HINT, discard, download
 from mlrec.dataset.editions import DEFAULT_MIRROR, DEMO, DEMO_EDITION, EDITIONS, OPTIONAL_MEMBERS, Edition
 from mlrec.dataset.plausible import check
-from mlrec.dataset.raw_folder import FetchedFile, Marker, checksum, put_in_place, refuse_foreign
+from mlrec.dataset.raw_folder import FetchedFile, Marker, put_in_place, refuse_foreign
 from mlrec.errors import FetchError, SettingsError
 from mlrec.progress import SILENT, Progress
 from mlrec.workspace import RawFiles, Workspace

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mlrec.artifacts import prepared
+from mlrec.artifacts.documents import to_json
+from mlrec.artifacts.prepared import Cutoffs, Input, InputFile, Manifest, MergedSwipes, Rejects, StepCount, TieSummary
 from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
@@ -50,18 +52,8 @@ _SWIPE_LOG = "swipe log"
 # Settings that came later, and change nothing where ties are not dealt: folders of before keep their fingerprint.
 _DEALING_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
-# What becomes of a swipe in 26_judge_swipes.sql, and how the manifest calls its number.
+# What becomes of a swipe in 26_judge_swipes.sql, and how `MergedSwipes` calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
-
-
-@dataclass(frozen=True)
-class StepCount:
-    """What is left after a step."""
-
-    name: str
-    ratings: int
-    users: int
-    movies: int
 
 
 @dataclass(frozen=True)
@@ -73,16 +65,20 @@ class Prepared:
     folder
         The prepared folder.
     manifest
-        Its manifest, as `mlrec prepare --json` prints it.
+        Its manifest.
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know though all went well."""
-        return tuple(self.manifest["warnings"])
+        return self.manifest.warnings
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `mlrec prepare --json` prints: the manifest as it was written."""
+        return dict(self.manifest.document)
 
 
 def prepare(
@@ -132,8 +128,8 @@ def prepare(
                 steps = Steps(connection, progress)
                 run = _Preparation(steps, _ratings(spark, steps, settings, scratch), source, settings)
                 manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
-            manifest["seconds"] = round(time.perf_counter() - started, 3)
-            prepared.complete(files, manifest)
+            manifest = replace(manifest, seconds=round(time.perf_counter() - started, 3))
+            prepared.complete(files, to_json(manifest))
         workspace.failed_rejects.unlink(missing_ok=True)
     return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
 
@@ -164,7 +160,7 @@ def _prepare_into(
     swipes: StandingSwipes | None,
     forgotten: Collection[int],
     failed_rejects: Path,
-) -> dict[str, Any]:
+) -> Manifest:
     """Write everything but the manifest, and return that."""
     with ThreadPoolExecutor(1) as hashing:
         checksums = hashing.submit(lambda: {file.role: file.sha256() for file in run.source.files})
@@ -175,25 +171,27 @@ def _prepare_into(
         run.merge_swipes()
         run.drop_duplicates()
         run.filter_core()
-        manifest: dict[str, Any] = {
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "mlrec_version": installed_version(),
-            "input": run.input_summary(checksums.result()),
-            "settings": run.settings.to_json(),
-            "engine": run.ratings.describe(),
-            "swipes": run.swipe_summary(),
-            "steps": [vars(step) for step in run.steps],
-            "rejects": run.reject_summary(),
-            "warnings": run.warnings,
-            "rating_histogram": run.rating_histogram,
-            "ratings_per_month": run.ratings_per_month,
-            "ties": run.tie_summary(),
-        }
-        manifest["fingerprint"] = _fingerprint(manifest, run.app_checksums())
+        created_at = datetime.now(UTC).isoformat(timespec="seconds")
+        read = run.input_summary(checksums.result())
+        fingerprint = _fingerprint(read, run.settings, run.app_checksums())
         run.write(files.movies, files.rejects)
-        manifest["splits"] = {name: run.ratings.write_split(name, files.split(name)) for name in SPLITS}
-        manifest["moments"] = run.moments()
-    return manifest
+        return Manifest(
+            created_at=created_at,
+            mlrec_version=installed_version(),
+            input=read,
+            settings=run.settings,
+            engine=run.ratings.describe(),
+            swipes=run.swipe_summary(),
+            steps=tuple(run.steps),
+            rejects=run.reject_summary(),
+            warnings=tuple(run.warnings),
+            rating_histogram=run.rating_histogram,
+            ratings_per_month=run.ratings_per_month,
+            ties=run.tie_summary(),
+            fingerprint=fingerprint,
+            splits={name: run.ratings.write_split(name, files.split(name)) for name in SPLITS},
+            moments=run.moments(),
+        )
 
 
 @contextmanager
@@ -393,40 +391,38 @@ class _Preparation:
 
     # -- reports -----------------------------------------------------------------------------------------------------
 
-    def input_summary(self, checksums: Mapping[Role, str]) -> dict[str, Any]:
+    def input_summary(self, checksums: Mapping[Role, str]) -> Input:
         """Describe the raw files."""
-        return {
-            "files": [
-                {
-                    "role": file.role,
-                    "file": file.label,
-                    "bytes": file.bytes,
-                    "sha256": checksums[file.role],
-                    "layout": file.layout,
-                    "encoding": file.encoding,
-                }
-                for file in self.source.files
-            ],
-            "rows": self.rows_read,
-        }
+        files = tuple(
+            InputFile(
+                role=file.role,
+                file=file.label,
+                bytes=file.bytes,
+                sha256=checksums[file.role],
+                layout=file.layout,
+                encoding=file.encoding,
+            )
+            for file in self.source.files
+        )
+        return Input(files, self.rows_read)
 
-    def reject_summary(self) -> dict[str, Any]:
+    def reject_summary(self) -> Rejects:
         """Count the rejects by reason, most frequent first."""
         by_reason = dict(
             self.sql.rows("SELECT reason, count(*) AS n FROM rejects GROUP BY reason ORDER BY n DESC, reason")
         )
-        return {"rows": sum(by_reason.values()), "by_reason": by_reason}
+        return Rejects(sum(by_reason.values()), by_reason)
 
-    def swipe_summary(self) -> dict[str, int] | None:
+    def swipe_summary(self) -> MergedSwipes | None:
         """Count the standing swipes by what has become of them; None if there were none to be merged."""
         if not self.has_swipes:
             return None
         fates = dict(self.sql.rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
-        return {"standing": sum(fates.values())} | {name: fates.get(fate, 0) for fate, name in _FATES.items()}
+        return MergedSwipes(sum(fates.values()), **{name: fates.get(fate, 0) for fate, name in _FATES.items()})
 
-    def tie_summary(self) -> dict[str, Any] | None:
+    def tie_summary(self) -> TieSummary | None:
         """What ties do to the split; None for a split that does not cut between them."""
-        return None if self.ties is None else {"rule": self.settings.ties, **self.ties._asdict()}
+        return None if self.ties is None else TieSummary(self.settings.ties, **self.ties._asdict())
 
     def app_checksums(self) -> dict[str, str]:
         """Hashes of what the app has changed in the rows; empty if that is nothing."""
@@ -446,12 +442,11 @@ class _Preparation:
         }
         return {name: hashlib.sha256(table.tobytes()).hexdigest() for name, table in tables.items() if table.size}
 
-    def moments(self) -> dict[str, int | None] | None:
+    def moments(self) -> Cutoffs | None:
         """Epoch seconds at which validation and test begin, for a global split."""
         if self.settings.split != "global-time":
             return None
-        val_from, test_from = self.ratings.moments()
-        return {"val_from": val_from, "test_from": test_from}
+        return Cutoffs(*self.ratings.moments())
 
     def _note(self, name: str) -> None:
         """Note what is left."""
@@ -462,14 +457,13 @@ def _without_links(error: InputError) -> str:
     return f"Links are left out: {error.message} {error.hint}"
 
 
-def _fingerprint(manifest: dict[str, Any], app_checksums: Mapping[str, str]) -> str:
+def _fingerprint(read: Input, settings: PrepareSettings, app_checksums: Mapping[str, str]) -> str:
     """Hash of everything that determines the prepared rows: the rules, the input's bytes, the app and the settings."""
-    settings = manifest["settings"]
-    left_out = _NEUTRAL_SETTINGS + (() if settings["ties"] == "random" else _DEALING_SETTINGS)
+    left_out = _NEUTRAL_SETTINGS + (() if settings.ties == "random" else _DEALING_SETTINGS)
     origin = {
         "rules": _RULES_VERSION,
-        "input": [(file["role"], file["sha256"]) for file in manifest["input"]["files"]],
-        "settings": {name: value for name, value in settings.items() if name not in left_out},
+        "input": [(file.role, file.sha256) for file in read.files],
+        "settings": {name: value for name, value in settings.to_json().items() if name not in left_out},
         **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()

@@ -6,13 +6,14 @@ interrupted is known to be half done.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mlrec.artifacts.checksums import FileRecord, checksum
+from mlrec.artifacts.documents import DocumentError, from_json
 from mlrec.artifacts.files import read_json, sync, sync_tree, write_json
 from mlrec.dataset.sources import DATA_FILE_NAMES
 from mlrec.errors import IncompatibleFormatError, StateError
@@ -31,21 +32,26 @@ class FetchedFile:
     sha256: str
 
     @classmethod
-    def from_json(cls, name: Any, bytes: Any, sha256: Any) -> FetchedFile:  # noqa: A002
-        """Take what a marker says of a file; TypeError if that makes no sense."""
-        if not (isinstance(name, str) and type(bytes) is int and isinstance(sha256, str)):
-            raise TypeError(f"no file: {name}")
-        return cls(name, bytes, sha256)
-
-    @classmethod
     def of(cls, path: Path) -> FetchedFile:
         """Describe a file."""
-        return cls(path.name, path.stat().st_size, checksum(path, "sha256"))
+        return cls(path.name, path.stat().st_size, checksum(path))
 
     def is_in(self, folder: Path) -> bool:
         """Whether it lies in a folder as it was described."""
         path = folder / self.name
         return path.is_file() and path.stat().st_size == self.bytes and FetchedFile.of(path) == self
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the file of a marker says; `from` is no name in Python."""
+
+    edition: str
+    origin: str
+    sha256: str | None
+    files: Mapping[str, FileRecord]
+    incomplete: bool = False
+    replaced: tuple[FetchedFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,16 +83,11 @@ class Marker:
         """Read the marker; one that cannot be read vouches for nothing."""
         try:
             document = read_json(raw.marker, MARKER_FORMAT_VERSION)
-            return cls(
-                edition=document["edition"],
-                origin=document["from"],
-                sha256=document["sha256"],
-                files=tuple(FetchedFile.from_json(name, **values) for name, values in document["files"].items()),
-                incomplete=document.get("incomplete", False),
-                replaced=tuple(FetchedFile.from_json(**values) for values in document.get("replaced", [])),
-            )
-        except (FileNotFoundError, IncompatibleFormatError, KeyError, TypeError, AttributeError, RecursionError):
+            said = from_json(_Said, {**document, "origin": document.get("from")})
+        except (FileNotFoundError, IncompatibleFormatError, DocumentError):
             return None
+        files = tuple(FetchedFile(name, entry.bytes, entry.sha256) for name, entry in said.files.items())
+        return cls(said.edition, said.origin, said.sha256, files, said.incomplete, said.replaced)
 
     def write(self, raw: RawFiles, replaced: Iterable[FetchedFile] | None = None) -> None:
         """Write the marker; as that of a beginning replacement, if the former files are given."""
@@ -139,9 +140,3 @@ def put_in_place(raw: RawFiles, marker: Marker, force: bool, progress: Progress)
 
 def _ratings_first(path: Path) -> bool:
     return not path.name.startswith(("ratings.", "u.data"))
-
-
-def checksum(path: Path, kind: str) -> str:
-    """Checksum of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()

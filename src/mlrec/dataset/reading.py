@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.prepared import REMEDY, SEAL, read_manifest
+from mlrec.artifacts.prepared import REMEDY, SEAL, Manifest, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.dataset.steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
@@ -70,7 +70,7 @@ class Movies:
 class HeldOut:
     """One split, with the manifest of the folder it comes from; all arrays are (events,)."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     user_id: NDArray[np.int64]
     movie_id: NDArray[np.int64]
     preference: NDArray[np.int8]
@@ -84,7 +84,7 @@ class HeldOut:
 class PreparedData:
     """A prepared folder in memory."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     events: Events
     movies: Movies
 
@@ -121,14 +121,14 @@ def read_movies(workspace: Workspace) -> Movies:
 def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
     """Read one split of a workspace's prepared folder. Raises as `read_prepared` does."""
 
-    def read(manifest: dict[str, Any], files: PreparedFiles) -> HeldOut:
+    def read(manifest: Manifest, files: PreparedFiles) -> HeldOut:
         columns = _read_split(manifest, files, name)
         return HeldOut(manifest, columns["user_id"], columns["movie_id"], columns["preference"])
 
     return _consistently(workspace, read)
 
 
-def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], PreparedFiles], T]) -> T:
+def _consistently(workspace: Workspace, read: Callable[[Manifest, PreparedFiles], T]) -> T:
     """Read several files of one prepared folder, starting over if a new folder was swapped in meanwhile."""
     files = workspace.prepared
     for _ in range(_LOOKS):
@@ -144,14 +144,14 @@ def _consistently(workspace: Workspace, read: Callable[[dict[str, Any], Prepared
     raise StateError(f"{files.root} changes all the time.", "Read it while nothing prepares.")
 
 
-def _query(manifest: dict[str, Any], files: PreparedFiles, path: Path, query: str) -> dict[str, NDArray[Any]]:
+def _query(manifest: Manifest, files: PreparedFiles, path: Path, query: str) -> dict[str, NDArray[Any]]:
     """Read a file of the prepared folder, or a folder of part files, by a query on $path."""
     parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not parts or not all(part.exists() for part in parts):
         raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
     load_duckdb()
     try:
-        if any(SEAL.is_altered(manifest, files.manifest, part) for part in parts):
+        if any(SEAL.is_altered(manifest.document, files.manifest, part) for part in parts):
             raise IncompatibleFormatError(f"{path} is damaged: it is not what was written.", REMEDY)
         with connect() as connection:
             columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()
@@ -168,7 +168,7 @@ def _query(manifest: dict[str, Any], files: PreparedFiles, path: Path, query: st
     return columns
 
 
-def _read_events(manifest: dict[str, Any], files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
+def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
     """Merge splits into the total order: each is in order by itself, and a user's splits follow each other in time."""
     parts = [_in_order_of_users(_read_split(manifest, files, name)) for name in splits]
     starts = [run_starts(part["user_id"]) for part in parts]
@@ -204,7 +204,7 @@ def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
     return {name: column[order] for name, column in part.items()}
 
 
-def _read_split(manifest: dict[str, Any], files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:
+def _read_split(manifest: Manifest, files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:
     columns = _query(
         manifest,
         files,
@@ -220,7 +220,7 @@ def _read_split(manifest: dict[str, Any], files: PreparedFiles, name: SplitName)
     return columns
 
 
-def _read_movies(manifest: dict[str, Any], files: PreparedFiles) -> Movies:
+def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
     columns = _query(
         manifest,
         files,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from mlrec.artifacts.checksums import checksum
 from mlrec.dataset.archive import Archive
 from mlrec.dataset.database import literal
 from mlrec.dataset.look_alikes import refuse_impostor
@@ -109,8 +109,7 @@ class RawFile:
         """The hash of its content."""
         if self.elsewhere:
             return self.elsewhere.sha256()
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return checksum(self.path)
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -167,7 +167,7 @@ def _judged(
     progress: Progress,
 ) -> Judged:
     threads = settings.threads or available_threads()
-    is_its_data = model.info["prepared_fingerprint"] == data.manifest["fingerprint"]
+    is_its_data = model.info.prepared_fingerprint == data.manifest.fingerprint
     present = model if is_its_data else _with_events(model, data.events)
     known = Known.of(present, settings.history_splits)
     jury = Jury.of(present, known, held_out, settings, METRICS, ks, threads, progress)
@@ -179,7 +179,7 @@ def _judged(
 def _with_events(model: Model, events: Events) -> Model:
     """A model as it would serve the users of other data: without vectors of theirs, so that they are folded in."""
     user_ids, history = history_of(events, rows_of(events.movie_id, model.movie_ids))
-    return replace(model, user_ids=user_ids, history=history, info={**model.info, "trained_on": []})
+    return replace(model, user_ids=user_ids, history=history, info=replace(model.info, trained_on=()))
 
 
 def _answers(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bool_]:
@@ -188,12 +188,12 @@ def _answers(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bool_]
 
 def knows_these_users(model: Model, data: PreparedData) -> bool:
     """Whether a user has the same id in a model and in the data."""
-    return bool(model.info.get("user_offset", 0) == data.manifest["settings"].get("user_offset", 0))
+    return model.info.user_offset == data.manifest.settings.user_offset
 
 
 def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:
     """Which held-out events a model has learned from, whatever it thought of them; (events,)."""
-    history = model.history.only(tuple(model.info["trained_on"]))
+    history = model.history.only(model.info.trained_on)
     n_movies = len(model.movie_ids)
     user_idx = np.repeat(np.arange(len(model.user_ids)), np.diff(history.indptr))
     learned = user_idx[history.movie_idx >= 0] * n_movies + history.movie_idx[history.movie_idx >= 0]

@@ -125,7 +125,7 @@ def require_gate(workspace: Workspace) -> None:
     ModelMissingError, IncompatibleFormatError
         If the published model cannot be opened.
     """
-    if not read_manifest(workspace)["splits"].get("val"):
+    if not read_manifest(workspace).splits["val"]:
         raise EmptyResultError(
             "The validation part is empty, so a new model cannot be judged.", "Prepare with another --split-ratio."
         )
@@ -154,8 +154,8 @@ def _judgeable(
     """The published model itself if it can be judged fairly, else what can be in its place."""
     held_out = data.held_out("val")
     liked = held_out.preference > 0
-    candidates = [model] if "val" not in model.info["trained_on"] else []
-    judged_by = model.info.get("judged_by")
+    candidates = [model] if "val" not in model.info.trained_on else []
+    judged_by = model.info.judged_by
     if judged_by is not None and judged_by != new.model_id:
         with suppress(ModelMissingError, IncompatibleFormatError):  # it may have been pruned
             candidates.append(model_folder.open_model(registry.resolve(workspace, judged_by)))

@@ -29,7 +29,6 @@ from mlrec.settings import (
     DEFAULT_KS,
     SPLITS,
     EvaluateSettings,
-    PrepareSettings,
     ProtocolName,
 )
 from mlrec.workspace import Workspace
@@ -137,24 +136,24 @@ def evaluate(
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
     settings = settings or EvaluateSettings()
-    if settings.protocol is not None and settings.protocol != read_manifest(workspace)["settings"]["split"]:
+    if settings.protocol is not None and settings.protocol != read_manifest(workspace).settings.split:
         return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
     files = registry.resolve(workspace, model_id)
     model = model_folder.open_model(files)
-    if settings.split in model.info["trained_on"]:
+    if settings.split in model.info.trained_on:
         raise StateError(
             f"Model {model.model_id} was trained on the {settings.split} part, so it knows the answers.",
             f"Evaluate the one that was judged in its place: mlrec evaluate --model {judge}"
-            if (judge := model.info.get("judged_by"))
+            if (judge := model.info.judged_by)
             else "Evaluate a model trained with '--on train'.",
         )
     held_out = read_held_out(workspace, settings.split)
-    if held_out.manifest["fingerprint"] != model.info["prepared_fingerprint"]:
+    if held_out.manifest.fingerprint != model.info.prepared_fingerprint:
         raise DataChangedError(
             f"The prepared data has changed since model {model.model_id} was trained.",
             "Train again, or prepare the data that it was trained on.",
         )
-    result = _judge(model, held_out, settings, held_out.manifest["settings"]["split"], progress)
+    result = _judge(model, held_out, settings, held_out.manifest.settings.split, progress)
     if result.sample is None:
         metrics_file.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
     return result
@@ -183,7 +182,7 @@ def _evaluate_anew(
 
 
 def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
-    ratio = data.manifest["settings"].get("split_ratio", PrepareSettings.split_ratio)
+    ratio = data.manifest.settings.split_ratio
     match protocol:
         case "user-time":
             return splits.by_user_time(data.events, ratio)

@@ -22,7 +22,7 @@ def user_vectors(
 ) -> NDArray[np.float32]:
     """Vectors by user row: the saved ones if they know just this history, else folded in for the judged users."""
     exact = model.train_settings.user_vectors == "fold-in"
-    if settings.history_splits == tuple(model.info["trained_on"]) and (exact or settings.split == "val"):
+    if settings.history_splits == model.info.trained_on and (exact or settings.split == "val"):
         return model.vectors_of(slice(None))
     return folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import registry
-from mlrec.artifacts.model_folder import Model
-from mlrec.artifacts.prepared import read_manifest
+from mlrec.artifacts.documents import to_json
+from mlrec.artifacts.model_folder import Dimensions, Model, ModelInfo
+from mlrec.artifacts.prepared import Manifest, read_manifest
 from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
 from mlrec.machine import available_threads
 from mlrec.model.learn import Learned, learn
@@ -61,12 +62,7 @@ class Trained:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec train --json` prints."""
-        return {
-            "model_id": self.model_id,
-            "published": self.published,
-            "settings": self.settings.to_json(),
-            "seconds": self.seconds,
-        }
+        return {name: value for name, value in to_json(self).items() if name != "folder"}
 
 
 def train(
@@ -119,14 +115,13 @@ def train(
                 data = read_prepared(workspace)
             model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
         with watch.stage("save"), progress.task("Saving"):
-            model = replace(model, info={**model.info, "seconds": watch.seconds})
+            model = replace(model, info=replace(model.info, seconds=watch.seconds))
             files = registry.write_model(
                 workspace, model, lambda file: sparse.save_npz(file, preferences, compressed=False)
             )
         if publish:
             registry.publish(workspace, model.model_id)
-    settings = TrainSettings.from_json(model.info["settings"])
-    return Trained(model.model_id, files.root, publish, settings, watch.seconds)
+    return Trained(model.model_id, files.root, publish, model.info.settings, watch.seconds)
 
 
 def build_model(
@@ -197,7 +192,7 @@ def _build_on_spark(
 
 
 def _assemble(
-    manifest: dict[str, Any],
+    manifest: Manifest,
     movies: Movies,
     interactions: Interactions,
     preferences: csr_matrix,
@@ -208,28 +203,30 @@ def _assemble(
 ) -> Model:
     """Put a model together from what was learned, whatever learned it."""
     created_at = datetime.now(UTC)
+    model_id = f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}"
     return Model(
-        model_id=f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}",
-        info={
-            "kind": "als",
-            "created_at": created_at.isoformat(timespec="seconds"),
-            "settings": learned.settings.to_json(),
-            "regularization_follows_data": settings.regularization is None,
-            "fold_in": learned.settings.fold_in.to_json(),
-            "random_seed": settings.random_seed,
-            "trained_on": list(settings.trained_on),
-            "engine": engine,
-            "judged_by": judged_by,
-            "prepared_fingerprint": manifest["fingerprint"],
-            "user_offset": manifest["settings"]["user_offset"],
-            "dimensions": {
-                "users": len(interactions.user_ids),
-                "movies": len(interactions.movie_ids),
-                "factors": settings.factors,
-                "interactions": int(preferences.nnz),
-            },
-            "versions": {name: version(name) for name in _VERSIONS_OF} | {"python": platform.python_version()},
-        },
+        model_id=model_id,
+        info=ModelInfo(
+            model_id=model_id,
+            kind="als",
+            created_at=created_at.isoformat(timespec="seconds"),
+            settings=learned.settings,
+            regularization_follows_data=settings.regularization is None,
+            fold_in=learned.settings.fold_in,
+            random_seed=settings.random_seed,
+            trained_on=settings.trained_on,
+            engine=engine,
+            judged_by=judged_by,
+            prepared_fingerprint=manifest.fingerprint,
+            user_offset=manifest.settings.user_offset,
+            dimensions=Dimensions(
+                users=len(interactions.user_ids),
+                movies=len(interactions.movie_ids),
+                factors=settings.factors,
+                interactions=int(preferences.nnz),
+            ),
+            versions={name: version(name) for name in _VERSIONS_OF} | {"python": platform.python_version()},
+        ),
         user_ids=interactions.user_ids,
         movie_ids=interactions.movie_ids,
         movie_factors=learned.movie_factors,

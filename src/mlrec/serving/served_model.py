@@ -52,7 +52,7 @@ class ServedModel:
         )
         # Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own.
         self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
-        self.learned = np.array([name in model.info["trained_on"] for name in SPLITS])
+        self.learned = np.array([name in model.info.trained_on for name in SPLITS])
 
     @cached_property
     def titles(self) -> TitleIndex:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlrec.artifacts.prepared import Cutoffs
 from mlrec.dataset.prepare import prepare
 from mlrec.errors import EmptyResultError
 from mlrec.settings import PrepareSettings
@@ -72,9 +73,9 @@ ways = st.builds(
 def test_a_single_bad_row_is_named(tmp_path, row):
     """Each kind alone: the quick way must not take any of them for good."""
     workspace = write_raw(tmp_path, [*csv_lines([Rating(1, 1, 4.0, 5)]), row], movies=6)
-    manifest = prepare(workspace, loose(min_user_ratings=1, min_movie_ratings=1, max_reject_share=0.5)).manifest
+    result = prepare(workspace, loose(min_user_ratings=1, min_movie_ratings=1, max_reject_share=0.5))
     assert rejects(workspace.prepared.rejects) == [("ratings.csv", 3, row, BAD_ROWS[row])]
-    assert manifest["input"]["rows"]["ratings"] == 2
+    assert result.manifest.input.rows["ratings"] == 2
 
 
 @settings(max_examples=20, deadline=None)
@@ -90,7 +91,7 @@ def test_any_table_gives_what_the_definitions_say(table, how):
             with pytest.raises(EmptyResultError):
                 prepare(workspace, how)
             return
-        manifest = prepare(workspace, how).manifest
+        manifest = prepare(workspace, how).manifest.document
         rows = expected_rows(rounds[-1], how)
         assert split_rows(workspace) == rows
         assert rejects(workspace.prepared.rejects) == [
@@ -146,7 +147,7 @@ def test_any_swipes_and_forgotten_users_give_what_the_definitions_say(ratings, s
             with pytest.raises(EmptyResultError):
                 prepare(workspace, how, swipes=swipe_table(swipes), forgotten=forgotten)
             return
-        manifest = prepare(workspace, how, swipes=swipe_table(swipes), forgotten=forgotten).manifest
+        manifest = prepare(workspace, how, swipes=swipe_table(swipes), forgotten=forgotten).manifest.document
         rows = expected_rows(rounds[-1], plain)
         assert split_rows(workspace) == rows
         rejected = rejects(workspace.prepared.rejects)
@@ -186,7 +187,7 @@ def test_a_crowd_gives_what_the_definitions_say(tmp_path, seed, division):
     assert len(rounds) > 2
     assert rounds[-1]
     workspace = write_raw(tmp_path, csv_lines(ratings), movies=25)
-    manifest = prepare(workspace, how).manifest
+    manifest = prepare(workspace, how).manifest.document
     assert split_rows(workspace) == expected_rows(rounds[-1], how)
     assert [step["ratings"] for step in manifest["steps"]] == [len(ratings), len(standing), *map(len, rounds)]
     in_core = Counter(rating.movie_id for rating in rounds[-1])
@@ -207,7 +208,7 @@ def test_rows_in_another_order_give_the_same_folder(tmp_path):
 
 def test_one_rating_a_user_keeps_every_user(tmp_path):
     workspace = write_raw(tmp_path, [f"{user_id},{user_id % 3 + 1},4.0,5" for user_id in range(60)])
-    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1)).manifest
+    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1)).manifest.document
     assert manifest["steps"][-1] == {"name": "core round 1", "ratings": 60, "users": 60, "movies": 3}
     assert manifest["splits"] == {"train": 60, "val": 0, "test": 0}
 
@@ -216,7 +217,7 @@ def test_the_user_offset_moves_every_user_and_nothing_else(tmp_path):
     lines = csv_lines(crowd(4))
     plain, moved = write_raw(tmp_path / "a", lines, movies=25), write_raw(tmp_path / "b", lines, movies=25)
     prepare(plain, loose())
-    manifest = prepare(moved, loose(user_offset=2**40)).manifest
+    manifest = prepare(moved, loose(user_offset=2**40)).manifest.document
     assert split_rows(moved) == {
         name: [(user_id + 2**40, *rest) for user_id, *rest in rows] for name, rows in split_rows(plain).items()
     }
@@ -248,8 +249,8 @@ def test_movie_ids_of_any_size_stay_what_they_are(tmp_path, movie_id):
 
 def test_global_time_writes_its_two_moments(tmp_path):
     workspace = write_raw(tmp_path, [f"{t % 2},{t % 5 + 1},4.0,{100 + t}" for t in range(10)])
-    assert prepare(workspace, loose(split="global-time")).manifest["moments"] == {"val_from": 108, "test_from": 109}
-    assert prepare(workspace, loose()).manifest["moments"] is None
+    assert prepare(workspace, loose(split="global-time")).manifest.moments == Cutoffs(val_from=108, test_from=109)
+    assert prepare(workspace, loose()).manifest.moments is None
 
 
 def test_a_ratio_in_large_numbers_is_the_same_ratio(tmp_path):

@@ -33,7 +33,7 @@ def test_every_bad_row_is_reported_with_file_line_text_and_reason(tmp_path):
         ["1,A (1990),Drama", "2,B (1990)", "2,B (1990),Drama", "3,C (1990),Drama"],
         links=["1,0114709,862", "4,1,1"],
     )
-    manifest = prepare(workspace, loose()).manifest
+    manifest = prepare(workspace, loose()).manifest.document
     assert rejects(workspace.prepared.rejects) == [
         ("links.csv", 3, "4,1,1", "unknown movie"),
         ("movies.csv", 3, "2,B (1990)", "missing field"),
@@ -146,7 +146,7 @@ def with_bad_rows(root: Path, bad: int, good: int) -> Workspace:
 
 def test_one_bad_row_in_a_hundred_is_allowed(tmp_path):
     workspace = with_bad_rows(tmp_path, bad=2, good=198)
-    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest
+    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest.document
     assert manifest["rejects"]["rows"] == 2
 
 
@@ -215,7 +215,7 @@ def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
 def test_links_never_stop_the_job(tmp_path, links, warning):
     workspace = write_raw(tmp_path, ["1,1,4.0,5"])
     (workspace.raw / "links.csv").write_bytes(links)
-    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest
+    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest.document
     assert [text[: len(warning)] for text in manifest["warnings"]] == [warning]
     assert manifest["splits"]["train"] == 1
 
@@ -223,5 +223,5 @@ def test_links_never_stop_the_job(tmp_path, links, warning):
 def test_damaged_links_never_stop_the_job(tmp_path):
     workspace = write_raw(tmp_path, ["1,1,4.0,5"])
     (workspace.raw / "links.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
-    manifest = prepare(workspace, loose()).manifest
+    manifest = prepare(workspace, loose()).manifest.document
     assert ["links.parquet" in text for text in manifest["warnings"]] == [True]

@@ -18,7 +18,7 @@ from tests.integration.prepare.raw_data import RATED_AT, loose, swipe_table
 
 
 def fingerprint(root: Path, raw: Path, **changes: Any) -> str:
-    return str(prepare(Workspace(root), loose(min_movie_ratings=5, **changes), raw=raw).manifest["fingerprint"])
+    return prepare(Workspace(root), loose(min_movie_ratings=5, **changes), raw=raw).manifest.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def fingerprint(root: Path, raw: Path, **changes: Any) -> str:
 )
 def test_the_fingerprint_changes_with_what_changes_the_rows(one_run, tmp_path, change):
     workspace, result, _ = one_run
-    assert fingerprint(tmp_path, workspace.raw, **change) != result.manifest["fingerprint"]
+    assert fingerprint(tmp_path, workspace.raw, **change) != result.manifest.fingerprint
 
 
 def test_the_fingerprint_does_not_change_with_how_the_work_is_done(one_run, tmp_path):
     workspace, result, _ = one_run
     how = {"threads": 1, "memory_limit": "500MB", "max_reject_share": 0.5, "random_seed": 7}
-    assert fingerprint(tmp_path, workspace.raw, **how) == result.manifest["fingerprint"]
+    assert fingerprint(tmp_path, workspace.raw, **how) == result.manifest.fingerprint
 
 
 def test_settings_of_ties_that_are_not_dealt_leave_the_fingerprint_as_it_was(one_run):
@@ -53,11 +53,11 @@ def test_settings_of_ties_that_are_not_dealt_leave_the_fingerprint_as_it_was(one
     ]  # fmt: skip
     origin = {
         "rules": _RULES_VERSION,
-        "input": [(file["role"], file["sha256"]) for file in result.manifest["input"]["files"]],
-        "settings": {name: result.manifest["settings"][name] for name in names},
+        "input": [(file["role"], file["sha256"]) for file in result.manifest.document["input"]["files"]],
+        "settings": {name: result.manifest.document["settings"][name] for name in names},
     }
     expected = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
-    assert result.manifest["fingerprint"] == expected
+    assert result.manifest.fingerprint == expected
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "movies.csv"])
@@ -66,7 +66,7 @@ def test_the_fingerprint_changes_with_the_input(one_run, tmp_path, name):
     raw = tmp_path / "raw"
     shutil.copytree(workspace.raw, raw)
     (raw / name).write_text((raw / name).read_text().replace("1", "2", 1))
-    assert fingerprint(tmp_path, raw) != result.manifest["fingerprint"]
+    assert fingerprint(tmp_path, raw) != result.manifest.fingerprint
 
 
 def app_fingerprint(
@@ -74,7 +74,7 @@ def app_fingerprint(
 ) -> str:
     table = None if swipes is None else swipe_table(swipes)
     workspace, how = Workspace(tmp_path / "app"), loose(**changes)
-    return str(prepare(workspace, how, raw=raw, swipes=table, forgotten=forgotten).manifest["fingerprint"])
+    return prepare(workspace, how, raw=raw, swipes=table, forgotten=forgotten).manifest.fingerprint
 
 
 def test_the_fingerprint_changes_with_the_swipes_and_forgotten_users_that_change_the_rows(small, tmp_path):

@@ -138,7 +138,7 @@ def test_links_give_the_ids_of_other_catalogues(tmp_path):
     workspace = write_raw(
         tmp_path, ["1,1,4.0,5"], movies=4, links=["1,0114709,862", "2,tt0113497,", "3,10366206,603692", "9,1,1"]
     )
-    manifest = prepare(workspace, loose()).manifest
+    manifest = prepare(workspace, loose()).manifest.document
     assert [(movie_id, imdb_id, tmdb_id) for movie_id, _, _, _, imdb_id, tmdb_id, _ in movie_rows(workspace)] == [
         (1, "tt0114709", 862),
         (2, "tt0113497", None),
@@ -161,7 +161,7 @@ def street(tmp_path_factory) -> Path:
 def test_the_name_of_the_data_directory_does_not_matter(street, folder):
     """DuckDB takes brackets and stars for patterns and 'key=value' for columns; the neighbour must stay out of it."""
     workspace = write_raw(street / folder, ["1,2,4.0,5"])
-    manifest = prepare(workspace, loose()).manifest
+    manifest = prepare(workspace, loose()).manifest.document
     data = read_prepared(workspace)
     assert manifest["splits"] == {"train": 1, "val": 0, "test": 0}
     assert list(zip(data.events.user_id, data.events.movie_id, data.events.preference, strict=True)) == [(1, 2, 1)]

@@ -44,22 +44,22 @@ def test_the_folder_holds_what_the_contract_says_and_nothing_else_is_left(one_ru
 
 def test_the_manifest_is_the_file(one_run):
     _, result, _ = one_run
-    assert json.loads((result.folder / "manifest.json").read_text()) == result.manifest
+    assert json.loads((result.folder / "manifest.json").read_text()) == result.manifest.document
 
 
 def test_the_manifest_counts_ratings_by_value_and_month(one_run):
     _, result, ratings = one_run
     months = Counter(datetime.fromtimestamp(rating.timestamp, UTC).strftime("%Y-%m") for rating in ratings)
-    assert result.manifest["ratings_per_month"] == dict(sorted(months.items()))
+    assert result.manifest.document["ratings_per_month"] == dict(sorted(months.items()))
     values = Counter(rating.rating for rating in ratings)
-    assert {float(value): n for value, n in result.manifest["rating_histogram"].items()} == dict(values)
+    assert {float(value): n for value, n in result.manifest.document["rating_histogram"].items()} == dict(values)
 
 
 def test_months_begin_and_end_at_midnight_utc(tmp_path):
     moments = [(1999, 12, 31, 23, 59, 59), (2000, 1, 1), (2000, 2, 29, 23, 59, 59), (2000, 3, 1), (1970, 1, 1)]
     seconds = [int(datetime(*moment, tzinfo=UTC).timestamp()) for moment in moments]
     workspace = write_raw(tmp_path, [f"1,{i},4.0,{second}" for i, second in enumerate(seconds, 1)])
-    assert prepare(workspace, loose()).manifest["ratings_per_month"] == {
+    assert prepare(workspace, loose()).manifest.document["ratings_per_month"] == {
         "1970-01": 1,
         "1999-12": 1,
         "2000-01": 1,
@@ -70,13 +70,13 @@ def test_months_begin_and_end_at_midnight_utc(tmp_path):
 
 def test_ratings_that_differ_in_the_last_digits_are_counted_apart(tmp_path):
     workspace = write_raw(tmp_path, ["1,1,3.1234567,5", "1,2,3.1234568,5"])
-    histogram = prepare(workspace, loose()).manifest["rating_histogram"]
+    histogram = prepare(workspace, loose()).manifest.document["rating_histogram"]
     assert sum(histogram.values()) == 2
 
 
 def test_the_manifest_names_the_input(one_run):
     workspace, result, ratings = one_run
-    described = result.manifest["input"]
+    described = result.manifest.document["input"]
     assert [(file["role"], file["file"]) for file in described["files"]] == [
         ("ratings", "ratings.csv"),
         ("movies", "movies.csv"),
@@ -87,12 +87,12 @@ def test_the_manifest_names_the_input(one_run):
 
 def test_the_splits_add_up_to_the_last_step(one_run):
     workspace, result, _ = one_run
-    assert sum(result.manifest["splits"].values()) == result.manifest["steps"][-1]["ratings"]
-    assert result.manifest["splits"] == {name: len(rows) for name, rows in split_rows(workspace).items()}
+    assert sum(result.manifest.document["splits"].values()) == result.manifest.document["steps"][-1]["ratings"]
+    assert result.manifest.document["splits"] == {name: len(rows) for name, rows in split_rows(workspace).items()}
 
 
 def test_the_manifest_holds_every_setting(one_run):
     _, result, _ = one_run
     assert PrepareSettings(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in result.manifest["settings"].items()}
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in result.manifest.document["settings"].items()}
     ) == loose(min_movie_ratings=5)

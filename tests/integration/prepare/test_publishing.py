@@ -15,7 +15,11 @@ from mlrec.errors import PreparedDataMissingError, WorkspaceLockedError
 from mlrec.workspace import PreparedFiles, Workspace
 from tests.integration.prepare.raw_data import loose, names, snapshot
 
-REQUIRED: dict[str, Any] = {"fingerprint": "", "settings": {}, "splits": {}}
+REQUIRED: dict[str, Any] = {
+    "fingerprint": "",
+    "settings": {"split": "user-time", "user_offset": 0},
+    "splits": {"train": 0, "val": 0, "test": 0},
+}
 """What every manifest has."""
 
 
@@ -70,9 +74,9 @@ def test_an_interrupted_swap_is_finished_or_undone(tmp_path, whole, half_written
         with pytest.raises(PreparedDataMissingError, match="no prepared data"):
             prepared.read_manifest(workspace)
     else:
-        assert prepared.read_manifest(workspace)["name"] == standing
+        assert prepared.read_manifest(workspace).document["name"] == standing
     publish(workspace, 7)
-    assert prepared.read_manifest(workspace)["n"] == 7
+    assert prepared.read_manifest(workspace).document["n"] == 7
     assert names(tmp_path) == [".lock", "prepared"]
 
 
@@ -83,7 +87,7 @@ def test_readers_find_a_whole_folder_at_every_moment_of_a_swap(tmp_path):
     def read() -> list[int]:
         seen = []
         while not done.is_set():
-            seen.append(prepared.read_manifest(workspace)["n"])
+            seen.append(prepared.read_manifest(workspace).document["n"])
         return seen
 
     publish(workspace, 0)
@@ -118,4 +122,4 @@ def test_a_reader_does_not_trip_the_first_preparation(tmp_path):
             finally:
                 done.set()
         reader.result()
-        assert prepared.read_manifest(workspace)["n"] == n
+        assert prepared.read_manifest(workspace).document["n"] == n

@@ -12,8 +12,11 @@ from tests.integration.prepare.raw_data import RATED_AT, loose, rejects, snapsho
 
 def test_without_swipes_and_forgotten_users_the_folder_says_nothing_of_them(one_run):
     _, result, _ = one_run
-    assert result.manifest["swipes"] is None
-    assert {step["name"] for step in result.manifest["steps"]} & {"with swipes", "without forgotten users"} == set()
+    assert result.manifest.swipes is None
+    assert {step.name for step in result.manifest.steps} & {
+        "with swipes",
+        "without forgotten users",
+    } == set()
 
 
 def test_bad_swipes_count_as_bad_rows_and_leave_the_last_folder_as_it_is(small):
@@ -26,7 +29,7 @@ def test_bad_swipes_count_as_bad_rows_and_leave_the_last_folder_as_it_is(small):
     assert "Leave out the swipes" in stopped.value.hint
     assert snapshot(small.prepared.root) == before
     assert len(rejects(small.failed_rejects)) == 10
-    manifest = prepare(small, loose(max_reject_share=0.5), swipes=swipe_table(bad + good)).manifest
+    manifest = prepare(small, loose(max_reject_share=0.5), swipes=swipe_table(bad + good)).manifest.document
     assert manifest["swipes"] == {"standing": 20, "merged": 10, "skips": 0, "outdated": 0, "rejected": 10}
     assert manifest["input"]["rows"]["swipes"] == 20
 

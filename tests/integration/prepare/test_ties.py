@@ -17,7 +17,7 @@ def test_each_seed_deals_ties_otherwise(tmp_path):
     workspace = write_raw(tmp_path, csv_lines(ratings), movies=25)
     dealt = []
     for seed in (1, 2, 1):
-        manifest = prepare(workspace, loose(ties="random", random_seed=seed)).manifest
+        manifest = prepare(workspace, loose(ties="random", random_seed=seed)).manifest.document
         dealt.append((manifest["fingerprint"], split_rows(workspace)))
     assert dealt[0] == dealt[2]
     assert dealt[0][0] != dealt[1][0]
@@ -29,7 +29,7 @@ def test_times_that_are_too_coarse_to_split_by_are_told_with_the_way_out(tmp_pat
     ratings = [Rating(user, movie, 4.0, at) for user, row in times.items() for movie, at in enumerate(row, 1)]
     workspace = write_raw(tmp_path, csv_lines(ratings), movies=10)
     result = prepare(workspace, loose())
-    assert result.manifest["ties"] == {
+    assert result.manifest.document["ties"] == {
         "rule": "movie-id", "users": 12, "users_cut_in_ties": 4, "users_held_out_by_ties": 4,
     }  # fmt: skip
     (warning,) = result.warnings
@@ -40,7 +40,7 @@ def test_times_that_are_too_coarse_to_split_by_are_told_with_the_way_out(tmp_pat
 
 
 def test_real_times_are_fine_enough_though_a_third_of_the_rows_are_tied(demo):
-    ties = read_manifest(demo)["ties"]
+    ties = read_manifest(demo).document["ties"]
     assert ties == {"rule": "movie-id", "users": 670, "users_cut_in_ties": 198, "users_held_out_by_ties": 16}
     assert Ties(**{name: ties[name] for name in Ties._fields}).warning("movie-id") is None
 

@@ -10,6 +10,9 @@ from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, exampl
 from mlrec.cli.progress import progress
 
 if TYPE_CHECKING:
+    from mlrec.artifacts.metrics_file import KnownPart, Metrics, Result
+    from mlrec.artifacts.registry import Summary
+    from mlrec.settings import SplitName
     from mlrec.workspace import Workspace
 
 app = typer.Typer(
@@ -17,6 +20,9 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog=examples("mlrec models list", "mlrec models use 20261123T142501-als-3f9a"),
 )
+
+# What was held out, and what was known, of the evaluations that a listing shows.
+_HEADLINES: "tuple[tuple[SplitName, KnownPart], ...]" = (("val", "train"), ("test", "train+val"))
 
 OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id; the published one by default.")]
 RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as 'mlrec models list' shows it.")]
@@ -32,7 +38,7 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
     current = registry.published_id(workspace)
     summaries = [registry.summary(workspace, model_id) for model_id in registry.list_ids(workspace)]
     if as_json:
-        render.print_json({"current": current, "models": summaries})
+        render.print_json({"current": current, "models": [summary.to_json() for summary in summaries]})
         return
     if not summaries:
         render.line("No models yet: run 'mlrec train'.")
@@ -42,12 +48,12 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"],
         [
             (
-                "→" if summary["model_id"] == current else "",
-                summary["model_id"],
+                "→" if summary.model_id == current else "",
+                summary.model_id,
                 *_settings_cells(summary),
                 *(
-                    _headline(summary["metrics"], split, history) + _mark(summary, fingerprint)
-                    for split, history in (("val", "train"), ("test", "train+val"))
+                    _headline(summary.metrics, split, history) + _mark(summary, fingerprint)
+                    for split, history in _HEADLINES
                 ),
             )
             for summary in summaries
@@ -64,29 +70,28 @@ def _fingerprint(workspace: "Workspace") -> str | None:
     from mlrec.errors import MlrecError
 
     try:
-        return str(read_manifest(workspace)["fingerprint"])
+        return read_manifest(workspace).fingerprint
     except MlrecError:
         return None
 
 
-def _mark(summary: dict[str, Any], fingerprint: str | None) -> str:
-    of_other_data = fingerprint is not None and summary.get("prepared_fingerprint") != fingerprint
-    return "*" if of_other_data and summary["metrics"] else ""
+def _mark(summary: "Summary", fingerprint: str | None) -> str:
+    of_other_data = fingerprint is not None and summary.info and summary.info.prepared_fingerprint != fingerprint
+    return "*" if of_other_data and summary.metrics.results else ""
 
 
-def _settings_cells(summary: dict[str, Any]) -> tuple[object, ...]:
-    from mlrec.settings import TrainSettings
-
-    if not summary["settings"]:
-        return "", "", "", summary["kind"]
-    settings = TrainSettings.from_json(summary["settings"])
+def _settings_cells(summary: "Summary") -> tuple[object, ...]:
+    if summary.info is None:
+        return "", "", "", summary.kind
+    settings = summary.info.settings
     regularization = "" if settings.regularization is None else f"{settings.regularization:.3g}"
     return settings.factors, f"{settings.alpha:g}", regularization, settings.on
 
 
-def _headline(metrics: dict[str, Any], split: str, history: str) -> str:
-    figures = metrics.get(split, {}).get(history, {}).get("liked", {}).get("models", {}).get("als", {})
-    return f"{figures['ndcg@10']['value']:.4f}" if "ndcg@10" in figures else ""
+def _headline(metrics: "Metrics", split: "SplitName", history: "KnownPart") -> str:
+    result = metrics.of(split, history, "liked")
+    figure = result.models.get("als", {}).get("ndcg@10") if result else None
+    return f"{figure.value:.4f}" if figure else ""
 
 
 @app.command("show", epilog=examples("mlrec models show", "mlrec models show 20261123T142501-als-3f9a --json"))
@@ -96,35 +101,35 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
     from mlrec.workspace import Workspace
 
     files = registry.resolve(Workspace(data_dir), model_id)
-    document = {**model_folder.open_model(files).info, "metrics": metrics_file.read_metrics(files)}
+    info, metrics = model_folder.open_model(files).info, metrics_file.read_metrics(files)
+    document = dict(info.document)
     if as_json:
-        render.print_json(document)
+        render.print_json({**document, "metrics": metrics.document})
         return
-    metrics = document.pop("metrics")
     document.pop("files", None)  # checksums, which are for 'mlrec doctor'
-    render.table(["", ""], _flattened(document), title=str(document["model_id"]))
+    render.table(["", ""], _flattened(document), title=info.model_id)
     rows = [
-        (split, history, relevance, f"{result['users']:,}", *_figures(result, model))
-        for split, by_history in metrics.items()
+        (split, history, relevance, f"{result.users:,}", *_figures(result, model))
+        for split, by_history in metrics.results.items()
         for history, by_relevance in by_history.items()
         for relevance, result in by_relevance.items()
         for model in ("als", "popularity")
-        if model in result["models"]
+        if model in result.models
     ]
     if rows:
         columns = ["part", "history", "movies", "#users", "model", "#ndcg@10", "#95% interval", "#recall@10"]
         render.table(columns, rows, title="How it was judged", keys=3)
-    elif judge := document.get("judged_by"):
+    elif judge := info.judged_by:
         render.line(f"It has learned from everything; {judge} was judged in its place.")
     else:
         render.line("It has not been judged: mlrec evaluate")
 
 
-def _figures(result: dict[str, Any], model: str) -> list[str]:
-    own = result["models"][model]
+def _figures(result: "Result", model: str) -> list[str]:
+    own = result.models[model]
     ndcg, recall = own.get("ndcg@10"), own.get("recall@10")
-    interval = f"{ndcg['low']:.3f} to {ndcg['high']:.3f}" if ndcg and ndcg["low"] is not None else ""
-    return [model, f"{ndcg['value']:.4f}" if ndcg else "", interval, f"{recall['value']:.4f}" if recall else ""]
+    interval = f"{ndcg.low:.3f} to {ndcg.high:.3f}" if ndcg and ndcg.low is not None else ""
+    return [model, f"{ndcg.value:.4f}" if ndcg else "", interval, f"{recall.value:.4f}" if recall else ""]
 
 
 @app.command(

@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -157,7 +157,7 @@ def prepare(
             progress=bar,
         )
     if as_json:
-        render.print_json(result.manifest)
+        render.print_json(result.to_json())
     else:
         show(result, content)
     warn(result)
@@ -186,23 +186,20 @@ def warn(result: "Prepared") -> None:
 
 def show(result: "Prepared", content: StoreContent) -> None:
     """Render the counts of a preparation."""
-    manifest: dict[str, Any] = result.manifest
+    manifest = result.manifest
     render.table(
         ["step", "#ratings", "#users", "#movies"],
-        [
-            (step["name"], f"{step['ratings']:,}", f"{step['users']:,}", f"{step['movies']:,}")
-            for step in manifest["steps"]
-        ],
+        [(step.name, f"{step.ratings:,}", f"{step.users:,}", f"{step.movies:,}") for step in manifest.steps],
     )
-    splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
+    splits = ", ".join(f"{name} {count:,}" for name, count in manifest.splits.items())
     render.line(f"Prepared in {result.folder}: {splits}.")
-    if swipes := manifest["swipes"]:
+    if swipes := manifest.swipes:
         render.line(
-            f"Swipes: merged {swipes['merged']:,}, skips {swipes['skips']:,},"
-            f" older than a rating of the movie {swipes['outdated']:,}."
+            f"Swipes: merged {swipes.merged:,}, skips {swipes.skips:,},"
+            f" older than a rating of the movie {swipes.outdated:,}."
         )
     if content.left_out:
         render.note(f"The swipe log holds {content.left_out:,} swipes, which --with-swipes merges into the ratings.")
-    if rejects := manifest["rejects"]["rows"]:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest["rejects"]["by_reason"].items())
+    if rejects := manifest.rejects.rows:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")

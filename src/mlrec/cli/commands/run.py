@@ -105,7 +105,7 @@ def run(
         spark=spark,
         progress=bar,
     )
-    document["prepare"] = prepared.manifest
+    document["prepare"] = prepared.to_json()
     if not as_json:
         prepare_command.show(prepared, content)
     prepare_command.warn(prepared)

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from mlrec.artifacts.prepared import Cutoffs
 from mlrec.evaluation.estimates import Estimate
 from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.evaluation.replay.arms import SERVED
@@ -144,7 +145,7 @@ def steps_chart(chart_id: str, picture: DataPicture, what: str) -> str:
     return plot.html(chart_id, f"{what} left after each step")
 
 
-def months_chart(chart_id: str, months: Months, cutoffs: Mapping[str, int | None] | None) -> str:
+def months_chart(chart_id: str, months: Months, cutoffs: Cutoffs | None) -> str:
     """Events of each month, stacked by split, with the moments at which a split of everybody falls."""
     starts = np.array(months.starts, dtype="datetime64[D]").astype(np.int64).tolist()
     totals = [sum(counts) for counts in zip(*months.events.values(), strict=True)]
@@ -158,7 +159,7 @@ def months_chart(chart_id: str, months: Months, cutoffs: Mapping[str, int | None
                 tip = f"{months.starts[month][:-3]}: {count:,} of {split_name(name)}"
                 plot.bar((start, start + days), (below, below + count), split_look(name), tip)
                 below += count
-    for cutoff in (cutoffs or {}).values():
+    for cutoff in (cutoffs.val_from, cutoffs.test_from) if cutoffs else ():
         if cutoff is not None:
             plot.upright(cutoff / _SECONDS_PER_DAY, "guide")
     return plot.html(chart_id, "events by month and split")

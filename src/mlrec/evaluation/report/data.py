@@ -9,20 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.prepared import REMEDY, Cutoffs, Manifest, StepCount
 from mlrec.dataset.reading import Events, read_prepared
 from mlrec.errors import IncompatibleFormatError
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step of the preparation left."""
-
-    name: str
-    ratings: int
-    users: int
-    movies: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,7 @@ class DataPicture:
     splits
         Split → events.
     moments
-        "val_from" and "test_from" in epoch seconds, if the split falls at two moments for everybody.
+        Where the split cuts, if it falls at two moments for everybody.
     months
         When the events happened.
     """
@@ -80,10 +71,10 @@ class DataPicture:
     settings: Mapping[str, Any]
     rating_histogram: Mapping[float, int]
     liked_above: float | None
-    steps: tuple[Step, ...]
+    steps: tuple[StepCount, ...]
     rejects: int
-    splits: Mapping[str, int]
-    moments: Mapping[str, int | None] | None
+    splits: Mapping[SplitName, int]
+    moments: Cutoffs | None
     months: Months
 
 
@@ -92,29 +83,25 @@ def read_picture(workspace: Workspace) -> DataPicture:
     data = read_prepared(workspace)
     try:
         return picture_of(data.manifest, data.events)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise IncompatibleFormatError(
-            f"{workspace.prepared.manifest} is damaged: {error!r}.", "Run 'mlrec prepare' again."
-        ) from error
+    except ValueError as error:  # a rating in the histogram that is no number
+        raise IncompatibleFormatError(f"{workspace.prepared.manifest} is damaged: {error!r}.", REMEDY) from error
 
 
-def picture_of(manifest: Mapping[str, Any], events: Events) -> DataPicture:
+def picture_of(manifest: Manifest, events: Events) -> DataPicture:
     """Take the picture of prepared data: the counts of its manifest, and its events by month."""
-    cut_points = manifest["settings"].get("cut_points")
-    histogram = {float(rating): int(count) for rating, count in manifest.get("rating_histogram", {}).items()}
+    settings = manifest.document["settings"]  # as they were written: another engine may not have all
+    histogram = {float(rating): count for rating, count in manifest.rating_histogram.items()}
     return DataPicture(
-        fingerprint=manifest["fingerprint"],
-        prepared_at=manifest.get("created_at", ""),
-        files={file["file"]: file["sha256"] for file in manifest.get("input", {}).get("files", ())},
-        settings=manifest["settings"],
+        fingerprint=manifest.fingerprint,
+        prepared_at=manifest.created_at,
+        files={file.file: file.sha256 for file in manifest.input.files},
+        settings=settings,
         rating_histogram=dict(sorted(histogram.items())),
-        liked_above=float(cut_points[1]) if cut_points else None,
-        steps=tuple(
-            Step(step["name"], step["ratings"], step["users"], step["movies"]) for step in manifest.get("steps", ())
-        ),
-        rejects=manifest.get("rejects", {}).get("rows", 0),
-        splits=manifest["splits"],
-        moments=manifest.get("moments"),
+        liked_above=manifest.settings.cut_points[1] if "cut_points" in settings else None,
+        steps=manifest.steps,
+        rejects=manifest.rejects.rows,
+        splits=manifest.splits,
+        moments=manifest.moments,
         months=months_of(events.timestamp, events.split),
     )
 

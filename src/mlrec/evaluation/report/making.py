@@ -36,7 +36,7 @@ def make_report(
     model_id = evaluation.model_id if evaluation else replay.settings_of if replay else None
     trained = TrainSettings().to_json()
     if model_id is not None:
-        trained = model_folder.open_model(registry.resolve(workspace, model_id)).info["settings"]
+        trained = model_folder.open_model(registry.resolve(workspace, model_id)).info.settings.to_json()
     shown = {"Training": trained}
     if evaluation:
         shown["Evaluation"] = settings.to_json() | {"protocol": evaluation.protocol, "ks": list(evaluation.ks)}

@@ -50,7 +50,7 @@ def render_report(
     model_id
         The model that is judged.
     settings
-        Title → settings, for the foot of the page: "Training" → `model.info["settings"]`, "Evaluation" →
+        Title → settings, for the foot of the page: "Training" → `model.info.settings.to_json()`, "Evaluation" →
         `EvaluateSettings().to_json()`. Those of the data and of the replay are there by themselves.
     mlrec_version, created_at
         For the foot of the page.
@@ -230,7 +230,7 @@ def _where_it_falls(picture: DataPicture) -> str:
         return f"{said} Each user's latest ratings are held out, so the parts lie beside each other at all times."
     begins = [
         f"{name} begins on {words.day(moment)}"
-        for name, moment in (("validation", picture.moments["val_from"]), ("test", picture.moments["test_from"]))
+        for name, moment in (("validation", picture.moments.val_from), ("test", picture.moments.test_from))
         if moment is not None
     ]
     return f"{said} The split falls at the dotted lines: {' and '.join(begins)}."

@@ -338,7 +338,7 @@ class _Ground:
     def __init__(self, data: PreparedData, threads: int) -> None:
         self._data = data
         self._threads = threads
-        self.fingerprint = str(data.manifest["fingerprint"])
+        self.fingerprint = data.manifest.fingerprint
         self.interactions = number_rows(data.events, ("train",))
         self._train = self.interactions.history.only(("train",))
         self._preferences = signed_matrix(self._train, len(self.interactions.movie_ids))

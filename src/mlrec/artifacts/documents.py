@@ -1,0 +1,203 @@
+"""JSON documents as frozen dataclasses: reading one by its annotations, and back to plain JSON values.
+
+A document of the next minor version has keys that this one does not know: they are passed over. A key that is missing
+and has no default, or whose value is of another type, is an error that names the key.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from mlrec.artifacts.files import read_json
+from mlrec.errors import IncompatibleFormatError, SettingsError, shown
+from mlrec.settings import Settings, converted
+
+T = TypeVar("T")
+D = TypeVar("D", bound="Document")
+
+
+class DocumentError(ValueError):
+    """A document lacks a key, or has a value that cannot be; the message begins with the key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A dataclass that stands for a whole file.
+
+    Attributes
+    ----------
+    document
+        All that the file says, with what this version does not know; empty if it comes from no file.
+    """
+
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Settings that must be in a document though they have a default: `Annotated[TrainSettings, Needs(...)]`.
+
+    What a file was made with is not a matter of today's defaults.
+    """
+
+    names: tuple[str, ...]
+
+
+def read_document(path: Path, kind: type[D], format_version: int, *, remedy: str) -> D:
+    """Read a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it is read as.
+    format_version
+        The one format version that can be read.
+    remedy
+        What to do about a damaged one.
+
+    Raises
+    ------
+    IncompatibleFormatError, FileNotFoundError, StateError
+        As `read_json` does. An error about a key names file and key.
+    """
+    document = read_json(path, format_version, remedy=remedy)
+    try:
+        return from_json(kind, document)
+    except DocumentError as error:
+        raise IncompatibleFormatError(f"{path} is damaged: {error}.", remedy) from error
+
+
+def from_json(kind: type[T], value: object, *, at: str = "") -> T:
+    """Plain JSON values as what a type says they are.
+
+    Parameters
+    ----------
+    kind
+        A dataclass, made of dataclasses, settings, mappings, tuples and plain values. Where the keys of a mapping are a
+        `Literal`, others are passed over.
+    value
+        What was read.
+    at
+        The key that the value stands under, for messages.
+
+    Raises
+    ------
+    DocumentError
+        If a key is missing, or a value is of another type.
+    """
+    found: T = _read(kind, value, at)
+    return found
+
+
+def to_json(value: Any) -> Any:
+    """A dataclass, and what it is made of, as plain JSON values: fields in their order, and tuples as lists."""
+    if isinstance(value, Settings):
+        return to_json(value.to_json())
+    if is_dataclass(value):
+        left_out = ("document",) if isinstance(value, Document) else ()
+        return {one.name: to_json(getattr(value, one.name)) for one in fields(value) if one.name not in left_out}
+    if isinstance(value, Mapping):
+        return {name: to_json(one) for name, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read(kind: Any, value: Any, at: str) -> Any:
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        _check_needs(parts[1:], value, at)
+        return _read(parts[0], value, at)
+    if origin in (Union, types.UnionType):  # X | None
+        return None if value is None else _read(parts[0], value, at)
+    if kind is Any:
+        return value
+    if origin in (dict, Mapping):
+        return _read_mapping(parts[0], parts[1], value, at)
+    if origin in (tuple, list):
+        return _read_sequence(origin, parts, value, at)
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return _read_settings(kind, value, at)
+    if is_dataclass(kind):
+        return _read_record(kind, value, at)
+    try:
+        return converted(at, value, kind)
+    except SettingsError as error:
+        raise DocumentError(error.message.removesuffix(".")) from error
+
+
+def _read_mapping(key_kind: Any, kind: Any, value: Any, at: str) -> dict[str, Any]:
+    known = get_args(key_kind) if get_origin(key_kind) is Literal else None
+    return {
+        name: _read(kind, one, _joined(at, name))
+        for name, one in _object(value, at).items()
+        if known is None or name in known
+    }
+
+
+def _read_sequence(origin: Any, parts: tuple[Any, ...], value: Any, at: str) -> Any:
+    if not isinstance(value, list):
+        raise _unfit(at, "a list", value)
+    kinds = parts[:1] * len(value) if origin is list or parts[-1] is Ellipsis else parts
+    if len(kinds) != len(value):
+        raise _unfit(at, f"a list of {len(kinds)}", value)
+    return origin(
+        _read(kind, one, f"{at}[{number}]") for number, (kind, one) in enumerate(zip(kinds, value, strict=True))
+    )
+
+
+def _read_settings(kind: type[Settings], value: Any, at: str) -> Settings:
+    known = _hints_of(kind)  # type: ignore[arg-type]  # classes are hashable
+    try:
+        return kind.from_json({name: one for name, one in _object(value, at).items() if name in known})
+    except SettingsError as error:
+        raise DocumentError(f"{_joined(at, error.message.removesuffix('.'))}") from error
+
+
+def _read_record(kind: Any, value: Any, at: str) -> Any:
+    values, hints = _object(value, at), _hints_of(kind)
+    found: dict[str, Any] = {"document": values} if issubclass(kind, Document) else {}
+    for one in fields(kind):
+        if one.name in found:
+            continue
+        if one.name in values:
+            found[one.name] = _read(hints[one.name], values[one.name], _joined(at, one.name))
+        elif one.default is MISSING and one.default_factory is MISSING:
+            raise DocumentError(f"{_joined(at, one.name)} is missing")
+    try:
+        return kind(**found)
+    except DocumentError as error:  # values that do not fit each other
+        raise DocumentError(_joined(at, str(error))) from error
+
+
+def _check_needs(notes: tuple[Any, ...], value: Any, at: str) -> None:
+    for note in notes:
+        missing = [name for name in note.names if name not in _object(value, at)]
+        if missing:
+            raise DocumentError(f"{_joined(at, missing[0])} is missing")
+
+
+def _object(value: Any, at: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _unfit(at or "the document", "an object", value)
+    return value
+
+
+def _unfit(at: str, needed: str, value: object) -> DocumentError:
+    return DocumentError(f"{at} must be {needed}, not {shown(value)}")
+
+
+def _joined(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
+
+
+@cache
+def _hints_of(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
