@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from mlrec.artifacts import metrics_file, prepared, registry
-from mlrec.artifacts.model_folder import read_info, verify_model
+from mlrec.artifacts.model_folder import open_model, verify_model
 from mlrec.errors import (
     IncompatibleFormatError,
     MlrecError,
@@ -23,8 +23,9 @@ from mlrec.errors import (
     StateError,
 )
 from mlrec.machine import available_threads, total_memory
+from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
-from mlrec.settings import SPLITS
+from mlrec.settings import SPLITS, ServeSettings
 from mlrec.workspace import Workspace
 
 Status = Literal["ok", "note", "problem"]
@@ -130,6 +131,7 @@ class _Visit:
         usual, self.next_step = self.next_step, "mlrec train, or mlrec models use <id> for an earlier model"
         try:
             model = verify_model(registry.resolve(self.workspace))
+            ServedModel(model, ServeSettings())  # what serving does with a model once it is open
         except ModelMissingError as error:
             self.next_step = "mlrec train" if self._fingerprint else usual
             kinds = {one: registry.summary(self.workspace, one).kind for one in registry.list_ids(self.workspace)}
@@ -149,14 +151,14 @@ class _Visit:
 
 
 def _other_models(workspace: Workspace) -> list[Finding]:
-    """Look at description and sizes of the models that are not published, and at everybody's evaluation results."""
+    """Open the models that are not published as serving would, and look at everybody's evaluation results."""
     findings = []
     published = registry.published_id(workspace)
     for model_id in registry.list_ids(workspace):
         files = workspace.model(model_id)
         try:
             if model_id != published:
-                read_info(files)
+                open_model(files)
         except MlrecError as error:
             delete = f"Delete it: mlrec models remove {model_id}"
             findings.append(Finding("other models", "problem", f"{error.message} {delete}"))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from mlrec.errors import SettingsError, WorkspaceLockedError, shown
+from mlrec.locks import exclusive
 from mlrec.settings import SplitName
 
 
@@ -268,9 +268,9 @@ class Workspace:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         # Some attempts: a reader that puts a broken swap right holds the lock for a moment.
-        with self._lock(attempts=10) as (handle, held):
-            if not held:
-                holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+        with self._lock(attempts=10) as handle:
+            if handle is None:
+                holder = self._lock_file.read_text(errors="replace")[:200].strip() or "another process"
                 raise WorkspaceLockedError(
                     f"{self.root} is being changed by {holder}.", "Wait until it is done, then try again."
                 )
@@ -293,23 +293,23 @@ class Workspace:
         bool
             Whether the lock is held.
         """
-        with self._lock(attempts=1) as (_, held):
-            yield held
+        with self._lock(attempts=1) as handle:
+            yield handle is not None
+
+    @property
+    def _lock_file(self) -> Path:
+        """The file that is locked; it says who writes."""
+        return self.root / ".lock"
 
     @contextmanager
-    def _lock(self, attempts: int) -> Iterator[tuple[int, bool]]:
-        """Open the lock file and try to lock it; yields the open file and whether it is locked."""
-        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
+    def _lock(self, attempts: int) -> Iterator[int | None]:
+        """Try to lock the lock file; yields it, open, or None if somebody else holds it."""
+        with ExitStack() as lock:
+            handle = None
             for attempt in range(attempts):
                 if attempt:
                     time.sleep(0.01)
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                yield handle, True
-                return
-            yield handle, False
-        finally:
-            os.close(handle)
+                with suppress(BlockingIOError):
+                    handle = lock.enter_context(exclusive(self._lock_file, wait=False, create=True))
+                    break
+            yield handle

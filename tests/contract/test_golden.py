@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlrec.artifacts import metrics_file, model_folder, prepared, registry, settings_file
 from mlrec.artifacts.settings_file import read_settings
+from mlrec.dataset import raw_folder
+from mlrec.dataset.raw_folder import Marker
 from mlrec.dataset.reading import read_prepared
 from mlrec.doctor import diagnose
 from mlrec.errors import ForgottenUserError
 from mlrec.evaluation.protocol import evaluate
+from mlrec.evaluation.tuning.journal import Journal
 from mlrec.evaluation.tuning.search import tune
+from mlrec.evaluation.tuning.study import SPACE_VERSION
 from mlrec.model.train import train
 from mlrec.serving.recommender import Recommender
-from mlrec.serving.stores import open_store
+from mlrec.serving.stores import open_store, redis_connection
+from mlrec.serving.stores.sqlite_file import MIGRATIONS
 from mlrec.settings import EvaluateSettings, TrainSettings, TuneSettings
 from mlrec.workspace import Workspace
 
@@ -94,6 +102,136 @@ def test_settings_and_a_study_are_taken_up(workspace):
     before = journal.read_bytes()
     assert tune(workspace, TuneSettings(trials=3, sample=0)).counts.finished == 3
     assert journal.read_bytes().startswith(before)
+
+
+def test_what_fetch_put_there_is_its_own(workspace):
+    """The first version had no marker."""
+    marker = Marker.read(workspace.raw_files)
+    assert (marker is not None) == workspace.raw_files.marker.exists()
+    assert marker is None or marker.is_intact(workspace.raw_files, ["ratings.csv", "movies.csv"])
+
+
+def in_files(pattern: str) -> set[int]:
+    """Format versions of the golden documents of a name."""
+    return {json.loads(path.read_text())["format_version"] for path in GOLDEN.glob(pattern)}
+
+
+def in_databases() -> set[int]:
+    found = set()
+    for path in GOLDEN.glob("v*/users.db"):
+        with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+            found.add(connection.execute("PRAGMA user_version").fetchone()[0])
+    return found
+
+
+def in_redis() -> set[int]:
+    return {int(json.loads(path.read_text())["mlrec:format"]["string"]) for path in GOLDEN.glob("redis-v*.json")}
+
+
+def in_journals() -> set[int]:
+    lines = [line for path in GOLDEN.glob("v*/tuning/*.journal") for line in path.read_text().splitlines()]
+    attributes = [json.loads(line).get("user_attr", {}) for line in lines]
+    return {one["mlrec"]["space_version"] for one in attributes if "mlrec" in one}
+
+
+@pytest.mark.parametrize(
+    ("today", "found"),
+    [
+        (model_folder.FORMAT_VERSION, lambda: in_files("v*/models/*/model_info.json")),
+        (model_folder.FORMAT_VERSION, lambda: in_files("v*/models/*/catalogue.json")),
+        (model_folder.FORMAT_VERSION, lambda: in_files("v*/models/*/mappings.json")),
+        (metrics_file.FORMAT_VERSION, lambda: in_files("v*/models/*/metrics.json")),
+        (prepared.FORMAT_VERSION, lambda: in_files("v*/prepared/manifest.json")),
+        (settings_file.FORMAT_VERSION, lambda: in_files("v*/tuning/*.json")),
+        (raw_folder.MARKER_FORMAT_VERSION, lambda: in_files("v*/raw/SOURCE.json")),
+        (SPACE_VERSION, in_journals),
+        (len(MIGRATIONS), in_databases),
+        (redis_connection.FORMAT_VERSION, in_redis),
+    ],
+    ids=["model", "catalogue", "mappings", "metrics", "manifest", "settings", "marker", "study", "users.db", "redis"],
+)  # fmt: skip
+def test_every_format_of_today_is_golden(today, found):
+    """Whoever raises a version adds a golden folder of it: tests/golden/README.md says how."""
+    assert today in found()
+
+
+# -- the next minor version --------------------------------------------------------------------------------------------
+
+LATER = {"later": {"of": ["any", {"kind": None}]}}
+MAPS = {
+    "files", "rows", "by_reason", "rating_histogram", "ratings_per_month", "versions", "seconds", "models",
+    "differences", "als", "popularity", "ease", "als - popularity", "als - ease", "user_id_to_index",
+    "movie_id_to_index",
+}  # fmt: skip
+"""Keys of objects whose own keys are data: there, another key is not another field."""
+
+
+def of_the_next_version(value: Any, name: str = "") -> Any:
+    """A JSON document with a key that nobody knows in every object."""
+    if isinstance(value, list):
+        return [of_the_next_version(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    more = {key: of_the_next_version(one, key) for key, one in value.items()}
+    return more if name in MAPS else more | LATER
+
+
+def sealed(path: Path, section: str | None) -> None:
+    """Write a sealed document anew, with what is in its folder now."""
+    document = json.loads(path.read_text())
+    part = document[section] if section else document
+    record = part["files"]
+    del record[path.name]
+    for name, entry in record.items():
+        content = (path.parent / name).read_bytes()
+        entry |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    own = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    record[path.name] = {"sha256": own}
+    path.write_text(json.dumps(document))
+
+
+@pytest.fixture
+def newer(tmp_path) -> Workspace:
+    """What the next minor version might write: each document has more keys than this version knows."""
+    shutil.copytree(GOLDEN / "v1-sealed", tmp_path / "newer")
+    workspace = Workspace(tmp_path / "newer")
+    for path in (*workspace.models.glob("*/*.json"), workspace.prepared.manifest, workspace.raw_files.marker):
+        path.write_text(json.dumps(of_the_next_version(json.loads(path.read_text()))))
+    for path in workspace.models.glob("*/model_info.json"):
+        sealed(path, None)
+    sealed(workspace.prepared.manifest, "engine")
+    study = workspace.study("main")
+    document = json.loads(study.settings.read_text())
+    study.settings.write_text(json.dumps({**of_the_next_version(document), "settings": document["settings"]}))
+    logs = [json.loads(line) for line in study.journal.read_text().splitlines()]
+    study.journal.write_text("")
+    for log in logs:
+        del log["crc32"]
+        if "user_attr" in log:
+            log["user_attr"] = {name: of_the_next_version(value) for name, value in log["user_attr"].items()}
+    Journal(study.journal).append_logs(logs)
+    return workspace
+
+
+def test_a_model_of_the_next_minor_version_serves(newer):
+    test_lists_are_what_they_were(newer)
+    test_people_go_on_swiping(newer)
+
+
+def test_everything_else_of_the_next_minor_version_is_read(newer):
+    (files,) = (newer.model(path.name) for path in newer.models.iterdir() if path.is_dir())
+    test_the_doctor_finds_nothing_broken(newer)
+    assert metrics_file.read_metrics(files).of("test", "train+val", "liked").users > 0
+    assert registry.summary(newer, files.root.name).kind == "als"
+    test_what_fetch_put_there_is_its_own(newer)
+    test_settings_and_a_study_are_taken_up(newer)
+    test_prepared_data_is_evaluated_and_trained_on(newer)
+
+
+def test_an_evaluation_keeps_results_that_this_version_does_not_know(newer):
+    (files,) = (newer.model(path.name) for path in newer.models.iterdir() if path.is_dir())
+    evaluate(newer, EvaluateSettings(baselines=("popularity",)))
+    assert json.loads(files.metrics.read_text())["later"] == LATER["later"]
 
 
 def test_keys_in_redis_are_read_and_written_on(redis_url, workspace):

@@ -18,13 +18,13 @@ from scipy import sparse
 
 import mlrec
 from mlrec.artifacts import model_folder, registry
-from mlrec.artifacts.files import exclusive
 from mlrec.artifacts.model_folder import verify_model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.evaluation.protocol import evaluate
+from mlrec.locks import exclusive
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings

@@ -1,4 +1,7 @@
-"""Write a small data directory of generated data in the formats of this mlrec: make_data_directory.py FOLDER"""
+"""Write a small data directory of generated data in the formats of this mlrec: make_data_directory.py FOLDER
+
+A folder that is there is not touched: what a version has written is golden, and never made again.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import sys
 from pathlib import Path
 
 from mlrec.dataset.prepare import prepare
+from mlrec.dataset.raw_folder import FetchedFile, Marker
 from mlrec.evaluation.protocol import evaluate
+from mlrec.evaluation.tuning.search import tune
 from mlrec.model.train import train
 from mlrec.serving.recommender import Recommender
-from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
-from mlrec.workspace import Workspace
+from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings, TuneSettings
+from mlrec.workspace import RawFiles, Workspace
 
 GENRES = ("Comedy", "Drama", "Sci-Fi", "Children's")
 SWIPES = (
@@ -42,16 +47,19 @@ def write_raw(folder: Path) -> None:
     (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *movies, ""]))
     (folder / "links.csv").write_text("\n".join(["movieId,imdbId,tmdbId", *links, ""]))
     (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *ratings, ""]))
+    files = tuple(FetchedFile.of(path) for path in sorted(folder.iterdir()))
+    Marker("generated", "tests/golden/make_data_directory.py", None, files).write(RawFiles(folder))
 
 
 def main(root: Path) -> None:
-    """Prepare, train, evaluate and swipe, and note what is answered."""
+    """Prepare, train, evaluate, tune and swipe, and note what is answered."""
     workspace = Workspace(root)
     write_raw(workspace.raw)
     prepare(workspace, PrepareSettings(min_user_ratings=2, min_movie_ratings=2, threads=1))
     train(workspace, TrainSettings(factors=4, iterations=5, threads=1))
     evaluate(workspace, EvaluateSettings(baselines=("popularity", "ease"), threads=1))
     evaluate(workspace, EvaluateSettings(split="test", baselines=("popularity",), threads=1))
+    tune(workspace, TuneSettings(trials=3, sample=0))
     with Recommender.open(root) as recommender:
         for user_id, movie_id, preference, at, event_id in SWIPES:
             recommender.update_user(user_id, movie_id, preference, at=at, event_id=event_id)
@@ -71,6 +79,7 @@ def main(root: Path) -> None:
             },
         }
     (root / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False))
+    (root / ".lock").unlink()
 
 
 if __name__ == "__main__":

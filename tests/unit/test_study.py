@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from mlrec.artifacts.files import exclusive
 from mlrec.errors import (
     DataChangedError,
     IncompatibleFormatError,
@@ -18,6 +17,7 @@ from mlrec.errors import (
     WorkspaceLockedError,
 )
 from mlrec.evaluation.tuning.study import Counts, Origin, open_study
+from mlrec.locks import exclusive
 from mlrec.settings import TrainSettings
 from mlrec.workspace import StudyFiles
 
@@ -213,7 +213,7 @@ def test_a_journal_of_an_earlier_version_goes_on(files, tmp_path):
         (b'"study_name":"hill"', b'"study_name":"bill"', "another study"),
         (b'"user_attr":{"mlrec"', b'"user_attr":{"mlrek"', "unknown origin"),
         (b'"settings":{"factors":64', b'"settings":{"factors":-4', "factors must be between"),
-        (b'"settings":{"factors"', b'"settings":{"faktors"', "faktors is unknown"),
+        (b'"settings":{"factors"', b'"settings":{"faktors"', "settings.factors is missing"),
         (b'"settings":{', b'"settinks":{', "without its settings"),
         (b'"values":[0', b'"values":[NaN,0', "damaged"),
         (b'"op_code":5', b'"op_code":55', "damaged"),

@@ -7,7 +7,7 @@ and has no default, or whose value is of another type, is an error that names th
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -96,18 +96,31 @@ def from_json(kind: type[T], value: object, *, at: str = "") -> T:
     return found
 
 
-def to_json(value: Any) -> Any:
-    """A dataclass, and what it is made of, as plain JSON values: fields in their order, and tuples as lists."""
+def to_json(record: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """A dataclass as plain JSON values: fields in their order, and tuples as lists.
+
+    Parameters
+    ----------
+    record
+        The dataclass; what it is made of is turned into plain values as well.
+    without
+        Fields to leave out. The `document` of a `Document` is always left out.
+    """
+    if isinstance(record, Document):
+        without = {*without, "document"}
+    return {one.name: _plain(getattr(record, one.name)) for one in fields(record) if one.name not in without}
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Settings):
-        return to_json(value.to_json())
+        return _plain(value.to_json())
     if is_dataclass(value):
-        left_out = ("document",) if isinstance(value, Document) else ()
-        return {one.name: to_json(getattr(value, one.name)) for one in fields(value) if one.name not in left_out}
+        return to_json(value)
     if isinstance(value, Mapping):
-        return {name: to_json(one) for name, one in value.items()}
+        return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, tuple | list):
-        return [to_json(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
+        return [_plain(one) for one in value]
+    return value
 
 
 def _read(kind: Any, value: Any, at: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -10,12 +9,13 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from mlrec.errors import IncompatibleFormatError, StateError
+from mlrec.locks import exclusive
 
 # A new temporary file is taken for a leftover only in the moment before it is locked.
 _ATTEMPTS = 10
@@ -60,27 +60,24 @@ def temporary_sibling(path: Path, *, folder: bool = False) -> Iterator[Path]:
         An empty file or folder on the same file system.
     """
     _remove_leftovers(path)
-    temporary, handle = _owned_sibling(path, folder)
-    try:
-        yield temporary
-    finally:
-        _remove(temporary)
-        os.close(handle)
+    with ExitStack() as lock:
+        temporary = _owned_sibling(path, folder, lock)
+        try:
+            yield temporary
+        finally:
+            _remove(temporary)
 
 
-def _owned_sibling(path: Path, folder: bool) -> tuple[Path, int]:
-    """Create a temporary sibling and lock it; returns it, and the open file whose closing ends the lock."""
+def _owned_sibling(path: Path, folder: bool, lock: ExitStack) -> Path:
+    """Create a temporary sibling, and lock it until the stack is closed."""
     for _ in range(_ATTEMPTS):
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         temporary.mkdir(mode=0o700) if folder else temporary.touch(exist_ok=False)
-        with suppress(FileNotFoundError):
-            handle = os.open(temporary, os.O_RDONLY)
-            with suppress(OSError):  # on a file system without locks, nobody can take it for a leftover either
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            if temporary.exists():
-                return temporary, handle
-            os.close(handle)
-        # Another process took it for a leftover before it was locked.
+        with suppress(OSError):  # on a file system without locks, nobody can take it for a leftover either
+            lock.enter_context(exclusive(temporary))
+        if temporary.exists():
+            return temporary
+        lock.close()  # another process took it for a leftover before it was locked
     raise StateError(f"{path} cannot be written: temporary files beside it vanish.", "See what deletes them there.")
 
 
@@ -214,17 +211,3 @@ def _shortened(value: object) -> str:
     """A JSON value as a message may quote it."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-@contextmanager
-def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a file that no other process holds: for changes that read, modify and write.
-
-    Without `wait`, a file that is held raises `BlockingIOError` at once.
-    """
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mlrec.artifacts.documents import DocumentError, from_json
-from mlrec.artifacts.files import exclusive, read_json, write_json
+from mlrec.artifacts.files import read_json, write_json
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
+from mlrec.locks import exclusive
 from mlrec.settings import Relevance, SplitName
 from mlrec.workspace import ModelFiles
 

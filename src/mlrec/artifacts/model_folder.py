@@ -16,6 +16,7 @@ from mlrec.artifacts.checksums import Seal
 from mlrec.artifacts.documents import Document, Needs, read_document, to_json
 from mlrec.artifacts.files import read_json, write_json
 from mlrec.artifacts.mapped_history import REMEDY, MappedHistory, damaged_model
+from mlrec.artifacts.settings_file import WholeTrainSettings
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.ranking.histories import EVENT_ARRAYS, History
 from mlrec.settings import FoldInSettings, SplitName, TrainSettings
@@ -47,12 +48,6 @@ _IMPOSSIBLE = "a value that is not finite, or larger than any can be"
 _YEARS = range(-100_000, 100_000)
 
 
-# Format version 1 has had these from the first. A setting that comes later, and has a default that means what was done
-# before, is not to be named here.
-_TRAIN_SETTINGS = (
-    "factors", "regularization", "alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life", "feedback_weight",
-    "user_vectors", "on", "random_seed", "threads",
-)  # fmt: skip
 _FOLD_IN_SETTINGS = ("alpha", "regularization", "dislikes", "half_life", "feedback_weight")
 
 
@@ -103,7 +98,7 @@ class ModelInfo(Document):
     model_id: str
     kind: str
     created_at: str
-    settings: Annotated[TrainSettings, Needs(_TRAIN_SETTINGS)]
+    settings: WholeTrainSettings
     regularization_follows_data: bool = False
     fold_in: Annotated[FoldInSettings, Needs(_FOLD_IN_SETTINGS)]
     random_seed: int | None = None

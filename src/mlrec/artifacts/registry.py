@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
-from mlrec.artifacts.files import exclusive, sync, sync_tree, write_atomically
+from mlrec.artifacts.files import sync, sync_tree, write_atomically
 from mlrec.artifacts.metrics_file import Metrics, readable_metrics
 from mlrec.artifacts.model_folder import Model, ModelInfo, open_model, read_info, verify_model, write_files
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
+from mlrec.locks import exclusive
 from mlrec.settings import TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
 

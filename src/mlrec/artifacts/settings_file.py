@@ -7,15 +7,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from mlrec.artifacts.documents import Needs
 from mlrec.artifacts.files import write_json
-from mlrec.errors import SettingsError, SettingsFileError
+from mlrec.errors import SettingsError, SettingsFileError, shown
 from mlrec.settings import TrainSettings
 from mlrec.workspace import as_path
 
 FORMAT_VERSION = 1
 _LARGEST = 1 << 20  # bytes; a device may have no end
+
+# All files that programs write have had these from the first. A setting that comes later, with a default that means
+# what was done before, is not to be named here.
+_FROM_THE_FIRST = (
+    "factors", "regularization", "alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life", "feedback_weight",
+    "user_vectors", "on", "random_seed", "threads",
+)  # fmt: skip
+WholeTrainSettings = Annotated[TrainSettings, Needs(_FROM_THE_FIRST)]
+"""Training settings in a document that says what was done; a person's file may leave out what has its default."""
 
 
 def write_settings(path: Path, settings: TrainSettings, study: Mapping[str, Any]) -> None:
@@ -56,7 +66,11 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
             "'mlrec tune' writes such a file, and each model's model_info.json is one.",
         )
     try:
-        settings = TrainSettings.from_json(values)
+        settings = TrainSettings.from_json(values)  # strict: a person may have misspelt a name
     except SettingsError as error:
         raise SettingsFileError(f"{path}: settings.{error.message}", error.hint) from error
-    return replace(settings, regularization=None) if document.get("regularization_follows_data") else settings
+    follows_data = document.get("regularization_follows_data", False)
+    if not isinstance(follows_data, bool):
+        wrong = shown(follows_data)
+        raise SettingsFileError(f"{path}: regularization_follows_data must be true or false, not {wrong}.")
+    return replace(settings, regularization=None) if follows_data else settings

@@ -62,7 +62,7 @@ class Trained:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec train --json` prints."""
-        return {name: value for name, value in to_json(self).items() if name != "folder"}
+        return to_json(self, without=("folder",))
 
 
 def train(

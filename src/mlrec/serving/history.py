@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from mlrec.artifacts.documents import to_json
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores.interface import SwipeStore
 from mlrec.serving.titles import label
@@ -46,7 +47,7 @@ class HistoryEvent:
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as plain JSON values."""
-        return asdict(self)
+        return to_json(self)
 
 
 def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> list[HistoryEvent]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.documents import to_json
 from mlrec.serving.titles import label
 
 Source = Literal["personal", "popular", "genre", "similar"]
@@ -47,7 +48,7 @@ class Recommendation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the recommendation as plain JSON values."""
-        return {**asdict(self), "genres": list(self.genres)}
+        return to_json(self)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Movie:
 
     def to_json(self) -> dict[str, Any]:
         """Return the movie as plain JSON values."""
-        return {**asdict(self), "genres": list(self.genres)}
+        return to_json(self)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class UserState:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON values, without the vector."""
-        return {name: value for name, value in vars(self).items() if name != "vector"}
+        return to_json(self, without=("vector",))
 
 
 @dataclass(frozen=True)
@@ -182,4 +183,4 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as plain JSON values."""
-        return asdict(self)
+        return to_json(self)

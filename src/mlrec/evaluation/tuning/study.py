@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlrec.artifacts.files import exclusive
+from mlrec.artifacts.documents import from_json
+from mlrec.artifacts.settings_file import WholeTrainSettings
 from mlrec.errors import (
     DataChangedError,
     IncompatibleFormatError,
@@ -25,12 +26,14 @@ from mlrec.errors import (
     TrainingFailedError,
     WorkspaceLockedError,
 )
+from mlrec.locks import exclusive
 from mlrec.settings import TrainSettings
 from mlrec.workspace import StudyFiles
 
 if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
 SPACE_VERSION = 1
 """Raised when the searched settings, their ranges or what a trial's value means change: older studies are refused."""
@@ -87,6 +90,13 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class _Attributes:
+    """What the journal says of a trial beside what Optuna does."""
+
+    settings: WholeTrainSettings
+
+
+@dataclass(frozen=True)
 class Counts:
     """Trials that ran to their end, were stopped early as worse than most, or were interrupted."""
 
@@ -132,7 +142,7 @@ class Study:
 
         complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return [
-            Trial(trial.number, trial.values[0], TrainSettings.from_json(trial.user_attrs[_SETTINGS]))
+            Trial(trial.number, trial.values[0], _settings_of(trial))
             for trial in sorted(complete, key=lambda trial: (-trial.values[0], trial.number))[:n]
         ]
 
@@ -264,23 +274,26 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
 
 
 def _check_trials(study: optuna.Study) -> None:
-    """Raise ValueError or SettingsError if a trial cannot be. (Lines of earlier versions have no checksum.)"""
+    """Raise ValueError if a trial cannot be. (Lines of earlier versions have no checksum.)"""
     space = _space()
     for trial in study.get_trials(deepcopy=False):
         if any(space.get(name) != distribution for name, distribution in trial.distributions.items()):
             raise ValueError(f"trial {trial.number} is of other settings than are searched")
         if trial.state.is_finished() and _SETTINGS in trial.user_attrs:
-            TrainSettings.from_json(trial.user_attrs[_SETTINGS])
+            _settings_of(trial)
         if trial.state == type(trial.state).COMPLETE and not (
             _SETTINGS in trial.user_attrs and len(trial.values) == 1 and math.isfinite(trial.values[0])
         ):
             raise ValueError(f"trial {trial.number} is complete without its settings or its value")
 
 
+def _settings_of(trial: FrozenTrial) -> TrainSettings:
+    return from_json(_Attributes, trial.user_attrs).settings
+
+
 def _check_origin(study: optuna.Study, origin: Origin) -> None:
     wanted = asdict(origin)
-    found = study.user_attrs.get(_ATTRIBUTES)
-    if found is None:
+    if _ATTRIBUTES not in study.user_attrs:
         if study.get_trials(deepcopy=False):
             raise ValueError("its trials are of unknown origin")
         from importlib.metadata import version
@@ -288,16 +301,18 @@ def _check_origin(study: optuna.Study, origin: Origin) -> None:
         study.set_user_attr(_ATTRIBUTES, wanted | {"mlrec_version": version("mlrec")})
         return
     anew = "begin another study with '--study NEW', or this one anew with '--fresh'."
-    if found.get("prepared_fingerprint") != origin.prepared_fingerprint:
+    found = from_json(Origin, study.user_attrs[_ATTRIBUTES], at=_ATTRIBUTES)
+    if found.prepared_fingerprint != origin.prepared_fingerprint:
         raise DataChangedError(
             f"The prepared data is not the data that the study '{study.study_name}' was made on.",
             f"Prepare that data again, {anew}",
         )
     for name, value in wanted.items():
-        if found.get(name) != value:
-            option = f"Go on with '--{name.replace('_', '-')} {found.get(name)}', "
+        then = getattr(found, name)
+        if then != value:
+            option = f"Go on with '--{name.replace('_', '-')} {then}', "
             raise StudyChangedError(
-                f"The study '{study.study_name}' was made with {name} {found.get(name)}, not {value}.",
+                f"The study '{study.study_name}' was made with {name} {then}, not {value}.",
                 f"{option}{anew}" if name in ("sample", "random_seed") else anew[0].upper() + anew[1:],
             )
 

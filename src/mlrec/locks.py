@@ -1,0 +1,35 @@
+"""Locks on files, which keep processes apart and die with the process that holds them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool = True, create: bool = False) -> Iterator[int]:
+    """Hold a file or a folder that no other process holds: for changes that read, modify and write.
+
+    Parameters
+    ----------
+    path
+        What to hold.
+    wait
+        Whether to wait for another holder. If not, `BlockingIOError` is raised at once.
+    create
+        Open it for writing, and make it if it is not there; by default it is only read.
+
+    Yields
+    ------
+    int
+        The open file.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield handle
+    finally:
+        os.close(handle)
