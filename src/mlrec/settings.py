@@ -258,7 +258,7 @@ def regularization_for(n_likes: int) -> float:
     λ acts as a threshold on the singular values of the data, and those of noise grow with the data. The exponent comes
     from a study over sizes: docs/decisions/0007.
     """
-    return 20.0 * math.pow(max(n_likes, 1) / 31_000, 0.45)
+    return FoldInSettings.regularization * math.pow(max(n_likes, 1) / 31_000, 0.45)
 
 
 @dataclass(frozen=True)
@@ -269,17 +269,17 @@ class TrainSettings(Settings):
     """Dimensions of the movie and user vectors."""
     regularization: float | None = None
     """λ of ALS, one constant for all users and movies; also used at fold-in. None: see `regularization_for`."""
-    alpha: float = 2.0
+    alpha: float = FoldInSettings.alpha
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
     iterations: int = 10
     """Sweeps of ALS over users and movies."""
     dislikes: Dislikes = "ignore"
     """What a dislike is in training."""
-    fold_in_dislikes: Dislikes = "zero"
+    fold_in_dislikes: Dislikes = FoldInSettings.dislikes
     """What a dislike is at fold-in."""
-    half_life: float = 7.0
+    half_life: float = FoldInSettings.half_life
     """At fold-in, an event counts half once this many later events have come; infinity: no decay."""
-    feedback_weight: float = 5.0
+    feedback_weight: float = FoldInSettings.feedback_weight
     """How much an event weighs at fold-in beside its weight in training."""
     user_vectors: UserVectors = "fold-in"
     """Saved user vectors: the exact fold-in that serving uses, or ALS's own (the published baseline)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from mlrec.dataset.editions import EDITIONS
+from mlrec.dataset.raw_folder import Marker
 from mlrec.dataset.sources import find_source
 from mlrec.errors import RawDataMissingError, StateError, WorkspaceLockedError
 from mlrec.workspace import Workspace
@@ -118,6 +120,23 @@ def test_a_raw_folder_on_another_volume(workspace, archives):
         workspace.raw.symlink_to(elsewhere)
         fetch(workspace, "ml-20m", archives)
         check_fetched(workspace, "ml-20m")
+
+
+def test_files_are_on_the_disk_before_the_marker_vouches_for_them(workspace, archives, monkeypatch):
+    on_disk: list[int] = []
+    when_marked: list[set[int]] = []
+    fsync, write = os.fsync, Marker.write
+    monkeypatch.setattr(os, "fsync", lambda handle: (fsync(handle), on_disk.append(os.fstat(handle).st_ino)))
+
+    def write_marker(marker, raw, replaced=None):
+        when_marked.append(set(on_disk))
+        write(marker, raw, replaced)
+
+    monkeypatch.setattr(Marker, "write", write_marker)
+    fetch(workspace, "ml-20m", archives)
+    files = {path.stat().st_ino for path in workspace.raw.iterdir() if not path.name.startswith((".", "SOURCE"))}
+    assert files
+    assert all(files <= before for before in when_marked)
 
 
 def test_two_writers(workspace, archives):
