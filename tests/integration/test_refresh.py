@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import shutil
@@ -151,6 +152,21 @@ def test_what_serving_alone_trips_over_is_a_problem_for_doctor_and_a_warning_for
         assert len(caplog.records) == 1
         assert "no such ranking" in caplog.text
         assert (finding.status, "no such ranking" in finding.detail) == ("problem", True)
+
+
+def test_a_record_of_a_file_without_its_size_is_named(tmp_path):
+    """The description has its own checksum, which is right: another program has written it so."""
+    shutil.copytree(GOLDEN / "v1-sealed", tmp_path / "data")
+    workspace = Workspace(tmp_path / "data")
+
+    def forget_size(info: dict[str, Any]) -> None:
+        del info["files"]["user_ids.npy"]["bytes"], info["files"]["model_info.json"]
+        text = json.dumps(info, sort_keys=True)
+        info["files"]["model_info.json"] = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+    new = add_model(workspace, in_info(forget_size))
+    with pytest.raises(IncompatibleFormatError, match=r"in model_info.json, files.user_ids.npy.bytes is missing"):
+        Recommender.open(model=new.root)
 
 
 def test_more_keys_are_no_damage(tmp_path):

@@ -55,6 +55,10 @@ def test_what_is_not_in_the_file_has_its_default(tmp_path):
         ('{"settings": {"alpha": -1}}', "alpha must be above 0"),
         ('{"settings": {"alpha": NaN}}', "alpha must be above 0"),
         ('{"settings": {"dislikes": "never"}}', "dislikes must be one of"),
+        (
+            '{"settings": {}, "regularization_follows_data": 1}',
+            "regularization_follows_data must be true or false, not 1",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_key(tmp_path, text, words):

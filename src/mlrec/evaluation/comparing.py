@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError
 from mlrec.evaluation.bootstrap import Bootstrap
-from mlrec.evaluation.estimates import Difference, Figures, plain
+from mlrec.evaluation.estimates import Difference, Figures
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS
@@ -67,12 +68,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec models compare --json` prints."""
-        return {
-            **vars(self),
-            "ks": list(self.ks),
-            "models": plain(self.models),
-            "difference": {metric: vars(figure) for metric, figure in self.difference.items()},
-        }
+        return to_json(self)
 
 
 def compare(

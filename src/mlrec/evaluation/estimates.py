@@ -52,8 +52,3 @@ Figures = dict[str, dict[str, Estimate]]
 
 Differences = dict[str, dict[str, Difference]]
 """Pair ("als - popularity") → metric → difference."""
-
-
-def plain(figures: Figures | Differences) -> dict[str, dict[str, dict[str, float | None]]]:
-    """The same as JSON values."""
-    return {name: {metric: vars(figure) for metric, figure in row.items()} for name, row in figures.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import PreparedData, read_prepared
@@ -54,7 +55,7 @@ class Gate:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        return {**vars(self), "comparison": self.comparison and self.comparison.to_json()}
+        return to_json(self)
 
 
 def is_not_worse(

@@ -9,6 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import metrics_file, model_folder, registry
+from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
@@ -16,7 +17,7 @@ from mlrec.errors import DataChangedError, EmptyResultError, StateError, Trainin
 from mlrec.evaluation import splits
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import Contest, chosen_baselines
-from mlrec.evaluation.estimates import Differences, Figures, plain
+from mlrec.evaluation.estimates import Differences, Figures
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
@@ -91,13 +92,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec evaluate --json` prints."""
-        return {
-            **vars(self),
-            "ks": list(self.ks),
-            "models": plain(self.models),
-            "differences": plain(self.differences),
-            "segments": [segment.to_json() for segment in self.segments],
-        }
+        return to_json(self)
 
 
 def evaluate(

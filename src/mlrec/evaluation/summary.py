@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
-from mlrec.evaluation.estimates import Differences, Estimate, Figures, plain
+from mlrec.evaluation.estimates import Differences, Estimate, Figures
 from mlrec.evaluation.judging import Judged, PerUser
 from mlrec.evaluation.segments import THIRDS, history_spans, popularity_thirds
 
@@ -42,10 +42,6 @@ class Segment:
     users: int
     answers: int
     models: Figures
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        return {**vars(self), "models": plain(self.models)}
 
 
 Columns = Mapping[str, Mapping[str, PerUser]]

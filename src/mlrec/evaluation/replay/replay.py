@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts import registry
+from mlrec.artifacts.documents import to_json
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import QUICK_EVENTS
-from mlrec.evaluation.estimates import Differences, Figures, plain
+from mlrec.evaluation.estimates import Differences, Figures
 from mlrec.evaluation.judging import PerUser
 from mlrec.evaluation.replay.arms import (
     CEILING,
@@ -120,15 +121,7 @@ class Replay:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec evaluate --replay --json` prints."""
-        return {
-            "protocol": "replay",
-            "k": self.settings.k,
-            **vars(self),
-            **{name: getattr(self, name).to_json() for name in ("settings", "train", "serve")},
-            "arms": plain(self.arms),
-            "differences": plain(self.differences),
-            "curve": [{**vars(part), "arms": plain(part.arms)} for part in self.curve],
-        }
+        return {"protocol": "replay", "k": self.settings.k, **to_json(self)}
 
 
 def replay(

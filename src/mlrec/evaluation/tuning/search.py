@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.artifacts.settings_file import write_settings
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError, TrainingFailedError
 from mlrec.evaluation.bootstrap import Bootstrap, ratio
-from mlrec.evaluation.estimates import Differences, Figures, plain
+from mlrec.evaluation.estimates import Differences, Figures
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS, Metric
@@ -77,7 +78,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        return {**vars(self), "models": plain(self.models), "differences": plain(self.differences)}
+        return to_json(self)
 
 
 @dataclass(frozen=True)
@@ -312,11 +313,8 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
     """What a file of settings says of the study that it comes from."""
 
     def headline(verdict: Verdict) -> dict[str, Any]:
-        return {
-            name: rows[METRIC]
-            for table in (plain(verdict.models), plain(verdict.differences))
-            for name, rows in table.items()
-        }
+        told = to_json(verdict)
+        return {name: rows[METRIC] for table in ("models", "differences") for name, rows in told[table].items()}
 
     return {
         "name": tuned.study,
