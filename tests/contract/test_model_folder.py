@@ -21,6 +21,7 @@ from mlrec.artifacts import models
 from mlrec.artifacts.files import exclusive
 from mlrec.artifacts.model_folder import verify_model
 from mlrec.artifacts.prepared import read_manifest
+from mlrec.artifacts.settings_file import read_settings
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
@@ -120,6 +121,11 @@ def test_model_info_says_where_the_model_comes_from(demo, folder):
     assert info["random_seed"] == 42
     assert info["trained_on"] == ["train"]
     assert info["versions"]["mlrec"] == mlrec.__version__
+
+
+def test_a_models_description_is_a_settings_file(demo):
+    files = models.resolve(demo)
+    assert read_settings(files.info) == models.open_model(files).train_settings == TrainSettings()
 
 
 def test_a_copied_folder_serves_by_itself(folder, tmp_path):
