@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from mlrec.workspace import Workspace
+from tests.processes import give_children_default_signals
 from tests.stores import KINDS, redis_server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The process of pytest-xdist that starts the others goes on ignoring, so that these learn what to ignore.
+    if not getattr(config.option, "numprocesses", None):
+        give_children_default_signals()
 
 
 @pytest.fixture(autouse=True)

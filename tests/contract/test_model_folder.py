@@ -512,7 +512,10 @@ def test_a_disk_that_is_full_in_the_middle_of_an_array_says_so(demo_copy, room):
     """As the operating system calls it, by which the command line knows it; nothing half-written stays."""
     before = models.list_ids(demo_copy)
     done = subprocess.run(
-        [sys.executable, "-c", WRITES_A_MODEL, str(demo_copy.root), str(room)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITES_A_MODEL, str(demo_copy.root), str(room)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
     )
     assert done.stdout == "27 File too large\n"
     assert models.list_ids(demo_copy) == before
