@@ -14,7 +14,7 @@ SPARK := $(if $(shell command -v java),$(VENV)/.spark)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check fuzz format lint types imports bench docs docs-check site release hooks fix clean
+.PHONY: help demo install test quick check fuzz format lint types imports bench docs docs-check site release hooks fix clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 
 test: $(VENV)/.dev $(SPARK)  ## Run all tests
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+quick: $(VENV)/.dev  ## Run the fast tests, in less than half a minute
+	$(BIN)/python -m pytest -q tests/unit
 
 fuzz: $(VENV)/.dev  ## Attack files, folders, stores and arguments with random damage (SEED=…, MINUTES=…)
 	$(BIN)/python -m tests.fuzz --minutes '$(MINUTES)' --seed '$(SEED)'

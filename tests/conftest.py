@@ -1,4 +1,7 @@
-"""Fixtures: the real demo data, prepared and trained once for the whole run."""
+"""Fixtures: the real demo data, prepared and trained once for the whole run.
+
+What is heavy to import is imported by the fixture that needs it, so that tests/unit does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.dataset.demo import write_demo
-from mlrec.dataset.prepare import prepare
-from mlrec.model.train import train
-from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
+from tests.processes import give_children_default_signals
 from tests.stores import KINDS, redis_server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The process of pytest-xdist that starts the others goes on ignoring, so that these learn what to ignore.
+    if not getattr(config.option, "numprocesses", None):
+        give_children_default_signals()
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +31,8 @@ def _no_environment(monkeypatch):
 @pytest.fixture(scope="session")
 def demo_raw(tmp_path_factory) -> Path:
     """A folder with the demo data's movies.csv and ratings.csv."""
+    from mlrec.dataset.demo import write_demo
+
     folder = tmp_path_factory.mktemp("demo") / "raw"
     folder.mkdir()
     write_demo(folder)
@@ -33,6 +41,9 @@ def demo_raw(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def _demo_trained(demo_raw, tmp_path_factory) -> Workspace:
+    from mlrec.dataset.prepare import prepare
+    from mlrec.model.train import train
+
     workspace = Workspace(tmp_path_factory.mktemp("demo-trained"))
     prepare(workspace, raw=demo_raw)
     train(workspace)
@@ -80,6 +91,8 @@ def store_name(request, tmp_path) -> str:
 @pytest.fixture
 def store(store_name):
     """An empty store of each kind."""
+    from mlrec.serving.stores import open_store
+
     opened = open_store(store_name, None)
     yield opened
     opened.close()

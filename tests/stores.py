@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.processes import wait_until
 
 KINDS = ("sqlite", "redis", "memory")
 
@@ -32,11 +33,10 @@ class RedisServer:
             ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "",
              "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", *self.options],
         )  # fmt: skip
-        for _ in range(500):
-            if self._answers():
-                return
-            time.sleep(0.02)
-        raise AssertionError((self.folder / "redis.log").read_text())
+        try:
+            wait_until(self._answers, pause=0.02)
+        except AssertionError:
+            raise AssertionError((self.folder / "redis.log").read_text()) from None
 
     def _answers(self) -> bool:
         """Whether the server takes commands, or refuses them to those without a password."""
@@ -51,7 +51,7 @@ class RedisServer:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self.process.wait(60)
         self.socket.unlink(missing_ok=True)
 
 

@@ -93,6 +93,7 @@ def test_json_is_the_same_document_in_every_encoding(name, encoding, demo):
     done = subprocess.run(
         [MLREC, "--data-dir", str(demo.root), "search", "amelie", "--json"],
         env=os.environ | ENCODINGS.get(name, {}), capture_output=True, check=True,
+        timeout=120,
     )  # fmt: skip
     (movie,) = json.loads(done.stdout.decode(encoding))["items"]
     assert movie["title"] == "Amelie (Fabuleux destin d'Amélie Poulain, Le)"
@@ -133,6 +134,7 @@ def test_bytes_that_are_no_text_are_no_answer(demo_copy):
     done = subprocess.run(
         [MLREC, "--data-dir", str(demo_copy.root), "swipe", "--user", "5"],
         input=b"like\n\xff\xfe\n", env=os.environ | {"PYTHONIOENCODING": "utf-8"}, capture_output=True,
+        timeout=120,
     )  # fmt: skip
     assert done.returncode == 2
     assert "Line 2: '\ufffd\ufffd' is no answer. The swipes before it are stored." in done.stderr.decode()
@@ -140,7 +142,7 @@ def test_bytes_that_are_no_text_are_no_answer(demo_copy):
 
 def test_an_argument_that_is_no_text_is_shown_all_the_same(demo):
     words = [MLREC, "--data-dir", str(demo.root), "similar", b"qqqq\xff"]
-    done = subprocess.run(words, capture_output=True)
+    done = subprocess.run(words, capture_output=True, timeout=120)
     assert done.returncode == 3
     assert r"no movie like 'qqqq\udcff'" in done.stderr.decode("ascii")
 

@@ -368,7 +368,11 @@ def test_a_full_disk_is_an_error_in_plain_words(run, demo):
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [MLREC, "--data-dir", demo.root, "search", "the", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+            [MLREC, "--data-dir", demo.root, "search", "the", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
         )
     assert done.returncode == 4
     assert "No space left" in done.stderr
@@ -383,6 +387,7 @@ def test_a_closed_pipe_is_no_error(demo, reader):
         capture_output=True,
         text=True,
         executable="/bin/bash",
+        timeout=120,
     )
     assert done.stderr == ""
     assert done.returncode == 0
@@ -427,7 +432,7 @@ def test_help_loads_nothing_heavy():
         "heavy = {'numpy', 'scipy', 'duckdb', 'implicit', 'threadpoolctl', 'pandas', 'optuna'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=120)
 
 
 def test_serving_loads_neither_training_nor_a_terminal(demo):
@@ -437,7 +442,7 @@ def test_serving_loads_neither_training_nor_a_terminal(demo):
         "heavy = {'scipy', 'duckdb', 'implicit', 'typer', 'rich', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", program, str(demo.root)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", program, str(demo.root)], check=True, capture_output=True, timeout=120)
 
 
 def test_version(run):
@@ -519,5 +524,7 @@ def test_a_disk_that_is_full_while_files_are_written_is_an_error_in_plain_words(
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
     after = sorted(path.name for path in (*demo_copy.root.iterdir(), *demo_copy.models.iterdir()))
     assert after == sorted({*before, ".lock"})
-    run_again = subprocess.run([MLREC, "--data-dir", demo_copy.root, "doctor"], capture_output=True, text=True)
+    run_again = subprocess.run(
+        [MLREC, "--data-dir", demo_copy.root, "doctor"], capture_output=True, text=True, timeout=120
+    )
     assert run_again.returncode == 0, run_again.stdout

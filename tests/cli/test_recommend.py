@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mlrec import Recommender
+from tests.processes import started, wait_until
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
@@ -135,13 +134,14 @@ def test_scores_that_have_no_parts_say_so(run):
 
 @pytest.mark.parametrize("name", ["recs.parquet", "recs.csv"])
 def test_what_a_killed_export_has_left_goes_with_the_next_one(run, demo, tmp_path, name):
-    process = subprocess.Popen([MLREC, "recommend", "--all-users", "--out", name, "-n", "1000"], cwd=tmp_path)
-    while not (left := list(tmp_path.glob(f".{name}.*/lists.duckdb"))):
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-    assert left[0].exists()
+    with started([MLREC, "recommend", "--all-users", "--out", name, "-n", "1000"], cwd=tmp_path) as process:
+
+        def writing() -> bool:
+            assert process.poll() is None
+            return any(tmp_path.glob(f".{name}.*/lists.duckdb"))
+
+        wait_until(writing, pause=0.002)
+    assert any(tmp_path.glob(f".{name}.*/lists.duckdb"))
     assert not (tmp_path / name).exists()
     run("recommend", "--all-users", "--out", name, "-n", "2")
     assert not list(tmp_path.glob(f".{name}.*"))

@@ -153,7 +153,11 @@ def test_a_store_that_may_not_be_written_is_told(data, tmp_path):
         "except StoreUnavailableError as error: print(error.message)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(place / "users.db")], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(place / "users.db")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert "cannot be read or written: read-only" in done.stdout, done.stderr
 
@@ -287,7 +291,9 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the end, reading what comes, and return the exit code."""
+        end = time.monotonic() + 60
         while self.process.poll() is None:
+            assert time.monotonic() < end, f"it goes on: {plain(self.output)!r}"
             if select.select([self.master], [], [], 0.05)[0]:
                 self.output += os.read(self.master, 65536).decode(errors="replace")
         while select.select([self.master], [], [], 0.05)[0]:
@@ -295,11 +301,11 @@ class Terminal:
                 self.output += os.read(self.master, 65536).decode(errors="replace")
             except OSError:
                 break
-        return self.process.wait()
+        return self.process.wait(60)
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(60)
         for handle in (self.master, self.slave):
             os.close(handle)
 

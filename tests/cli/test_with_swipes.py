@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from mlrec import Recommender
 from mlrec.dataset.reading import read_prepared
 from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
+from tests.processes import started
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 LATER = 1_600_000_000
@@ -98,9 +100,11 @@ def on_a_terminal(data: Workspace, *arguments: str) -> str:
     environment = os.environ | {"TERM": "dumb", "COLUMNS": "200"}
     command = [MLREC, *arguments, "--data-dir", str(data.root)]
     text = b""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its, env=environment) as process:
+    with started(command, stdout=subprocess.DEVNULL, stderr=its, env=environment) as process:
         os.close(its)
+        end = time.monotonic() + 120
         while process.poll() is None or select.select([ours], [], [], 0)[0]:
+            assert time.monotonic() < end, text.decode()
             if select.select([ours], [], [], 0.05)[0]:
                 try:
                     text += os.read(ours, 65536)
@@ -179,8 +183,10 @@ def test_a_store_that_cannot_be_reached_stops_the_command_and_the_prepared_data_
 def test_ctrl_c_while_a_store_is_read_leaves_the_prepared_data_as_it_is(data, tmp_path):
     before = folder_of(data)
     command = [MLREC, "prepare", "--with-swipes", "--store", f"unix://{tmp_path}/s.sock", "--data-dir", str(data.root)]
-    with silent_server(tmp_path / "s.sock") as server:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with (
+        silent_server(tmp_path / "s.sock") as server,
+        started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
+    ):
         connection, _ = server.accept()  # from here on it waits for an answer
         with connection:
             process.send_signal(signal.SIGINT)

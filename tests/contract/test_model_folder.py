@@ -20,6 +20,7 @@ import mlrec
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.model_folder import verify_model
 from mlrec.artifacts.prepared import read_manifest
+from mlrec.artifacts.settings_file import read_settings
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
@@ -120,6 +121,11 @@ def test_model_info_says_where_the_model_comes_from(demo, folder):
     assert info["random_seed"] == 42
     assert info["trained_on"] == ["train"]
     assert info["versions"]["mlrec"] == mlrec.__version__
+
+
+def test_a_models_description_is_a_settings_file(demo):
+    files = registry.resolve(demo)
+    assert read_settings(files.info) == model_folder.open_model(files).train_settings == TrainSettings()
 
 
 def test_a_copied_folder_serves_by_itself(folder, tmp_path):
@@ -506,7 +512,10 @@ def test_a_disk_that_is_full_in_the_middle_of_an_array_says_so(demo_copy, room):
     """As the operating system calls it, by which the command line knows it; nothing half-written stays."""
     before = registry.list_ids(demo_copy)
     done = subprocess.run(
-        [sys.executable, "-c", WRITES_A_MODEL, str(demo_copy.root), str(room)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITES_A_MODEL, str(demo_copy.root), str(room)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
     )
     assert done.stdout == "27 File too large\n"
     assert registry.list_ids(demo_copy) == before

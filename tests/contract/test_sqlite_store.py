@@ -381,10 +381,10 @@ def test_opening_more_connections_keeps_the_locks_of_the_first(path):
         "print([event.movie_id for event in store.events(1)])\nstore.close()\n"
     )
     command = [sys.executable, "-c", program, str(path)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
     SqliteStore(path).head(1)  # another store in this process opens the file as well
     store.append(1, Draft(77, 1, 1))
-    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[1, 77]\n"
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout == "[1, 77]\n"
 
 
 def test_a_fork_does_not_share_connections(path):

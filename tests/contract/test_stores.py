@@ -13,6 +13,7 @@ from mlrec.errors import ForgottenUserError, SettingsError
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import NOBODY, Counts, Draft, Event, Head, StoredVector
 from mlrec.workspace import Workspace
+from tests.processes import wait_until
 
 BIG = 2**62 + 1
 
@@ -207,8 +208,7 @@ def test_threads_see_each_others_swipes(store):
     seen = threading.Event()
 
     def look() -> None:
-        while store.head(1).last_event_id < 1:
-            pass
+        wait_until(lambda: store.head(1).last_event_id >= 1, seconds=10, pause=0)
         seen.set()
 
     thread = threading.Thread(target=look)

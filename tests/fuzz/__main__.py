@@ -30,7 +30,7 @@ def main() -> int:
         print(f"Round {number}, seed {own}", flush=True)
         environment = os.environ | {"MLREC_FUZZ_SEED": own, "MLREC_FUZZ_SCALE": str(_SCALE)}
         command = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "auto", "--maxprocesses", "4"]
-        command += ["--dist", "loadfile", str(Path(__file__).parent), *more]
+        command += ["--dist", "loadfile", str(Path(__file__).parent), "-o", "faulthandler_timeout=0", *more]
         code = subprocess.run(command, env=environment).returncode
         if code:
             print(f"Round {number} has found something: seed {own}. Each fault above says how to run it again.")

@@ -18,6 +18,7 @@ from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Fuzz, command
 from tests.fuzz.swiping import planned
+from tests.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 4
@@ -42,16 +43,19 @@ def swipe_until_killed(case: Case, workspace: Workspace, store: str, name: str) 
     ]
     try:
         enough = case.chance.choice((1, 20, 200))
-        while len(acknowledged(folder)) < enough:
+
+        def so_many() -> bool:
             assert {worker.poll() for worker in workers} == {None}, "a worker has failed"
-            time.sleep(0.005)
+            return len(acknowledged(folder)) >= enough
+
+        wait_until(so_many)
         for worker in workers:
             time.sleep(case.chance.random() / 50)
             worker.send_signal(signal.SIGKILL)
     finally:
         for worker in workers:
             worker.kill()
-            worker.wait()
+            worker.wait(60)
     return acknowledged(folder)
 
 

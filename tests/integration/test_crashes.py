@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from mlrec.artifacts import model_folder, registry
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Draft
+from tests.processes import wait_until
 from tests.stores import planned_swipe, redis_server
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +43,11 @@ def acknowledged_ids(folder: Path) -> list[str]:
 
 
 def wait_for(workers: list[subprocess.Popen[bytes]], folder: Path, n: int) -> None:
-    while len(acknowledged_ids(folder)) < n:
+    def enough() -> bool:
         assert {worker.poll() for worker in workers} <= {None, 0}, "a worker has failed"
-        time.sleep(0.01)
+        return len(acknowledged_ids(folder)) >= n
+
+    wait_until(enough, pause=0.01)
 
 
 def check(demo, store_name: str, acknowledged: set[str]) -> None:
@@ -94,7 +96,7 @@ def test_nothing_acknowledged_is_lost_when_all_swipers_are_killed(demo, tmp_path
     for worker in workers:
         worker.send_signal(signal.SIGKILL)
     for worker in workers:
-        worker.wait()
+        worker.wait(60)
     before = acknowledged_ids(folder)
     assert 1_000 <= len(before) < WORKERS * EACH
     assert len(before) == len(set(before))

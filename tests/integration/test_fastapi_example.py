@@ -365,7 +365,7 @@ def two_workers(data_dir: Path, folder: Path):
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.wait(60)
     text = log.read_text()
     assert "Traceback" not in text, text
     assert text.count("Application shutdown complete") == 2, text

@@ -17,6 +17,7 @@ from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
 from mlrec.settings import PrepareSettings
 from mlrec.workspace import Workspace
+from tests.processes import started, wait_until
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 OLD = PrepareSettings(min_user_ratings=1, min_movie_ratings=1, user_offset=1_000_000)
@@ -92,15 +93,19 @@ def test_an_interrupted_command(medium, tmp_path, how, moment: Callable[[Workspa
     raw, earlier, old = medium
     workspace = Workspace(tmp_path)
     shutil.copytree(earlier.root, workspace.root, dirs_exist_ok=True)
-    with subprocess.Popen(
+    with started(
         [MLREC, "prepare", "--data-dir", str(workspace.root), "--raw", str(raw), *NEW_OPTIONS],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
     ) as process:
-        while not (reached := moment(workspace)) and process.poll() is None:
-            time.sleep(0.001)
-        assert reached, "it was done before it could be interrupted"
+
+        def reached() -> bool:
+            if moment(workspace):
+                return True
+            assert process.poll() is None, "it was done before it could be interrupted"
+            return False
+
+        wait_until(reached, pause=0.001)
         time.sleep(delay)
         process.send_signal(how)
         _, messages = process.communicate(timeout=60)
@@ -177,7 +182,9 @@ def test_an_interrupt_before_any_change_of_the_file_system(tmp_path, how):
     prepare(clean, NEW, raw=raw)
     old, new = snapshot(earlier), rows(clean)
 
-    subprocess.run([sys.executable, "-c", STOPPER, how, str(raw), str(earlier.root), str(target)], check=True)
+    subprocess.run(
+        [sys.executable, "-c", STOPPER, how, str(raw), str(earlier.root), str(target)], check=True, timeout=300
+    )
 
     folders = sorted(target.iterdir(), key=lambda folder: int(folder.name))
     is_old = [snapshot(Workspace(folder)) == old for folder in folders]

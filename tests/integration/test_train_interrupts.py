@@ -14,6 +14,7 @@ from mlrec import Recommender
 from mlrec.artifacts import model_folder, registry
 from mlrec.model.train import train
 from mlrec.settings import TrainSettings
+from tests.processes import started
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 
@@ -41,9 +42,8 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("delay", [0.6, 0.9, 1.2, 1.6, 2.0])
 def test_interrupted_training(demo_copy, how, delay):
     before = registry.published_id(demo_copy)
-    with subprocess.Popen(
-        [MLREC, "--data-dir", str(demo_copy.root), "train", "--iterations", "40"], stderr=subprocess.PIPE, text=True
-    ) as process:
+    command = [MLREC, "--data-dir", str(demo_copy.root), "train", "--iterations", "40"]
+    with started(command, stderr=subprocess.PIPE) as process:
         time.sleep(delay)
         process.send_signal(how)
         _, messages = process.communicate(timeout=60)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from mlrec.model import als
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings, TuneSettings
 from mlrec.workspace import Workspace
+from tests.processes import started, wait_until
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
 SMALL = PrepareSettings(min_movie_ratings=5)
@@ -177,11 +177,14 @@ def test_a_budget_of_time_ends_the_search_with_a_result(small):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tuned, small, how):
     command = [MLREC, "--data-dir", str(small.root), "tune", "--trials", str(TRIALS), "--threads", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        # Somewhere in the middle: the second trial has begun.
-        while not (small.study("main").journal.exists() and sum(op["op_code"] == 4 for op in lines(small)) >= 2):
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.005)
+    with started(command, stderr=subprocess.PIPE) as process:
+
+        def in_the_middle() -> bool:
+            """Whether the second trial has begun."""
+            assert process.poll() is None
+            return small.study("main").journal.exists() and sum(op["op_code"] == 4 for op in lines(small)) >= 2
+
+        wait_until(in_the_middle)
         process.send_signal(how)
         _, messages = process.communicate(timeout=60)
     assert "Traceback" not in messages

@@ -109,7 +109,7 @@ class Cluster:
         """Kill the workers and what runs on them, leaving the master."""
         for process in self.processes[1:]:
             process.kill()
-            process.wait()
+            process.wait(60)
         for pid in self.executors():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -119,7 +119,7 @@ class Cluster:
         self.stop_workers()
         for process in self.processes:
             process.kill()
-            process.wait()
+            process.wait(60)
 
     def options(self, **conf: str) -> list[str]:
         """What tells mlrec to run here."""

@@ -12,6 +12,7 @@ import pytest
 from mlrec.artifacts.files import read_json, temporary_sibling, write_atomically, write_json
 from mlrec.errors import IncompatibleFormatError, StateError, WorkspaceLockedError
 from mlrec.workspace import Workspace
+from tests.processes import started
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -63,8 +64,8 @@ def test_one_writer_at_a_time_and_the_other_is_told_who(tmp_path):
         "with Workspace(pathlib.Path(sys.argv[1])).writing('prepare'):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", holder, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    with started(
+        [sys.executable, "-c", holder, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -104,14 +105,12 @@ with temporary_sibling(pathlib.Path(sys.argv[1]), folder=sys.argv[2] == "folder"
 @contextmanager
 def another_writer(path, kind):
     """A process that has begun to write, and stops in the middle until its input ends."""
-    with subprocess.Popen(
-        [sys.executable, "-c", STOPS_WHILE_WRITING, str(path), kind],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with started(
+        [sys.executable, "-c", STOPS_WHILE_WRITING, str(path), kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "writing\n"
         yield process
-        process.kill()
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

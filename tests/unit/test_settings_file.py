@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.settings_file import read_settings, write_settings
 from mlrec.errors import SettingsFileError
 from mlrec.settings import TrainSettings
@@ -25,11 +24,6 @@ from mlrec.settings import TrainSettings
 def test_written_settings_are_read_again(tmp_path, settings):
     write_settings(tmp_path / "best.json", settings, {"name": "main"})
     assert read_settings(tmp_path / "best.json") == settings
-
-
-def test_a_models_description_is_a_settings_file(demo):
-    files = registry.resolve(demo)
-    assert read_settings(files.info) == model_folder.open_model(files).train_settings == TrainSettings()
 
 
 def test_what_is_not_in_the_file_has_its_default(tmp_path):

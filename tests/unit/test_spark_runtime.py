@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -124,55 +123,3 @@ def test_what_spark_says_is_told_in_our_words(said, message, way):
     assert way in error.hint
     assert "data/spark.log" in error.hint
     assert "\n" not in error.message
-
-
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [MLREC, *arguments], capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"} | environment
-    )
-
-
-@pytest.mark.parametrize("step", ["prepare", "train", "run"])
-def test_the_commands_end_with_code_4_before_anything_is_done(tmp_path, step):
-    pytest.importorskip("pyspark")
-    done = command("--data-dir", str(tmp_path / "data"), step, "--engine", "spark", JAVA_HOME=str(tmp_path))
-    assert done.returncode == 4
-    assert done.stderr.startswith("Error: Spark needs Java. ")
-    assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--spark-master", "local[2]"], "--spark-master"),
-        (["--spark-conf", "spark.ui.enabled=true"], "--spark-conf"),
-        (["--engine", "spark", "--spark-conf", "spark.ui.enabled"], "KEY=VALUE"),
-        (["--engine", "spark", "--spark-master", "localhost"], "the Spark master must be"),
-        (["--engine", "flink"], "flink"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(tmp_path, options, message):
-    done = command("--data-dir", str(tmp_path / "data"), "prepare", *options)
-    assert done.returncode == 2
-    assert message in done.stderr
-
-
-def test_who_does_not_use_spark_does_not_pay_for_it(demo_raw, tmp_path):
-    code = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from mlrec.cli import main\n"
-        "from mlrec.dataset.prepare import prepare\n"
-        "from mlrec.model.train import train\n"
-        "from mlrec.workspace import Workspace\n"
-        "import mlrec.doctor, mlrec.evaluation.protocol\n"
-        "workspace = Workspace(Path(sys.argv[1]))\n"
-        "prepare(workspace, raw=Path(sys.argv[2]))\n"
-        "train(workspace)\n"
-        "print({name.partition('.')[0] for name in sys.modules} & {'pyspark', 'py4j', 'pyarrow'},\n"
-        "      [name for name in sys.modules if name.startswith('mlrec.spark')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), str(demo_raw)], capture_output=True, text=True, timeout=60
-    )
-    assert done.stdout == "set() []\n", done.stderr

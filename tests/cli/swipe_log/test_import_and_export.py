@@ -12,6 +12,7 @@ from contextlib import closing
 from mlrec.serving.stores.interface import Draft
 from tests.cli.swipe_log.log import AT, COLUMNS, MLREC, document, opened
 from tests.cli.swipe_log.terminal import Terminal
+from tests.processes import started
 
 
 def test_import_in_json(run, data, tmp_path):
@@ -134,7 +135,7 @@ def test_an_export_goes_through_links_and_into_devices(run, data, tmp_path):
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "target.csv").read_text().startswith("user_id,")
     os.mkfifo(tmp_path / "pipe")
-    with subprocess.Popen([MLREC, "users", "export", tmp_path / "pipe"], stdout=subprocess.PIPE) as exporting:
+    with started([MLREC, "users", "export", tmp_path / "pipe"], stdout=subprocess.PIPE) as exporting:
         assert (tmp_path / "pipe").read_text().startswith("user_id,")
         assert exporting.wait(timeout=60) == 0
     assert (tmp_path / "pipe").is_fifo()
@@ -149,6 +150,7 @@ def test_a_reader_that_leaves_an_export_early_is_no_error(data):
         capture_output=True,
         text=True,
         executable="/bin/bash",
+        timeout=120,
     )
     assert done.stdout == ",".join(COLUMNS) + "\n"
     assert done.stderr == ""

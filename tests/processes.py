@@ -1,0 +1,41 @@
+"""Processes that tests start and wait for: none outlives its test, and no test waits for ever."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def give_children_default_signals() -> None:
+    """Go on ignoring what this process has to ignore, and let the processes that it starts begin with the defaults.
+
+    `nohup`, and a shell that runs pytest in the background, have it ignore signals. Its children would ignore them,
+    too, and a test that interrupts one would wait for its end in vain. A handler that does nothing ignores a signal
+    as well, but is not passed on: a new program begins with the default in its place.
+    """
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # these two Python itself ignores
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+@contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A running process, which is killed at the end of the block if it still runs."""
+    with subprocess.Popen(command, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 120, pause: float = 0.005) -> None:
+    """Wait until a condition holds; a failure if it takes too long."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"still not so after {seconds} seconds"
+        time.sleep(pause)
