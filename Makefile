@@ -83,8 +83,9 @@ docs: $(VENV)/.dev  ## Write docs/cli.md from --help
 docs-check: $(VENV)/.dev
 	$(BIN)/python docs/generate_cli.py --check
 
+# Not --quiet: then it would not count warnings, and nothing would be strict.
 site: $(VENV)/.docs  ## Build the documentation site into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 release: $(VENV)/.release  ## Build sdist and wheel into dist/, and try them in empty environments; uploads nothing
 	$(BIN)/python scripts/release.py
