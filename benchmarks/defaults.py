@@ -16,15 +16,13 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
-from threadpoolctl import threadpool_limits
-
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.evaluation.bootstrap import ratio
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
-from mlrec.machine import available_threads
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
 from mlrec.settings import EvaluateSettings, FoldInSettings, TrainSettings
 from mlrec.workspace import Workspace
@@ -94,7 +92,7 @@ def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule
     settings = EvaluateSettings(split=split, sample=sample)
     known, metrics = Known.of(model, settings.history_splits), {"ndcg": METRICS["ndcg"]}
     jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         vectors = jury.folded_in(model.movie_factors, rule)
         found = jury.judged(model.model_id, jury.scorer(model.movie_factors, rule, vectors))
     columns = found.per_user["ndcg@10"]

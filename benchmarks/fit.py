@@ -19,11 +19,10 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
-from mlrec.machine import available_threads
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model.als import confidence_matrix
 from mlrec.model.train import build_model
 from mlrec.settings import TrainSettings
@@ -110,7 +109,7 @@ def fits(
             found.append((sweep + 1, clock["seconds"], factors))
         clock["since"] = time.perf_counter()
 
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         als.fit(matrix, show_progress=False, callback=swept)
     return found
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from mlrec.machine import blas_threads
 
 from .catalogue import Catalogue, make_catalogue
 from .events import cut_points, pleasure, timestamps
@@ -46,7 +47,7 @@ def make_dataset(scale: float, seed: int, threads: int, report: Report) -> Datas
     shape = shape_at(scale)
     n_blocks = -(-shape.n_users // BLOCK_USERS)
     # BLAS is held to one thread: the blocks run side by side, and its sums must not depend on how many cores there are.
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         for_movies, for_users, for_tastes, for_picker, *for_blocks = np.random.SeedSequence(seed).spawn(4 + n_blocks)
         report("movies and users", 0, 1)
         catalogue = make_catalogue(shape, np.random.default_rng(for_movies))

@@ -279,7 +279,7 @@ def test_the_models_chart_shows_the_figures():
     chart = Page(rendered()).charts["models-0-10"]
     assert [own.text for own in chart.labels(across=False)] == ["ease", "als", "popularity"]
     own, others = chart.of("own"), chart.of("other")
-    assert [mark.text for mark in own] == ["als: NDCG@10 0.1235, 0.101 to 0.141"]
+    assert [mark.text for mark in own] == ["als: NDCG@10 0.1235, 95% interval 0.101 to 0.141"]
     assert [chart.value(mark.at["x"], across=True) for mark in own] == pytest.approx([0.12345], abs=1e-4)
     assert [chart.value(mark.at["x"], across=True) for mark in others] == pytest.approx([0.13, 0.0567], abs=1e-4)
     (bounds,) = chart.of("own", "line")
@@ -409,10 +409,10 @@ def test_the_summary_says_who_is_ahead_and_who_is_not():
 def test_the_small_print_says_what_the_figures_are_of():
     text = rendered()
     for said in (
-        "who are left out: 66",
+        "66 users have no such movie in this part and are left out",
         "who get popular movies: 3",
         "cosine learns for minutes from 3,000,000 events and was left out",
-        "what others did later",
+        "seen other users' future",
         "523 of the 6,670 likes",
         "als is model 20261124T180928-als-7837",
         "fold-in 0.04 ms, retrain 1.2 s",
@@ -440,7 +440,7 @@ def test_a_split_at_two_moments_is_marked():
     split = replace(PICTURE, moments=moments, settings={**PICTURE.settings, "split": "global-time"})
     text = rendered([replace(EVALUATION, protocol="global-time")], picture=split)
     assert "validation begins on 2016-02-01 and test begins on 2016-03-01" in text
-    assert "what others did later" not in text
+    assert "seen other users" not in text
     chart = Page(text).charts["months"]
     (february,) = chart.of("split-1", "rect")
     (march,) = chart.of("split-2", "rect")

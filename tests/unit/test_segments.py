@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlrec.evaluation.segments import history_spans, popularity_thirds, span_name
+from mlrec.evaluation.segments import history_spans, popularity_thirds
+from mlrec.evaluation.wording import span_name
 
 
 def test_thirds_of_all_likes():

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.documents import to_json
@@ -25,7 +24,7 @@ from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
-from mlrec.machine import available_threads
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model.matrix import history_of
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
@@ -167,7 +166,7 @@ def _judged(
     present = model if is_its_data else _with_events(model, data.events)
     known = Known.of(present, settings.history_splits)
     jury = Jury.of(present, known, held_out, settings, METRICS, ks, threads, progress)
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         vectors = jury.user_vectors(present)
         return jury.judged(model.model_id, jury.scorer(present.movie_factors, present.fold_in, vectors))
 

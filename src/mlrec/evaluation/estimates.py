@@ -52,3 +52,20 @@ Figures = dict[str, dict[str, Estimate]]
 
 Differences = dict[str, dict[str, Difference]]
 """Pair ("als - popularity") → metric → difference."""
+
+
+def kind_of(metric: str) -> str:
+    """The metric without its list length: "ndcg" of "ndcg@10"."""
+    return metric.partition("@")[0]
+
+
+def metrics_of(figures: Figures) -> list[str]:
+    """Metrics that any of the models has, in their order."""
+    return list(dict.fromkeys(metric for row in figures.values() for metric in row))
+
+
+def best_names(figures: Figures, metric: str) -> set[str]:
+    """Who is best at a metric; more than one name on a tie."""
+    values = {name: row[metric].value for name, row in figures.items() if metric in row}
+    best = min(values.values()) if kind_of(metric) in LESS_IS_BETTER else max(values.values())
+    return {name for name, value in values.items() if value == best}

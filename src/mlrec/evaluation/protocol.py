@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts import metrics_file, model_folder, registry
 from mlrec.artifacts.documents import to_json
@@ -23,7 +22,7 @@ from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import Segment, segments, summarized
-from mlrec.machine import available_threads
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import (
@@ -209,7 +208,7 @@ def _judge(
         )
     jury = everybody.sampled()
     found: dict[str, Judged] = {}
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         vectors = jury.user_vectors(model)
         contest = Contest(jury)
         chosen, skipped = chosen_baselines(model, known, settings)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.evaluation.wording import span_name
+
 THIRDS = 3
 
 # Users are put together by how many events are known of them: from each of these numbers up to the next.
@@ -53,10 +55,3 @@ def history_spans(n_known: NDArray[np.int64]) -> list[tuple[str, NDArray[np.bool
         if chosen.any():
             found.append((span_name(fewest, below), chosen))
     return found
-
-
-def span_name(fewest: int, below: int | None) -> str:
-    """How a span of numbers is called: "0", "20 to 49", "500 or more"."""
-    if below is None:
-        return f"{fewest} or more"
-    return str(fewest) if below == fewest + 1 else f"{fewest} to {below - 1}"

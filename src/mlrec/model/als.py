@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlrec.errors import TrainingFailedError
+from mlrec.machine import blas_threads
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import Dislikes, TrainSettings
 
@@ -94,7 +94,7 @@ def fit(
 
     # The limit reaches only the libraries that are loaded by now, and `implicit` warns where it is missing.
     with (
-        threadpool_limits(1, user_api="blas"),
+        blas_threads(),
         progress.task("Training", settings.iterations, "iterations") as task,
     ):
         als = AlternatingLeastSquares(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlrec.errors import SettingsError
+from mlrec.machine import blas_threads
 from mlrec.ranking.histories import History
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.f
     SettingsError
         If λ is too small: movies that the same users like then leave no inverse.
     """
-    with threadpool_limits(threads, user_api="blas"):
+    with blas_threads(threads):
         gram = (likes.T @ likes).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += regularization
         try:

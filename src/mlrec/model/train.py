@@ -13,14 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
 from mlrec.artifacts import registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Dimensions, Model, ModelInfo
 from mlrec.artifacts.prepared import Manifest, read_manifest
 from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
-from mlrec.machine import available_threads
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import Learned, learn
 from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
@@ -162,7 +160,7 @@ def build_model(
         If a factor is not finite.
     """
     threads = settings.threads or available_threads()
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         with stage("arrange"):
             interactions = number_rows(data.events, settings.trained_on)
             history = interactions.history.only(settings.trained_on)

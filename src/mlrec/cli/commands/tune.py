@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlrec.cli import evaluation_tables, render
+from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.evaluation.wording import interval, lead_cells
 from mlrec.settings import TuneSettings
 
 if TYPE_CHECKING:
@@ -129,11 +130,11 @@ def show(result: "Tuned") -> None:
 
 def _show_verdict(verdict: "Verdict", metric: str) -> None:
     lead = verdict.differences["best - default"][metric]
-    leads = {"best": evaluation_tables.lead_cells(lead)}
+    leads = {"best": lead_cells(lead)}
     render.table(
         ["settings", f"#{metric}", "#95% interval", "#best leads by", "#95% interval", "#p"],
         [
-            [name, f"{figures[metric].value:.4f}", evaluation_tables.interval(figures[metric]), *leads.get(name, [])]
+            [name, f"{figures[metric].value:.4f}", interval(figures[metric]), *leads.get(name, [])]
             for name, figures in verdict.models.items()
         ],
         title=f"{verdict.split}, liked movies, history {verdict.history}: {verdict.users:,} users",

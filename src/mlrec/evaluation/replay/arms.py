@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlrec.dataset.reading import Movies
 from mlrec.evaluation.replay.window import Window
+from mlrec.machine import blas_threads
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
@@ -138,7 +138,7 @@ def _learned(
     progress: Progress,
 ) -> ReplayModel:
     popularity = np.bincount(history.movie_idx[history.preference > 0], minlength=len(movie_ids)).astype(np.int64)
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         learned = learn(history, signed_matrix(history, len(movie_ids)), settings, threads, progress=progress)
         ranker = Ranker.of(
             FoldIn(learned.movie_factors, learned.settings.fold_in),
@@ -239,7 +239,7 @@ def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> 
             seconds.append(time.perf_counter() - started)
         return float(np.median(seconds))
 
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         return {
             SERVED: median_of(lambda own: fold_in.user_vector(movie_idx[own], events.preference[own])),
             "gradient": median_of(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlrec.dataset.reading import Events
 from mlrec.evaluation.replay.arms import Arm, ReplayModel
+from mlrec.machine import blas_threads
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.top_n import places, top_n_rows
@@ -117,7 +117,7 @@ def predict(
                 disliked[name][bounds[user] + positions] = to_come.sum(axis=1) / k
 
     with (
-        threadpool_limits(1, user_api="blas"),
+        blas_threads(),
         ThreadPoolExecutor(threads) as pool,
         progress.task("Replaying", len(user_ids), "users") as task,
     ):

@@ -19,8 +19,9 @@ from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report import svg
 from mlrec.evaluation.report.data import DataPicture, Months
 from mlrec.evaluation.report.labels import label_places
-from mlrec.evaluation.report.names import interval, metric_name, number, signed, span, split_name
 from mlrec.evaluation.report.svg import Axis, Plot, Symbol
+from mlrec.evaluation.report.words import printed
+from mlrec.evaluation.wording import interval, metric_name, number, short_span, signed, split_name
 from mlrec.settings import SPLITS
 
 # The rules beside the served one, then variants of it: the style sheet has their colours and dashes.
@@ -52,7 +53,7 @@ def models_chart(chart_id: str, evaluation: Evaluation, metric: str) -> str:
         look = "own" if name == MODEL else "other"
         low, high = _ends(own)
         plot.segment((low, row), (high, row), look)
-        plot.mark(own.value, row, look, tip=f"{name}: {metric_name(metric)} {number(own.value)}, {interval(own)}")
+        plot.mark(own.value, row, look, tip=f"{name}: {_said(own, metric)}")
     label = f"{metric_name(metric)} of {len(order)} models with 95% intervals"
     return plot.html(chart_id, label, loud=_cut(MODEL))
 
@@ -63,7 +64,7 @@ def popularity_chart(chart_id: str, evaluation: Evaluation, k: int) -> str:
     names = sorted(evaluation.models, key=lambda name: name != MODEL)
     dots = [(evaluation.models[name][lift].value, evaluation.models[name][ndcg].value) for name in names]
     x_ends, y_ends = (svg.padded(values) for values in zip(*dots, strict=True))
-    x = Axis(*x_ends, {value: signed(value, 1) for value in svg.numbers(*x_ends)})
+    x = Axis(*x_ends, {value: printed(signed(value, 1)) for value in svg.numbers(*x_ends)})
     plot = Plot(x, Axis(*y_ends, svg.numbers(*y_ends)), _SCATTER_HEIGHT)
     if x.low < 0 < x.high:
         plot.upright(0.0, "guide")
@@ -96,7 +97,7 @@ def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
     """One metric by how much had been swiped: the served rule with a band, the others with bars beside each other."""
     parts, rules = replay.curve, rules_of(replay)
     highest = max(end for part in parts for name in rules for end in _ends(part.arms[name][metric]))
-    ticks = {float(at): span(part) for at, part in enumerate(parts)}
+    ticks = {float(at): short_span(part) for at, part in enumerate(parts)}
     top = 1.05 * highest or 1.0
     plot = Plot(Axis(-0.4, len(parts) - 0.6, ticks, grid=False), Axis(0.0, top, svg.numbers(0.0, top)), 260)
     low, high = zip(*(_ends(part.arms[SERVED][metric]) for part in parts), strict=True)
@@ -110,8 +111,8 @@ def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
             if place:
                 low_end, high_end = _ends(own)
                 plot.segment((at + aside, low_end), (at + aside, high_end), f"{look} bounds")
-            said = f"{name}, {span(part)} before: {metric_name(metric)} {own.value:.3f}, {interval(own)}"
-            plot.mark(at + aside, own.value, look, symbol, f"{said}, {part.likes:,} likes")
+            tip = f"{name}, {short_span(part)} before: {_said(own, metric)}, {part.likes:,} likes"
+            plot.mark(at + aside, own.value, look, symbol, tip)
     label = f"{metric_name(metric)} of {len(rules)} rules by how many movies had been swiped"
     return plot.html(chart_id, label, x_title="swipes before")
 
@@ -168,6 +169,10 @@ def months_chart(chart_id: str, months: Months, cutoffs: Cutoffs | None) -> str:
 def split_look(split: str) -> str:
     """The look of a part."""
     return f"split-{SPLITS.index(split)}"
+
+
+def _said(own: Estimate, metric: str) -> str:
+    return f"{metric_name(metric)} {number(own.value)}, 95% interval {interval(own)}"
 
 
 def _ends(own: Estimate) -> tuple[float, float]:

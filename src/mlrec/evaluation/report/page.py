@@ -8,12 +8,13 @@ from importlib import resources
 from string import Template
 from typing import Any, NamedTuple
 
+from mlrec.evaluation.estimates import metrics_of
 from mlrec.evaluation.protocol import Evaluation
 from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report import charts, tables, words
 from mlrec.evaluation.report.data import DataPicture
-from mlrec.evaluation.report.names import metric_name, metric_title, metrics_of, metrics_of_all, split_name
 from mlrec.evaluation.report.svg import sample
+from mlrec.evaluation.wording import day, metric_name, metric_title, split_name
 
 
 class Section(NamedTuple):
@@ -153,7 +154,7 @@ def _segments(evaluations: Sequence[Evaluation]) -> Section:
 
 
 def _replay(replay: Replay) -> Section:
-    metrics = metrics_of_all(replay.curve)
+    metrics = tables.metrics_of_all(replay.curve)
     figures = [
         _figure(
             charts.curve_chart(f"curve-{number}", replay, metric),
@@ -229,7 +230,7 @@ def _where_it_falls(picture: DataPicture) -> str:
     if not picture.moments:
         return f"{said} Each user's latest ratings are held out, so the parts lie beside each other at all times."
     begins = [
-        f"{name} begins on {words.day(moment)}"
+        f"{name} begins on {day(moment)}"
         for name, moment in (("validation", picture.moments.val_from), ("test", picture.moments.test_from))
         if moment is not None
     ]

@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference
+from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, best_names, kind_of, metrics_of
 from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.evaluation.replay.arms import SERVED
-from mlrec.evaluation.replay.replay import Replay
+from mlrec.evaluation.replay.replay import Part, Replay
 from mlrec.evaluation.report.data import DataPicture
-from mlrec.evaluation.report.names import (
+from mlrec.evaluation.report.words import printed
+from mlrec.evaluation.wording import (
     MEANINGS,
-    best_names,
     interval,
-    kind_of,
+    lead_cells,
     metric_name,
     metric_title,
-    metrics_of,
-    metrics_of_all,
     number,
+    short_span,
     signed,
-    span,
     split_name,
 )
 
@@ -72,9 +70,7 @@ def lead_table(evaluation: Evaluation, metric: str) -> str:
     for name in order:
         own = evaluation.models[name][metric]
         lead = evaluation.differences.get(f"{MODEL} - {name}", {}).get(metric)
-        rows.append(
-            (Cell(name), [Cell(number(own.value), name in best), Cell(interval(own)), *_lead(lead)], name == MODEL)
-        )
+        rows.append((Cell(name), [_number(own, name in best), Cell(_bounds(own)), *_lead(lead)], name == MODEL))
     return table(
         f"{metric_name(metric)} on {split_name(evaluation.split)}, and how far {MODEL} leads",
         ["model", metric_name(metric), "95% interval", f"{MODEL} leads by", "95% interval", "p"],
@@ -91,7 +87,7 @@ def metrics_table(evaluation: Evaluation) -> str:
         cells = []
         for name in names:
             own = evaluation.models[name].get(metric)
-            cells.append(Cell(number(own.value), name in best, interval(own)) if own else Cell("–"))
+            cells.append(_figure(own, name in best) if own else Cell("–"))
         rows.append((_metric_header(metric), cells, False))
     return table(f"All metrics on {split_name(evaluation.split)}", ["metric", *names], rows)
 
@@ -105,8 +101,8 @@ def arms_table(replay: Replay) -> str:
         cells = []
         for metric in metrics:
             own, lead = figures.get(metric), replay.differences.get(f"{SERVED} - {name}", {}).get(metric)
-            cells.append(Cell(number(own.value), name in best[metric], interval(own)) if own else Cell("–"))
-            cells.append(Cell(signed(lead.value, 4), False, interval(lead)) if lead else Cell(""))
+            cells.append(_figure(own, name in best[metric]) if own else Cell("–"))
+            cells.append(Cell(printed(signed(lead.value)), second=_bounds(lead)) if lead else Cell(""))
         rows.append((Cell(name), cells, name == SERVED))
     head = [column for metric in metrics for column in (metric_title(metric), f"{SERVED} leads by")]
     return table("Rules of update over all likes, with 95% intervals", ["rule", *head], rows)
@@ -117,10 +113,9 @@ def curve_table(replay: Replay) -> str:
     rows = []
     for part in replay.curve:
         for metric in metrics_of_all(replay.curve):
-            header = Cell(f"{span(part)} before", second=f"{metric_name(metric)}, {part.likes:,} likes")
+            header = Cell(f"{short_span(part)} before", second=f"{metric_name(metric)}, {part.likes:,} likes")
             cells = [
-                Cell(f"{own.value:.3f}", second=interval(own))
-                for own in (part.arms[name][metric] for name in part.arms)
+                Cell(f"{own.value:.3f}", second=_bounds(own)) for own in (part.arms[name][metric] for name in part.arms)
             ]
             rows.append((header, cells, False))
     return table("Figures by swipes before, with 95% intervals", ["swipes", *replay.curve[0].arms], rows)
@@ -137,9 +132,7 @@ def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"],
         else:
             header = Cell(segment.name, second=f"{segment.movies:,} movies, {segment.answers:,} wanted")
         best = best_names(segment.models, metric)
-        cells = [
-            Cell(number(own[metric].value), name in best, interval(own[metric])) for name, own in segment.models.items()
-        ]
+        cells = [_figure(own[metric], name in best) for name, own in segment.models.items()]
         rows.append((header, cells, False))
     what = "by events known of a user" if by == "history" else "by popularity"
     return table(f"{metric_name(metric)} {what}, with 95% intervals", ["part", *evaluation.models], rows)
@@ -172,10 +165,27 @@ def glossary(metrics: Iterable[str]) -> str:
     return f"<dl>{items}</dl>"
 
 
+def metrics_of_all(curve: Iterable[Part]) -> list[str]:
+    """Metrics that each rule has in each part of a curve, in their order."""
+    rows = [row for part in curve for row in part.arms.values()]
+    return [metric for metric in rows[0] if all(metric in row for row in rows)]
+
+
+def _number(own: Estimate, best: bool) -> Cell:
+    return Cell(printed(number(own.value)), best)
+
+
+def _figure(own: Estimate, best: bool) -> Cell:
+    return Cell(printed(number(own.value)), best, _bounds(own))
+
+
+def _bounds(own: Estimate | Difference) -> str:
+    """The interval; empty where there is none."""
+    return "" if own.low is None else printed(interval(own))
+
+
 def _lead(lead: Difference | None) -> list[Cell]:
-    if lead is None:
-        return [Cell("")] * 3
-    return [Cell(signed(lead.value, 4)), Cell(interval(lead)), Cell("" if lead.p is None else f"{lead.p:.3f}")]
+    return [Cell("")] * 3 if lead is None else [Cell(printed(text)) for text in lead_cells(lead)]
 
 
 def _metric_header(metric: str) -> Cell:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from html import escape
 
 from mlrec.evaluation.estimates import Difference
 from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Replay
-from mlrec.evaluation.report.names import duration, interval, metric_name, signed, split_name
-from mlrec.settings import ProtocolName
+from mlrec.evaluation.wording import (
+    PROTOCOLS,
+    interval,
+    learned_from,
+    left_out,
+    metric_name,
+    settings_of,
+    signed,
+    skipped,
+    split_name,
+    updates,
+    whom,
+)
 
 _WANTED = {"liked": "the liked", "any": "all rated"}
-_PROTOCOLS: Mapping[ProtocolName, str] = {
-    "user-time": "Each user's own history was split by time, so a model has learned from what others did later than the"
-    " movies that it is asked for (Ji et al. 2023). <code>--protocol global-time</code> does not allow that.",
-    "global-time": "The split falls at the same two moments for everybody: nothing later has been learned from.",
-    "held-out-users": "The judged users were kept from training, and 80% of their history was folded in, as by Liang et"
-    " al. (2018).",
-}
+
+
+def printed(figure: str) -> str:
+    """A figure with minus signs that are as wide as a plus."""
+    return figure.replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,8 @@ def verdict(evaluation: Evaluation) -> str:
     """Is the model any good? One paragraph of HTML."""
     metric = f"ndcg@{evaluation.ks[0]}"
     own = evaluation.models[MODEL][metric]
-    whom = f"a sample of {evaluation.users:,} users" if evaluation.sample else f"{evaluation.users:,} users"
     said = [
-        f"On the {escape(split_name(evaluation.split))} part, over {whom}, <b>{MODEL}</b> reaches a"
+        f"On the {escape(split_name(evaluation.split))} part, over {whom(evaluation)}, <b>{MODEL}</b> reaches a"
         f" {metric_name(metric)} of <b>{own.value:.3f}</b> (95% interval {interval(own)})."
     ]
     if rivals := _rivals(evaluation, metric):
@@ -71,7 +77,7 @@ def tiles(evaluation: Evaluation) -> list[Tile]:
     own, part = evaluation.models[MODEL][metric], split_name(evaluation.split)
     found = [Tile(f"{metric_name(metric)}, {part}", f"{own.value:.3f}", interval(own))]
     for name, _, lead in _rivals(evaluation, metric):
-        found.append(Tile(f"against {name}, {part}", signed(lead.value, 3), interval(lead)))
+        found.append(Tile(f"against {name}, {part}", printed(signed(lead.value, 3)), printed(interval(lead))))
     return found
 
 
@@ -89,16 +95,18 @@ def small_print(evaluation: Evaluation) -> list[str]:
         f"Looked for: {escape(_WANTED.get(evaluation.relevance, evaluation.relevance))} movies of the"
         f" {escape(split_name(evaluation.split))} part. Known of each user: {escape(history)}. {_whose(evaluation)}"
     ]
-    if evaluation.users_left_out:
-        said.append(f"Users without such a movie, who are left out: {evaluation.users_left_out:,}.")
+    if others := left_out(evaluation):
+        said.append(others)
     if evaluation.users_without_taste:
         said.append(
             f"Users of whose taste nothing is known, who get popular movies: {evaluation.users_without_taste:,}."
         )
     if evaluation.sample:
         said.append(f"Only {evaluation.users:,} users were judged, drawn at random.")
-    said += [f"{escape(name)} {escape(reason)} and was left out." for name, reason in evaluation.skipped.items()]
-    said.append(_PROTOCOLS[evaluation.protocol])
+    said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
+    said.append(f"Split by {PROTOCOLS[evaluation.protocol]}.")
+    if evaluation.protocol == "user-time":
+        said.append("<code>--protocol global-time</code> hides the future.")
     return said
 
 
@@ -106,21 +114,17 @@ def _whose(evaluation: Evaluation) -> str:
     """Which model it is that was judged."""
     if not evaluation.trained_anew:
         return f"{MODEL} is model {escape(str(evaluation.model_id))}."
-    settings = f"the settings of {escape(evaluation.model_id)}" if evaluation.model_id else "the default settings"
-    return f"{MODEL} was trained for this protocol, with {settings}."
+    return f"{MODEL} was trained for this protocol, with {escape(settings_of(evaluation.model_id))}."
 
 
 def replay_print(replay: Replay) -> list[str]:
     """What one must know to read the figures of a replay; HTML."""
     return [
-        f"Learned from {replay.learned_events:,} ratings of other users before {day(replay.starts_at)}; the"
-        f" {replay.users:,} users {_of_whom(replay)} are replayed.",
+        f"{learned_from(replay)} The {replay.users:,} users {_of_whom(replay)} are replayed.",
         f"{replay.unknown_likes:,} of the {replay.likes:,} likes are of movies that the model does not know: misses of"
         " every rule.",
-        "An update of a user's vector took (median, one thread): "
-        + ", ".join(f"{escape(name)} {duration(seconds)}" for name, seconds in replay.update_seconds.items())
-        + ".",
-        *(f"{escape(name)} {escape(reason)} and was left out." for name, reason in replay.skipped.items()),
+        f"An update of a user's vector took (median, one thread): {escape(updates(replay))}.",
+        *(f"{escape(skipped(name, reason))}." for name, reason in replay.skipped.items()),
     ]
 
 
@@ -128,11 +132,6 @@ def _of_whom(replay: Replay) -> str:
     if replay.users < replay.held_out_users:
         return f"drawn from the {replay.held_out_users:,} who came later"
     return "who came later"
-
-
-def day(moment: int) -> str:
-    """The day of a moment, UTC."""
-    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def _rivals(evaluation: Evaluation, metric: str) -> list[tuple[str, str, Difference]]:
@@ -148,9 +147,9 @@ def _rivals(evaluation: Evaluation, metric: str) -> list[tuple[str, str, Differe
 
 def _standing(what: str, lead: Difference) -> str:
     """How a lead is put into words: only an interval that excludes 0 says who is ahead."""
-    measured = f"{abs(lead.value):.3f}</b> ({interval(lead)})"
+    measured = f"{abs(lead.value):.3f}</b> ({printed(interval(lead))})"
     if lead.is_above:
         return f"ahead of {escape(what)} by <b>{measured}"
     if lead.is_below:
         return f"behind {escape(what)} by <b>{measured}"
-    return f"level with {escape(what)} (difference <b>{signed(lead.value, 3)}</b>, {interval(lead)})"
+    return f"level with {escape(what)} (difference <b>{printed(signed(lead.value, 3))}</b>, {printed(interval(lead))})"

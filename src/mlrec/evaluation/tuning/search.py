@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.prepared import read_manifest
@@ -27,7 +26,7 @@ from mlrec.evaluation.metrics import METRICS, Metric
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
 from mlrec.evaluation.tuning.study import Counts, Origin, Study, Trial, open_study
-from mlrec.machine import available_threads
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model import als
 from mlrec.model.learn import check_learnable
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
@@ -186,7 +185,7 @@ def tune(
     deadline = started + settings.minutes * 60 if settings.minutes else float("inf")
     threads = settings.threads or available_threads()
     read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads():
         with progress.task("Reading prepared data"):
             ground = _Ground(read_prepared(workspace, ("train", "val")), threads)
             validation = ground.jury(
