@@ -167,7 +167,7 @@ def test_words_in_a_pipe(run, data):
     assert log(data)[-1][2] == 5
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("1. Shawshank Redemption, The (1994)")
+    assert lines[0].startswith("1. The Shawshank Redemption (1994)")
     assert any("took back: superdisliked" in line for line in lines)
     assert any("you liked Shawshank Redemption" in line for line in lines)
     assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 taken back" in lines[-1]
@@ -324,7 +324,7 @@ def terminal(data):
 
 def test_all_keys_on_a_terminal(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
-    assert "match 37%" in session.until("Shawshank Redemption, The (1994)")
+    assert "match 37%" in session.until("The Shawshank Redemption (1994)")
     for keys, words in [
         (RIGHT, "liked Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
         (" ", "skipped "), ("l", "liked "), ("d", "disliked "), ("s", "superliked "), ("x", "superdisliked "),

@@ -121,7 +121,7 @@ def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
     name: dict[str, Any] = {
         "user_id": user_id,
         "movie_id": int(served.movie_ids[row]),
-        "title": served.model.catalogue.title[row],
+        "title": served.title(row),
     }
     if not view.has_taste:
         share = float(served.ranker.scores(view.vector, view.opinions).shown[row])
@@ -146,13 +146,13 @@ def _contributions(
     view: UserView, values: NDArray[np.float64], positions: NDArray[np.int64]
 ) -> tuple[Contribution, ...]:
     """Name the opinions at some positions of the history, the largest effect, up or down, first."""
-    catalogue = view.served.model.catalogue
+    served = view.served
     order = positions[np.argsort(-np.abs(values[positions]), kind="stable")]
     return tuple(
         Contribution(
             movie_id=int(view.history.movie_id[position]),
-            title=catalogue.title[view.history.movie_idx[position]],
-            year=catalogue.year[view.history.movie_idx[position]],
+            title=served.title(view.history.movie_idx[position]),
+            year=served.model.catalogue.year[view.history.movie_idx[position]],
             preference=int(view.history.preference[position]),
             value=float(values[position]),
         )

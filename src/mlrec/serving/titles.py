@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import UnknownMovieError, shown
+from mlrec.serving.spoken_titles import label, spoken
 
-_ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|la|le|les|l'|il|el|das|der|die|los|las)\b", re.IGNORECASE)
+_ENGLISH_ARTICLE = re.compile(r"^(?:the|an?) (?=.)")
 _ID = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _SHOWN_CANDIDATES = 8
 _NEAR = 0.75
@@ -27,7 +28,7 @@ class TitleIndex:
     movie_ids
         Public ids by row.
     titles, years
-        By row.
+        By row, as the data has them.
     popularity
         By row; breaks ties between equally good matches.
     """
@@ -75,8 +76,8 @@ class TitleIndex:
         ]
         if graded:
             return [row for _, _, row in sorted(graded)[:n]]
-        bare = [title_key.removeprefix("the ") for title_key in self._keys]
-        near = difflib.get_close_matches(key.removeprefix("the "), set(bare), n=n, cutoff=_NEAR)
+        bare = [_bare(title_key) for title_key in self._keys]
+        near = difflib.get_close_matches(_bare(key), set(bare), n=n, cutoff=_NEAR)
         place = {title: position for position, title in enumerate(near)}
         rows = (row for row, title in enumerate(bare) if title in place)
         return sorted(rows, key=lambda row: (place[bare[row]], -int(self._popularity[row]), row))[:n]
@@ -108,20 +109,17 @@ class TitleIndex:
             raise UnknownMovieError(
                 f"The model knows no movie like {shown(text)}.", "Try 'mlrec search' with one word of it."
             )
-        candidates = "; ".join(f"{self._movie_ids[row]} {label(self._titles[row], self._years[row])}" for row in meant)
+        candidates = "; ".join(
+            f"{self._movie_ids[row]} {label(spoken(self._titles[row]), self._years[row])}" for row in meant
+        )
         raise UnknownMovieError(f"{shown(text)} could be several movies.", f"Give the id or the year: {candidates}")
-
-
-def label(title: str, year: int | None) -> str:
-    """Title and year of a movie as one text."""
-    return f"{title} ({year})" if year else title
 
 
 def normalized(title: str) -> str:
     """Reduce a title to plain lower-case words, the article first: "Matrix, The" and "the matrix!" are the same."""
-    decomposed = unicodedata.normalize("NFKD", _ARTICLE_LAST.sub(r"\2 \1", title)).casefold()
+    decomposed = unicodedata.normalize("NFKD", spoken(title, any_case=True)).casefold()
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(re.findall(r"\w+", plain.replace("'", "")))
+    return " ".join(re.findall(r"\w+", re.sub("['’]", "", plain)))
 
 
 def _split_year(text: str) -> tuple[str, int | None]:
@@ -129,9 +127,14 @@ def _split_year(text: str) -> tuple[str, int | None]:
     return (match[1], int(match[2])) if match else (text, None)
 
 
+def _bare(key: str) -> str:
+    """A normalized title without an English article at its beginning."""
+    return _ENGLISH_ARTICLE.sub("", key)
+
+
 def _grade(key: str, title: str) -> int | None:
     """How well a title matches, 0 best; None if not at all."""
-    bare = title.removeprefix("the ")
+    bare = _bare(title)
     if key in (title, bare):
         return 0
     if title.startswith(key) or bare.startswith(key):
