@@ -63,7 +63,9 @@ def test_a_title_keeps_its_letters(title):
 
 def test_no_title_of_the_demo_ends_in_an_article_any_more(demo_raw):
     """And no other title of it changes, but those that have an article behind a comma."""
-    ends_in_an_article = re.compile(r",\s?(The|An?|L[aeo']|Les|El|L[ao]s|Il|I|D(?:as|ie|er|et|en|a|e)|En|Une?)(?= ?[()]|$)")
+    ends_in_an_article = re.compile(
+        r",\s?(The|An?|L[aeo']|Les|El|L[ao]s|Il|I|D(?:as|ie|er|et|en|a|e)|En|Une?)(?= ?[()]|$)"
+    )
     with (demo_raw / "movies.csv").open(newline="", encoding="utf-8") as file:
         titles = [re.sub(r" \(\d{4}\)$", "", row["title"].strip()) for row in csv.DictReader(file)]
     changed = {title: spoken(title) for title in titles if ends_in_an_article.search(title)}
