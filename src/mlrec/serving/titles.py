@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,9 @@ _ENGLISH_ARTICLE = re.compile(r"^(?:the|an?) (?=.)")
 _ID = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _SHOWN_CANDIDATES = 8
 _NEAR = 0.75
+# Words that a near title may share a slip of: shorter ones are near to too many.
+_SHORTEST_WORD = 4
+_NEAR_WORDS = 3
 
 
 class TitleIndex:
@@ -82,6 +86,31 @@ class TitleIndex:
         rows = (row for row, title in enumerate(bare) if title in place)
         return sorted(rows, key=lambda row: (place[bare[row]], -int(self._popularity[row]), row))[:n]
 
+    def near(self, text: str, n: int) -> list[int]:
+        """Rows of movies that could have been meant where `search` finds none: each word may have a slip of its own.
+
+        Returns
+        -------
+        list of int
+            Movie rows: those with most words that are near ones of the text, then the more popular ones. Empty if no
+            word of a title is near.
+        """
+        hits: Counter[int] = Counter()
+        for word in set(normalized(_split_year(text)[0]).split()):
+            if len(word) >= _SHORTEST_WORD:
+                for near in difflib.get_close_matches(word, self._rows_by_word, n=_NEAR_WORDS, cutoff=_NEAR):
+                    hits.update(self._rows_by_word[near])
+        return sorted(hits, key=lambda row: (-hits[row], -int(self._popularity[row]), row))[:n]
+
+    @cached_property
+    def _rows_by_word(self) -> dict[str, set[int]]:
+        rows: dict[str, set[int]] = {}
+        for row, title_key in enumerate(self._keys):
+            for word in title_key.split():
+                if len(word) >= _SHORTEST_WORD:
+                    rows.setdefault(word, set()).add(row)
+        return rows
+
     def resolve(self, text: str) -> int:
         """Row of the one movie that is meant.
 
@@ -106,13 +135,18 @@ class TitleIndex:
         if len(meant) == 1:
             return meant[0]
         if not meant:
+            near = self.near(text, _SHOWN_CANDIDATES)
             raise UnknownMovieError(
-                f"The model knows no movie like {shown(text)}.", "Try 'mlrec search' with one word of it."
+                f"The model knows no movie like {shown(text)}.",
+                f"Near titles: {self._named(near)}" if near else "Try 'mlrec search' with one word of it.",
             )
-        candidates = "; ".join(
-            f"{self._movie_ids[row]} {label(spoken(self._titles[row]), self._years[row])}" for row in meant
+        raise UnknownMovieError(
+            f"{shown(text)} could be several movies.", f"Give the id or the year: {self._named(meant)}"
         )
-        raise UnknownMovieError(f"{shown(text)} could be several movies.", f"Give the id or the year: {candidates}")
+
+    def _named(self, rows: Iterable[int]) -> str:
+        """Ids, titles and years of some movies, in one line."""
+        return "; ".join(f"{self._movie_ids[row]} {label(spoken(self._titles[row]), self._years[row])}" for row in rows)
 
 
 def normalized(title: str) -> str:
