@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from mlrec.serving.results import Contribution, Explanation, Recommendation
+    from mlrec.serving.results import Contribution, Explanation
     from mlrec.serving.swipe import Card, Effect, Place, SwipeSession
 
 ANSWERS = {
@@ -34,14 +34,14 @@ _STYLES = {Swipe.SUPERLIKE: "bold green", Swipe.LIKE: "green", Swipe.SKIP: "dim"
            Swipe.SUPERDISLIKE: "bold red"}  # fmt: skip
 _PAST = {Swipe.SUPERLIKE: "superliked", Swipe.LIKE: "liked", Swipe.SKIP: "skipped", Swipe.DISLIKE: "disliked",
          Swipe.SUPERDISLIKE: "superdisliked"}  # fmt: skip
-_BAR = 20
 # Lines of a window below which there is no room for blank ones.
 _LOW = 22
 
 
-def match(movie: Recommendation) -> str:
-    """How well a movie matches, in words."""
-    return f"match {100 * min(max(movie.score, 0.0), 1.0):.0f}%"
+def match(card: Card) -> str:
+    """How well a movie matches, in words. A score says little by itself: 0.07 may be the best that a user has left."""
+    share = f"top {card.standing.top_percent}% of {card.standing.of:,} movies"
+    return f"{share} for you" if card.movie.source == "personal" else share
 
 
 def reason(card: Card) -> str:
@@ -124,14 +124,12 @@ def _panel(card: Card, is_low: bool) -> RenderableType:
     from rich.text import Text
 
     movie = card.movie
-    filled = round(_BAR * min(max(movie.score, 0.0), 1.0))
     return Panel(
         Text.assemble(
             text(movie.label, style="bold"),
             f"\n{plain(', '.join(movie.genres))}\n" + ("" if is_low else "\n"),
-            text("█" * filled, style="green"),
-            text("░" * (_BAR - filled), style="dim"),
-            f" {match(movie)}\n",
+            text(match(card), style="green"),
+            "\n",
             text(reason(card), style="italic"),
         ),
         padding=(0, 1) if is_low else (1, 2),

@@ -13,7 +13,7 @@ from mlrec.errors import CannotExplainError
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
-from mlrec.serving.results import Contribution, Explanation, Recommendation, Source
+from mlrec.serving.results import Contribution, Explanation, Recommendation, Source, Standing
 from mlrec.serving.user_views import UserView
 
 # Diversity picks among this many times the wanted movies, and at least so many.
@@ -107,6 +107,12 @@ def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source
     """Name where each place of a list comes from."""
     otherwise: Source = "popular" if options.genres is None else "genre"
     return ["personal" if own else otherwise for own in is_personal.tolist()]
+
+
+def standing(view: UserView, row: int) -> Standing:
+    """Where a movie stands for a user among all movies, by score."""
+    scores = view.served.ranker.scores(view.vector, view.opinions).shown
+    return Standing(int(np.count_nonzero(scores > scores[row])) + 1, len(scores))
 
 
 def explained(view: UserView, user_id: int | None, row: int) -> Explanation:

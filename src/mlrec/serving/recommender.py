@@ -32,9 +32,9 @@ from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
 from mlrec.serving.history import HistoryEvent, history_of
-from mlrec.serving.lists import ListOptions, explained, ranked
+from mlrec.serving.lists import ListOptions, explained, ranked, standing
 from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_users, profile_of, ratings_of
-from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
+from mlrec.serving.results import Explanation, Movie, Recommendation, Standing, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
@@ -330,6 +330,17 @@ class Recommender:
         likeness = movie_likeness(row, served.movie_factors, served.factor_norms)
         rows = top_n(likeness, n)
         return served.recommendations(rows, likeness[rows], ["similar"] * len(rows))
+
+    def standing(self, user_id: int, movie_id: int) -> Standing:
+        """Return where a movie's score stands for a user among all movies of the model, seen ones included.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know the movie.
+        """
+        view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
+        return standing(view, view.served.row_of(movie_id))
 
     def explain(self, user_id: int, movie_id: int) -> Explanation:
         """Take apart a user's score of a movie into what each opinion adds.

@@ -90,6 +90,27 @@ class Movie:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a movie stands for a user among all movies of the model, those that the user has seen included.
+
+    Attributes
+    ----------
+    rank
+        1 for the highest score; movies of equal score share a rank.
+    of
+        How many movies the model has.
+    """
+
+    rank: int
+    of: int
+
+    @property
+    def top_percent(self) -> int:
+        """The smallest whole percentage that the movie is within: 1 to 100."""
+        return -(-100 * self.rank // self.of)
+
+
+@dataclass(frozen=True)
 class UserState:
     """A user after a swipe or an undo.
 

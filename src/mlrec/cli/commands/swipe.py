@@ -204,7 +204,7 @@ def _tell_card(session: "SwipeSession", say: Any) -> bool:
         return False
     number = session.answers.total() + 1
     genres = ", ".join(card.movie.genres)
-    say(f"{number}. {card.movie.label} · {genres} · {cards.match(card.movie)} · {cards.reason(card)}")
+    say(f"{number}. {card.movie.label} · {genres} · {cards.match(card)} · {cards.reason(card)}")
     return True
 
 
@@ -252,7 +252,7 @@ def _on_screen(session: "SwipeSession") -> None:
     finally:
         render.line(cards.summary(session))
     for movie in session.top:
-        render.line(f"{movie.rank:>4}  {movie.label}  ({cards.match(movie)})")
+        render.line(f"{movie.rank:>4}  {movie.label}")
     render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")
 
 
