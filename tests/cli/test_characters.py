@@ -115,7 +115,7 @@ def test_a_session_on_a_screen_that_lacks_the_arrows(name, demo_copy):
         assert "->/l like <-/d dislike" in shown
         assert "####" in session.drawn
         session.send(RIGHT)
-        shown = session.until("liked Shawshank")
+        shown = session.until("liked The Shawshank")
         assert "1 ^" in shown or "new" in shown
         session.send("h")
         session.until("Any key goes back.")

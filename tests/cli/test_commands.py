@@ -442,6 +442,34 @@ def test_serving_loads_neither_training_nor_a_terminal(demo):
     subprocess.run([sys.executable, "-c", program, str(demo.root)], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["help"], "Did you mean 'mlrec --help'?"),
+        (["help", "train"], "Did you mean 'mlrec train --help'?"),
+        (["help", "models", "list"], "Did you mean 'mlrec models list --help'?"),
+        (["help", "nothing"], "Did you mean 'mlrec --help'?"),
+        (["version"], "Did you mean 'mlrec --version'?"),
+        (["demo"], "Did you mean 'mlrec run demo'?"),
+        (["ml-20m"], "Did you mean 'mlrec run ml-20m'?"),
+        (["list"], "Did you mean 'mlrec models list' or 'mlrec users list'?"),
+        (["forget", "42"], "Did you mean 'mlrec users forget'?"),
+        (["trian"], "Did you mean 'train'?"),
+        (["models", "lst"], "Did you mean 'list'?"),
+        (["quux"], "No such command 'quux'."),
+    ],
+    ids=str,
+)
+def test_a_command_that_does_not_exist_is_answered_by_one_that_does(words, suggestion):
+    from typer.testing import CliRunner
+
+    from mlrec.cli.app import app
+
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "120", "TERMINAL_WIDTH": "120"})
+    assert done.exit_code == 2
+    assert suggestion in done.output
+
+
 def test_version(run):
     import mlrec
 

@@ -169,7 +169,7 @@ def test_words_in_a_pipe(run, data):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("1. The Shawshank Redemption (1994)")
     assert any("took back: superdisliked" in line for line in lines)
-    assert any("you liked Shawshank Redemption" in line for line in lines)
+    assert any("you liked The Shawshank Redemption" in line for line in lines)
     assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 taken back" in lines[-1]
 
 
@@ -326,7 +326,7 @@ def test_all_keys_on_a_terminal(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
     assert "top 1% of 1,303 movies" in session.until("The Shawshank Redemption (1994)")
     for keys, words in [
-        (RIGHT, "liked Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
+        (RIGHT, "liked The Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
         (" ", "skipped "), ("l", "liked "), ("d", "disliked "), ("s", "superliked "), ("x", "superdisliked "),
         ("n", "skipped "), ("L", "liked "), ("\x1bOC", "liked "),
     ]:  # fmt: skip
@@ -366,7 +366,7 @@ def test_ctrl_c_loses_nothing(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
     session.until("Shawshank")
     session.send(RIGHT)
-    session.until("liked Shawshank")
+    session.until("liked The Shawshank")
     session.send("\x03")
     assert session.end() == 130
     assert "Traceback" not in session.output
@@ -379,7 +379,7 @@ def test_a_killed_terminal_loses_nothing(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
     session.until("Shawshank")
     session.send(RIGHT)
-    session.until("liked Shawshank")
+    session.until("liked The Shawshank")
     session.process.send_signal(signal.SIGHUP)
     session.end()
     assert len(log(data)) == 1
@@ -413,7 +413,7 @@ def test_without_colour(terminal):
 
 def test_a_dumb_terminal_gets_lines(terminal, data):
     session = terminal("swipe", "--user", str(NEW), TERM="dumb")
-    session.until("1. Shawshank")
+    session.until("1. The Shawshank")
     session.send("like\n")
     session.until("2. ")
     session.send("quit\n")
@@ -430,7 +430,7 @@ def test_a_list_in_the_narrow_terminal_keeps_title_and_score(terminal):
 
 def test_a_typo_on_a_dumb_terminal_is_asked_again(terminal, data):
     session = terminal("swipe", "--user", str(NEW), TERM="dumb")
-    session.until("1. Shawshank")
+    session.until("1. The Shawshank")
     assert "Answers, one a line: like, dislike" in plain(session.output)
     session.send("lke\n")
     session.until("'lke' is no answer")
@@ -444,7 +444,7 @@ def test_a_low_window_keeps_what_was_done_and_the_keys(terminal, columns, rows):
     session = terminal("swipe", "--user", str(NEW), columns=columns, rows=rows)
     session.until("q quit")
     session.send(RIGHT)
-    shown = session.until("liked Shawshank")
+    shown = session.until("liked The Shawshank")
     assert "q quit" in shown.replace("\u00a0", " ")
     session.send("é")
     session.until("That key means nothing here")
@@ -461,7 +461,7 @@ def test_a_session_that_was_stopped_goes_on(terminal, data):
     session.process.send_signal(signal.SIGCONT)
     session.until("Shawshank")  # drawn again
     session.send(RIGHT)
-    session.until("liked Shawshank")
+    session.until("liked The Shawshank")
     session.send("q")
     assert session.end() == 0
     assert len(log(data)) == 1
