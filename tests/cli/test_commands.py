@@ -210,20 +210,20 @@ def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["prepare"], 3, "mlrec fetch demo"),
-        (["train"], 3, "mlrec prepare"),
-        (["evaluate"], 4, "mlrec train"),
-        (["evaluate", "--replay"], 3, "mlrec prepare"),
-        (["tune"], 3, "mlrec prepare"),
+        (["prepare"], 3, "mlrec run demo"),
+        (["train"], 3, "mlrec run demo"),
+        (["evaluate"], 4, "mlrec run demo"),
+        (["evaluate", "--replay"], 3, "mlrec run demo"),
+        (["tune"], 3, "mlrec run demo"),
         (["tune", "--minutes", "-1"], 2, "minutes"),
         (["tune", "--study", "../main"], 2, "name of a study"),
         (["tune", "--out", "none/best.json"], 2, "no folder"),
         (["train", "--settings", "none.json"], 3, "none.json"),
         (["run", "--settings", "none.json"], 3, "none.json"),
         (["train", "--settings", "none.json", "--preset", "baseline"], 2, "--settings"),
-        (["recommend", "--user", "1"], 4, "mlrec train"),
-        (["similar", "1"], 4, "mlrec train"),
-        (["models", "show"], 4, "mlrec train"),
+        (["recommend", "--user", "1"], 4, "mlrec run demo"),
+        (["similar", "1"], 4, "mlrec run demo"),
+        (["models", "show"], 4, "mlrec run demo"),
         (["recommend"], 2, "--user"),
         (["train", "--alpha", "-1"], 2, "alpha"),
         (["prepare", "--split", "random"], 2, "user-time"),
@@ -238,6 +238,22 @@ def test_in_an_empty_directory_each_command_says_what_to_do(run, tmp_path, argum
     done = run(*arguments, data=tmp_path / "data", expect=code)
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_hints_and_doctor_name_the_same_next_step(run, demo_raw, tmp_path):
+    data = tmp_path / "data"
+    for step, make in (
+        ("mlrec run demo", None),
+        ("mlrec prepare", lambda: shutil.copytree(demo_raw, data / "raw")),
+        ("mlrec train", lambda: run("prepare", data=data)),
+    ):
+        if make:
+            make()
+        assert run("doctor", data=data).stdout.rstrip().endswith(f"Next: {step}")
+        assert step in run("recommend", "--user", 1, data=data, expect=4).stderr
+        assert step in run("models", "list", data=data).stdout
+        if step != "mlrec train":
+            assert step in run("train", data=data, expect=3).stderr
 
 
 @pytest.mark.parametrize(
