@@ -114,7 +114,7 @@ class _Visit:
         try:
             manifest = prepared.read_manifest(self.workspace)
         except PreparedDataMissingError:
-            self.next_step = "mlrec prepare" if self.found("raw data", "ok") else "mlrec run demo"
+            self.next_step = self.workspace.next_step
             return [Finding("prepared data", "note", "none yet")]
         self._fingerprint = manifest.fingerprint
         files = self.workspace.prepared
@@ -133,7 +133,7 @@ class _Visit:
             model = verify_model(registry.resolve(self.workspace))
             ServedModel(model, ServeSettings())  # what serving does with a model once it is open
         except ModelMissingError as error:
-            self.next_step = "mlrec train" if self._fingerprint else usual
+            self.next_step = self.workspace.next_step if self._fingerprint else usual
             kinds = {one: registry.summary(self.workspace, one).kind for one in registry.list_ids(self.workspace)}
             if usable := [model_id for model_id, kind in kinds.items() if kind != "damaged"]:
                 self.next_step = f"mlrec models use {usable[-1]}"

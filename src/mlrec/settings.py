@@ -31,6 +31,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
+DEFAULT_USERS = 20
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
 _MOST_SWEEPS = 10_000

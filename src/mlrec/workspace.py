@@ -243,6 +243,26 @@ class Workspace:
         """All such siblings: under the write lock, what a killed writer has left."""
         return [ModelFiles(path) for path in self.models.glob(".*.new")]
 
+    @property
+    def next_step(self) -> str:
+        """The command that comes next on the way to a first model, by which files there are; none is read."""
+        if self.prepared.manifest.exists():
+            return "mlrec train"
+        try:
+            has_raw = any(not entry.name.startswith(".") for entry in self.raw.iterdir())
+        except FileNotFoundError:
+            has_raw = False
+        except OSError:  # prepare says what is wrong with it
+            has_raw = True
+        return "mlrec prepare" if has_raw else "mlrec run demo"
+
+    @property
+    def next_step_hint(self) -> str:
+        """The same as the hint of an error."""
+        if self.next_step != "mlrec run demo":
+            return f"Next: {self.next_step}"
+        return f"Begin with the demo data: mlrec run demo. Or put your ratings into {self.raw}, then: mlrec run"
+
     def study(self, name: str) -> StudyFiles:
         """The files of one tuning study."""
         return StudyFiles(self.root / "tuning", name)

@@ -112,11 +112,10 @@ def test_columns_stay_in_line_where_a_character_becomes_two(run, demo):
 def test_a_session_on_a_screen_that_lacks_the_arrows(name, demo_copy):
     session = Terminal(demo_copy.root, "swipe", "--user", str(NEW), **ENCODINGS[name])
     try:
-        shown = session.until("Shawshank Redemption, The (1994)").replace("\ufffd", " ")  # latin-1's own blank
+        shown = session.until("The Shawshank Redemption (1994)").replace("\ufffd", " ")  # latin-1's own blank
         assert "->/l like <-/d dislike" in shown
-        assert "####" in session.drawn
         session.send(RIGHT)
-        shown = session.until("liked Shawshank")
+        shown = session.until("liked The Shawshank")
         assert "1 ^" in shown or "new" in shown
         session.send("h")
         session.until("Any key goes back.")

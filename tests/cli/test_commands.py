@@ -70,7 +70,9 @@ def test_recommend_in_json(run, demo):
     document = as_json(run("recommend", "--user", 42, "-n", 3, "--json", data=demo.root))
     assert document["user_id"] == 42
     assert [item["rank"] for item in document["items"]] == [1, 2, 3]
-    assert set(document["items"][0]) == {"rank", "movie_id", "title", "year", "genres", "score", "source"}
+    assert set(document["items"][0]) == {
+        "rank", "movie_id", "title", "year", "genres", "score", "source", "imdb_id", "tmdb_id",
+    }  # fmt: skip
 
 
 def test_similar_in_json_echoes_what_was_meant(run, demo):
@@ -81,7 +83,7 @@ def test_similar_in_json_echoes_what_was_meant(run, demo):
 
 def test_search_in_json(run, demo):
     document = as_json(run("search", "matrix", "--json", data=demo.root))
-    assert document["items"][0]["title"] == "Matrix, The"
+    assert (document["items"][0]["title"], document["items"][0]["raw_title"]) == ("The Matrix", "Matrix, The")
 
 
 def test_published_ndcg_goes_under_its_own_name(run, demo_copy):
@@ -199,7 +201,7 @@ def test_brackets_in_titles_are_printed_as_they_are(run, tmp_path):
 
 def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
     for arguments in (("--data-dir", demo.root, "search", "matrix"), ("search", "matrix", "--data-dir", demo.root)):
-        assert "Matrix, The" in run(*arguments).stdout
+        assert "The Matrix" in run(*arguments).stdout
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------
@@ -208,20 +210,20 @@ def test_the_data_directory_may_be_named_before_or_after_the_command(run, demo):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["prepare"], 3, "mlrec fetch demo"),
-        (["train"], 3, "mlrec prepare"),
-        (["evaluate"], 4, "mlrec train"),
-        (["evaluate", "--replay"], 3, "mlrec prepare"),
-        (["tune"], 3, "mlrec prepare"),
+        (["prepare"], 3, "mlrec run demo"),
+        (["train"], 3, "mlrec run demo"),
+        (["evaluate"], 4, "mlrec run demo"),
+        (["evaluate", "--replay"], 3, "mlrec run demo"),
+        (["tune"], 3, "mlrec run demo"),
         (["tune", "--minutes", "-1"], 2, "minutes"),
         (["tune", "--study", "../main"], 2, "name of a study"),
         (["tune", "--out", "none/best.json"], 2, "no folder"),
         (["train", "--settings", "none.json"], 3, "none.json"),
         (["run", "--settings", "none.json"], 3, "none.json"),
         (["train", "--settings", "none.json", "--preset", "baseline"], 2, "--settings"),
-        (["recommend", "--user", "1"], 4, "mlrec train"),
-        (["similar", "1"], 4, "mlrec train"),
-        (["models", "show"], 4, "mlrec train"),
+        (["recommend", "--user", "1"], 4, "mlrec run demo"),
+        (["similar", "1"], 4, "mlrec run demo"),
+        (["models", "show"], 4, "mlrec run demo"),
         (["recommend"], 2, "--user"),
         (["train", "--alpha", "-1"], 2, "alpha"),
         (["prepare", "--split", "random"], 2, "user-time"),
@@ -236,6 +238,22 @@ def test_in_an_empty_directory_each_command_says_what_to_do(run, tmp_path, argum
     done = run(*arguments, data=tmp_path / "data", expect=code)
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_hints_and_doctor_name_the_same_next_step(run, demo_raw, tmp_path):
+    data = tmp_path / "data"
+    for step, make in (
+        ("mlrec run demo", None),
+        ("mlrec prepare", lambda: shutil.copytree(demo_raw, data / "raw")),
+        ("mlrec train", lambda: run("prepare", data=data)),
+    ):
+        if make:
+            make()
+        assert run("doctor", data=data).stdout.rstrip().endswith(f"Next: {step}")
+        assert step in run("recommend", "--user", 1, data=data, expect=4).stderr
+        assert step in run("models", "list", data=data).stdout
+        if step != "mlrec train":
+            assert step in run("train", data=data, expect=3).stderr
 
 
 @pytest.mark.parametrize(
@@ -443,6 +461,34 @@ def test_serving_loads_neither_training_nor_a_terminal(demo):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program, str(demo.root)], check=True, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["help"], "Did you mean 'mlrec --help'?"),
+        (["help", "train"], "Did you mean 'mlrec train --help'?"),
+        (["help", "models", "list"], "Did you mean 'mlrec models list --help'?"),
+        (["help", "nothing"], "Did you mean 'mlrec --help'?"),
+        (["version"], "Did you mean 'mlrec --version'?"),
+        (["demo"], "Did you mean 'mlrec run demo'?"),
+        (["ml-20m"], "Did you mean 'mlrec run ml-20m'?"),
+        (["list"], "Did you mean 'mlrec models list' or 'mlrec users list'?"),
+        (["forget", "42"], "Did you mean 'mlrec users forget'?"),
+        (["trian"], "Did you mean 'train'?"),
+        (["models", "lst"], "Did you mean 'list'?"),
+        (["quux"], "No such command 'quux'."),
+    ],
+    ids=str,
+)
+def test_a_command_that_does_not_exist_is_answered_by_one_that_does(words, suggestion):
+    from typer.testing import CliRunner
+
+    from mlrec.cli.app import app
+
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "120", "TERMINAL_WIDTH": "120"})
+    assert done.exit_code == 2
+    assert suggestion in done.output
 
 
 def test_version(run):

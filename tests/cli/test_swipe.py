@@ -171,9 +171,9 @@ def test_words_in_a_pipe(run, data):
     assert log(data)[-1][2] == 5
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("1. Shawshank Redemption, The (1994)")
+    assert lines[0].startswith("1. The Shawshank Redemption (1994)")
     assert any("took back: superdisliked" in line for line in lines)
-    assert any("you liked Shawshank Redemption" in line for line in lines)
+    assert any("you liked The Shawshank Redemption" in line for line in lines)
     assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 taken back" in lines[-1]
 
 
@@ -330,9 +330,9 @@ def terminal(data):
 
 def test_all_keys_on_a_terminal(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
-    assert "match 37%" in session.until("Shawshank Redemption, The (1994)")
+    assert "top 1% of 1,303 movies" in session.until("The Shawshank Redemption (1994)")
     for keys, words in [
-        (RIGHT, "liked Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
+        (RIGHT, "liked The Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
         (" ", "skipped "), ("l", "liked "), ("d", "disliked "), ("s", "superliked "), ("x", "superdisliked "),
         ("n", "skipped "), ("L", "liked "), ("\x1bOC", "liked "),
     ]:  # fmt: skip
@@ -372,7 +372,7 @@ def test_ctrl_c_loses_nothing(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
     session.until("Shawshank")
     session.send(RIGHT)
-    session.until("liked Shawshank")
+    session.until("liked The Shawshank")
     session.send("\x03")
     assert session.end() == 130
     assert "Traceback" not in session.output
@@ -385,12 +385,12 @@ def test_a_killed_terminal_loses_nothing(terminal, data):
     session = terminal("swipe", "--user", str(NEW))
     session.until("Shawshank")
     session.send(RIGHT)
-    session.until("liked Shawshank")
+    session.until("liked The Shawshank")
     session.process.send_signal(signal.SIGHUP)
     session.end()
     assert len(log(data)) == 1
     later = terminal("swipe", "--user", str(NEW))
-    assert "Shawshank" not in later.until("match")
+    assert "Shawshank" not in later.until("top ")
 
 
 def test_resizing_and_narrow_windows(terminal):
@@ -419,7 +419,7 @@ def test_without_colour(terminal):
 
 def test_a_dumb_terminal_gets_lines(terminal, data):
     session = terminal("swipe", "--user", str(NEW), TERM="dumb")
-    session.until("1. Shawshank")
+    session.until("1. The Shawshank")
     session.send("like\n")
     session.until("2. ")
     session.send("quit\n")
@@ -436,7 +436,7 @@ def test_a_list_in_the_narrow_terminal_keeps_title_and_score(terminal):
 
 def test_a_typo_on_a_dumb_terminal_is_asked_again(terminal, data):
     session = terminal("swipe", "--user", str(NEW), TERM="dumb")
-    session.until("1. Shawshank")
+    session.until("1. The Shawshank")
     assert "Answers, one a line: like, dislike" in plain(session.output)
     session.send("lke\n")
     session.until("'lke' is no answer")
@@ -450,7 +450,7 @@ def test_a_low_window_keeps_what_was_done_and_the_keys(terminal, columns, rows):
     session = terminal("swipe", "--user", str(NEW), columns=columns, rows=rows)
     session.until("q quit")
     session.send(RIGHT)
-    shown = session.until("liked Shawshank")
+    shown = session.until("liked The Shawshank")
     assert "q quit" in shown.replace("\u00a0", " ")
     session.send("é")
     session.until("That key means nothing here")
@@ -467,7 +467,7 @@ def test_a_session_that_was_stopped_goes_on(terminal, data):
     session.process.send_signal(signal.SIGCONT)
     session.until("Shawshank")  # drawn again
     session.send(RIGHT)
-    session.until("liked Shawshank")
+    session.until("liked The Shawshank")
     session.send("q")
     assert session.end() == 0
     assert len(log(data)) == 1

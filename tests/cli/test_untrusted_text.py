@@ -137,8 +137,8 @@ def test_json_loses_nothing_and_acts_on_nothing(small_model, folders, title, gen
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-@given(title=HOSTILE, genre=HOSTILE, height=st.integers(10, 40))
-def test_the_screen_of_a_session_obeys_nothing_either(small_model, folders, title, genre, height):
+@given(title=HOSTILE, genre=HOSTILE, width=st.integers(20, 120), height=st.integers(10, 40))
+def test_the_screen_of_a_session_obeys_nothing_either(small_model, folders, title, genre, width, height):
     from rich.console import Console
 
     from mlrec import Recommender, Swipe
@@ -147,14 +147,14 @@ def test_the_screen_of_a_session_obeys_nothing_either(small_model, folders, titl
 
     workspace = renamed(small_model, next(folders) / "data", title, genre)
     shown = io.StringIO()
-    console = Console(file=shown, width=80, markup=False, emoji=False, highlight=False)
+    console = Console(file=shown, width=width, markup=False, emoji=False, highlight=False)
     with Recommender.open(workspace.root, store="memory") as recommender:
         session = SwipeSession(recommender, 1)
-        console.print(cards.screen(session, session.card, "", height))
+        console.print(cards.screen(session, session.card, "", width, height))
         session.answer(Swipe.LIKE)
-        console.print(cards.screen(session, session.card, "", height))
-        console.print(cards.screen(session, session.card, f"{title} is no answer", height))
-        console.print(cards.page(cards.why_lines(session.why(session.top[0].movie_id))))
+        console.print(cards.screen(session, session.card, "", width, height))
+        console.print(cards.screen(session, session.card, f"{title} is no answer", width, height))
+        console.print(cards.page(cards.why_lines(session.why(session.top[0].movie_id)), height))
     assert not acting(shown.getvalue())
     assert "movie" in shown.getvalue()
 

@@ -37,6 +37,9 @@ def found(titles: TitleIndex, text: str) -> list[int]:
         ("toy story", [1, 3]),
         ("MATRIX", [10, 11]),
         ("the matrix", [10, 11]),
+        ("matrix, the", [10, 11]),
+        ("Matrix, The (1999)", [10]),
+        ("le fabuleux destin", [30]),
         ("amélie", [30]),
         ("amelie poulain", [30]),
         ("rec", [40]),
@@ -72,6 +75,12 @@ def test_an_ambiguous_title_lists_the_candidates(titles):
         titles.resolve("hamlet")
     assert "20 Hamlet (1990)" in error.value.hint
     assert "21 Hamlet (1996)" in error.value.hint
+
+
+def test_candidates_go_by_the_titles_that_people_say(titles):
+    with pytest.raises(UnknownMovieError, match="several") as error:
+        titles.resolve("matr")
+    assert "10 The Matrix (1999); 11 The Matrix Reloaded (2003)" in error.value.hint
 
 
 def test_an_unknown_title_says_so(titles):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -26,6 +26,7 @@ FORMAT_VERSION = 1
 
 _SEAL = Seal()
 _CATALOGUE = {"title": list, "year": list, "genres": list}
+_IDS = {"imdb_id": str, "tmdb_id": int}
 # Name → dtype and number of dimensions.
 _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "movie_embeddings": (np.dtype("<f4"), 2),
@@ -114,11 +115,21 @@ class ModelInfo(Document):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Title, year and genres by movie row."""
+    """What is known of each movie, by movie row.
+
+    Attributes
+    ----------
+    title, year, genres
+        As in the prepared data.
+    imdb_id, tmdb_id
+        Ids of other catalogues, as in `Movies`; empty if no movie has one, and in models of earlier versions.
+    """
 
     title: list[str]
     year: list[int | None]
     genres: list[list[str]]
+    imdb_id: list[str | None] = field(default_factory=list)
+    tmdb_id: list[int | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -227,7 +238,7 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
     for name, (dtype, _) in _ARRAYS.items():
         _save(files.array(name), np.ascontiguousarray(arrays[name], dtype=dtype))
     files.catalogue.write_text(
-        json.dumps({"format_version": FORMAT_VERSION, **vars(model.catalogue)}, ensure_ascii=False),
+        json.dumps({"format_version": FORMAT_VERSION, **_columns(model.catalogue)}, ensure_ascii=False),
         encoding="utf-8",
     )
     info = {"format_version": FORMAT_VERSION, **to_json(replace(model.info, model_id=model.model_id))}
@@ -350,7 +361,16 @@ def _read_catalogue(files: ModelFiles) -> Catalogue:
         and {type(name) for names in genres for name in names} <= {str}
     ):
         raise damaged_model(files.root, f"{files.catalogue.name} has a title, a year or a genre that cannot be")
-    return Catalogue(title, year, genres)
+    ids = {name: document.get(name, []) for name in _IDS}
+    for name, kind in _IDS.items():
+        if type(ids[name]) is not list or not set(map(type, ids[name])) <= {kind, type(None)}:
+            raise damaged_model(files.root, f"{files.catalogue.name} has a value of {name} that cannot be")
+    return Catalogue(title, year, genres, **ids)
+
+
+def _columns(catalogue: Catalogue) -> dict[str, list[Any]]:
+    """The columns that hold anything for certain, and the ids if there are any."""
+    return {name: column for name, column in vars(catalogue).items() if name not in _IDS or column}
 
 
 def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Dimensions) -> Iterator[str]:
@@ -358,7 +378,7 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
     movie_factors, indptr = arrays["movie_embeddings"], arrays["history_indptr"]
     sizes = {"users": len(arrays["user_ids"]), "movies": len(arrays["movie_ids"]), "factors": movie_factors.shape[1]}
     events = {len(arrays[f"history_{name}"]) for name in EVENT_ARRAYS}
-    by_movie = (movie_factors, arrays["popularity"], *vars(catalogue).values())
+    by_movie: tuple[Sized, ...] = (movie_factors, arrays["popularity"], *_columns(catalogue).values())
     if (
         not all(sizes.values())
         or sizes != {name: getattr(dimensions, name) for name in sizes}

@@ -190,7 +190,7 @@ def read_manifest(workspace: Workspace) -> Manifest:
             if free:
                 finish_swap(workspace)
         time.sleep(_PAUSE)
-    raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", "Run 'mlrec prepare' first.")
+    raise PreparedDataMissingError(f"There is no prepared data in {workspace.root}.", workspace.next_step_hint)
 
 
 def _read_manifest(files: PreparedFiles) -> Manifest:

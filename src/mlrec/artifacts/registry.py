@@ -71,7 +71,7 @@ def resolve(workspace: Workspace, model_id: str | None = None) -> ModelFiles:
                 f"No model in {workspace.models} is published.",
                 f"Publish one: mlrec models use {unpublished[-1]}",
             )
-        raise ModelMissingError(f"There is no model in {workspace.root} yet.", "Run 'mlrec train' first.")
+        raise ModelMissingError(f"There is no model in {workspace.root} yet.", workspace.next_step_hint)
     if wanted not in list_ids(workspace):
         raise ModelMissingError(f"There is no model '{wanted}' in {workspace.models}.", "See 'mlrec models list'.")
     return workspace.model(wanted)

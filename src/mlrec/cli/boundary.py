@@ -31,6 +31,17 @@ class ErrorBoundary(TyperGroup):
         with _plain_words():
             return super().make_context(*arguments, **options)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except TyperException as error:
+            from mlrec.cli.suggestions import meant
+
+            if suggestions := meant(args, self.commands):
+                quoted = " or ".join(f"'{suggestion}'" for suggestion in suggestions)
+                error.message = f"No such command '{args[0]}'. Did you mean {quoted}?"
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         try:
             with _plain_words(), _warnings_of_the_library():

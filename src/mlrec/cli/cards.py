@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlrec.cli.render import plain, text
+from mlrec.cli.render import out, plain, text
 from mlrec.preferences import Swipe
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from mlrec.serving.results import Contribution, Explanation, Recommendation
+    from mlrec.serving.results import Contribution, Explanation
     from mlrec.serving.swipe import Card, Effect, Place, SwipeSession
 
 ANSWERS = {
@@ -34,14 +34,17 @@ _STYLES = {Swipe.SUPERLIKE: "bold green", Swipe.LIKE: "green", Swipe.SKIP: "dim"
            Swipe.SUPERDISLIKE: "bold red"}  # fmt: skip
 _PAST = {Swipe.SUPERLIKE: "superliked", Swipe.LIKE: "liked", Swipe.SKIP: "skipped", Swipe.DISLIKE: "disliked",
          Swipe.SUPERDISLIKE: "superdisliked"}  # fmt: skip
-_BAR = 20
 # Lines of a window below which there is no room for blank ones.
 _LOW = 22
+# Lines below which there is no room for a frame.
+_TIGHT = 14
+_BETWEEN_KEYS = "  "
 
 
-def match(movie: Recommendation) -> str:
-    """How well a movie matches, in words."""
-    return f"match {100 * min(max(movie.score, 0.0), 1.0):.0f}%"
+def match(card: Card) -> str:
+    """How well a movie matches, in words. A score says little by itself: 0.07 may be the best that a user has left."""
+    share = f"top {card.standing.top_percent}% of {card.standing.of:,} movies"
+    return f"{share} for you" if card.movie.source == "personal" else share
 
 
 def reason(card: Card) -> str:
@@ -92,9 +95,9 @@ def summary(session: SwipeSession) -> str:
 # -- on a screen -------------------------------------------------------------------------------------------------------
 
 
-def screen(session: SwipeSession, card: Card | None, notice: str, height: int) -> RenderableType:
+def screen(session: SwipeSession, card: Card | None, notice: str, width: int, height: int) -> RenderableType:
     """The whole screen: card, keys, effect of the last answer. In a low window what was done stands in the first line,
-    and the end of the list is cut.
+    and the end of the list is cut. In a tighter one the frame goes, and the card is cut so that the keys stay.
     """
     from rich.console import Group
 
@@ -102,9 +105,17 @@ def screen(session: SwipeSession, card: Card | None, notice: str, height: int) -
     effect = session.effects[-1] if session.effects else None
     done = text(told(effect), style=_STYLES[effect.swipe]) if effect else None
     warning = text(notice, style="yellow") if notice else None
-    nothing_left = text("No movie is left that fits. u takes back, q ends.", style="bold")
-    parts: list[RenderableType] = [((warning or done) if is_low else None) or _header(session)]
-    parts += [_panel(card, is_low) if card else nothing_left, _keys(is_low)]
+    first = ((warning or done) if is_low else None) or _header(session)
+    first.truncate(width, overflow="ellipsis")
+    keys = _keys(width, is_low)
+    parts: list[RenderableType] = [first]
+    if card is None:
+        parts.append(text("No movie is left that fits. u takes back, q ends.", style="bold"))
+    elif height < _TIGHT:
+        parts += _lines(card, width, height - 1 - len(keys))
+    else:
+        parts.append(_panel(card, is_low))
+    parts += keys
     if warning and not is_low:
         parts += [text(""), warning]
     elif done and not is_low:
@@ -123,19 +134,32 @@ def _panel(card: Card, is_low: bool) -> RenderableType:
     from rich.panel import Panel
     from rich.text import Text
 
-    movie = card.movie
-    filled = round(_BAR * min(max(movie.score, 0.0), 1.0))
-    return Panel(
-        Text.assemble(
-            text(movie.label, style="bold"),
-            f"\n{plain(', '.join(movie.genres))}\n" + ("" if is_low else "\n"),
-            text("█" * filled, style="green"),
-            text("░" * (_BAR - filled), style="dim"),
-            f" {match(movie)}\n",
-            text(reason(card), style="italic"),
-        ),
-        padding=(0, 1) if is_low else (1, 2),
-    )
+    title, *others, why = _told_of(card)
+    between = [] if is_low else [text("")]
+    return Panel(Text("\n").join([title, others[0], *between, *others[1:], why]), padding=(0, 1) if is_low else (1, 2))
+
+
+def _told_of(card: Card) -> list[Text]:
+    """Title, genres, match and reason, a line each."""
+    return [
+        text(card.movie.label, style="bold"),
+        text(", ".join(card.movie.genres)),
+        text(match(card), style="green"),
+        text(reason(card), style="italic"),
+    ]
+
+
+def _lines(card: Card, width: int, most: int) -> list[Text]:
+    """A card without a frame in so many lines: the title in up to two, the reason in what is left."""
+    title, genres, standing, why = _told_of(card)
+    lines = [*_wrapped(title, width)[:2], genres, standing]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return [*lines, *_wrapped(why, width)][: max(most, 1)]
+
+
+def _wrapped(line: Text, width: int) -> list[Text]:
+    return list(line.wrap(out(), width))
 
 
 def _places(effect: Effect) -> RenderableType:
@@ -155,23 +179,28 @@ def _places(effect: Effect) -> RenderableType:
     return grid
 
 
-def _keys(is_low: bool) -> Text:
+def _keys(width: int, is_low: bool) -> list[Text]:
+    """All keys with their names, in as many lines as they need; a key and its name stay together."""
     from rich.text import Text
 
     words = [(arrow if is_low else f"{arrow}/{letter}", name) for name, (arrow, letter, _) in ANSWERS.items()]
     words += [(letter, name) for name, (letter, _) in REQUESTS.items()]
-    keys = Text()
+    lines = [Text()]
     for key, name in words:
-        # Blanks that do not break keep a key and its word on one line.
-        keys.append(plain(f"{key}\u00a0"), style="bold").append(f"{name}  ")
-    return keys
+        item = text(key, style="bold").append(f" {name}", style="not bold")
+        if lines[-1] and lines[-1].cell_len + len(_BETWEEN_KEYS) + item.cell_len > width:
+            lines.append(Text())
+        lines[-1].append(_BETWEEN_KEYS if lines[-1] else "").append_text(item)
+    return lines
 
 
-def page(lines: list[str]) -> RenderableType:
-    """A page of text in place of the card."""
+def page(lines: list[str], height: int) -> RenderableType:
+    """A page of text in place of the card; in a low window each line is one, and is cut."""
     from rich.text import Text
 
-    return Text("\n".join(["Any key goes back.", "", *map(plain, lines)]))
+    is_low = height < _TIGHT
+    heading = ["Any key goes back."] if is_low else ["Any key goes back.", ""]
+    return Text("\n".join([*heading, *map(plain, lines)]), no_wrap=is_low, overflow="ellipsis")
 
 
 def help_lines() -> list[str]:

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from mlrec.cli import render
 from mlrec.progress import SILENT, Progress, Task
 
+# Columns of a terminal below which a bar would leave no room for the words beside it.
+_NARROW = 80
+
 
 class _TerminalProgress:
     """One transient bar or spinner on stderr for each piece of work."""
@@ -21,20 +24,15 @@ class _TerminalProgress:
             progress.SpinnerColumn("dots" if render.err().encoding.startswith("utf") else "line"),
             progress.TextColumn("{task.description}", markup=False),
         ]
-        if total is not None or unit == "bytes":
+        is_narrow = render.err().width < _NARROW
+        if (total is not None or unit == "bytes") and not is_narrow:
             columns.append(progress.BarColumn())
         if unit == "bytes":
-            columns += [
-                progress.DownloadColumn(),
-                progress.TransferSpeedColumn(),
-                progress.TimeRemainingColumn(),
-            ]
+            columns.append(progress.DownloadColumn())
+            columns += [] if is_narrow else [progress.TransferSpeedColumn(), progress.TimeRemainingColumn()]
         elif total is not None:
-            columns += [
-                progress.MofNCompleteColumn(),
-                progress.TextColumn(unit),
-                progress.TimeRemainingColumn(),
-            ]
+            columns.append(progress.MofNCompleteColumn())
+            columns += [] if is_narrow else [progress.TextColumn(unit), progress.TimeRemainingColumn()]
         columns.append(progress.TimeElapsedColumn())
         with progress.Progress(*columns, console=render.err(), transient=True) as bar:
             yield _TerminalTask(bar, bar.add_task(render.plain(label), total=total))

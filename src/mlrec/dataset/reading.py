@@ -58,12 +58,22 @@ class Events:
 
 @dataclass(frozen=True)
 class Movies:
-    """The movie catalogue, ordered by id."""
+    """The movie catalogue, ordered by id.
+
+    Attributes
+    ----------
+    movie_id, title, year, genres
+        As in movies.csv; year is None where it has none.
+    imdb_id, tmdb_id
+        As in links.csv: "tt0114709" and 862; None where it has none.
+    """
 
     movie_id: NDArray[np.int64]
     title: list[str]
     year: list[int | None]
     genres: list[list[str]]
+    imdb_id: list[str | None]
+    tmdb_id: list[int | None]
 
 
 @dataclass(frozen=True)
@@ -225,7 +235,9 @@ def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
         manifest,
         files,
         files.movies,
-        "SELECT movie_id, title, coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres"
+        "SELECT movie_id, title, coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres,"
+        " coalesce(CAST(imdb_id AS VARCHAR), '') AS imdb_id,"
+        " coalesce(CAST(CAST(tmdb_id AS BIGINT) AS VARCHAR), '') AS tmdb_id"
         " FROM read_parquet($path, hive_partitioning = false) ORDER BY movie_id",
     )
     return Movies(
@@ -233,4 +245,6 @@ def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
         title=[str(title) for title in columns["title"]],
         year=[int(year) or None for year in columns["year"]],
         genres=[genres.split("|") if genres else [] for genres in columns["genres"]],
+        imdb_id=[str(imdb_id) or None for imdb_id in columns["imdb_id"]],
+        tmdb_id=[int(tmdb_id) if tmdb_id else None for tmdb_id in columns["tmdb_id"]],
     )

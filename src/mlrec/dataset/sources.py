@@ -192,7 +192,8 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
     """
     if not raw.exists():
         raise RawDataMissingError(
-            f"{raw} does not exist.", "Get a data set with 'mlrec fetch demo' or 'mlrec fetch ml-20m'."
+            f"{raw} does not exist.",
+            "Begin with the demo data: mlrec run demo. Or put your ratings there, then: mlrec run",
         )
     if raw.is_file():
         candidates = _in_archive(raw)
@@ -212,7 +213,7 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
         raise RawDataMissingError(
             f"No ratings with their movies in {raw}.",
             "It should hold movies.csv and ratings.csv, or the files or the zip of a MovieLens edition."
-            " 'mlrec fetch demo' puts one there.",
+            " The demo data: mlrec run demo",
         )
     if len(candidates) > 1:
         places = ", ".join(candidate.name for candidate in candidates)

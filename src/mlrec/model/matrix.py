@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from mlrec.settings import SPLITS, SplitName
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -118,4 +120,12 @@ def catalogue_of(movies: Movies, movie_ids: NDArray[np.int64]) -> Catalogue:
         title=[movies.title[row] for row in rows],
         year=[movies.year[row] for row in rows],
         genres=[movies.genres[row] for row in rows],
+        imdb_id=_picked_ids(movies.imdb_id, rows),
+        tmdb_id=_picked_ids(movies.tmdb_id, rows),
     )
+
+
+def _picked_ids(ids: list[T | None], rows: NDArray[np.int64]) -> list[T | None]:
+    """The ids of some movies; empty if none of them has one."""
+    picked = [ids[row] for row in rows]
+    return picked if any(one is not None for one in picked) else []

@@ -7,8 +7,8 @@ from typing import Any
 
 from mlrec.artifacts.documents import to_json
 from mlrec.serving.served_model import ServedModel
+from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import SwipeStore
-from mlrec.serving.titles import label
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,12 @@ def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> l
         if event.undoes:
             continue
         row = served.model.movie_idx(event.movie_id) if served else None
-        catalogue = served.model.catalogue if served and row is not None else None
         found.append(
             HistoryEvent(
                 event_id=event.event_id,
                 movie_id=event.movie_id,
-                title=catalogue.title[row] if catalogue and row is not None else None,
-                year=catalogue.year[row] if catalogue and row is not None else None,
+                title=served.title(row) if served and row is not None else None,
+                year=served.model.catalogue.year[row] if served and row is not None else None,
                 preference=event.preference,
                 at=event.at,
                 undone=event.event_id in undone,

@@ -13,7 +13,7 @@ from mlrec.errors import CannotExplainError
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
-from mlrec.serving.results import Contribution, Explanation, Recommendation, Source
+from mlrec.serving.results import Contribution, Explanation, Recommendation, Source, Standing
 from mlrec.serving.user_views import UserView
 
 # Diversity picks among this many times the wanted movies, and at least so many.
@@ -109,6 +109,12 @@ def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source
     return ["personal" if own else otherwise for own in is_personal.tolist()]
 
 
+def standing(view: UserView, row: int) -> Standing:
+    """Where a movie stands for a user among all movies, by score."""
+    scores = view.served.ranker.scores(view.vector, view.opinions).shown
+    return Standing(int(np.count_nonzero(scores > scores[row])) + 1, len(scores))
+
+
 def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
     """Take apart the score of one movie for a user.
 
@@ -121,7 +127,7 @@ def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
     name: dict[str, Any] = {
         "user_id": user_id,
         "movie_id": int(served.movie_ids[row]),
-        "title": served.model.catalogue.title[row],
+        "title": served.title(row),
     }
     if not view.has_taste:
         share = float(served.ranker.scores(view.vector, view.opinions).shown[row])
@@ -146,13 +152,13 @@ def _contributions(
     view: UserView, values: NDArray[np.float64], positions: NDArray[np.int64]
 ) -> tuple[Contribution, ...]:
     """Name the opinions at some positions of the history, the largest effect, up or down, first."""
-    catalogue = view.served.model.catalogue
+    served = view.served
     order = positions[np.argsort(-np.abs(values[positions]), kind="stable")]
     return tuple(
         Contribution(
             movie_id=int(view.history.movie_id[position]),
-            title=catalogue.title[view.history.movie_idx[position]],
-            year=catalogue.year[view.history.movie_idx[position]],
+            title=served.title(view.history.movie_idx[position]),
+            year=served.model.catalogue.year[view.history.movie_idx[position]],
             preference=int(view.history.preference[position]),
             value=float(values[position]),
         )

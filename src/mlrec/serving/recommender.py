@@ -32,14 +32,15 @@ from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
 from mlrec.serving.history import HistoryEvent, history_of
-from mlrec.serving.lists import ListOptions, explained, ranked
-from mlrec.serving.results import Explanation, Movie, Recommendation, UserState
+from mlrec.serving.lists import ListOptions, explained, ranked, standing
+from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_users, profile_of, ratings_of
+from mlrec.serving.results import Explanation, Movie, Recommendation, Standing, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
 from mlrec.serving.stores.refusals import forgotten_user, misfit
 from mlrec.serving.user_views import UserView, UserViews
-from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, ServeSettings
+from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, DEFAULT_USERS, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace, as_path
 
 _log = logging.getLogger(__name__)
@@ -330,6 +331,17 @@ class Recommender:
         rows = top_n(likeness, n)
         return served.recommendations(rows, likeness[rows], ["similar"] * len(rows))
 
+    def standing(self, user_id: int, movie_id: int) -> Standing:
+        """Return where a movie's score stands for a user among all movies of the model, seen ones included.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know the movie.
+        """
+        view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
+        return standing(view, view.served.row_of(movie_id))
+
     def explain(self, user_id: int, movie_id: int) -> Explanation:
         """Take apart a user's score of a movie into what each opinion adds.
 
@@ -522,9 +534,32 @@ class Recommender:
     # -- looking up --------------------------------------------------------------------------------------------------
 
     def history(self, user_id: int) -> list[HistoryEvent]:
-        """Return the user's log, oldest first, undone swipes marked; ratings of the model's data are not part of it."""
+        """Return the user's log, oldest first, undone swipes marked. For ratings of the model's data, see `ratings`."""
         served = self._served()
         return history_of(self.store, arguments.user_id(user_id), served)
+
+    def ratings(self, user_id: int) -> list[RatedMovie]:
+        """Return what the user rated by the model's data, oldest first; nothing of a forgotten user."""
+        served, user_id = self._served(), arguments.user_id(user_id)
+        return [] if self.store.head(user_id).forgotten else ratings_of(served, user_id)
+
+    def users(self, n: int = DEFAULT_USERS, *, after: int | None = None) -> UserPage:
+        """List users of the model and of the store, ascending by id, forgotten ones left out.
+
+        Parameters
+        ----------
+        n
+            How many users a page has at most.
+        after
+            The last id of the page before, for the next page.
+        """
+        served, n = self._served(), arguments.length(n)
+        return page_of_users(served, self.store, n, None if after is None else arguments.user_id(after))
+
+    def user(self, user_id: int) -> UserProfile:
+        """Return what is known of a user in short: counts, times, and the genres that the user likes most."""
+        user_id = arguments.user_id(user_id)
+        return profile_of(self._view(user_id), self.store, user_id)
 
     def label_of(self, movie_id: int) -> str:
         """Title and year of a movie as one text; for one that the model does not know, its id."""
@@ -551,6 +586,11 @@ class Recommender:
         """Movies whose titles match a text, best match first; at most n, none if no title is near."""
         served = self._served()
         return [served.movie(row) for row in served.titles.search(arguments.text(text), arguments.length(n))]
+
+    def near_titles(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
+        """Movies that a text could mean for which `search` finds none: a word of the title is near one of the text."""
+        served = self._served()
+        return [served.movie(row) for row in served.titles.near(arguments.text(text), arguments.length(n))]
 
 
 def _now(served: ServedModel, user_id: int) -> int:

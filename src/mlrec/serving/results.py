@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
-from mlrec.serving.titles import label
+from mlrec.serving.spoken_titles import label
 
 Source = Literal["personal", "popular", "genre", "similar"]
 
@@ -22,8 +22,8 @@ class Recommendation:
     ----------
     rank
         Place in the list, from 1.
-    movie_id, title, year, genres
-        The movie; year is None where the data has none.
+    movie_id, title, year, genres, imdb_id, tmdb_id
+        As of a `Movie`.
     score
         Predicted preference: about 1 for a movie that is surely liked, 0 for one that means nothing to the user. With
         little known of the user, the share of all users who liked the movie takes part in it, and for a new user it is
@@ -40,6 +40,8 @@ class Recommendation:
     genres: tuple[str, ...]
     score: float
     source: Source
+    imdb_id: str | None = None
+    tmdb_id: int | None = None
 
     @property
     def label(self) -> str:
@@ -57,17 +59,26 @@ class Movie:
 
     Attributes
     ----------
-    movie_id, title, year, genres
+    movie_id, year, genres
         As in the prepared catalogue; year is None where the data has none.
+    title
+        As people say it: "The Matrix".
+    raw_title
+        As in the data: "Matrix, The".
     likes
         How many users liked it in training.
+    imdb_id, tmdb_id
+        Its ids at IMDb ("tt0114709") and TMDB (862), which links.csv tells; None where it does not.
     """
 
     movie_id: int
     title: str
     year: int | None
     genres: tuple[str, ...]
+    raw_title: str
     likes: int
+    imdb_id: str | None = None
+    tmdb_id: int | None = None
 
     @property
     def label(self) -> str:
@@ -77,6 +88,27 @@ class Movie:
     def to_json(self) -> dict[str, Any]:
         """Return the movie as plain JSON values."""
         return to_json(self)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a movie stands for a user among all movies of the model, those that the user has seen included.
+
+    Attributes
+    ----------
+    rank
+        1 for the highest score; movies of equal score share a rank.
+    of
+        How many movies the model has.
+    """
+
+    rank: int
+    of: int
+
+    @property
+    def top_percent(self) -> int:
+        """The smallest whole percentage that the movie is within: 1 to 100."""
+        return -(-100 * self.rank // self.of)
 
 
 @dataclass(frozen=True)

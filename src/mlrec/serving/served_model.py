@@ -16,7 +16,8 @@ from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.ranker import Ranker
 from mlrec.serving.results import Movie, Recommendation, Source
-from mlrec.serving.titles import TitleIndex, label
+from mlrec.serving.spoken_titles import label, spoken
+from mlrec.serving.titles import TitleIndex
 from mlrec.settings import SPLITS, ServeSettings
 
 _NEAR = 4
@@ -120,13 +121,19 @@ class ServedModel:
             )
         return row
 
+    def title(self, row: int) -> str:
+        """Title of a movie, as people say it."""
+        return spoken(self.model.catalogue.title[row])
+
     def label(self, row: int) -> str:
         """Title and year of a movie as one text."""
-        return label(self.model.catalogue.title[row], self.model.catalogue.year[row])
+        return label(self.title(row), self.model.catalogue.year[row])
 
     def movie(self, row: int) -> Movie:
         """All that is known of a movie."""
-        return Movie(**self._public(row), likes=int(self.model.popularity[row]))
+        return Movie(
+            **self._public(row), raw_title=self.model.catalogue.title[row], likes=int(self.model.popularity[row])
+        )
 
     def recommendations(
         self, rows: NDArray[np.int64], scores: NDArray[Any], sources: Iterable[Source]
@@ -141,9 +148,11 @@ class ServedModel:
         catalogue = self.model.catalogue
         return {
             "movie_id": int(self.movie_ids[row]),
-            "title": catalogue.title[row],
+            "title": self.title(row),
             "year": catalogue.year[row],
             "genres": tuple(catalogue.genres[row]),
+            "imdb_id": catalogue.imdb_id[row] if catalogue.imdb_id else None,
+            "tmdb_id": catalogue.tmdb_id[row] if catalogue.tmdb_id else None,
         }
 
     def candidates(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlrec.errors import CannotExplainError, StateError
 from mlrec.preferences import Swipe
 from mlrec.serving.recommender import Recommender
-from mlrec.serving.results import Contribution, Explanation, Recommendation, UserState
+from mlrec.serving.results import Contribution, Explanation, Recommendation, Standing, UserState
 from mlrec.serving.stores.refusals import forgotten_user
 
 TOP = 5
@@ -29,11 +29,14 @@ class Card:
     ----------
     movie
         The movie, with its score and where it comes from.
+    standing
+        Where its score stands among all movies.
     because
         The user's likes that speak for it most; empty where nothing personal does.
     """
 
     movie: Recommendation
+    standing: Standing
     because: tuple[Contribution, ...]
 
 
@@ -144,7 +147,7 @@ class SwipeSession:
         if movie.source == "personal":
             with suppress(CannotExplainError):
                 reasons = self.why(movie.movie_id).because()
-        return Card(movie, tuple(reasons))
+        return Card(movie, self.recommender.standing(self.user_id, movie.movie_id), tuple(reasons))
 
     def why(self, movie_id: int) -> Explanation:
         """Take apart the score of a card. Raises as `Recommender.explain` does."""

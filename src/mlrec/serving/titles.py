@@ -5,18 +5,23 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import UnknownMovieError, shown
+from mlrec.serving.spoken_titles import label, spoken
 
-_ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|la|le|les|l'|il|el|das|der|die|los|las)\b", re.IGNORECASE)
+_ENGLISH_ARTICLE = re.compile(r"^(?:the|an?) (?=.)")
 _ID = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _SHOWN_CANDIDATES = 8
 _NEAR = 0.75
+# Words that a near title may share a slip of: shorter ones are near to too many.
+_SHORTEST_WORD = 4
+_NEAR_WORDS = 3
 
 
 class TitleIndex:
@@ -27,7 +32,7 @@ class TitleIndex:
     movie_ids
         Public ids by row.
     titles, years
-        By row.
+        By row, as the data has them.
     popularity
         By row; breaks ties between equally good matches.
     """
@@ -75,11 +80,36 @@ class TitleIndex:
         ]
         if graded:
             return [row for _, _, row in sorted(graded)[:n]]
-        bare = [title_key.removeprefix("the ") for title_key in self._keys]
-        near = difflib.get_close_matches(key.removeprefix("the "), set(bare), n=n, cutoff=_NEAR)
+        bare = [_bare(title_key) for title_key in self._keys]
+        near = difflib.get_close_matches(_bare(key), set(bare), n=n, cutoff=_NEAR)
         place = {title: position for position, title in enumerate(near)}
         rows = (row for row, title in enumerate(bare) if title in place)
         return sorted(rows, key=lambda row: (place[bare[row]], -int(self._popularity[row]), row))[:n]
+
+    def near(self, text: str, n: int) -> list[int]:
+        """Rows of movies that could have been meant where `search` finds none: each word may have a slip of its own.
+
+        Returns
+        -------
+        list of int
+            Movie rows: those with most words that are near ones of the text, then the more popular ones. Empty if no
+            word of a title is near.
+        """
+        hits: Counter[int] = Counter()
+        for word in set(normalized(_split_year(text)[0]).split()):
+            if len(word) >= _SHORTEST_WORD:
+                for near in difflib.get_close_matches(word, self._rows_by_word, n=_NEAR_WORDS, cutoff=_NEAR):
+                    hits.update(self._rows_by_word[near])
+        return sorted(hits, key=lambda row: (-hits[row], -int(self._popularity[row]), row))[:n]
+
+    @cached_property
+    def _rows_by_word(self) -> dict[str, set[int]]:
+        rows: dict[str, set[int]] = {}
+        for row, title_key in enumerate(self._keys):
+            for word in title_key.split():
+                if len(word) >= _SHORTEST_WORD:
+                    rows.setdefault(word, set()).add(row)
+        return rows
 
     def resolve(self, text: str) -> int:
         """Row of the one movie that is meant.
@@ -105,23 +135,25 @@ class TitleIndex:
         if len(meant) == 1:
             return meant[0]
         if not meant:
+            near = self.near(text, _SHOWN_CANDIDATES)
             raise UnknownMovieError(
-                f"The model knows no movie like {shown(text)}.", "Try 'mlrec search' with one word of it."
+                f"The model knows no movie like {shown(text)}.",
+                f"Near titles: {self._named(near)}" if near else "Try 'mlrec search' with one word of it.",
             )
-        candidates = "; ".join(f"{self._movie_ids[row]} {label(self._titles[row], self._years[row])}" for row in meant)
-        raise UnknownMovieError(f"{shown(text)} could be several movies.", f"Give the id or the year: {candidates}")
+        raise UnknownMovieError(
+            f"{shown(text)} could be several movies.", f"Give the id or the year: {self._named(meant)}"
+        )
 
-
-def label(title: str, year: int | None) -> str:
-    """Title and year of a movie as one text."""
-    return f"{title} ({year})" if year else title
+    def _named(self, rows: Iterable[int]) -> str:
+        """Ids, titles and years of some movies, in one line."""
+        return "; ".join(f"{self._movie_ids[row]} {label(spoken(self._titles[row]), self._years[row])}" for row in rows)
 
 
 def normalized(title: str) -> str:
     """Reduce a title to plain lower-case words, the article first: "Matrix, The" and "the matrix!" are the same."""
-    decomposed = unicodedata.normalize("NFKD", _ARTICLE_LAST.sub(r"\2 \1", title)).casefold()
+    decomposed = unicodedata.normalize("NFKD", spoken(title, any_case=True)).casefold()
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(re.findall(r"\w+", plain.replace("'", "")))
+    return " ".join(re.findall(r"\w+", re.sub("['’]", "", plain)))
 
 
 def _split_year(text: str) -> tuple[str, int | None]:
@@ -129,9 +161,14 @@ def _split_year(text: str) -> tuple[str, int | None]:
     return (match[1], int(match[2])) if match else (text, None)
 
 
+def _bare(key: str) -> str:
+    """A normalized title without an English article at its beginning."""
+    return _ENGLISH_ARTICLE.sub("", key)
+
+
 def _grade(key: str, title: str) -> int | None:
     """How well a title matches, 0 best; None if not at all."""
-    bare = title.removeprefix("the ")
+    bare = _bare(title)
     if key in (title, bare):
         return 0
     if title.startswith(key) or bare.startswith(key):

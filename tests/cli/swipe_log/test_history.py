@@ -15,7 +15,7 @@ def test_history_in_json(run, data):
     assert found["events"] == [
         {"event_id": 1, "movie_id": 1, "title": "Toy Story", "year": 1995, "preference": 2, "at": AT, "undone": False,
          "client_id": "first, best"},
-        {"event_id": 2, "movie_id": 318, "title": "Shawshank Redemption, The", "year": 1994, "preference": -1,
+        {"event_id": 2, "movie_id": 318, "title": "The Shawshank Redemption", "year": 1994, "preference": -1,
          "at": AT + 1, "undone": True, "client_id": None},
         {"event_id": 4, "movie_id": 999_999_999, "title": None, "year": None, "preference": 0, "at": AT + 3,
          "undone": False, "client_id": None},
@@ -28,7 +28,7 @@ def test_history_as_a_table(run, data):
     lines = [" ".join(line.split()) for line in run("history", "--user", 42).stdout.splitlines()]
     assert lines[0] == "event when movie year swipe"
     assert lines[2] == "1 2023-11-14T22:13:20+00:00 Toy Story 1995 superlike"
-    assert lines[3] == "2 2023-11-14T22:13:21+00:00 Shawshank Redemption, The 1994 dislike undone"
+    assert lines[3] == "2 2023-11-14T22:13:21+00:00 The Shawshank Redemption 1994 dislike undone"
     assert lines[4] == "4 2023-11-14T22:13:23+00:00 movie 999999999, not in the model skip"
 
 
@@ -54,7 +54,7 @@ def test_history_as_csv(run, data, tmp_path):
     assert list(csv.reader(written.splitlines())) == [
         COLUMNS,
         ["42", "1", "1", "Toy Story", "2", str(AT), "false", "first, best"],
-        ["42", "2", "318", "Shawshank Redemption, The", "-1", str(AT + 1), "true", ""],
+        ["42", "2", "318", "The Shawshank Redemption", "-1", str(AT + 1), "true", ""],
         ["42", "4", "999999999", "", "0", str(AT + 3), "false", ""],
     ]
     assert run("history", "--user", 42, "--csv", "-").stdout == written

@@ -1,4 +1,4 @@
-"""mlrec history: a user's swipes."""
+"""mlrec history: a user's swipes, or ratings."""
 
 import sys
 from contextlib import closing
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     "mlrec history --user 42",
+    "mlrec history --user 42 --ratings",
     "mlrec history --user 42 -n 5 --json",
     "mlrec history --user 42 --csv swipes-of-42.csv",
 )
@@ -37,13 +38,22 @@ def history(
             "--csv", metavar="FILE", help="Write CSV to this file, or with - to stdout; 'mlrec users import' reads it."
         ),
     ] = None,
+    ratings: Annotated[
+        bool, typer.Option("--ratings", help="Show the ratings in the model's data instead of the swipes.")
+    ] = False,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Show a user's swipes, in the order in which they were logged. Undone ones are part of the log and marked; ratings
-    are not part of it.
+    """Show a user's swipes in the order of the log, undone ones marked, or the user's ratings.
+
+    Swipes come from the store. Ratings (--ratings) come from the data of the published model.
     """
+    if ratings:
+        if csv is not None:
+            raise typer.BadParameter("--csv writes swipes. Leave out --ratings.", param_hint="--csv")
+        _ratings(user, n, store, as_json, data_dir)
+        return
     if csv is not None and as_json:
         raise typer.BadParameter("Give --csv or --json, not both.", param_hint="--csv")
     from mlrec.serving.history import history_of
@@ -66,6 +76,36 @@ def history(
             _show(events)
         else:
             render.line(f"User {user} is forgotten." if forgotten else f"User {user} has not swiped yet.")
+            if not forgotten:
+                render.note(f"Ratings in the model's data: mlrec history --user {user} --ratings")
+
+
+def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_dir: Path) -> None:
+    from mlrec.serving.recommender import Recommender
+
+    with Recommender.open(data_dir, store=store) as recommender:
+        rated = recommender.ratings(user)[-n if n else 0 :]
+        forgotten, model_id = recommender.is_forgotten(user), recommender.model_id
+    if as_json:
+        ratings = [rating.to_json() for rating in rated]
+        render.print_json({"user_id": user, "model_id": model_id, "ratings": ratings})
+    elif not rated:
+        render.line(f"User {user} is forgotten." if forgotten else f"The model's data has no ratings of user {user}.")
+    else:
+        render.table(
+            ["when", "movie", "year", "opinion", "part", "#id"],
+            [
+                (
+                    when(rating.at),
+                    rating.label if rating.title is None else rating.title,
+                    rating.year or "",
+                    Swipe(rating.preference).label,
+                    rating.split,
+                    "" if rating.movie_id is None else rating.movie_id,
+                )
+                for rating in rated
+            ],
+        )
 
 
 def titles_from(workspace: "Workspace") -> "ServedModel | None":
@@ -89,7 +129,7 @@ def _show(events: "list[HistoryEvent]") -> None:
         [
             (
                 event.event_id,
-                _when(event.at),
+                when(event.at),
                 event.label if event.title is None else event.title,
                 event.year or "",
                 Swipe(event.preference).label,
@@ -100,7 +140,7 @@ def _show(events: "list[HistoryEvent]") -> None:
     )
 
 
-def _when(at: int) -> str:
+def when(at: int) -> str:
     """ISO 8601: local time for a person, UTC with its zone for a program."""
     moment = datetime.fromtimestamp(at, UTC)
     if not sys.stdout.isatty():

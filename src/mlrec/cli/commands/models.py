@@ -41,7 +41,7 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         render.print_json({"current": current, "models": [summary.to_json() for summary in summaries]})
         return
     if not summaries:
-        render.line("No models yet: run 'mlrec train'.")
+        render.line(f"There are no models yet. {workspace.next_step_hint}")
         return
     fingerprint = _fingerprint(workspace)
     render.table(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,7 +104,8 @@ def recommend(
             _show(recommender, {"user_id": user}, f"For user {user}", items, reasons, as_json)
             if not as_json and not recommender.knows_user(user):
                 why = "is forgotten" if recommender.is_forgotten(user) else "has no taste that the model knows"
-                render.warn(f"User {user} {why}: these are popular movies.")
+                spread = "" if by_score(items) else ", spread over genres and not in the order of their scores"
+                render.warn(f"User {user} {why}: these are popular movies{spread}.")
         else:
             liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
             like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))
@@ -185,14 +187,22 @@ def show(
     ]
     kept = [0, 1, 2, 4] if render.is_narrow() else [0, 1, 2, 3, 4, 6] if _is_plain(items) else list(range(7))
     if reasons is not None:
-        kept = [0, 1, 4]
+        kept = [0, 1, 4, 7]
+    if not by_score(items):
+        # Figures that rise and fall down a ranked list look like a mistake. --json has them.
+        kept.remove(4)
+    if reasons is not None:
         columns.append("why")
         rows = [(*row, _why(item, reason)) for row, item, reason in zip(rows, items, reasons, strict=True)]
-        kept.append(7)
     if not items:
         render.line(f"{title}: no movie is left that fits.")
         return
     render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], title=title)
+
+
+def by_score(items: "Sequence[Recommendation]") -> bool:
+    """Whether a list is in the order of its scores, and not spread over genres or by --diversity."""
+    return all(higher.score >= lower.score for higher, lower in pairwise(items))
 
 
 def _is_plain(items: "Sequence[Recommendation]") -> bool:

@@ -1,11 +1,14 @@
 """mlrec search: movies by title."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, examples
+
+if TYPE_CHECKING:
+    from mlrec.serving.results import Movie
 
 EXAMPLES = examples(
     "mlrec search matrix",
@@ -20,15 +23,26 @@ def search(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Look for movies by title."""
+    """Look for movies by title.
+
+    Exit code 0 whether or not a title matches; with --json, "items" is empty then.
+    """
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir) as recommender:
         movies = recommender.search(text, n)
+        near = [] if movies else recommender.near_titles(text, n)
         model_id = recommender.model_id
     if as_json:
         render.print_json({"query": text, "model_id": model_id, "items": [movie.to_json() for movie in movies]})
         return
+    if not movies:
+        render.line(f"No title matches '{text}'." + (" Near titles:" if near else " Try one word of the title."))
+    if movies or near:
+        _show(movies or near)
+
+
+def _show(movies: "list[Movie]") -> None:
     render.table(
         ["#id", "title", "year", "genres", "#likes"],
         [
@@ -36,5 +50,3 @@ def search(
             for movie in movies
         ],
     )
-    if not movies:
-        render.note(f"The model knows no movie like '{text}'.")

@@ -204,7 +204,7 @@ def _tell_card(session: "SwipeSession", say: Any) -> bool:
         return False
     number = session.answers.total() + 1
     genres = ", ".join(card.movie.genres)
-    say(f"{number}. {card.movie.label} · {genres} · {cards.match(card.movie)} · {cards.reason(card)}")
+    say(f"{number}. {card.movie.label} · {genres} · {cards.match(card)} · {cards.reason(card)}")
     return True
 
 
@@ -252,14 +252,15 @@ def _on_screen(session: "SwipeSession") -> None:
     finally:
         render.line(cards.summary(session))
     for movie in session.top:
-        render.line(f"{movie.rank:>4}  {movie.label}  ({cards.match(movie)})")
+        render.line(f"{movie.rank:>4}  {movie.label}")
     render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")
 
 
 def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:
     from rich.control import Control
 
-    notice, page, size, is_drawn = "", None, None, False
+    notice, size, is_drawn = "", None, False
+    page: list[str] | None = None
     card = session.card
     while True:
         now = shutil.get_terminal_size()
@@ -268,7 +269,9 @@ def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:
             size, is_drawn = now, False
         if not is_drawn:
             render.out().control(Control.home())
-            screen.update(page or cards.screen(session, card, notice, now.lines))
+            screen.update(
+                cards.page(page, now.lines) if page else cards.screen(session, card, notice, now.columns, now.lines)
+            )
             is_drawn = True
         key = keys.next()
         if key is None:
@@ -282,9 +285,9 @@ def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:
         if request == "quit":
             return
         if request == "help":
-            page = cards.page(cards.help_lines())
+            page = cards.help_lines()
         elif request == "why":
-            page = cards.page(_why(session))
+            page = _why(session)
         elif request is None:
             notice = "That key means nothing here: h for help."
         elif request != "undo" and card is None:

@@ -1,4 +1,4 @@
-"""mlrec users: count, forget, import and export users' swipes."""
+"""mlrec users: count, list and show users; forget one; import and export swipes."""
 
 import os
 import sys
@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import exit_codes, render
-from mlrec.cli.commands.history import titles_from
+from mlrec.cli.commands.history import titles_from, when
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError
-from mlrec.settings import PrepareSettings
+from mlrec.settings import DEFAULT_USERS, PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.serving.history import HistoryEvent
@@ -27,9 +27,15 @@ if TYPE_CHECKING:
 STDIN = Path("-")
 
 app = typer.Typer(
-    help="Count users and their swipes; forget a user; import and export swipes.",
+    help="Count, list and show users; forget a user; import and export swipes.",
     invoke_without_command=True,
-    epilog=examples("mlrec users", "mlrec users --json", "mlrec users forget 42", "mlrec users export swipes.csv"),
+    epilog=examples(
+        "mlrec users",
+        "mlrec users list",
+        "mlrec users show 42",
+        "mlrec users forget 42",
+        "mlrec users export swipes.csv",
+    ),
 )
 
 UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", parser=parse_id)]
@@ -64,6 +70,77 @@ def users(
     }
     render.table(["", "#"], [(name, f"{count:,}") for name, count in rows.items()])
     render.line(kept)
+
+
+@app.command("list", epilog=examples("mlrec users list", "mlrec users list -n 100 --after 42 --json"))
+def list_users(
+    n: Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="How many users.")] = DEFAULT_USERS,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ID",
+            help="Begin behind this user id: the last one of the page before.",
+            parser=parse_id,
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """List the users of the published model and of the store by id, with ratings, swipes and last activity.
+
+    Forgotten users are left out.
+    """
+    from mlrec.serving.recommender import Recommender
+
+    with Recommender.open(data_dir, store=store) as recommender:
+        page = recommender.users(n, after=after)
+    if as_json:
+        render.print_json(page.to_json())
+        return
+    if not page.users:
+        render.line("There are no users." if after is None else f"There are no users with an id above {after}.")
+        return
+    render.table(
+        ["#user", "#ratings", "#swipes", "last activity"],
+        [
+            (user.user_id, f"{user.ratings:,}", f"{user.swipes:,}", "" if user.last_at is None else when(user.last_at))
+            for user in page.users
+        ],
+    )
+    more = "" if page.next_after is None else f" Next: mlrec users list -n {n} --after {page.next_after}"
+    render.line(f"{len(page.users):,} of {page.total:,} users.{more}")
+
+
+@app.command("show", epilog=examples("mlrec users show 42", "mlrec users show 42 --json"))
+def show_user(
+    user: UserId, store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT
+) -> None:
+    """Show what is known of a user: ratings, swipes, opinions in effect, and the genres that the user likes most."""
+    from mlrec.serving.recommender import Recommender
+
+    with Recommender.open(data_dir, store=store) as recommender:
+        profile = recommender.user(user)
+    if as_json:
+        render.print_json(profile.to_json())
+        return
+    if profile.is_forgotten:
+        render.line(f"User {user} is forgotten: nothing personal is kept or served.")
+        return
+    likes = ", ".join(f"{genre} {count:,}" for genre, count in profile.liked_genres.items())
+    rows = {
+        "in the model's data": "yes" if profile.is_known else "no",
+        "recommendations": "personal" if profile.has_taste else "popular movies, for want of a like",
+        "ratings": f"{profile.ratings:,}",
+        "swipes": f"{profile.swipes:,}" + (f" ({profile.undone:,} more undone)" if profile.undone else ""),
+        "likes in effect": f"{profile.likes:,}",
+        "dislikes in effect": f"{profile.dislikes:,}",
+        "first activity": "" if profile.first_at is None else when(profile.first_at),
+        "last activity": "" if profile.last_at is None else when(profile.last_at),
+        "most liked genres": likes,
+    }
+    render.table(["", ""], [row for row in rows.items() if row[1]], title=f"User {user}")
 
 
 @app.command("forget", epilog=examples("mlrec users forget 42", "mlrec users forget 42 --yes --json"))

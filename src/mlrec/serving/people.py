@@ -1,0 +1,221 @@
+"""What is known of users: a page of all of them, one user's ratings, and one user in short."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mlrec.serving.served_model import ServedModel
+from mlrec.serving.spoken_titles import label
+from mlrec.serving.stores.interface import Event, SwipeStore
+from mlrec.serving.user_views import UserView
+from mlrec.settings import SPLITS, SplitName
+
+_GENRES = 5
+
+
+@dataclass(frozen=True)
+class RatedMovie:
+    """A rating in the model's data.
+
+    Attributes
+    ----------
+    movie_id, title, year
+        The movie; None if it is not in the model, which then knows no more than that there was one.
+    preference
+        −2, −1, +1 or +2.
+    at
+        Epoch seconds.
+    split
+        The part of the data that it belongs to.
+    """
+
+    movie_id: int | None
+    title: str | None
+    year: int | None
+    preference: int
+    at: int
+    split: SplitName
+
+    @property
+    def label(self) -> str:
+        """Title and year as one text."""
+        return "a movie that is not in the model" if self.title is None else label(self.title, self.year)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rating as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class UserCounts:
+    """One user in a list of users.
+
+    Attributes
+    ----------
+    user_id
+        The user.
+    ratings
+        How many ratings the model's data has.
+    swipes
+        How many swipes are in the log, undone ones aside.
+    last_at
+        Epoch seconds of the latest of them; None if there are none.
+    """
+
+    user_id: int
+    ratings: int
+    swipes: int
+    last_at: int | None
+
+
+@dataclass(frozen=True)
+class UserPage:
+    """Some users, ascending by id.
+
+    Attributes
+    ----------
+    users
+        The users of this page.
+    total
+        How many users there are in all.
+    next_after
+        The id to ask for the next page with; None on the last one.
+    """
+
+    users: tuple[UserCounts, ...]
+    total: int
+    next_after: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the page as plain JSON values."""
+        return {**asdict(self), "users": [asdict(user) for user in self.users]}
+
+
+@dataclass(frozen=True)
+class UserProfile:
+    """One user in short. Of a forgotten user nothing is told.
+
+    Attributes
+    ----------
+    user_id
+        The user.
+    is_known
+        Whether the model's data has the user.
+    is_forgotten
+        Whether the user is on the blocklist.
+    has_taste
+        Whether recommendations can be personal.
+    ratings, swipes, undone
+        How many ratings the model's data has, and how many swipes the log, the undone ones apart.
+    likes, dislikes
+        How many opinions are in effect.
+    first_at, last_at
+        Epoch seconds of the first and the latest rating or swipe; None if there are none.
+    liked_genres
+        The most frequent genres of the liked movies, with the number of those movies.
+    """
+
+    user_id: int
+    is_known: bool
+    is_forgotten: bool
+    has_taste: bool
+    ratings: int
+    swipes: int
+    undone: int
+    likes: int
+    dislikes: int
+    first_at: int | None
+    last_at: int | None
+    liked_genres: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the profile as plain JSON values."""
+        return asdict(self)
+
+
+def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
+    """What the model's data says that a user rated, in the order of time; empty for a user whom it does not know."""
+    row = served.model.user_idx(user_id)
+    if row is None:
+        return []
+    own = served.model.history.of_rows(row, row + 1)
+    columns = (own.movie_idx, own.preference, own.timestamp, own.split)
+    return [
+        RatedMovie(
+            movie_id=int(served.movie_ids[movie]) if movie >= 0 else None,
+            title=served.title(movie) if movie >= 0 else None,
+            year=served.model.catalogue.year[movie] if movie >= 0 else None,
+            preference=preference,
+            at=at,
+            split=SPLITS[split],
+        )
+        for movie, preference, at, split in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: int | None) -> UserPage:
+    """Users of the model and of the store, ascending by id, forgotten ones left out.
+
+    Parameters
+    ----------
+    served, store
+        Where they are.
+    n
+        How many at most.
+    after
+        Begin behind this id; None begins with the lowest.
+    """
+    swiped = np.array(store.user_ids(), dtype=np.int64)
+    user_ids = np.setdiff1d(np.union1d(served.model.user_ids, swiped), np.array(store.forgotten(), dtype=np.int64))
+    start = 0 if after is None else int(np.searchsorted(user_ids, after, side="right"))
+    chosen = user_ids[start : start + n]
+    has_log = np.isin(chosen, swiped).tolist()
+    users = tuple(
+        _counts(served, user_id, store.events(user_id) if has else ())
+        for user_id, has in zip(chosen.tolist(), has_log, strict=True)
+    )
+    return UserPage(users, len(user_ids), int(chosen[-1]) if start + n < len(user_ids) else None)
+
+
+def _counts(served: ServedModel, user_id: int, events: Sequence[Event]) -> UserCounts:
+    rated_at = served.known_history(user_id).timestamp
+    alive, _ = _alive(events)
+    times = [*rated_at[-1:].tolist(), *(event.at for event in alive)]
+    return UserCounts(user_id, len(rated_at), len(alive), max(times, default=None))
+
+
+def _alive(events: Sequence[Event]) -> tuple[list[Event], int]:
+    """The swipes that have not been undone, and how many have been."""
+    undone = {event.undoes for event in events if event.undoes}
+    return [event for event in events if not event.undoes and event.event_id not in undone], len(undone)
+
+
+def profile_of(view: UserView, store: SwipeStore, user_id: int) -> UserProfile:
+    """One user in short, as the user's view has it."""
+    served, forgotten = view.served, view.head.forgotten
+    rated_at = [] if forgotten else served.known_history(user_id).timestamp.tolist()
+    alive, undone = _alive([] if forgotten else store.events(user_id))
+    times = [*rated_at, *(event.at for event in alive)]
+    opinions, rows = view.history.preference, view.history.movie_idx
+    genres = Counter(
+        genre for row in rows[(opinions > 0) & (rows >= 0)].tolist() for genre in served.model.catalogue.genres[row]
+    )
+    return UserProfile(
+        user_id=user_id,
+        is_known=served.model.user_idx(user_id) is not None and not forgotten,
+        is_forgotten=forgotten,
+        has_taste=view.has_taste,
+        ratings=len(rated_at),
+        swipes=len(alive),
+        undone=undone,
+        likes=int((opinions > 0).sum()),
+        dislikes=int((opinions < 0).sum()),
+        first_at=min(times, default=None),
+        last_at=max(times, default=None),
+        liked_genres=dict(sorted(genres.items(), key=lambda item: (-item[1], item[0]))[:_GENRES]),
+    )
