@@ -151,7 +151,7 @@ def test_forms_may_be_mixed_within_a_data_set(raw):
 def test_a_folder_that_does_not_exist(tmp_path):
     with pytest.raises(RawDataMissingError, match="does not exist") as error:
         find(tmp_path / "raw")
-    assert "mlrec fetch" in error.value.hint
+    assert "mlrec run demo" in error.value.hint
 
 
 @pytest.mark.parametrize(
