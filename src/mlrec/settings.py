@@ -156,7 +156,7 @@ class PrepareSettings(Settings):
     max_rating: float = 5.0
     """Upper end of bucket 4. Ratings outside (0, max_rating] are rejected."""
     split: SplitKind = "user-time"
-    """Each user's own history by time, or two moments for everybody."""
+    """Each user's own history by time, or two cutoff times for everybody."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
     """Shares of train, validation and test, as whole numbers."""
     ties: TieRule = "movie-id"
@@ -358,7 +358,7 @@ class EvaluateSettings(Settings):
     held_out_share: float = 0.1
     """Share of the users that the held-out-users protocol keeps from training for each of val and test."""
     relevance: Relevance = "liked"
-    """Held-out movies that count as answers: the liked ones, or any that was rated (the published protocol)."""
+    """Held-out movies that count as relevant: the liked ones, or any that was rated (the published protocol)."""
     history: History = "known"
     """On test: everything before it (train + val), or train alone. On val both are train."""
     published_ndcg: bool = False

@@ -126,7 +126,7 @@ def test_why_adds_up_to_the_score(client):
     assert {like["preference"] for like in explanation["likes"]} <= {1, 2}
 
 
-def test_movies_are_found_by_title_and_by_likeness(client):
+def test_movies_are_found_by_title_and_by_similarity(client):
     found = client.get("/movies", params={"title": "toy story", "n": 2}).json()
     assert [movie["title"] for movie in found] == ["Toy Story", "Toy Story 2"]
     similar = client.get(f"/movies/{TOY_STORY}/similar", params={"n": 3}).json()

@@ -177,8 +177,8 @@ def test_what_comes_later_does_not_matter(window, model):
     early = position < 30
     cut = window.replayed.only(early)
     short = predict(cut, model, arms, 10, threads=2)
-    for name, place in whole.places.items():
-        np.testing.assert_array_equal(place[whole.n_before < 30], short.places[name])
+    for name, rank in whole.ranks.items():
+        np.testing.assert_array_equal(rank[whole.n_before < 30], short.ranks[name])
 
 
 def test_a_retrained_model_knows_the_first_swipes_and_nothing_else(data, window, model):

@@ -15,14 +15,14 @@ def by_definition(relevance, traits, n, d):
     span = relevance.max() - relevance.min() or 1.0
     scaled = (relevance - relevance.min()) / span
 
-    def likeness(i, j):
+    def similarity(i, j):
         size = np.linalg.norm(traits[i]) * np.linalg.norm(traits[j])
         return float(traits[i] @ traits[j] / size) if size else 0.0
 
     picked: list[int] = []
     while len(picked) < min(n, len(relevance)):
         values = {
-            i: (1 - d) * scaled[i] - (d * max(likeness(i, j) for j in picked) if picked else 0.0)
+            i: (1 - d) * scaled[i] - (d * max(similarity(i, j) for j in picked) if picked else 0.0)
             for i in range(len(relevance))
             if i not in picked
         }
@@ -57,7 +57,7 @@ def worth(picked, relevance, traits, d):
     ]
 
 
-def test_none_keeps_the_order_and_all_of_it_avoids_likeness():
+def test_none_keeps_the_order_and_all_of_it_avoids_similarity():
     relevance = np.array([4.0, 3.0, 2.0, 1.0])
     traits = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     assert maximal_marginal_relevance(relevance, traits, 4, 0.0).tolist() == [0, 1, 2, 3]

@@ -263,7 +263,7 @@ def test_tables_have_the_figures():
     assert page.row("Surprise@10") == ["Surprise@10", "0.5000|0.400 to 0.600", "–", "–"]
     assert page.row("static", "0.0800|0.070 to 0.100")[2] == "+0.0800|+0.060 to +0.090"
     assert page.row("20 to 49 known|31 users") == ["20 to 49 known|31 users", "0.3210", "0.1230", "0.3000"]
-    tail = "least popular|900 movies, 88 wanted"
+    tail = "least popular|900 movies, 88 relevant"
     assert page.row(tail) == [tail, "0.0110", "0.0000", "0.0200"]
     assert page.row("read") == ["read", "1,234", "56", "78"]
 
@@ -437,7 +437,7 @@ def test_a_model_of_the_protocols_own_is_told():
 
 def test_a_split_at_two_moments_is_marked():
     moments = Cutoffs(val_from=seconds(2016, 2, 1), test_from=seconds(2016, 3, 1))
-    split = replace(PICTURE, moments=moments, settings={**PICTURE.settings, "split": "global-time"})
+    split = replace(PICTURE, cutoff_times=moments, settings={**PICTURE.settings, "split": "global-time"})
     text = rendered([replace(EVALUATION, protocol="global-time")], picture=split)
     assert "validation begins on 2016-02-01 and test begins on 2016-03-01" in text
     assert "seen other users" not in text

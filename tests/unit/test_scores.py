@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlrec.ranking.filters import by_genre, by_years, without
-from mlrec.ranking.scores import movie_likeness, popularity_scores, user_scores
+from mlrec.ranking.scores import movie_similarity, popularity_scores, user_scores
 
 FACTORS = np.array([[1, 0], [2, 0], [0, 3], [-1, 0], [0, 0]], dtype=np.float32)
 
@@ -14,10 +14,10 @@ def test_user_scores_are_inner_products():
     assert user_scores(np.array([2, 1], dtype=np.float32), FACTORS).tolist() == [2, 4, 3, -2, 0]
 
 
-def test_likeness_is_the_cosine_and_leaves_out_the_movie_itself():
-    likeness = movie_likeness(0, FACTORS)
-    assert likeness[1:4].tolist() == [1, 0, -1]
-    assert np.isnan(likeness[[0, 4]]).all()
+def test_similarity_is_the_cosine_and_leaves_out_the_movie_itself():
+    similarity = movie_similarity(0, FACTORS)
+    assert similarity[1:4].tolist() == [1, 0, -1]
+    assert np.isnan(similarity[[0, 4]]).all()
 
 
 def test_popularity_ranks_by_likes_then_by_row():

@@ -16,7 +16,7 @@ from mlrec.dataset import text_files
 from mlrec.dataset.database import connect
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.sources import CSV_COLUMNS, Layout, RawFile, Role
-from mlrec.dataset.steps import Steps
+from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import count_blank_lines, survey
 from mlrec.dataset.text_rows import LineBlock, has_records_over_lines, record_blocks
 from mlrec.errors import InputError
@@ -46,10 +46,10 @@ def rows(path: Path, content: str | bytes, role: Role = "ratings", **how: Any) -
     file = described(path, role, **how)
     encoding = survey(path, path.name).encoding
     with connect() as connection:
-        steps = Steps(connection, SILENT)
+        steps = SqlSteps(connection, SILENT)
         steps.execute("00_setup")
         steps.set("genre_names", list(ML_100K_GENRES))
-        steps.describe(file)
+        steps.set_file(file)
         steps.load(record_blocks(file, encoding))
         number, table = {"ratings": (22, "rating_rows"), "movies": (10, "movie_rows"), "links": (12, "link_rows")}[role]
         steps.execute(f"{number}_{table}_{file.layout}")

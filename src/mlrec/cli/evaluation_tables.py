@@ -145,7 +145,7 @@ def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> N
         figures = (with_margin(part.models[model][metric]) for model in names)
         rows.append([name, f"{part.users:,}", f"{part.answers:,}", *figures])
     render.table(
-        [column, "#users", "#answers", *(f"#{name}" for name in names)], rows, title=title, bold_cells=bold, keys=1
+        [column, "#users", "#relevant", *(f"#{name}" for name in names)], rows, title=title, bold_cells=bold, keys=1
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlrec.dataset.database import literal, located
 from mlrec.dataset.ratings import Counts
 from mlrec.dataset.sources import RawFile
-from mlrec.dataset.steps import Steps
+from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import Survey, count_blank_lines, survey
 from mlrec.dataset.text_rows import record_blocks
 from mlrec.dataset.ties import Ties
@@ -22,18 +22,18 @@ class DuckDBRatings:
 
     Parameters
     ----------
-    steps
+    sql
         The preparation's database.
     settings
         How to prepare.
     """
 
-    def __init__(self, steps: Steps, settings: PrepareSettings) -> None:
-        self._steps = steps
+    def __init__(self, sql: SqlSteps, settings: PrepareSettings) -> None:
+        self._sql = sql
         self._settings = settings
         self._may_repeat = True
 
-    def describe(self) -> dict[str, str]:
+    def engine(self) -> dict[str, str]:
         """See `Ratings`."""
         import duckdb
 
@@ -41,8 +41,8 @@ class DuckDBRatings:
 
     def read(self, file: RawFile) -> int:
         """See `Ratings`. Read by DuckDB's own reader if all is well, and row by row if not."""
-        steps = self._steps
-        steps.describe(file)
+        sql = self._sql
+        sql.set_file(file)
         if file.layout == "parquet":
             rows = self._read_parquet(file)
         else:
@@ -51,139 +51,137 @@ class DuckDBRatings:
                 is_read = self._read_quickly(file)
                 found = counting.result()
             is_read = is_read and self._is_accounted_for(file, found)
-            rows = steps.value("SELECT count(*) FROM ratings") if is_read else self._read_by_row(file, found)
-        steps.run("25_disorder", "Reading ratings")
-        self._may_repeat = steps.value("SELECT count(*) FROM (FROM disorder LIMIT 1)") > 0
+            rows = sql.value("SELECT count(*) FROM ratings") if is_read else self._read_by_row(file, found)
+        sql.run("26_disorder", "Reading ratings")
+        self._may_repeat = sql.value("SELECT count(*) FROM (FROM disorder LIMIT 1)") > 0
         return rows
 
     def _read_quickly(self, file: RawFile) -> bool:
         """Whether DuckDB's reader could take every row."""
-        steps = self._steps
+        sql = self._sql
         try:
-            steps.run(f"20_rating_fields_{file.layout}", "Reading ratings", file)
-            steps.run("21_ratings_typed", "Reading ratings", file)
-            steps.run("24_tally", "Reading ratings", file)
+            sql.run(f"20_rating_fields_{file.layout}", "Reading ratings", file)
+            sql.run("21_ratings_typed", "Reading ratings", file)
+            sql.run("25_tally", "Reading ratings", file)
         except InputError:
             if file.layout == "delimited":  # line ends of two kinds, for one; the slow way takes them
                 return False
             raise
         return not (
-            (file.layout == "delimited" and steps.value("SELECT count(*) FROM reject_errors"))
-            or steps.value("SELECT count(*) FROM ratings WHERE NOT valid")
-            or steps.value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id)")
+            (file.layout == "delimited" and sql.value("SELECT count(*) FROM reject_errors"))
+            or sql.value("SELECT count(*) FROM ratings WHERE NOT valid")
+            or sql.value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id)")
         )
 
     def _is_accounted_for(self, file: RawFile, found: Survey) -> bool:
         """Whether DuckDB has read all that the file holds. It knows neither quotes nor two kinds of line ends."""
         if not found.is_uniform or (found.has_quotes and file.knows_quotes):
             return False
-        rows = self._steps.value("SELECT count(*) FROM ratings")
+        rows = self._sql.value("SELECT count(*) FROM ratings")
         missing = found.lines - file.header_lines - rows
         return missing == 0 or missing == count_blank_lines(file.path, file.label)
 
     def _read_by_row(self, file: RawFile, found: Survey) -> int:
         """Read a text file by our own reader; every row is kept or rejected. Returns their number."""
-        steps = self._steps
-        steps.connection.execute("DROP TABLE IF EXISTS ratings")
+        sql = self._sql
+        sql.connection.execute("DROP TABLE IF EXISTS ratings")
         rows = 0
-        with steps.progress.task("Reading ratings row by row", found.lines, "lines") as task:
-            steps.execute("22_rating_rows_delimited", file)
-            steps.execute("23_judge_ratings", file)
+        with sql.progress.task("Reading ratings row by row", found.lines, "lines") as task:
+            sql.execute("22_rating_rows_delimited", file)
+            sql.execute("23_judge_ratings", file)
             for block in chain([[]], record_blocks(file, found.encoding)):  # an empty file has an empty table, too
-                steps.load([block])
-                steps.execute("23_ratings_by_row", file)
-                rows += steps.value("SELECT count(*) FROM newly_judged")
-                task.advance(steps.value("SELECT count(*) FROM raw_lines"))
-        steps.run("24_tally", "Reading ratings row by row")
+                sql.load([block])
+                sql.execute("24_ratings_by_row", file)
+                rows += sql.value("SELECT count(*) FROM newly_judged")
+                task.advance(sql.value("SELECT count(*) FROM raw_lines"))
+        sql.run("25_tally", "Reading ratings row by row")
         return rows
 
     def _read_parquet(self, file: RawFile) -> int:
-        steps = self._steps
+        sql = self._sql
         if not self._read_quickly(file):
-            steps.connection.execute("DROP TABLE IF EXISTS ratings")
-            steps.run("22_rating_rows_parquet", "Reading ratings row by row", file)
-            steps.run("23_judge_ratings", "Reading ratings row by row", file)
-            steps.run("23_ratings_by_row", "Reading ratings row by row", file)
-            steps.run("24_tally", "Reading ratings row by row")
-        return steps.value("SELECT count(*) FROM read_parquet($path)", path=literal(file.path))
+            sql.connection.execute("DROP TABLE IF EXISTS ratings")
+            sql.run("22_rating_rows_parquet", "Reading ratings row by row", file)
+            sql.run("23_judge_ratings", "Reading ratings row by row", file)
+            sql.run("24_ratings_by_row", "Reading ratings row by row", file)
+            sql.run("25_tally", "Reading ratings row by row")
+        return sql.value("SELECT count(*) FROM read_parquet($path)", path=literal(file.path))
 
     def counts(self) -> Counts:
         """See `Ratings`."""
-        ratings, users = self._steps.rows("SELECT coalesce(sum(n), 0), count(*) FROM core_users")[0]
-        return Counts(int(ratings), users, self._steps.value("SELECT count(*) FROM core_movies WHERE n > 0"))
+        ratings, users = self._sql.rows("SELECT coalesce(sum(n), 0), count(*) FROM core_users")[0]
+        return Counts(int(ratings), users, self._sql.value("SELECT count(*) FROM core_movies WHERE n > 0"))
 
     def by_value(self) -> list[tuple[float, int]]:
         """See `Ratings`."""
-        return [
-            tuple(row) for row in self._steps.rows("SELECT rating, count(*) FROM ratings GROUP BY ALL ORDER BY ALL")
-        ]
+        return [tuple(row) for row in self._sql.rows("SELECT rating, count(*) FROM ratings GROUP BY ALL ORDER BY ALL")]
 
     def by_day(self) -> list[tuple[int, int]]:
         """See `Ratings`."""
         query = "SELECT timestamp // 86400 AS day, count(*) FROM ratings GROUP BY day ORDER BY day"
-        return [tuple(row) for row in self._steps.rows(query)]
+        return [tuple(row) for row in self._sql.rows(query)]
 
     def judge_swipes(self) -> None:
         """See `Ratings`."""
-        self._steps.run("26_judge_swipes", "Judging swipes")
+        self._sql.run("27_judge_swipes", "Judging swipes")
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
-        self._steps.run("27_drop_forgotten", "Leaving out forgotten users")
-        gone = self._steps.value("SELECT count(*) FROM gone")
+        self._sql.run("28_drop_forgotten", "Leaving out forgotten users")
+        gone = self._sql.value("SELECT count(*) FROM gone")
         if gone:
-            self._steps.run("24_tally", "Counting")
+            self._sql.run("25_tally", "Counting")
         return gone
 
     def merge_swipes(self) -> None:
         """See `Ratings`."""
-        self._steps.run("28_merge_swipes", "Merging swipes")
-        self._steps.run("24_tally", "Counting")
+        self._sql.run("29_merge_swipes", "Merging swipes")
+        self._sql.run("25_tally", "Counting")
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""
         if not self._may_repeat:
             return False
-        steps = self._steps
-        steps.run("30_duplicates", "Looking for duplicates")
-        if not steps.value("SELECT count(*) FROM repeated"):
+        sql = self._sql
+        sql.run("30_duplicates", "Looking for duplicates")
+        if not sql.value("SELECT count(*) FROM repeated"):
             return False
-        steps.run("31_standing", "Dropping duplicates")
-        steps.run("32_drop_duplicates", "Dropping duplicates")
-        steps.run("24_tally", "Counting")
+        sql.run("31_standing", "Dropping duplicates")
+        sql.run("32_drop_duplicates", "Dropping duplicates")
+        sql.run("25_tally", "Counting")
         return True
 
     def drop_rare_movies(self) -> int:
         """See `Ratings`."""
-        self._steps.run("40_core_movies", "Filtering movies")
-        return self._steps.value("SELECT count(*) FROM core_movies")
+        self._sql.run("40_core_movies", "Filtering movies")
+        return self._sql.value("SELECT count(*) FROM core_movies")
 
     def drop_rare_users(self) -> int:
         """See `Ratings`."""
-        self._steps.run("41_core_users", "Filtering users")
-        return self._steps.value("SELECT count(*) FROM core_users")
+        self._sql.run("41_core_users", "Filtering users")
+        return self._sql.value("SELECT count(*) FROM core_users")
 
     def split(self) -> None:
         """See `Ratings`."""
-        self._steps.run("50_preferences", "Sorting")
-        self._steps.run("51_dealt_events" if self._settings.ties == "random" else "51_events", "Sorting")
+        self._sql.run("50_preferences", "Sorting")
+        self._sql.run("51_dealt_events" if self._settings.ties == "random" else "51_events", "Sorting")
         if self._settings.split == "global-time":
-            self._steps.run("60_moments", "Splitting")
-            self._steps.run("61_split_global_time", "Splitting")
+            self._sql.run("60_cutoff_times", "Splitting")
+            self._sql.run("61_split_global_time", "Splitting")
         else:
-            self._steps.run("61_split_user_time", "Splitting")
-            self._steps.run("62_ties", "Looking at ties")
+            self._sql.run("61_split_user_time", "Splitting")
+            self._sql.run("62_ties", "Looking at ties")
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""
-        self._steps.run("70_write_split", f"Writing {name}", path=located(path), split=name)
-        return self._steps.value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
+        self._sql.run("70_write_split", f"Writing {name}", path=located(path), split=name)
+        return self._sql.value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
 
     def ties(self) -> Ties:
         """See `Ratings`."""
-        return Ties(*self._steps.rows(f"SELECT {', '.join(Ties._fields)} FROM ties")[0])
+        return Ties(*self._sql.rows(f"SELECT {', '.join(Ties._fields)} FROM ties")[0])
 
-    def moments(self) -> tuple[int, int]:
+    def cutoff_times(self) -> tuple[int, int]:
         """See `Ratings`."""
-        val_from, test_from = self._steps.rows("SELECT val_from, test_from FROM moments")[0]
+        val_from, test_from = self._sql.rows("SELECT val_from, test_from FROM cutoff_times")[0]
         return val_from, test_from

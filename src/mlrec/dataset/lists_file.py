@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.files import keep_private, sync, temporary_sibling
 from mlrec.dataset.database import connect, load_duckdb, located
-from mlrec.dataset.steps import first_line
+from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import StateError
 
 _COLUMNS = "user_id BIGINT, rank INTEGER, movie_id BIGINT, score FLOAT, source VARCHAR"

@@ -28,7 +28,7 @@ from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.ratings import Ratings
 from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, is_remote
-from mlrec.dataset.steps import Steps, first_line
+from mlrec.dataset.sql_steps import SqlSteps, first_line
 from mlrec.dataset.text_rows import record_blocks
 from mlrec.dataset.ties import Ties
 from mlrec.errors import EmptyResultError, InputError, SettingsError, StateError, TooManyRejectsError
@@ -52,7 +52,7 @@ _SWIPE_LOG = "swipe log"
 # Settings that came later, and change nothing where ties are not dealt: folders of before keep their fingerprint.
 _DEALING_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
-# What becomes of a swipe in 26_judge_swipes.sql, and how `MergedSwipes` calls its number.
+# What becomes of a swipe in 27_judge_swipes.sql, and how `MergedSwipes` calls its number.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
 
 
@@ -125,8 +125,8 @@ def prepare(
         source = _source(raw or workspace.raw, scratch, spark)
         with prepared.replacing(workspace) as files:
             with _connect(scratch, settings) as connection:
-                steps = Steps(connection, progress)
-                run = _Preparation(steps, _ratings(spark, steps, settings, scratch), source, settings)
+                sql = SqlSteps(connection, progress)
+                run = _Preparation(sql, _ratings(spark, sql, settings, scratch), source, settings)
                 manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
             manifest = replace(manifest, seconds=round(time.perf_counter() - started, 3))
             prepared.complete(files, to_json(manifest))
@@ -145,13 +145,13 @@ def _source(raw: Path | str, scratch: Path, spark: Spark | None) -> RawSource:
     return find_source(Path(raw), scratch)
 
 
-def _ratings(spark: Spark | None, steps: Steps, settings: PrepareSettings, scratch: Path) -> Ratings:
+def _ratings(spark: Spark | None, sql: SqlSteps, settings: PrepareSettings, scratch: Path) -> Ratings:
     """The ratings on the engine that is wanted."""
     if spark is None:
-        return DuckDBRatings(steps, settings)
+        return DuckDBRatings(sql, settings)
     from mlrec.dataset.spark_ratings import SparkRatings
 
-    return SparkRatings(spark, steps, settings, scratch)
+    return SparkRatings(spark, sql, settings, scratch)
 
 
 def _prepare_into(
@@ -180,7 +180,7 @@ def _prepare_into(
             mlrec_version=installed_version(),
             input=read,
             settings=run.settings,
-            engine=run.ratings.describe(),
+            engine=run.ratings.engine(),
             swipes=run.swipe_summary(),
             steps=tuple(run.steps),
             rejects=run.reject_summary(),
@@ -190,7 +190,7 @@ def _prepare_into(
             ties=run.tie_summary(),
             fingerprint=fingerprint,
             splits={name: run.ratings.write_split(name, files.split(name)) for name in SPLITS},
-            moments=run.moments(),
+            moments=run.cutoff_times(),
         )
 
 
@@ -229,8 +229,8 @@ class _TooMany(NamedTuple):
 class _Preparation:
     """One run over the steps. What is small is in DuckDB; the ratings are where their engine has them."""
 
-    def __init__(self, steps: Steps, ratings: Ratings, source: RawSource, settings: PrepareSettings) -> None:
-        self.sql = steps
+    def __init__(self, sql: SqlSteps, ratings: Ratings, source: RawSource, settings: PrepareSettings) -> None:
+        self.sql = sql
         self.ratings = ratings
         self.source = source
         self.settings = settings
@@ -280,7 +280,7 @@ class _Preparation:
 
     def _read_catalogue_file(self, file: RawFile, rows_step: str, step: str) -> None:
         label = f"Reading {file.role}"
-        self.sql.describe(file)
+        self.sql.set_file(file)
         if file.layout != "parquet":
             with self.sql.progress.task(label):
                 self.sql.load(record_blocks(file, file.encoding))
@@ -442,11 +442,11 @@ class _Preparation:
         }
         return {name: hashlib.sha256(table.tobytes()).hexdigest() for name, table in tables.items() if table.size}
 
-    def moments(self) -> Cutoffs | None:
+    def cutoff_times(self) -> Cutoffs | None:
         """Epoch seconds at which validation and test begin, for a global split."""
         if self.settings.split != "global-time":
             return None
-        return Cutoffs(*self.ratings.moments())
+        return Cutoffs(*self.ratings.cutoff_times())
 
     def _note(self, name: str) -> None:
         """Note what is left."""

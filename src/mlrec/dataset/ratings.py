@@ -25,7 +25,7 @@ class Ratings(Protocol):
     forgotten. An implementation reads it there, adds what it finds out, and ends with the table core_movies in it.
     """
 
-    def describe(self) -> dict[str, str]:
+    def engine(self) -> dict[str, str]:
         """Name and version of the engine, for the manifest."""
 
     def read(self, file: RawFile) -> int:
@@ -67,5 +67,5 @@ class Ratings(Protocol):
     def ties(self) -> Ties:
         """Which users were cut between events of the same time, after a split of each user's history."""
 
-    def moments(self) -> tuple[int, int]:
+    def cutoff_times(self) -> tuple[int, int]:
         """Epoch seconds at which validation and test begin, after a global split."""

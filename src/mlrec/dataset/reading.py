@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.prepared import REMEDY, SEAL, Manifest, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
-from mlrec.dataset.steps import first_line
+from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
 from mlrec.preferences import BUCKETS
 from mlrec.ranking.runs import run_starts

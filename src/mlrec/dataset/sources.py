@@ -248,11 +248,11 @@ class _Candidate:
     def _open_member(self, role: Role, member: str, raw: Path, scratch: Path) -> RawFile:
         if self.place.is_dir():
             path = self.place / member
-            return describe(role, path, str(path.relative_to(raw)))
+            return examined(role, path, str(path.relative_to(raw)))
         path = scratch / PurePosixPath(member).name
         with Archive(self.place) as archive:
             archive.unpack({member: path})
-        return describe(role, path, f"{self.place.name}:{member}")
+        return examined(role, path, f"{self.place.name}:{member}")
 
 
 def opened_source(openers: Mapping[Role, Callable[[], RawFile]]) -> RawSource:
@@ -302,7 +302,7 @@ def _in_archive(path: Path) -> list[_Candidate]:
     return [_Candidate(path, chosen) for folder, chosen in complete.items() if len(folder.parts) == outermost]
 
 
-def describe(role: Role, path: Path, label: str) -> RawFile:
+def examined(role: Role, path: Path, label: str) -> RawFile:
     """Find out how a file of one of the known names is to be read."""
     refuse_impostor(path, label)
     name = path.name.removesuffix(".gz")

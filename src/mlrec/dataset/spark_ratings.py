@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mlrec.dataset.database import literal, located
 from mlrec.dataset.ratings import Counts
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
-from mlrec.dataset.steps import Steps, kept_by, text_of
+from mlrec.dataset.sql_steps import SqlSteps, kept_by, text_of
 from mlrec.dataset.text_files import WINDOWS_1252, Encoding
 from mlrec.dataset.text_rows import has_records_over_lines
 from mlrec.dataset.ties import Ties
@@ -41,7 +41,7 @@ class SparkRatings:
     ----------
     spark
         The session.
-    steps
+    sql
         The preparation's database, for what is small.
     settings
         How to prepare.
@@ -49,16 +49,16 @@ class SparkRatings:
         A folder for tables, which every executor sees under this path.
     """
 
-    def __init__(self, spark: Spark, steps: Steps, settings: PrepareSettings, scratch: Path) -> None:
+    def __init__(self, spark: Spark, sql: SqlSteps, settings: PrepareSettings, scratch: Path) -> None:
         self._spark = spark
-        self._steps = steps
+        self._sql = sql
         self._settings = settings
         self._scratch = scratch / "spark"
         self._numbers = count()
         self._folders: dict[str, Path] = {}
         self._has_swipes = False
 
-    def describe(self) -> dict[str, str]:
+    def engine(self) -> dict[str, str]:
         """See `Ratings`."""
         return {"name": "spark", "version": self._spark.session.version, "master": self._spark.settings.master}
 
@@ -82,7 +82,7 @@ class SparkRatings:
                     _refuse_records_over_lines(file, encoding)
             self._take_rejects(file, first_lines)
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
-            self._run("24_tally")
+            self._run("25_tally")
         return self._count("judged")
 
     def _define(self, file: RawFile) -> None:
@@ -183,7 +183,7 @@ class SparkRatings:
 
     def _take_rejects(self, file: RawFile, first_lines: dict[int, int]) -> None:
         """Add the bad rows to the rejects, under the numbers of their lines."""
-        self._steps.connection.execute(
+        self._sql.connection.execute(
             "INSERT INTO rejects SELECT $label, first_line + (line & ((1::BIGINT << $bits) - 1)), text, reason"
             f" FROM {_KEPT} JOIN (SELECT unnest($parts) AS part, unnest($first_lines) AS first_line)"
             " ON part = line >> $bits WHERE reason IS NOT NULL",
@@ -202,8 +202,8 @@ class SparkRatings:
         """See `Ratings`."""
         users, movies = self._pattern("core_users"), self._pattern("core_movies")
         query = f"SELECT coalesce(sum(n), 0), count(*) FROM {_KEPT}"
-        ratings, n_users = self._steps.rows(query, path=users)[0]
-        n_movies = self._steps.value(f"SELECT count(*) FROM {_KEPT} WHERE n > 0", path=movies)
+        ratings, n_users = self._sql.rows(query, path=users)[0]
+        n_movies = self._sql.value(f"SELECT count(*) FROM {_KEPT} WHERE n > 0", path=movies)
         return Counts(int(ratings), n_users, n_movies)
 
     def by_value(self) -> list[tuple[float, int]]:
@@ -224,32 +224,32 @@ class SparkRatings:
         with self._spark.job("Judging swipes"):
             self._hand_over("swiped", "SELECT user_id, movie_id FROM swipes")
             self._keep_rows("rated", f"SELECT {_RATING} FROM ratings SEMI JOIN swiped USING (user_id, movie_id)")
-        self._steps.connection.execute(
+        self._sql.connection.execute(
             f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM {_KEPT}",
             {"path": self._pattern("rated")},
         )
-        self._steps.run("26_judge_swipes", "Judging swipes")
+        self._sql.run("27_judge_swipes", "Judging swipes")
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
         with self._spark.job("Leaving out forgotten users"):
             self._hand_over("forgotten", "SELECT user_id FROM forgotten")
             self._keep_rows("gone", "SELECT DISTINCT user_id FROM ratings SEMI JOIN forgotten USING (user_id)")
-            self._steps.connection.execute(
+            self._sql.connection.execute(
                 f"CREATE TEMP TABLE gone AS FROM {_KEPT}",
                 {"path": self._pattern("gone")},
             )
-            gone = self._steps.value("SELECT count(*) FROM gone")
+            gone = self._sql.value("SELECT count(*) FROM gone")
             if gone:
                 self._keep_rows("ratings", f"SELECT {_RATING} FROM ratings ANTI JOIN gone USING (user_id)")
-                self._run("24_tally")
+                self._run("25_tally")
         if gone and self._has_swipes:
-            self._steps.connection.execute("DELETE FROM ratings USING gone WHERE ratings.user_id = gone.user_id")
+            self._sql.connection.execute("DELETE FROM ratings USING gone WHERE ratings.user_id = gone.user_id")
         return gone
 
     def merge_swipes(self) -> None:
         """See `Ratings`. DuckDB settles what was swiped, and Spark takes it in place of what it had."""
-        self._steps.run("28_merge_swipes", "Merging swipes")
+        self._sql.run("29_merge_swipes", "Merging swipes")
         with self._spark.job("Merging swipes"):
             self._hand_over("settled", f"SELECT {_RATING} FROM ratings")
             self._keep_rows(
@@ -257,7 +257,7 @@ class SparkRatings:
                 f"SELECT {_RATING} FROM ratings ANTI JOIN swiped USING (user_id, movie_id)"
                 f" UNION ALL SELECT {_RATING} FROM settled",
             )
-            self._run("24_tally")
+            self._run("25_tally")
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""
@@ -272,7 +272,7 @@ class SparkRatings:
                 f"SELECT {_RATING} FROM ratings ANTI JOIN repeated USING (user_id, movie_id)"
                 f" UNION ALL SELECT {_RATING} FROM standing",
             )
-            self._run("24_tally")
+            self._run("25_tally")
         return True
 
     def drop_rare_movies(self) -> int:
@@ -293,7 +293,7 @@ class SparkRatings:
             self._run("50_preferences")
             self._run("51_dealt_events" if self._settings.ties == "random" else "51_events")
             if self._settings.split == "global-time":
-                self._run("60_moments")
+                self._run("60_cutoff_times")
                 self._run("61_split_global_time")
             else:
                 self._run("61_split_user_time")
@@ -307,7 +307,7 @@ class SparkRatings:
                 # Read what was written: to count from the view would be to sort once more.
                 self._spark.read_parquet(splits, in_order.schema).createOrReplaceTempView("split_events")
                 self._run("62_ties")
-        self._steps.connection.execute(
+        self._sql.connection.execute(
             f"CREATE TABLE core_movies AS FROM {_KEPT}",
             {"path": self._pattern("core_movies")},
         )
@@ -321,22 +321,22 @@ class SparkRatings:
                 leftover.unlink()
         else:
             path.mkdir()
-            self._steps.connection.execute(
+            self._sql.connection.execute(
                 "COPY (SELECT 0::BIGINT AS user_id, 0::BIGINT AS movie_id, 0::TINYINT AS preference,"
                 " 0::BIGINT AS timestamp WHERE false) TO $path (FORMAT parquet)",
                 {"path": located(path / "part-00000.parquet")},
             )
-        return self._steps.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
+        return self._sql.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
 
     def ties(self) -> Ties:
         """See `Ratings`."""
         query = f"SELECT {', '.join(Ties._fields)} FROM {_KEPT}"
-        return Ties(*self._steps.rows(query, path=self._pattern("ties"))[0])
+        return Ties(*self._sql.rows(query, path=self._pattern("ties"))[0])
 
-    def moments(self) -> tuple[int, int]:
+    def cutoff_times(self) -> tuple[int, int]:
         """See `Ratings`."""
         query = f"SELECT val_from, test_from FROM {_KEPT}"
-        val_from, test_from = self._steps.rows(query, path=self._pattern("moments"))[0]
+        val_from, test_from = self._sql.rows(query, path=self._pattern("cutoff_times"))[0]
         return val_from, test_from
 
     # -- tables ------------------------------------------------------------------------------------------------------
@@ -371,12 +371,12 @@ class SparkRatings:
         folder = self._new_folder(name)
         folder.mkdir(parents=True)
         path = folder / "part-00000.parquet"
-        self._steps.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": located(path)})
+        self._sql.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": located(path)})
         self._spark.read_parquet(path).createOrReplaceTempView(name)
 
     def _count(self, name: str, condition: str = "true") -> int:
         """How many rows were kept by this name, or how many of them meet a condition."""
-        return self._steps.value(f"SELECT count(*) FROM {_KEPT} WHERE {condition}", path=self._pattern(name))
+        return self._sql.value(f"SELECT count(*) FROM {_KEPT} WHERE {condition}", path=self._pattern(name))
 
     def _new_folder(self, name: str) -> Path:
         return self._scratch / f"{next(self._numbers):03}-{name}"

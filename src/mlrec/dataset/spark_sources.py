@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role, choose, describe, opened_source
-from mlrec.dataset.steps import first_line
+from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role, choose, examined, opened_source
+from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import InputError, RawDataMissingError
 from mlrec.spark.session import Spark
 
@@ -55,12 +55,12 @@ def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
         with _readable(f"{place}/{name}"):
             if role != "ratings":
                 system.copyToLocalFile(path, jvm.org.apache.hadoop.fs.Path(f"file:{copy.absolute()}"))
-                return describe(role, copy, name)
+                return examined(role, copy, name)
             stream = system.open(path)
             copy.write_bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(_limited(jvm, stream)))
             stream.close()
             whole = Elsewhere(path.toString(), found[name].getLen(), partial(_sha256, jvm, system, path))
-            return replace(describe(role, copy, name), elsewhere=whole)
+            return replace(examined(role, copy, name), elsewhere=whole)
 
     return opened_source({role: partial(open_member, role, name) for role, name in members.items()})
 

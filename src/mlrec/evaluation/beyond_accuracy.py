@@ -1,6 +1,6 @@
 """What accuracy hides: how new, how diverse and how popular the listed movies are; docs/evaluation.md has the formulas.
 
-`ranked` holds rows of movies, int64 (users, places), best first; −1 fills the places of a shorter list, which do not
+`ranked` holds rows of movies, int64 (users, ranks), best first; −1 fills up a shorter list, which do not
 count here.
 """
 

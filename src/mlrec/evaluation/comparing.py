@@ -1,7 +1,7 @@
-"""Two models of a data directory on the same answers.
+"""Two models of a data directory on the same held-out movies.
 
 Models that learned from different data can be compared, too: both are judged on what the data holds now, and only on
-answers that neither has learned from.
+events that neither has learned from.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from mlrec.workspace import Workspace
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same users and answers.
+    """Two models on the same users and held-out movies.
 
     Attributes
     ----------
     first, second
         Their ids.
     split, history, relevance
-        What was looked for, what was known, and what counts as an answer.
+        What was looked for, what was known, and what counts as relevant.
     users
         Users that the figures run over.
     answers_left_out
@@ -100,7 +100,7 @@ def compare(
     DataChangedError
         If a model knows the users under other ids than the data does.
     EmptyResultError
-        If there is no answer, or none that neither has learned from.
+        If no event is relevant, or none that neither has learned from.
     """
     if first == second:
         raise SettingsError("A model can be compared with another one only.", "See 'mlrec models list'.")
@@ -122,14 +122,14 @@ def compare_models(
                 "Compare models that were trained with the present offset.",
             )
     all_held_out = data.held_out(settings.split)
-    if not _answers(all_held_out, settings).any():
+    if not _is_relevant(all_held_out, settings).any():
         raise EmptyResultError(
             f"No user has a relevant movie in the {settings.split} part, so there is nothing to compare on.",
             "Take the other part, --relevance any, or prepare with another split.",
         )
     unseen = ~(has_learned(first, all_held_out) | has_learned(second, all_held_out))
     held_out = all_held_out.only(unseen)
-    if not _answers(held_out, settings).any():
+    if not _is_relevant(held_out, settings).any():
         raise EmptyResultError(
             f"Models {first.model_id} and {second.model_id} cannot be compared: between them they have learned from"
             f" all answers of the {settings.split} part.",
@@ -177,7 +177,7 @@ def _with_events(model: Model, events: Events) -> Model:
     return replace(model, user_ids=user_ids, history=history, info=replace(model.info, trained_on=()))
 
 
-def _answers(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bool_]:
+def _is_relevant(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bool_]:
     return held_out.preference > 0 if settings.relevance == "liked" else np.ones(len(held_out.preference), dtype=bool)
 
 

@@ -38,7 +38,7 @@ class Gate:
     published
         Id of the model that was published; None without one.
     judged_in_its_place
-        What stood for it, as it has learned from answers: the model that was judged before it was trained on
+        What stood for it, as it has learned from held-out events: the model that was judged before it was trained on
         everything, or one of the same settings that was trained for this, in memory.
     metric
         What was compared.
@@ -161,7 +161,7 @@ def _judgeable(
         with suppress(ModelMissingError, IncompatibleFormatError):  # it may have been pruned
             candidates.append(model_folder.open_model(registry.resolve(workspace, judged_by)))
     for candidate in candidates:
-        # Of the few answers that one has not learned from by chance, nothing follows.
+        # Of the few relevant events that one has not learned from by chance, nothing follows.
         if knows_these_users(candidate, data) and has_learned(candidate, held_out)[liked].mean() < _MOST_LEARNED:
             return candidate
     settings = replace(model.train_settings, on="train", threads=threads)

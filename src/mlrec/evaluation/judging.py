@@ -55,7 +55,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Answers:
+class HeldOutMovies:
     """What is to be found, and what is not.
 
     Attributes
@@ -65,7 +65,7 @@ class Answers:
     n_relevant
         How many each has, also movies that the model does not know, (users,).
     relevant, disliked
-        Held-out movies of these users that the model knows: the answers, and those that the user disliked.
+        Held-out movies of these users that the model knows: those to be found, and those that the user disliked.
     users_left_out
         All other users of the model.
     """
@@ -99,12 +99,12 @@ class Answers:
             users_left_out=len(model.user_ids) - len(user_ids),
         )
 
-    def sampled(self, n: int, random_seed: int) -> Answers:
+    def sampled(self, n: int, random_seed: int) -> HeldOutMovies:
         """Those of n users, drawn at random without replacement; of all if there are not so many."""
         if not 0 < n < len(self.users):
             return self
         drawn = np.sort(np.random.default_rng(random_seed).choice(len(self.users), n, replace=False))
-        return Answers(
+        return HeldOutMovies(
             self.users[drawn],
             self.n_relevant[drawn],
             self.relevant.only(drawn),
@@ -129,7 +129,7 @@ class Judged:
     per_user
         Metric ("ndcg@10") → columns.
     by_popularity
-        "recall@10" → columns for the answers in each third of popularity; see `popularity_thirds`.
+        "recall@10" → columns for the relevant movies in each third of popularity; see `popularity_thirds`.
     coverage
         "coverage@10" → share of the movies that are in at least one list.
     """
@@ -146,14 +146,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges one model after the other on the same answers.
+    """Judges one model after the other on the same held-out movies.
 
     Attributes
     ----------
-    answers
+    held_out
         What is to be found.
     known
-        What the models know. It is masked: never listed and never an answer.
+        What the models know. It is masked: never listed and never relevant.
     metrics
         Name → metric.
     ks
@@ -162,7 +162,7 @@ class Judge:
         Threads to score with; the figures do not depend on it.
     """
 
-    answers: Answers
+    held_out: HeldOutMovies
     known: Known
     metrics: Mapping[str, Metric]
     ks: tuple[int, ...]
@@ -170,9 +170,9 @@ class Judge:
 
     def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
         """Judge one model; `advance` is told of users that are done."""
-        answers, likes = self.answers, self.known.likes_in_train
+        held_out, likes = self.held_out, self.known.likes_in_train
         popularity = likes.astype(np.float64)
-        n_users, n_movies = len(answers.users), len(popularity)
+        n_users, n_movies = len(held_out.users), len(popularity)
         information = self_information(likes, self.known.n_users)
         directions = genre_directions(self.known.genres)
         names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
@@ -183,21 +183,22 @@ class Judge:
         listed = {k: np.zeros(n_movies + 1, dtype=bool) for k in self.ks}  # the last is row −1
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
-            rows = answers.users[block]
+            rows = held_out.users[block]
             users, masked = seen_movies(self.known.history, rows)
             n_masked = np.bincount(users, minlength=len(rows))
             own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
             ranked = unseen_lists(scorer(rows), users, masked, max(self.ks))
 
-            def found(wanted: Rows) -> NDArray[np.bool_]:
-                there = np.take_along_axis(wanted.dense(block, n_movies), np.maximum(ranked, 0), axis=1)
+            def found(movies: Rows) -> NDArray[np.bool_]:
+                there = np.take_along_axis(movies.dense(block, n_movies), np.maximum(ranked, 0), axis=1)
                 return np.asarray(there & (ranked >= 0))
 
-            hits, disliked, n_relevant = found(answers.relevant), found(answers.disliked), answers.n_relevant[block]
-            third_of_place = third[np.maximum(ranked, 0)]
+            hits, disliked = found(held_out.relevant), found(held_out.disliked)
+            n_relevant = held_out.n_relevant[block]
+            third_of_rank = third[np.maximum(ranked, 0)]
             for k in self.ks:
                 for number in range(THIRDS):
-                    there = (hits & (third_of_place == number))[:, :k]
+                    there = (hits & (third_of_rank == number))[:, :k]
                     found_in[f"recall@{k}"][number, block] = there.sum(axis=1)
                 for name, metric in self.metrics.items():
                     values[f"{name}@{k}"][block] = metric(hits, n_relevant, k)
@@ -215,16 +216,16 @@ class Judge:
         return Judged(
             per_user=_per_user(values, own_popularity),
             by_popularity={
-                name: tuple(map(PerUser, found, self._answers_by(third))) for name, found in found_in.items()
+                name: tuple(map(PerUser, found, self._relevant_by(third))) for name, found in found_in.items()
             },
             coverage={f"coverage@{k}": float(seen[:-1].mean()) for k, seen in listed.items()},
         )
 
-    def _answers_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
-        """Answers that each judged user has in each third of popularity, float64 (thirds, users)."""
-        answers, n_users = self.answers.relevant, len(self.answers.users)
-        user = np.repeat(np.arange(n_users), np.diff(answers.indptr))
-        counts = np.bincount(third[answers.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
+    def _relevant_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
+        """Relevant movies that each judged user has in each third of popularity, float64 (thirds, users)."""
+        relevant, n_users = self.held_out.relevant, len(self.held_out.users)
+        user = np.repeat(np.arange(n_users), np.diff(relevant.indptr))
+        counts = np.bincount(third[relevant.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
         return counts.reshape(THIRDS, n_users).astype(np.float64)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import HeldOut
 from mlrec.evaluation import scorers
-from mlrec.evaluation.judging import Answers, Judge, Judged
+from mlrec.evaluation.judging import HeldOutMovies, Judge, Judged
 from mlrec.evaluation.metrics import Metric
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.vectors import folded_in, user_vectors
@@ -55,13 +55,13 @@ class Jury:
         progress: Progress = SILENT,
     ) -> Self:
         """Judge all users with a relevant movie in a part; a model, or what one learns from, tells the rows."""
-        answers = Answers.of(rows, held_out, settings.relevance)
-        return cls(Judge(answers, known, metrics, ks, threads), settings, progress)
+        movies = HeldOutMovies.of(rows, held_out, settings.relevance)
+        return cls(Judge(movies, known, metrics, ks, threads), settings, progress)
 
     def sampled(self) -> Jury:
         """Judge those that the settings draw; all of them if the settings do not."""
-        drawn = self.judge.answers.sampled(self.settings.sample, self.settings.random_seed)
-        return replace(self, judge=replace(self.judge, answers=drawn))
+        drawn = self.judge.held_out.sampled(self.settings.sample, self.settings.random_seed)
+        return replace(self, judge=replace(self.judge, held_out=drawn))
 
     @property
     def known(self) -> Known:
@@ -71,7 +71,7 @@ class Jury:
     @property
     def users(self) -> NDArray[np.int64]:
         """Rows of the judged users."""
-        return self.judge.answers.users
+        return self.judge.held_out.users
 
     def user_vectors(self, model: Model) -> NDArray[np.float32]:
         """Vectors by user row: those that serving would use."""

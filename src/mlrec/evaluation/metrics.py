@@ -1,6 +1,6 @@
 """Ranking metrics for each user, from hits in a ranked list; docs/evaluation.md has the formulas and edge cases.
 
-Relevance is binary. `hits` says for each place of a ranked list whether the movie there is relevant; places beyond
+Relevance is binary. `hits` says for each rank of a list whether the movie there is relevant; ranks beyond
 the end of a shorter list are misses. `n_relevant` counts all of a user's relevant held-out movies, also those that
 the model does not know.
 """
@@ -22,7 +22,7 @@ def recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np
     Parameters
     ----------
     hits
-        Bool (users, places), at least k places or the whole catalogue.
+        Bool (users, ranks), at least k ranks or the whole catalogue.
     n_relevant
         Int64 (users,), each at least 1.
     k
@@ -42,12 +42,12 @@ def capped_recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDA
 
 
 def precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
-    """Share of the first k places that are relevant; the divisor is k also for a shorter list."""
+    """Share of the first k ranks that are relevant; the divisor is k also for a shorter list."""
     return np.asarray(hits[:, :k].sum(axis=1) / k, dtype=np.float64)
 
 
 def ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Discounted cumulative gain with discount 1 / log2(place + 1), over that of min(k, relevant) hits at the top
+    """Discounted cumulative gain with discount 1 / log2(rank + 1), over that of min(k, relevant) hits at the top
     (Järvelin & Kekäläinen 2002, binary gain).
     """
     return _dcg(hits, k) / _ideal_dcg(np.minimum(n_relevant, k))
@@ -63,19 +63,19 @@ def published_ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> ND
 
 
 def average_precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Sum of the precisions at the places of the hits among the first k, over the number of relevant movies."""
+    """Sum of the precisions at the ranks of the hits among the first k, over the number of relevant movies."""
     found = hits[:, :k]
     precisions = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
     return np.asarray((precisions * found).sum(axis=1) / n_relevant, dtype=np.float64)
 
 
 def reciprocal_rank_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
-    """1 / place of the first hit; 0 without one among the first k."""
+    """1 / rank of the first hit; 0 without one among the first k."""
     found = hits[:, :k]
     if not found.shape[1]:
         return np.zeros(len(hits))
-    place = np.argmax(found, axis=1) + 1.0
-    return np.where(found.any(axis=1), 1.0 / place, 0.0)
+    rank = np.argmax(found, axis=1) + 1.0
+    return np.where(found.any(axis=1), 1.0 / rank, 0.0)
 
 
 def hit_rate_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
@@ -96,13 +96,13 @@ HELD_OUT_USERS_METRICS: Mapping[str, Metric] = {"capped_recall": capped_recall_a
 
 
 def _dcg(hits: Hits, k: int) -> NDArray[np.float64]:
-    places = min(k, hits.shape[1])
-    return np.asarray(hits[:, :k] @ _discounts(places))
+    n_ranks = min(k, hits.shape[1])
+    return np.asarray(hits[:, :k] @ _discounts(n_ranks))
 
 
 def _ideal_dcg(n_hits: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.cumsum(_discounts(int(n_hits.max(initial=1))))[n_hits - 1]
 
 
-def _discounts(places: int) -> NDArray[np.float64]:
-    return 1.0 / np.log2(np.arange(2, places + 2))
+def _discounts(n_ranks: int) -> NDArray[np.float64]:
+    return 1.0 / np.log2(np.arange(2, n_ranks + 2))

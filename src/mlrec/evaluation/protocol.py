@@ -46,13 +46,13 @@ class Evaluation:
     model_id
         The model that was judged.
     protocol
-        How events were divided into learned, known and answers.
+        How events were divided into what is learned, known and to be found.
     trained_anew
         Whether the protocol needed a model of its own: then one was trained in memory, with the settings of `model_id`,
         or with the defaults if that is None.
     split, history, relevance
         What was looked for, what was known ("train", "train+val", or "fold-in" for held-out users), and what counts as
-        an answer.
+        relevant.
     users
         Users that the figures run over: those with at least one relevant held-out movie, or a sample of them.
     users_left_out
@@ -125,7 +125,7 @@ def evaluate(
     DataChangedError
         If the prepared data is not what the model was trained on.
     StateError
-        If the model was trained on the answers.
+        If the model was trained on what is to be found.
     EmptyResultError
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
@@ -224,7 +224,7 @@ def _judge(
             found,
             bootstrap,
             n_known=np.diff(known.history.indptr)[jury.users],
-            n_relevant=jury.judge.answers.n_relevant,
+            n_relevant=jury.judge.held_out.n_relevant,
             popularity=known.likes_in_train,
             ks=ks,
         )
@@ -236,7 +236,7 @@ def _judge(
         history="+".join(settings.history_splits),
         relevance=settings.relevance,
         users=len(jury.users),
-        users_left_out=jury.judge.answers.users_left_out,
+        users_left_out=jury.judge.held_out.users_left_out,
         users_without_taste=int(np.count_nonzero(~vectors[jury.users].any(axis=1))),
         sample=settings.sample if len(jury.users) < len(everybody.users) else None,
         ks=ks,

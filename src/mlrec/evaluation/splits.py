@@ -42,13 +42,13 @@ def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
         events.user_id, return_index=True, return_inverse=True, return_counts=True
     )
     n_train, n_val = (n_events * part // sum(ratio) for part in ratio[:2])
-    place = np.arange(len(events)) - starts[user_idx]
-    split = (place >= n_train[user_idx]).astype(np.int8) + (place >= (n_train + n_val)[user_idx])
+    position = np.arange(len(events)) - starts[user_idx]
+    split = (position >= n_train[user_idx]).astype(np.int8) + (position >= (n_train + n_val)[user_idx])
     return replace(events, split=np.where(n_events[user_idx] < 3, 0, split).astype(np.int8))
 
 
 def by_global_time(events: Events, ratio: Sequence[int]) -> Events:
-    """Split at two moments for everybody: those of the events at positions ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ in time order.
+    """Split at two cutoff times for everybody: those of the events ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ in time order, from 0.
 
     Parameters and result are those of `by_user_time`.
     """
@@ -63,7 +63,7 @@ def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, sha
     """Keep users from training, fold in 80% of each one's history, predict the rest (Liang et al. 2018, section 4.1).
 
     Only events that count as relevant are divided, as published. If that means liked, these users' dislikes are neither
-    known nor masked; they stand among what is predicted, where they are no answers.
+    known nor masked; they stand among what is predicted, where they are not relevant.
 
     Parameters
     ----------
@@ -106,22 +106,22 @@ def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, sha
 
     of_judged = is_judged[user_idx]
     is_divided = of_judged & ((events.preference > 0) | (relevance == "any"))
-    place, n_events = _random_places(user_idx, is_divided, draw)
+    position, n_events = _random_positions(user_idx, is_divided, draw)
     split = np.full(len(events), _LEARNED, dtype=np.int8)
     split[of_judged] = _PREDICTED
-    split[is_divided & (5 * place < 4 * n_events)] = _FOLDED_IN
+    split[is_divided & (5 * position < 4 * n_events)] = _FOLDED_IN
     keep = is_learned[user_idx] | of_judged
     return replace(events, split=split).only(keep)
 
 
-def _random_places(
+def _random_positions(
     user_idx: NDArray[np.int64], is_chosen: NDArray[np.bool_], draw: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A random order of each user's chosen events: their places in it, and how many there are; both (events,)."""
+    """A random order of each user's chosen events: their positions in it, and how many there are; both (events,)."""
     chosen = np.flatnonzero(is_chosen)
     order = np.lexsort((draw.random(len(chosen)), user_idx[chosen]))
     _, starts, counts = np.unique(user_idx[chosen][order], return_index=True, return_counts=True)
-    place, n_events = np.zeros(len(user_idx), dtype=np.int64), np.zeros(len(user_idx), dtype=np.int64)
-    place[chosen[order]] = np.arange(len(chosen)) - np.repeat(starts, counts)
+    position, n_events = np.zeros(len(user_idx), dtype=np.int64), np.zeros(len(user_idx), dtype=np.int64)
+    position[chosen[order]] = np.arange(len(chosen)) - np.repeat(starts, counts)
     n_events[chosen[order]] = np.repeat(counts, counts)
-    return place, n_events
+    return position, n_events

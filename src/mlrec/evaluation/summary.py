@@ -19,19 +19,19 @@ THIRD_NAMES = ("most popular", "middle", "least popular")
 
 @dataclass(frozen=True)
 class Segment:
-    """Figures of the models for some of the users, or for some of the answers.
+    """Figures of the models for some of the users, or for some of the relevant movies.
 
     Attributes
     ----------
     by
-        "history": users with so many known events. "popularity": answers among the movies that got the first, second
-        or last third of all likes.
+        "history": users with so many known events. "popularity": relevant movies among those that got the first,
+        second or last third of all likes.
     name
         "20 to 49", or "most popular", "middle" and "least popular".
     movies
         Movies of a third of popularity; None for users.
     users, answers
-        Users with an answer in this part, and these answers.
+        Users with a relevant movie in this part, and how many such movies they have. (`--json` prints this name.)
     models
         Name → metric → estimate.
     """
@@ -113,7 +113,7 @@ def segments(
     found, bootstrap
         See `summarized`.
     n_known, n_relevant
-        Known events and answers of the judged users, (users,).
+        Known events and relevant movies of the judged users, (users,).
     popularity
         Likes by movie row, (movies,).
     ks
@@ -126,19 +126,19 @@ def segments(
             model: {metric: _only(judged.per_user[metric], chosen) for metric in metrics}
             for model, judged in found.items()
         }
-        users, answers = int(np.count_nonzero(chosen)), int(n_relevant[chosen].sum())
-        parts.append(Segment("history", name, None, users, answers, figures_of(columns, bootstrap)))
+        users, relevant = int(np.count_nonzero(chosen)), int(n_relevant[chosen].sum())
+        parts.append(Segment("history", name, None, users, relevant, figures_of(columns, bootstrap)))
     third = popularity_thirds(popularity)
     for number in range(THIRDS):
         by_model = {
             model: {metric: columns[number] for metric, columns in judged.by_popularity.items()}
             for model, judged in found.items()
         }
-        n_answers = next(iter(next(iter(by_model.values())).values())).denominators
-        if n_answers.any():
-            movies, users = int(np.count_nonzero(third == number)), int(np.count_nonzero(n_answers))
+        counts = next(iter(next(iter(by_model.values())).values())).denominators
+        if counts.any():
+            movies, users = int(np.count_nonzero(third == number)), int(np.count_nonzero(counts))
             figures = figures_of(by_model, bootstrap)
-            parts.append(Segment("popularity", THIRD_NAMES[number], movies, users, int(n_answers.sum()), figures))
+            parts.append(Segment("popularity", THIRD_NAMES[number], movies, users, int(counts.sum()), figures))
     return parts
 
 

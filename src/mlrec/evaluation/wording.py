@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from mlrec.evaluation.replay.replay import Part, Replay
 
 MEANINGS = {
-    "recall": "Share of a user's wanted movies that the list has.",
-    "capped_recall": "The same, where no more can be wanted than the list has places.",
-    "precision": "Share of the list that is wanted.",
-    "ndcg": "Wanted movies in the list, those at the top counting more; 1 is the best possible list.",
+    "recall": "Share of a user's relevant movies that the list has.",
+    "capped_recall": "The same, counting no more relevant movies than the list is long.",
+    "precision": "Share of the list that is relevant.",
+    "ndcg": "Relevant movies in the list, those at the top counting more; 1 is the best possible list.",
     "published_ndcg": "The inflated NDCG of the published run, to compare with that only.",
-    "map": "Mean precision at the places of the wanted movies.",
-    "mrr": "1 divided by the place of the first wanted movie; 0 without one.",
-    "hit_rate": "Share of lists that have a wanted movie.",
+    "map": "Mean precision at the ranks of the relevant movies.",
+    "mrr": "1 divided by the rank of the first relevant movie; 0 without one.",
+    "hit_rate": "Share of lists that have a relevant movie.",
     "novelty": "How few people liked the listed movies, in bits.",
     "diversity": "How different the genres within a list are, 0 to 1.",
     "popularity_lift": "How much more popular the lists are than what the same users knew; 0 is as popular.",
@@ -34,7 +34,7 @@ MEANINGS = {
 
 PROTOCOLS: Mapping[ProtocolName, str] = {
     "user-time": "each user's own time, so the model has seen other users' future (Ji et al. 2023)",
-    "global-time": "two moments for everybody: nobody's future has been seen",
+    "global-time": "two cutoff times for everybody, so the model has seen nobody's future",
     "held-out-users": "users kept from training, 80% of whose history is folded in (Liang et al. 2018)",
 }
 """What events are split by; goes on after "Split by"."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def maximal_marginal_relevance(
     relevance: NDArray[np.floating], traits: NDArray[np.floating], n: int, diversity: float
 ) -> NDArray[np.int64]:
-    """Pick movies one by one: each has the best (1 − d) · relevance − d · (likeness to the nearest one picked before).
+    """Pick movies one by one: each has the best (1 − d) · relevance − d · (similarity to the nearest one picked).
 
     Parameters
     ----------
@@ -17,11 +17,11 @@ def maximal_marginal_relevance(
         Scores of the candidates, best first, (candidates,). They are scaled to 0 … 1 here, so that d means the same
         for every user.
     traits
-        What likeness is measured by, (candidates, dimensions): the cosine of two rows. A row of zeros is like nothing.
+        Similarity is the cosine of two rows, (candidates, dimensions). A row of zeros is similar to nothing.
     n
         How many to pick.
     diversity
-        d, 0 to 1: 0 keeps the order, 1 looks at likeness alone once the first is picked.
+        d, 0 to 1: 0 keeps the order, 1 looks at similarity alone once the first is picked.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Scores of movies for users, and likeness of movies to each other."""
+"""Scores of movies for users, and similarity of movies to each other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def user_scores(user_vectors: NDArray[np.float32], movie_factors: NDArray[np.flo
     return user_vectors @ movie_factors.T
 
 
-def movie_likeness(
+def movie_similarity(
     movie_idx: int, movie_factors: NDArray[np.float32], norms: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """Cosine between one movie's vector and all movies' vectors.

@@ -89,10 +89,10 @@ def top_n_rows(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     return ranked
 
 
-def places(
+def ranks_of(
     scores: NDArray[np.float32], movie_idx: NDArray[np.integer], candidates: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Where one movie of each list stands by the rules of `top_n`, without ranking the others.
+    """Rank of one movie of each list by the rules of `top_n`, without ranking the others.
 
     Parameters
     ----------
@@ -106,10 +106,10 @@ def places(
     Returns
     -------
     ndarray
-        Number of candidates that rank before it, int64 (lists,).
+        From 1, int64 (lists,).
     """
     own = np.take_along_axis(scores, movie_idx[:, None], axis=1)
     earlier_row = np.arange(scores.shape[1]) < movie_idx[:, None]
     before = (scores > own) | ((scores == own) & earlier_row)
     count: NDArray[np.int64] = np.count_nonzero(before & candidates, axis=1)
-    return count
+    return count + 1

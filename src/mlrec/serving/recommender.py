@@ -27,7 +27,7 @@ from mlrec.errors import (
 )
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.scores import movie_likeness
+from mlrec.ranking.scores import movie_similarity
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
@@ -327,9 +327,9 @@ class Recommender:
         """
         served, n = self._served(), arguments.length(n)
         row = served.row_of(arguments.movie_id(movie_id))
-        likeness = movie_likeness(row, served.movie_factors, served.factor_norms)
-        rows = top_n(likeness, n)
-        return served.recommendations(rows, likeness[rows], ["similar"] * len(rows))
+        similarity = movie_similarity(row, served.movie_factors, served.factor_norms)
+        rows = top_n(similarity, n)
+        return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
 
     def standing(self, user_id: int, movie_id: int) -> Standing:
         """Return where a movie's score stands for a user among all movies of the model, seen ones included.

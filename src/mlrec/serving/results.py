@@ -30,7 +30,7 @@ class Recommendation:
         that share. In a list of similar movies: cosine, −1 to 1.
     source
         Where the recommendation mostly comes from: the user's own opinions (`personal`), what most people like
-        (`popular`), or like within the genres asked for (`genre`); or likeness to a movie (`similar`).
+        (`popular`), or like within the genres asked for (`genre`); or similarity to a movie (`similar`).
     """
 
     rank: int

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from mlrec.dataset.sources import CSV_COLUMNS, Layout, RawFile, Role
-from mlrec.dataset.steps import Steps
+from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import Encoding
 from mlrec.dataset.text_rows import record_blocks
 from mlrec.progress import SILENT
@@ -51,17 +51,17 @@ class Database:
             by_column = [list(values) for values in zip(*rows, strict=True)]
             self.connection.execute(f"INSERT INTO {name} SELECT {', '.join('unnest(?)' for _ in by_column)}", by_column)
 
-    def describe(self, file: RawFile) -> None:
+    def set_file(self, file: RawFile) -> None:
         """Make a text file known to the SQL, and load its lines."""
-        steps = Steps(self.connection, SILENT)
-        steps.describe(file)
+        steps = SqlSteps(self.connection, SILENT)
+        steps.set_file(file)
         steps.load(record_blocks(file, file.encoding))
 
     def movies(self, *movie_ids: int) -> None:
         self.connection.execute("INSERT INTO movies (movie_id) SELECT unnest(?)", [list(movie_ids)])
 
     def run(self, step: str, **parameters: Any) -> None:
-        Steps(self.connection, SILENT).run(step, "", **parameters)
+        SqlSteps(self.connection, SILENT).run(step, "", **parameters)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values) or None).fetchall()

@@ -89,13 +89,13 @@ CHAIN = ((1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (3, 3), (4, 3))
 )
 def test_only_strictly_ascending_pairs_need_no_look_for_duplicates(db, pairs, disorder):
     load_ratings(db, *((user_id, movie_id, 4.0, 0) for user_id, movie_id in pairs))
-    db.run("25_disorder")
+    db.run("26_disorder")
     assert bool(db.rows("FROM disorder")) == disorder
 
 
 def test_before_the_core_filter_everybody_is_in(db):
     load_ratings(db, *((user_id, movie_id, 4.0, 0) for user_id, movie_id in CHAIN))
-    db.run("24_tally")
+    db.run("25_tally")
     assert db.rows("SELECT user_id, n FROM core_users ORDER BY user_id") == [(1, 2), (2, 2), (3, 2), (4, 1)]
     assert db.rows("SELECT movie_id, n FROM core_movies ORDER BY movie_id") == [(1, 2), (2, 3), (3, 2)]
 
@@ -103,7 +103,7 @@ def test_before_the_core_filter_everybody_is_in(db):
 def test_one_round_drops_movies_and_then_users(db):
     db.set(min_movie_ratings=2, min_user_ratings=2)
     load_ratings(db, *((user_id, movie_id, 4.0, 0) for user_id, movie_id in CHAIN))
-    db.run("24_tally")
+    db.run("25_tally")
     assert core_round(db) == ([(1, 2), (2, 3), (3, 1)], [(1, 2), (2, 2), (3, 2)])
     assert core_round(db) == ([(1, 2), (2, 2)], [(1, 2), (2, 2)])
     assert core_round(db) == ([(1, 2), (2, 2)], [(1, 2), (2, 2)])
@@ -112,7 +112,7 @@ def test_one_round_drops_movies_and_then_users(db):
 def test_thresholds_of_one_keep_everything(db):
     db.set(min_movie_ratings=1, min_user_ratings=1)
     load_ratings(db, (1, 1, 4.0, 0), (2, 2, 4.0, 0))
-    db.run("24_tally")
+    db.run("25_tally")
     assert core_round(db) == ([(1, 1), (2, 1)], [(1, 1), (2, 1)])
 
 
@@ -132,7 +132,7 @@ def test_the_core_is_the_same_whether_movies_or_users_are_dropped_first(server, 
     database = Database(server)
     database.set(min_movie_ratings=min_movie, min_user_ratings=min_user)
     load_ratings(database, *((user_id, movie_id, 4.0, 0) for user_id, movie_id in pairs))
-    database.run("24_tally")
+    database.run("25_tally")
     before = None
     while before != (now := core_round(database)):
         before = now

@@ -16,7 +16,7 @@ def sort_events(
     """Run the step with everybody in the core."""
     db.set(cut_points=list(cut_points), preferences=PREFERENCES)
     load_ratings(db, *ratings)
-    db.run("24_tally")
+    db.run("25_tally")
     db.run("50_preferences")
     db.run("51_events")
     return db.rows("FROM events")
@@ -50,7 +50,7 @@ def test_cut_points_are_a_setting(db):
 def test_what_buckets_mean_is_a_variable(db):
     db.set(cut_points=[1.0, 2.0, 3.0], preferences=[7, -7, 5, -5])
     load_ratings(db, *((1, movie_id, float(movie_id), 0) for movie_id in (1, 2, 3, 4)))
-    db.run("24_tally")
+    db.run("25_tally")
     db.run("50_preferences")
     db.run("51_events")
     assert [preference for _, _, preference, *_ in db.rows("FROM events")] == [7, -7, 5, -5]

@@ -11,7 +11,7 @@ LINK_ROW_COLUMNS = "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, i
 
 def test_link_rows_of_a_csv_file(db, tmp_path):
     content = "movieId,imdbId,tmdbId\n1,0114709,862\n2,0113497,\n3,9\n"
-    db.describe(raw_file("links", tmp_path / "links.csv", content))
+    db.set_file(raw_file("links", tmp_path / "links.csv", content))
     db.run("12_link_rows_delimited")
     assert db.rows("SELECT line, text, width, movie_id, imdb_id, tmdb_id FROM link_rows ORDER BY line") == [
         (2, "1,0114709,862", 3, "1", "0114709", "862"),

@@ -19,7 +19,7 @@ def test_movie_rows_of_a_csv_file(db, tmp_path):
         "   \n"
         "3,Short\n"
     )
-    db.describe(raw_file("movies", tmp_path / "movies.csv", content))
+    db.set_file(raw_file("movies", tmp_path / "movies.csv", content))
     db.run("10_movie_rows_delimited")
     assert db.rows("SELECT line, width, movie_id, title, genres FROM movie_rows ORDER BY line") == [
         (2, 3, "1", "American President, The (1995)", "Comedy|Drama"),
@@ -30,7 +30,7 @@ def test_movie_rows_of_a_csv_file(db, tmp_path):
 
 def test_movie_rows_keep_the_raw_text(db, tmp_path):
     line = '1,"""Great"" Thing, A (1990)",  Drama'
-    db.describe(raw_file("movies", tmp_path / "movies.csv", f"movieId,title,genres\n{line}\n"))
+    db.set_file(raw_file("movies", tmp_path / "movies.csv", f"movieId,title,genres\n{line}\n"))
     db.run("10_movie_rows_delimited")
     assert db.rows("SELECT text FROM movie_rows") == [(line,)]
 
@@ -38,14 +38,14 @@ def test_movie_rows_keep_the_raw_text(db, tmp_path):
 def test_movie_rows_with_extra_and_reordered_columns(db, tmp_path):
     content = 'genres,note,title,movieId\nDrama,"a, b",Heat (1995),6\n'
     columns = ("genres", "note", "title", "movie_id")
-    db.describe(raw_file("movies", tmp_path / "movies.csv", content, columns=columns))
+    db.set_file(raw_file("movies", tmp_path / "movies.csv", content, columns=columns))
     db.run("10_movie_rows_delimited")
     assert db.rows("SELECT width, movie_id, title, genres FROM movie_rows") == [(4, "6", "Heat (1995)", "Drama")]
 
 
 def test_movie_rows_of_a_latin_1_dat_file(db, tmp_path):
     file = raw_file("movies", tmp_path / "movies.dat", "1::Amélie (2001)::Comedy\n", delimiter="::", encoding="latin-1")
-    db.describe(file)
+    db.set_file(file)
     db.run("10_movie_rows_delimited")
     assert db.rows("SELECT line, width, movie_id, title, genres FROM movie_rows") == [
         (1, 3, "1", "Amélie (2001)", "Comedy")
@@ -65,7 +65,7 @@ def test_movie_rows_of_u_item(db, tmp_path):
         item_line(3, "Ma vie en rose (1997)", "Western"),
     ]
     file = raw_file("movies", tmp_path / "u.item", "\n".join(lines), layout="item", delimiter="|", encoding="latin-1")
-    db.describe(file)
+    db.set_file(file)
     db.set(genre_names=list(ML_100K_GENRES))
     db.run("10_movie_rows_item")
     assert db.rows("SELECT line, width, movie_id, title, genres FROM movie_rows ORDER BY line") == [

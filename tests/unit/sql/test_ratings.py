@@ -17,7 +17,7 @@ RATING_ROW_COLUMNS = (
 def test_rating_fields_of_a_csv_file(db, tmp_path):
     content = "timestamp,note,rating,movieId,userId\n10,ok,4.5,2,1\n\n11,fine,3,3,1\n"
     columns = ("timestamp", "note", "rating", "movie_id", "user_id")
-    db.describe(raw_file("ratings", tmp_path / "ratings.csv", content, columns=columns))
+    db.set_file(raw_file("ratings", tmp_path / "ratings.csv", content, columns=columns))
     db.run("20_rating_fields_delimited")
     assert db.rows("FROM rating_fields ORDER BY timestamp") == [("1", "2", "4.5", "10"), ("1", "3", "3", "11")]
     assert db.value("SELECT count(*) FROM reject_errors") == 0
@@ -26,7 +26,7 @@ def test_rating_fields_of_a_csv_file(db, tmp_path):
 @pytest.mark.parametrize(("name", "delimiter"), [("ratings.dat", "::"), ("u.data", "\t")])
 def test_rating_fields_of_the_early_editions(db, tmp_path, name, delimiter):
     content = "".join(delimiter.join(row) + "\n" for row in (["1", "2", "4", "10"], ["1", "3", "5", "11"]))
-    db.describe(raw_file("ratings", tmp_path / name, content, delimiter=delimiter))
+    db.set_file(raw_file("ratings", tmp_path / name, content, delimiter=delimiter))
     db.run("20_rating_fields_delimited")
     assert db.rows("FROM rating_fields ORDER BY timestamp") == [("1", "2", "4", "10"), ("1", "3", "5", "11")]
 
@@ -34,7 +34,7 @@ def test_rating_fields_of_the_early_editions(db, tmp_path, name, delimiter):
 @pytest.mark.parametrize("bad", ["1,1,4", "1,1,4,5,6"])
 def test_rating_fields_tell_that_a_row_cannot_be_cut(db, tmp_path, bad):
     content = f"userId,movieId,rating,timestamp\n1,1,4,5\n{bad}\n"
-    db.describe(raw_file("ratings", tmp_path / "ratings.csv", content))
+    db.set_file(raw_file("ratings", tmp_path / "ratings.csv", content))
     db.run("20_rating_fields_delimited")
     assert db.rows("FROM rating_fields") == [("1", "1", "4", "5")]
     assert db.value("SELECT count(*) FROM reject_errors") > 0
@@ -128,7 +128,7 @@ def test_a_number_out_of_order_is_not_valid(db, row):
 
 def test_rating_rows_of_a_csv_file(db, tmp_path):
     content = 'userId,movieId,rating,timestamp\n1,2,4.5,10\n\n"1","3","5","11"\nboom\n1,2,3,4,5\n'
-    db.describe(raw_file("ratings", tmp_path / "ratings.csv", content))
+    db.set_file(raw_file("ratings", tmp_path / "ratings.csv", content))
     db.run("22_rating_rows_delimited")
     assert db.rows("SELECT line, width, user_id, movie_id, rating, timestamp FROM rating_rows ORDER BY line") == [
         (2, 4, "1", "2", "4.5", "10"),
@@ -140,14 +140,14 @@ def test_rating_rows_of_a_csv_file(db, tmp_path):
 
 def test_rating_rows_of_windows_files_have_no_carriage_return(db, tmp_path):
     content = "userId,movieId,rating,timestamp\r\n1,2,4.5,10\r\nboom\r\n"
-    db.describe(raw_file("ratings", tmp_path / "ratings.csv", content))
+    db.set_file(raw_file("ratings", tmp_path / "ratings.csv", content))
     db.run("22_rating_rows_delimited")
     assert db.rows("SELECT line, text FROM rating_rows ORDER BY line") == [(2, "1,2,4.5,10"), (3, "boom")]
 
 
 def test_line_ends_of_both_kinds_in_one_file(db, tmp_path):
     content = "userId,movieId,rating,timestamp\r\n1,2,4.5,10\n1,3,4.5,10\r\n\nboom\n"
-    db.describe(raw_file("ratings", tmp_path / "ratings.csv", content))
+    db.set_file(raw_file("ratings", tmp_path / "ratings.csv", content))
     db.run("22_rating_rows_delimited")
     assert db.rows("SELECT line, text FROM rating_rows ORDER BY line") == [
         (2, "1,2,4.5,10"),
@@ -176,7 +176,7 @@ def judge_ratings(db: Database, *texts: str, user_offset: int = 0) -> None:
     ]
     db.table("rating_rows", RATING_ROW_COLUMNS, rows)
     db.run("23_judge_ratings")
-    db.run("23_ratings_by_row")
+    db.run("24_ratings_by_row")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_the_quick_and_the_slow_way_judge_alike(db, tmp_path, position):
         fields[position] = text
         lines.append(",".join(fields))
     content = "\n".join(["userId,movieId,rating,timestamp", *lines])
-    db.describe(raw_file("ratings", tmp_path / "ratings.csv", content))
+    db.set_file(raw_file("ratings", tmp_path / "ratings.csv", content))
     db.set(user_offset=0, max_rating=5.0)
     db.movies(1, 2, 5, 10, DOUBLE_EXACT, DOUBLE_EXACT + 1, INT64_MAX)
 
@@ -295,7 +295,7 @@ def test_the_quick_and_the_slow_way_judge_alike(db, tmp_path, position):
     db.connection.execute("DROP TABLE ratings")
     db.run("22_rating_rows_delimited")
     db.run("23_judge_ratings")
-    db.run("23_ratings_by_row")
+    db.run("24_ratings_by_row")
     slow = {row[tag]: row for row in db.rows("FROM ratings")}
     # What the quick way leaves is judged by the slow one alone.
     assert len(quick) > 5

@@ -1,4 +1,4 @@
-"""The steps that split events, by user and at two moments, each alone."""
+"""The steps that split events, by user and at two cutoff times, each alone."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def deal_events(db: Database, seed: int, *ratings: tuple[int, int, float, int]) 
     """Run the step with everybody in the core; user, movie, time and place of each event."""
     db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES, random_seed=seed)
     load_ratings(db, *ratings)
-    db.run("24_tally")
+    db.run("25_tally")
     db.run("50_preferences")
     db.run("51_dealt_events")
     return db.rows("SELECT user_id, movie_id, timestamp, position FROM events")
@@ -139,17 +139,17 @@ def test_ties_at_the_cuts_worked_out_by_hand(db, history, cut, mostly):
 def split_globally(
     db: Database, timestamps: Sequence[int], ratio: tuple[int, int, int] = (8, 1, 1)
 ) -> tuple[tuple[Any, ...], list[str]]:
-    """Run the step for one event a timestamp; the two moments, and the split of every event."""
+    """Run the step for one event a timestamp; the two cutoff times, and the split of every event."""
     db.set(split_ratio=list(ratio))
     db.table("events", EVENT_COLUMNS, [(1, i, 1, timestamp, 0, 0) for i, timestamp in enumerate(timestamps)])
-    db.run("60_moments")
+    db.run("60_cutoff_times")
     db.run("61_split_global_time")
-    moments = db.rows("SELECT val_from, test_from FROM moments")[0]
-    return moments, [split for (split,) in db.rows("SELECT split FROM split_events ORDER BY movie_id")]
+    cutoff_times = db.rows("SELECT val_from, test_from FROM cutoff_times")[0]
+    return cutoff_times, [split for (split,) in db.rows("SELECT split FROM split_events ORDER BY movie_id")]
 
 
 @pytest.mark.parametrize(
-    ("timestamps", "moments", "counts"),
+    ("timestamps", "cutoff_times", "counts"),
     [
         # Of ten events the ninth (position 8) begins validation, the tenth test.
         (range(100, 110), (108, 109), (8, 1, 1)),
@@ -159,25 +159,25 @@ def split_globally(
         ([1] * 5 + [2] * 5, (2, 2), (5, 0, 5)),
         # Everything at once: no event lies before the moment.
         ([7] * 10, (7, 7), (0, 0, 10)),
-        # ⌊9·8/10⌋ = 7 and ⌊9/10⌋ = 0: the moments coincide.
+        # ⌊9·8/10⌋ = 7 and ⌊9/10⌋ = 0: the cutoff times coincide.
         (range(9), (7, 7), (7, 0, 2)),
         ([4], (4, 4), (0, 0, 1)),
     ],
 )
-def test_moments_worked_out_by_hand(db, timestamps, moments, counts):
+def test_cutoff_times_worked_out_by_hand(db, timestamps, cutoff_times, counts):
     found, splits = split_globally(db, list(timestamps))
-    assert found == moments
+    assert found == cutoff_times
     assert tuple(splits.count(name) for name in ("train", "val", "test")) == counts
 
 
 def test_without_a_test_share_nothing_comes_after_the_second_moment(db):
-    moments, splits = split_globally(db, range(10), (8, 2, 0))
-    assert moments == (8, None)
+    cutoff_times, splits = split_globally(db, range(10), (8, 2, 0))
+    assert cutoff_times == (8, None)
     assert splits == ["train"] * 8 + ["val"] * 2
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_moments_with_ties_against_a_sorted_list(db, ratio):
+def test_cutoff_times_with_ties_against_a_sorted_list(db, ratio):
     chance = random.Random(20)
     for n in (1, 2, 3, 5, 9, 10, 11, 20, 29, 30):
         timestamps = [chance.randrange(1, 12) for _ in range(n)]
@@ -193,4 +193,4 @@ def test_moments_with_ties_against_a_sorted_list(db, ratio):
             for timestamp in timestamps
         ]
         assert split_globally(db, timestamps, ratio) == ((val_from, test_from), expected)
-        db.connection.execute("DROP VIEW split_events; DROP TABLE moments")
+        db.connection.execute("DROP VIEW split_events; DROP TABLE cutoff_times")

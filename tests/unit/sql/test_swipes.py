@@ -27,7 +27,7 @@ def judge_swipes(
     load_ratings(db, *ratings)
     db.table("swipes", SWIPE_COLUMNS, swipes)
     db.table("forgotten", "user_id BIGINT", [(user_id,) for user_id in forgotten])
-    db.run("26_judge_swipes")
+    db.run("27_judge_swipes")
     return db.rows("SELECT user_id, movie_id, fate FROM judged_swipes ORDER BY user_id, movie_id")
 
 
@@ -69,7 +69,7 @@ def test_swipes_of_forgotten_users_are_passed_over(db):
 def test_ratings_of_forgotten_users_go(db):
     load_ratings(db, (1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (INT64_MAX, 1, 4.0, 1))
     db.table("forgotten", "user_id BIGINT", [(1,), (INT64_MAX,), (3,)])
-    db.run("27_drop_forgotten")
+    db.run("28_drop_forgotten")
     assert db.rows("FROM ratings") == [(2, 1, 4.0, 1, True)]
     assert db.rows("FROM gone ORDER BY user_id") == [(1,), (INT64_MAX,)]
 
@@ -85,7 +85,7 @@ def merge_swipes(
     db.set(preferences=PREFERENCES, cut_points=list(cut_points), max_rating=max_rating)
     load_ratings(db, *ratings)
     db.table("judged_swipes", JUDGED_COLUMNS, [(*row, 1, None, fate) for *row, fate in judged])
-    db.run("28_merge_swipes")
+    db.run("29_merge_swipes")
     return db.rows("SELECT user_id, movie_id, rating, timestamp FROM ratings ORDER BY ALL")
 
 
@@ -114,7 +114,7 @@ def test_whatever_the_cut_points_bucketing_gives_back_the_preference_of_a_swipe(
     database = Database(server)
     swipes = [(1, movie_id, preference, 20, "merged") for movie_id, preference in enumerate(PREFERENCES)]
     merge_swipes(database, swipes, cut_points=cut_points, max_rating=max_rating)
-    database.run("24_tally")
+    database.run("25_tally")
     database.run("50_preferences")
     database.run("51_events")
     assert [preference for _, _, preference, *_ in database.rows("FROM events")] == PREFERENCES

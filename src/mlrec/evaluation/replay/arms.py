@@ -114,8 +114,8 @@ def learn_with_swipes(
     events = window.replayed
     _, starts, counts = np.unique(events.user_id, return_index=True, return_counts=True)
     movie_idx = rows_of(events.movie_id, model.movie_ids)
-    place = np.arange(len(events)) - np.repeat(starts, counts)
-    keep = (place < n_swipes) & (movie_idx >= 0)
+    n_before = np.arange(len(events)) - np.repeat(starts, counts)
+    keep = (n_before < n_swipes) & (movie_idx >= 0)
     kept_before = np.concatenate([[0], np.cumsum(keep)])[np.append(starts, len(events))]
     old = model.history
     both = History(

@@ -234,7 +234,7 @@ def _columns(trials: Trials, settings: ReplaySettings) -> tuple[Columns, Bootstr
             )
             for metric, by_arm in metrics.items()
         }
-        for arm in trials.places
+        for arm in trials.ranks
     }
     return columns, Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
 

@@ -14,13 +14,13 @@ from mlrec.evaluation.replay.arms import Arm, ReplayModel
 from mlrec.machine import blas_threads
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
-from mlrec.ranking.top_n import places, top_n_rows
+from mlrec.ranking.top_n import ranks_of, top_n_rows
 
 # Scores held at once by one thread for one arm (16 MB of float32).
 _BLOCK_SCORES = 4_000_000
 
-# A place that no list has.
-_MISSED = np.iinfo(np.int64).max // 2
+# A rank that no list has.
+_MISSED = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class Trials:
         How many events of the user came before it.
     is_known
         Whether the model knows the movie.
-    places
-        Arm → how many movies ranked before it, int64; a large number for a movie that the model does not know.
+    ranks
+        Arm → the movie's rank, from 1, int64; a large number for a movie that the model does not know.
     disliked
-        Arm → share of the places of its list whose movie the user came to dislike later, float64.
+        Arm → share of its list that the user came to dislike later, float64.
     """
 
     user_id: NDArray[np.int64]
     n_before: NDArray[np.int64]
     is_known: NDArray[np.bool_]
-    places: dict[str, NDArray[np.int64]]
+    ranks: dict[str, NDArray[np.int64]]
     disliked: dict[str, NDArray[np.float64]]
 
     def hits(self, k: int) -> dict[str, NDArray[np.bool_]]:
         """Arm → whether the movie was among the first k."""
-        return {name: place < k for name, place in self.places.items()}
+        return {name: rank <= k for name, rank in self.ranks.items()}
 
     def reciprocal_ranks(self, k: int) -> dict[str, NDArray[np.float64]]:
-        """Arm → 1 / (place of the movie, from 1) if it was among the first k, else 0."""
-        return {name: np.where(place < k, 1.0 / (place + 1.0), 0.0) for name, place in self.places.items()}
+        """Arm → 1 / rank of the movie if it was among the first k, else 0."""
+        return {name: np.where(rank <= k, 1.0 / rank, 0.0) for name, rank in self.ranks.items()}
 
     def only(self, chosen: NDArray[np.bool_]) -> Trials:
         """Some of them."""
@@ -61,7 +61,7 @@ class Trials:
             self.user_id[chosen],
             self.n_before[chosen],
             self.is_known[chosen],
-            {name: place[chosen] for name, place in self.places.items()},
+            {name: rank[chosen] for name, rank in self.ranks.items()},
             {name: share[chosen] for name, share in self.disliked.items()},
         )
 
@@ -106,10 +106,10 @@ def predict(
         for positions, unseen in _blocks(movie_idx[own], to_predict, len(model.movie_ids)):
             for name, arm in arms.items():
                 scores = arm(movie_idx[own], events.preference[own], positions)
-                wanted = movie_idx[own][positions]
-                is_known = wanted >= 0
-                found[name][(bounds[user] + positions)[is_known]] = places(
-                    scores[is_known], wanted[is_known], unseen[is_known]
+                liked = movie_idx[own][positions]
+                is_known = liked >= 0
+                found[name][(bounds[user] + positions)[is_known]] = ranks_of(
+                    scores[is_known], liked[is_known], unseen[is_known]
                 )
                 # A disliked movie that has not been seen is one that is disliked later.
                 listed = top_n_rows(np.where(unseen, scores, -np.inf).astype(np.float32), k)
@@ -128,7 +128,7 @@ def predict(
         user_id=events.user_id[is_like],
         n_before=n_before[is_like],
         is_known=movie_idx[is_like] >= 0,
-        places={name: place[is_like] for name, place in found.items()},
+        ranks={name: rank[is_like] for name, rank in found.items()},
         disliked={name: share[is_like] for name, share in disliked.items()},
     )
 

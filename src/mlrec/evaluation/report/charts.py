@@ -146,8 +146,8 @@ def steps_chart(chart_id: str, picture: DataPicture, what: str) -> str:
     return plot.html(chart_id, f"{what} left after each step")
 
 
-def months_chart(chart_id: str, months: Months, cutoffs: Cutoffs | None) -> str:
-    """Events of each month, stacked by split, with the moments at which a split of everybody falls."""
+def months_chart(chart_id: str, months: Months, cutoff_times: Cutoffs | None) -> str:
+    """Events of each month, stacked by split, with the cutoff times of a split that is the same for everybody."""
     starts = np.array(months.starts, dtype="datetime64[D]").astype(np.int64).tolist()
     totals = [sum(counts) for counts in zip(*months.events.values(), strict=True)]
     x_ends, y_ends = (starts[0], starts[-1] + months.days[-1]), (0.0, 1.05 * max(totals))
@@ -160,7 +160,7 @@ def months_chart(chart_id: str, months: Months, cutoffs: Cutoffs | None) -> str:
                 tip = f"{months.starts[month][:-3]}: {count:,} of {split_name(name)}"
                 plot.bar((start, start + days), (below, below + count), split_look(name), tip)
                 below += count
-    for cutoff in (cutoffs.val_from, cutoffs.test_from) if cutoffs else ():
+    for cutoff in (cutoff_times.val_from, cutoff_times.test_from) if cutoff_times else ():
         if cutoff is not None:
             plot.upright(cutoff / _SECONDS_PER_DAY, "guide")
     return plot.html(chart_id, "events by month and split")

@@ -59,8 +59,8 @@ class DataPicture:
         Rows that could not be used.
     splits
         Split → events.
-    moments
-        Where the split cuts, if it falls at two moments for everybody.
+    cutoff_times
+        Where the split cuts, if it falls at the same times for everybody.
     months
         When the events happened.
     """
@@ -74,7 +74,7 @@ class DataPicture:
     steps: tuple[StepCount, ...]
     rejects: int
     splits: Mapping[SplitName, int]
-    moments: Cutoffs | None
+    cutoff_times: Cutoffs | None
     months: Months
 
 
@@ -101,7 +101,7 @@ def picture_of(manifest: Manifest, events: Events) -> DataPicture:
         steps=manifest.steps,
         rejects=manifest.rejects.rows,
         splits=manifest.splits,
-        moments=manifest.moments,
+        cutoff_times=manifest.moments,
         months=months_of(events.timestamp, events.split),
     )
 

@@ -140,7 +140,7 @@ def _segments(evaluations: Sequence[Evaluation]) -> Section:
         )
         parts.append(
             _folded(
-                f"{metric_name(by_popularity)} by popularity of the wanted movies, {part}",
+                f"{metric_name(by_popularity)} by popularity of the relevant movies, {part}",
                 tables.segments_table(evaluation, "popularity", by_popularity),
             )
         )
@@ -208,7 +208,7 @@ def _data(picture: DataPicture) -> Section:
         parts.append(_folded("The steps in numbers", tables.steps_table(picture)))
     if picture.months.starts:
         about = "What the filters left, by month and by the part that it belongs to. " + _where_it_falls(picture)
-        chart = charts.months_chart("months", picture.months, picture.moments)
+        chart = charts.months_chart("months", picture.months, picture.cutoff_times)
         looks = "".join(
             f'<span><i class="{charts.split_look(name)}"></i>{split_name(name)}</span>'
             for name in picture.months.events
@@ -227,12 +227,12 @@ def _data(picture: DataPicture) -> Section:
 def _where_it_falls(picture: DataPicture) -> str:
     counts = ", ".join(f"{split_name(name)} {count:,}" for name, count in picture.splits.items())
     said = f"Ratings by part: {escape(counts)}."
-    if not picture.moments:
+    if not picture.cutoff_times:
         return f"{said} Each user's latest ratings are held out, so the parts lie beside each other at all times."
     begins = [
-        f"{name} begins on {day(moment)}"
-        for name, moment in (("validation", picture.moments.val_from), ("test", picture.moments.test_from))
-        if moment is not None
+        f"{name} begins on {day(cutoff)}"
+        for name, cutoff in (("validation", picture.cutoff_times.val_from), ("test", picture.cutoff_times.test_from))
+        if cutoff is not None
     ]
     return f"{said} The split falls at the dotted lines: {' and '.join(begins)}."
 

@@ -122,7 +122,7 @@ def curve_table(replay: Replay) -> str:
 
 
 def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"], metric: str) -> str:
-    """One metric of the models for some of the users, or for some of the wanted movies."""
+    """One metric of the models for some of the users, or for some of the relevant movies."""
     rows: list[tuple[Cell, Sequence[Cell], bool]] = []
     for segment in evaluation.segments:
         if segment.by != by:
@@ -130,7 +130,7 @@ def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"],
         if segment.movies is None:
             header = Cell(f"{segment.name} known", second=f"{segment.users:,} users")
         else:
-            header = Cell(segment.name, second=f"{segment.movies:,} movies, {segment.answers:,} wanted")
+            header = Cell(segment.name, second=f"{segment.movies:,} movies, {segment.answers:,} relevant")
         best = best_names(segment.models, metric)
         cells = [_figure(own[metric], name in best) for name, own in segment.models.items()]
         rows.append((header, cells, False))

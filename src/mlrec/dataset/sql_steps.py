@@ -39,7 +39,7 @@ def kept_by(text: str) -> list[str]:
     return re.findall(r"\bVIEW new_(\w+)", text)
 
 
-class Steps:
+class SqlSteps:
     """The steps that DuckDB runs, on one connection.
 
     Parameters
@@ -103,7 +103,7 @@ class Steps:
         """Give a variable of the SQL its value."""
         self.connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
 
-    def describe(self, file: RawFile) -> None:
+    def set_file(self, file: RawFile) -> None:
         """Tell the SQL of a raw file."""
         self.set(f"{file.role}_file", file.for_sql())
 
