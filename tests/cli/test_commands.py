@@ -62,7 +62,7 @@ def test_the_whole_way_in_json(run, demo_raw, tmp_path):
     listed = as_json(run("models", "list", "--json", data=data))
     assert listed["current"] == trained["model_id"]
     assert set(listed["models"][0]) == {
-        "model_id", "created_at", "kind", "settings", "prepared_fingerprint", "metrics",
+        "model_id", "created_at", "kind", "settings", "prepared_fingerprint", "judged_by", "note", "metrics",
     }  # fmt: skip
 
 

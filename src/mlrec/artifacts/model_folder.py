@@ -84,6 +84,8 @@ class ModelInfo(Document):
         What has learned: name, version, and what is special to it.
     judged_by
         Id of a model of the same settings that was evaluated in this one's place, if this one learned from everything.
+    note
+        What whoever trained it wants to remember of it, if anything.
     prepared_fingerprint
         Of the prepared data that it was trained on.
     user_offset
@@ -106,6 +108,7 @@ class ModelInfo(Document):
     trained_on: tuple[SplitName, ...]
     engine: Mapping[str, Any] = field(default_factory=dict)
     judged_by: str | None = None
+    note: str | None = None
     prepared_fingerprint: str
     user_offset: int = 0
     dimensions: Dimensions

@@ -141,6 +141,8 @@ class Summary:
             "kind": self.kind,
             "settings": document.get("settings", {}),
             "prepared_fingerprint": document.get("prepared_fingerprint"),
+            "judged_by": document.get("judged_by"),
+            "note": document.get("note"),
             "metrics": dict(self.metrics.document),
         }
 

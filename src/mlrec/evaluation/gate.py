@@ -8,11 +8,13 @@ from typing import Any
 
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.documents import to_json
+from mlrec.artifacts.metrics_file import add_metrics
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError
 from mlrec.evaluation.comparing import Comparison, compare_models, has_learned, knows_these_users
+from mlrec.evaluation.protocol import MODEL, evaluate
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import EvaluateSettings
@@ -141,12 +143,33 @@ def publish_if_better(
     *,
     progress: Progress = SILENT,
 ) -> Gate:
-    """Publish a model if it is not worse than the published one; see `is_not_worse`."""
+    """Publish a model if it is not worse than the published one; see `is_not_worse`. Its figures on validation are kept
+    in its folder.
+    """
     while True:
         gate = is_not_worse(workspace, model_id, settings, progress=progress)
         # Another model may have been published meanwhile: then that is the one to compare with.
         if not gate.passed or registry.publish_in_place_of(workspace, gate.published, model_id):
-            return gate
+            break
+    _keep_figures(workspace, model_id, gate.comparison, settings or EvaluateSettings(), progress)
+    return gate
+
+
+def _keep_figures(
+    workspace: Workspace, model_id: str, comparison: Comparison | None, settings: EvaluateSettings, progress: Progress
+) -> None:
+    """Add what is known of a model on validation to its evaluation results."""
+    if comparison is None or comparison.answers_left_out:
+        # Nothing was compared, or on other answers than an evaluation has.
+        with suppress(EmptyResultError):
+            evaluate(
+                workspace, replace(settings, split="val", ks=(10,), baselines=()), model_id=model_id, progress=progress
+            )
+        return
+    found = comparison.to_json()
+    own = {"users": comparison.users, "ks": found["ks"], "models": {MODEL: found["models"][model_id]}}
+    files = registry.resolve(workspace, model_id)
+    add_metrics(files, comparison.split, comparison.history, comparison.relevance, {**own, "differences": {}})
 
 
 def _judgeable(

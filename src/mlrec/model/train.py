@@ -18,6 +18,7 @@ from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Dimensions, Model, ModelInfo
 from mlrec.artifacts.prepared import Manifest, read_manifest
 from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
+from mlrec.errors import SettingsError
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import Learned, learn
 from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from mlrec.spark.session import Spark
 
+_LONGEST_NOTE = 500
 _VERSIONS_OF = ("mlrec", "implicit", "numpy", "scipy", "duckdb")
 
 
@@ -69,6 +71,7 @@ def train(
     *,
     publish: bool = True,
     judged_by: str | None = None,
+    note: str | None = None,
     spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> Trained:
@@ -84,6 +87,8 @@ def train(
         Whether serving shall use the model from now on.
     judged_by
         Id of a model of the same settings that was evaluated in this one's place, if this one learns from everything.
+    note
+        What to remember of this training, up to 500 characters; 'mlrec models list' shows it.
     spark
         Where to learn, if not with `implicit` on this machine. The data directory must be on a file system that all its
         executors share.
@@ -92,6 +97,8 @@ def train(
 
     Raises
     ------
+    SettingsError
+        If the note is too long.
     PreparedDataMissingError
         If nothing has been prepared.
     TrainingFailedError
@@ -101,6 +108,8 @@ def train(
     """
     from scipy import sparse
 
+    if note is not None and len(note) > _LONGEST_NOTE:
+        raise SettingsError(f"The note has {len(note):,} characters; at most {_LONGEST_NOTE} are kept.")
     settings = settings or TrainSettings()
     require_solvable(settings.resolved(1).fold_in)
     watch = _Stopwatch()
@@ -113,7 +122,7 @@ def train(
                 data = read_prepared(workspace)
             model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
         with watch.stage("save"), progress.task("Saving"):
-            model = replace(model, info=replace(model.info, seconds=watch.seconds))
+            model = replace(model, info=replace(model.info, note=note, seconds=watch.seconds))
             files = registry.write_model(
                 workspace, model, lambda file: sparse.save_npz(file, preferences, compressed=False)
             )

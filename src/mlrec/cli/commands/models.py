@@ -44,17 +44,26 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         render.line(f"There are no models yet. {workspace.next_step_hint}")
         return
     fingerprint = _fingerprint(workspace)
+    judges = {summary.model_id: summary for summary in summaries}
+    judge_of = {
+        summary.model_id: judges.get(summary.info.judged_by)
+        for summary in summaries
+        if summary.info and summary.info.judged_by and not summary.metrics.results
+    }
+    notes = {summary.model_id: (summary.info.note if summary.info else None) or "" for summary in summaries}
+    columns = ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"]
     render.table(
-        ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"],
+        [*columns, "note"] if any(notes.values()) else columns,
         [
             (
                 "→" if summary.model_id == current else "",
                 summary.model_id,
                 *_settings_cells(summary),
                 *(
-                    _headline(summary.metrics, split, history) + _mark(summary, fingerprint)
+                    _cell(summary, judge_of.get(summary.model_id), split, history, fingerprint)
                     for split, history in _HEADLINES
                 ),
+                *([notes[summary.model_id]] if any(notes.values()) else []),
             )
             for summary in summaries
         ],
@@ -62,6 +71,8 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
     )
     if any(_mark(summary, fingerprint) for summary in summaries):
         render.line("* judged on other data than what is prepared now; 'mlrec models compare' judges on the same.")
+    if any(judge and judge.metrics.results for judge in judge_of.values()):
+        render.line("~ of the model that was judged in its place; this one has learned from everything.")
 
 
 def _fingerprint(workspace: "Workspace") -> str | None:
@@ -86,6 +97,16 @@ def _settings_cells(summary: "Summary") -> tuple[object, ...]:
     settings = summary.info.settings
     regularization = "" if settings.regularization is None else f"{settings.regularization:.3g}"
     return settings.factors, f"{settings.alpha:g}", regularization, settings.on
+
+
+def _cell(
+    summary: "Summary", judge: "Summary | None", split: "SplitName", history: "KnownPart", fingerprint: str | None
+) -> str:
+    """A model's figure, or that of the model that was judged in its place."""
+    if judge is None:
+        return _headline(summary.metrics, split, history) + _mark(summary, fingerprint)
+    figure = _headline(judge.metrics, split, history)
+    return f"~{figure}{_mark(judge, fingerprint)}" if figure else ""
 
 
 def _headline(metrics: "Metrics", split: "SplitName", history: "KnownPart") -> str:
