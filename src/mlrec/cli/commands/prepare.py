@@ -2,16 +2,15 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
+from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
-from mlrec.settings import PrepareSettings
+from mlrec.settings import DEFAULT_ENGINE, PrepareSettings, SplitKind, TieRule
 
 if TYPE_CHECKING:
     from mlrec.dataset.prepare import Prepared
@@ -30,20 +29,6 @@ EXAMPLES = examples(
 _DEFAULTS = PrepareSettings()
 
 
-class Split(StrEnum):
-    """How events are split into train, validation and test."""
-
-    user_time = "user-time"
-    global_time = "global-time"
-
-
-class Ties(StrEnum):
-    """Which events of the same time come before a cut."""
-
-    movie_id = "movie-id"
-    random = "random"
-
-
 Raw = Annotated[
     str | None,
     typer.Option(
@@ -53,8 +38,12 @@ Raw = Annotated[
         " hdfs://…, s3a://… and what else Spark reads.",
     ),
 ]
-TiesOption = Annotated[
-    Ties,
+Split = Annotated[
+    SplitKind,
+    typer.Option("--split", help="Split each user's history by time, or everybody's at the same two moments."),
+]
+Ties = Annotated[
+    TieRule,
     typer.Option(
         "--ties",
         help="How events of the same time are divided where a user's split cuts between them: by movie id, or dealt at"
@@ -94,14 +83,11 @@ def prepare(
             help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like."
         ),
     ] = _DEFAULTS.cut_points,
-    split: Annotated[
-        Split,
-        typer.Option(help="Split each user's history by time, or everybody's at the same two moments."),
-    ] = Split.user_time,
+    split: Split = _DEFAULTS.split,
     split_ratio: Annotated[
         tuple[int, int, int], typer.Option(help="Shares of train, validation and test.")
     ] = _DEFAULTS.split_ratio,
-    ties: TiesOption = Ties.movie_id,
+    ties: Ties = _DEFAULTS.ties,
     random_seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Seed of '--ties random'.")
     ] = _DEFAULTS.random_seed,
@@ -115,7 +101,7 @@ def prepare(
         str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
     ] = _DEFAULTS.memory_limit,
     threads: Threads = _DEFAULTS.threads,
-    engine: EngineName = Engine.local,
+    engine: Engine = DEFAULT_ENGINE,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
     store: StoreName = None,
@@ -135,9 +121,9 @@ def prepare(
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         cut_points=cut_points,
-        split=split.value,
+        split=split,
         split_ratio=split_ratio,
-        ties=ties.value,
+        ties=ties,
         random_seed=random_seed,
         user_offset=user_offset,
         max_reject_share=max_reject_share,

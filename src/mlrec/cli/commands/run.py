@@ -9,11 +9,20 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
-from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, StoreName, examples
+from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
+from mlrec.cli.options import (
+    DATA_DIR_DEFAULT,
+    AsJson,
+    DataDir,
+    RandomSeed,
+    StoreName,
+    TrainThreads,
+    examples,
+    training_settings,
+)
 from mlrec.cli.progress import progress
 from mlrec.errors import EmptyResultError
-from mlrec.settings import EvaluateSettings, PrepareSettings
+from mlrec.settings import DEFAULT_ENGINE, DEFAULT_PRESET, EvaluateSettings, PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation
@@ -39,27 +48,17 @@ def run(
     ] = False,
     publish_if_better: train_command.PublishIfBetter = False,
     with_swipes: prepare_command.WithSwipes = False,
-    preset: train_command.PresetOption = Preset.default,
+    preset: train_command.Preset = DEFAULT_PRESET,
     settings_file: train_command.SettingsFile = None,
     raw: prepare_command.Raw = None,
     min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
     min_movie_ratings: prepare_command.MinMovieRatings = PrepareSettings.min_movie_ratings,
-    split: Annotated[
-        prepare_command.Split, typer.Option(help="Split each user's history by time, or everybody's.")
-    ] = prepare_command.Split.user_time,
-    ties: prepare_command.TiesOption = prepare_command.Ties.movie_id,
-    random_seed: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Seed of the initial factors, and of --ties random.",
-            show_default=str(PrepareSettings.random_seed),
-        ),
-    ] = None,
+    split: prepare_command.Split = PrepareSettings.split,
+    ties: prepare_command.Ties = PrepareSettings.ties,
+    random_seed: RandomSeed = None,
     source: fetch_command.Source = None,
-    threads: train_command.TrainThreads = None,
-    engine: EngineName = Engine.local,
+    threads: TrainThreads = None,
+    engine: Engine = DEFAULT_ENGINE,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
     store: StoreName = None,
@@ -77,7 +76,7 @@ def run(
     from mlrec.workspace import Workspace
 
     # Before anything is done; the first model learns from train whatever the file says, for it is to be judged.
-    settings = preset.settings(settings_file, random_seed=random_seed, threads=threads, on="train")
+    settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads, on="train")
     workspace, bar = Workspace(data_dir), progress()
     spark = ctx.with_resource(opened(engine, spark_master, spark_conf, workspace, bar))
     document: dict[str, Any] = {}
@@ -90,8 +89,8 @@ def run(
     prepare_settings = PrepareSettings(
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
-        split=split.value,
-        ties=ties.value,
+        split=split,
+        ties=ties,
         random_seed=PrepareSettings.random_seed if random_seed is None else random_seed,
         threads=threads or 0,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
-from mlrec.cli.commands.recommend import Genres, Rule, UpdateRule, Years, parse_years
+from mlrec.cli.commands.recommend import Genres, Rule, Years, parse_years
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
@@ -66,7 +66,7 @@ def swipe(
     undo: Annotated[bool, typer.Option("--undo", help="Take back the swipe that was logged last.")] = False,
     genre: Genres = None,
     years: Years = None,
-    rule: UpdateRule = Rule(ServeSettings.rule),
+    rule: Rule = ServeSettings.rule,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -81,7 +81,7 @@ def swipe(
     filters: dict[str, Any] = {"genres": genre or None, "years": parse_years(years)}
     from mlrec.serving.recommender import Recommender
 
-    settings = ServeSettings(rule=rule.value)
+    settings = ServeSettings(rule=rule)
     with Recommender.open(data_dir, store=store, settings=settings) as recommender:
         if undo:
             _show_one(recommender, recommender.undo(user, event_id=event_id), filters, as_json)

@@ -1,17 +1,32 @@
 """mlrec train: the prepared folder to a published model."""
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, examples
+from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
+from mlrec.cli.options import (
+    DATA_DIR_DEFAULT,
+    AsJson,
+    DataDir,
+    RandomSeed,
+    TrainThreads,
+    examples,
+    training_settings,
+)
 from mlrec.cli.progress import progress
-from mlrec.settings import EvaluateSettings, TrainSettings
+from mlrec.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_PRESET,
+    Dislikes,
+    EvaluateSettings,
+    PresetName,
+    TrainOn,
+    TrainSettings,
+)
 
 if TYPE_CHECKING:
     from mlrec.evaluation.gate import Gate
@@ -29,23 +44,8 @@ EXAMPLES = examples(
 _DEFAULTS = TrainSettings()
 
 
-class Dislikes(StrEnum):
-    """What a dislike is."""
-
-    zero = "zero"
-    ignore = "ignore"
-    as_likes = "as-likes"
-
-
-class On(StrEnum):
-    """What a model learns from."""
-
-    train = "train"
-    all = "all"
-
-
-PresetOption = Annotated[
-    Preset,
+Preset = Annotated[
+    PresetName,
     typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
 ]
 PublishIfBetter = Annotated[
@@ -65,19 +65,10 @@ SettingsFile = Annotated[
         show_default=False,
     ),
 ]
-# Not given is not the same as the default: a settings file may say something else.
-RandomSeed = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=0, help="Seed of the initial factors.", show_default=str(_DEFAULTS.random_seed)),
-]
-TrainThreads = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.", show_default=str(_DEFAULTS.threads)),
-]
 
 
 def train(
-    preset: PresetOption = Preset.default,
+    preset: Preset = DEFAULT_PRESET,
     settings_file: SettingsFile = None,
     factors: Annotated[
         int | None,
@@ -124,7 +115,7 @@ def train(
         ),
     ] = None,
     on: Annotated[
-        On | None,
+        TrainOn | None,
         typer.Option(
             help="Learn from the train split, for judging, or from everything, for production.",
             show_default=_DEFAULTS.on,
@@ -134,7 +125,7 @@ def train(
     publish_if_better: PublishIfBetter = False,
     random_seed: RandomSeed = None,
     threads: TrainThreads = None,
-    engine: EngineName = Engine.local,
+    engine: Engine = DEFAULT_ENGINE,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
     as_json: AsJson = False,
@@ -150,17 +141,18 @@ def train(
 
     if publish_if_better and not publish:
         raise typer.BadParameter("It contradicts --no-publish.", param_hint="--publish-if-better")
-    settings = preset.settings(
+    settings = training_settings(
+        preset,
         settings_file,
         factors=factors,
         regularization=regularization,
         alpha=alpha,
         iterations=iterations,
-        dislikes=dislikes and dislikes.value,
-        fold_in_dislikes=fold_in_dislikes and fold_in_dislikes.value,
+        dislikes=dislikes,
+        fold_in_dislikes=fold_in_dislikes,
         half_life=half_life,
         feedback_weight=feedback_weight,
-        on=on and on.value,
+        on=on,
         random_seed=random_seed,
         threads=threads,
     )

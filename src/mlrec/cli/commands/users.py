@@ -13,6 +13,7 @@ import typer
 
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from, when
+from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 STDIN = Path("-")
 
 app = typer.Typer(
+    cls=Group,
     help="Count, list and show users; forget a user; import and export swipes.",
     invoke_without_command=True,
     epilog=examples(
