@@ -80,12 +80,13 @@ def prepare(
     cut_points: Annotated[
         tuple[float, float, float],
         typer.Option(
-            help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like."
+            metavar="X X X",
+            help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like.",
         ),
     ] = _DEFAULTS.cut_points,
     split: Split = _DEFAULTS.split,
     split_ratio: Annotated[
-        tuple[int, int, int], typer.Option(help="Shares of train, validation and test.")
+        tuple[int, int, int], typer.Option(metavar="N N N", help="Shares of train, validation and test.")
     ] = _DEFAULTS.split_ratio,
     ties: Ties = _DEFAULTS.ties,
     random_seed: Annotated[

@@ -251,7 +251,8 @@ def import_users(
 
     at (or timestamp): epoch seconds, or ISO 8601 with a time zone.
 
-    event_id, optional: your own id of the swipe, unique for the user. An export has it in client_id, which goes first.
+    idempotency_key, optional: your own id of the swipe, unique per user. An export has it in client_id. In a file with
+    neither, event_id counts, which is the former name.
 
     undone, optional: rows with true are left out.
 
@@ -335,7 +336,7 @@ def export_users(
 
     preference (-2 to 2), at (epoch seconds), undone (true or false): how and when, and whether it was taken back.
 
-    client_id: the id that your application gave the swipe, if any, exactly as it is.
+    client_id: the idempotency key that your application gave the swipe, if any, exactly as it is.
 
     A title that a spreadsheet would take for a formula begins with an apostrophe. A new file is for its owner alone.
 
