@@ -1,7 +1,5 @@
 """mlrec prepare: raw ratings to the prepared folder."""
 
-from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,10 +11,7 @@ from mlrec.cli.progress import progress
 from mlrec.settings import DEFAULT_ENGINE, PrepareSettings, SplitKind, TieRule
 
 if TYPE_CHECKING:
-    from mlrec.dataset.prepare import Prepared
-    from mlrec.progress import Progress
-    from mlrec.ranking.standing_swipes import StandingSwipes
-    from mlrec.workspace import Workspace
+    from mlrec.pipeline import PrepareResult
 
 EXAMPLES = examples(
     "mlrec prepare",
@@ -63,15 +58,6 @@ WithSwipes = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class StoreContent:
-    """What a preparation takes from the store of swipes."""
-
-    swipes: "StandingSwipes | None"
-    left_out: int
-    forgotten: list[int]
-
-
 def prepare(
     raw: Raw = None,
     with_swipes: WithSwipes = False,
@@ -115,7 +101,7 @@ def prepare(
     that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store of
     swipes are left out, with or without --with-swipes. Both engines give the same rows.
     """
-    from mlrec.dataset.prepare import prepare as run
+    from mlrec.pipeline import prepare as run
     from mlrec.workspace import Workspace
 
     settings = PrepareSettings(
@@ -132,46 +118,22 @@ def prepare(
         threads=threads,
     )
     workspace, bar = Workspace(data_dir), progress()
-    content = read_store(store, workspace, with_swipes, bar)
     with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
-        result = run(
-            workspace,
-            settings,
-            raw=raw,
-            swipes=content.swipes,
-            forgotten=content.forgotten,
-            spark=spark,
-            progress=bar,
-        )
+        result = run(workspace, settings, raw=raw, with_swipes=with_swipes, store=store, spark=spark, progress=bar)
     if as_json:
         render.print_json(result.to_json())
     else:
-        show(result, content)
+        show(result)
     warn(result)
 
 
-def read_store(name: str | None, workspace: "Workspace", with_swipes: bool, bar: "Progress") -> StoreContent:
-    """Read the blocklist, and the swipes or how many there are. A store that does not exist yet is empty."""
-    from mlrec.serving.loop import standing_swipes
-    from mlrec.serving.stores import open_store
-
-    with closing(open_store(name, workspace)) as store:
-        if with_swipes:
-            swipes, left_out = standing_swipes(store, bar), 0
-        else:
-            counts = store.counts()
-            swipes, left_out = None, counts.swipes - counts.undone
-        # The blocklist last: whoever is forgotten while the swipes are read is on it.
-        return StoreContent(swipes, left_out, store.forgotten())
-
-
-def warn(result: "Prepared") -> None:
+def warn(result: "PrepareResult") -> None:
     """Render the warnings of a preparation."""
     for warning in result.warnings:
         render.warn(f"Warning: {warning}")
 
 
-def show(result: "Prepared", content: StoreContent) -> None:
+def show(result: "PrepareResult") -> None:
     """Render the counts of a preparation."""
     manifest = result.manifest
     render.table(
@@ -185,8 +147,10 @@ def show(result: "Prepared", content: StoreContent) -> None:
             f"Swipes: merged {swipes.merged:,}, skips {swipes.skips:,},"
             f" older than a rating of the movie {swipes.outdated:,}."
         )
-    if content.left_out:
-        render.note(f"The swipe log holds {content.left_out:,} swipes, which --with-swipes merges into the ratings.")
+    if result.unmerged_swipes:
+        render.note(
+            f"The swipe log holds {result.unmerged_swipes:,} swipes, which --with-swipes merges into the ratings."
+        )
     if rejects := manifest.rejects.rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")

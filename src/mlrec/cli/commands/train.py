@@ -1,6 +1,5 @@
 """mlrec train: the prepared folder to a published model."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,15 +21,13 @@ from mlrec.settings import (
     DEFAULT_ENGINE,
     DEFAULT_PRESET,
     Dislikes,
-    EvaluateSettings,
     PresetName,
     TrainOn,
     TrainSettings,
 )
 
 if TYPE_CHECKING:
-    from mlrec.evaluation.gate import Gate
-    from mlrec.model.train import Trained
+    from mlrec.pipeline import TrainResult
 
 EXAMPLES = examples(
     "mlrec train",
@@ -136,7 +133,7 @@ def train(
     An option that is given wins over the preset and over the settings file. Whichever engine has learned, the model
     serves, swipes, explains and evaluates alike; docs/scaling.md says where the engines differ.
     """
-    from mlrec.model.train import train as run
+    from mlrec.pipeline import train as run
     from mlrec.workspace import Workspace
 
     if publish_if_better and not publish:
@@ -157,30 +154,19 @@ def train(
         threads=threads,
     )
     workspace, bar = Workspace(data_dir), progress()
-    if publish_if_better:
-        from mlrec.evaluation.gate import publish_if_better as judge
-        from mlrec.evaluation.gate import require_gate
-
-        if settings.on == "all":
-            raise typer.BadParameter(
-                "A model that learns from everything cannot be judged. Use: mlrec run --final --publish-if-better",
-                param_hint="--publish-if-better",
-            )
-        require_gate(workspace)
     with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
-        result = run(workspace, settings, publish=publish and not publish_if_better, spark=spark, progress=bar)
-    gate = None
-    if publish_if_better:
-        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
-        result = replace(result, published=gate.passed)
+        result = run(
+            workspace, settings, publish="if-better" if publish_if_better else publish, spark=spark, progress=bar
+        )
     if as_json:
-        render.print_json(result.to_json() | ({"gate": gate.to_json()} if gate else {}))
+        render.print_json(result.to_json())
     else:
-        show(result, gate)
+        show(result)
 
 
-def show(result: "Trained", gate: "Gate | None" = None, *, judged_first: bool = False) -> None:
+def show(result: "TrainResult", *, judged_first: bool = False) -> None:
     """Render the outcome of a training, and why it was published or not; `judged_first` if another one follows it."""
+    gate = result.gate
     took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")
     if gate is not None:
