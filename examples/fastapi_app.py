@@ -107,11 +107,19 @@ class Visitor(BaseModel):
 
 
 class NewSwipe(BaseModel):
-    """The answer to a card. With an event id of its own it can be sent again when the reply was lost."""
+    """The answer to a card. With an idempotency key of its own it can be sent again when the reply was lost."""
 
     movie_id: int
     swipe: Literal["superdislike", "dislike", "skip", "like", "superlike"]
-    event_id: str | None = None
+    idempotency_key: str | None = None
+    event_id: str | None = Field(None, json_schema_extra={"deprecated": True})  # the key's name before 0.1
+
+
+def one_key(key: str | None, former: str | None) -> str | None:
+    """The idempotency key of a request, which may still call it `event_id`."""
+    if key is not None and former is not None:
+        raise errors.SettingsError("Give idempotency_key or event_id, its old name, but not both.")
+    return key if former is None else former
 
 
 class State(BaseModel, from_attributes=True):
@@ -148,12 +156,20 @@ def recommend(user_id: Id, wanted: Annotated[Wanted, Query()], recommender: Open
 @app.post("/users/{user_id}/swipes")
 def swipe(user_id: Id, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
     # No filters here: one that cannot be used would refuse the request after its swipe had been stored.
-    return reply(recommender, recommender.update_user(user_id, made.movie_id, made.swipe, event_id=made.event_id), n)
+    key = one_key(made.idempotency_key, made.event_id)
+    return reply(recommender, recommender.update_user(user_id, made.movie_id, made.swipe, idempotency_key=key), n)
 
 
 @app.delete("/users/{user_id}/swipes/latest")
-def undo(user_id: Id, recommender: Opened, n: Length = 10, event_id: str | None = None) -> Reply:
-    return reply(recommender, recommender.undo(user_id, event_id=event_id), n)
+def undo(
+    user_id: Id,
+    recommender: Opened,
+    n: Length = 10,
+    idempotency_key: str | None = None,
+    event_id: Annotated[str | None, Query(deprecated=True)] = None,
+) -> Reply:
+    key = one_key(idempotency_key, event_id)
+    return reply(recommender, recommender.undo(user_id, idempotency_key=key), n)
 
 
 @app.get("/users/{user_id}/why/{movie_id}")
@@ -183,7 +199,7 @@ def health(recommender: Opened) -> dict[str, str]:
 
 STATUS: dict[type[MlrecError], int] = {
     errors.UnknownMovieError: 404,
-    errors.EventIdConflictError: 409,
+    errors.IdempotencyKeyConflictError: 409,
     errors.NothingToUndoError: 409,
     errors.ForgottenUserError: 410,  # 403 is about who asks; here nobody may store anything
     errors.SettingsError: 422,

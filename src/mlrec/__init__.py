@@ -10,35 +10,56 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlrec.errors import MlrecError as MlrecError
+    from mlrec.pipeline import evaluate as evaluate
+    from mlrec.pipeline import prepare as prepare
+    from mlrec.pipeline import run as run
+    from mlrec.pipeline import train as train
     from mlrec.preferences import Swipe as Swipe
     from mlrec.serving.recommender import Recommender as Recommender
     from mlrec.serving.results import Explanation as Explanation
     from mlrec.serving.results import Movie as Movie
     from mlrec.serving.results import Recommendation as Recommendation
     from mlrec.serving.results import UserState as UserState
+    from mlrec.settings import EvaluateSettings as EvaluateSettings
+    from mlrec.settings import PrepareSettings as PrepareSettings
     from mlrec.settings import ServeSettings as ServeSettings
+    from mlrec.settings import TrainSettings as TrainSettings
 
 _HOMES = {
+    "EvaluateSettings": "mlrec.settings",
     "Explanation": "mlrec.serving.results",
     "MlrecError": "mlrec.errors",
     "Movie": "mlrec.serving.results",
+    "PrepareSettings": "mlrec.settings",
     "Recommendation": "mlrec.serving.results",
     "Recommender": "mlrec.serving.recommender",
     "ServeSettings": "mlrec.settings",
     "Swipe": "mlrec.preferences",
+    "TrainSettings": "mlrec.settings",
     "UserState": "mlrec.serving.results",
+    "evaluate": "mlrec.pipeline",
+    "prepare": "mlrec.pipeline",
+    "run": "mlrec.pipeline",
+    "train": "mlrec.pipeline",
 }
 
 __all__ = [
+    "EvaluateSettings",
     "Explanation",
     "MlrecError",
     "Movie",
+    "PrepareSettings",
     "Recommendation",
     "Recommender",
     "ServeSettings",
     "Swipe",
+    "TrainSettings",
     "UserState",
     "__version__",
+    "evaluate",
+    "prepare",
+    "run",
+    "train",
 ]
 
 

@@ -78,8 +78,12 @@ class NothingToUndoError(InputError):
     """A user has no swipe that could be undone."""
 
 
-class EventIdConflictError(InputError):
-    """A client's event id has been used for another swipe of the same user."""
+class IdempotencyKeyConflictError(InputError):
+    """The caller's idempotency key has been used for another swipe of the same user."""
+
+
+EventIdConflictError = IdempotencyKeyConflictError
+"""The former name, kept until 1.0."""
 
 
 class StateError(MlrecError):

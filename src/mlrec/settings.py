@@ -17,6 +17,7 @@ SplitKind = Literal["user-time", "global-time"]
 TieRule = Literal["movie-id", "random"]
 ProtocolName = Literal["user-time", "global-time", "held-out-users"]
 SplitName = Literal["train", "val", "test"]
+HeldOutSplit = Literal["val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
 TrainOn = Literal["train", "all"]
 UserVectors = Literal["fold-in", "trained"]
@@ -25,6 +26,7 @@ History = Literal["known", "train"]
 PresetName = Literal["default", "baseline"]
 BaselineName = Literal["popularity", "cosine", "ease", "als-baseline", "als-default"]
 UpdateRule = Literal["fold-in", "gradient"]
+EngineName = Literal["local", "spark"]
 NormRule = Literal["cap", "unit"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -32,6 +34,8 @@ BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 DEFAULT_USERS = 20
+DEFAULT_PRESET: PresetName = "default"
+DEFAULT_ENGINE: EngineName = "local"
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
 _MOST_SWEEPS = 10_000
@@ -351,7 +355,7 @@ class EvaluateSettings(Settings):
 
     protocol: ProtocolName | None = None
     """How events are divided into what is learned, known and to be found; None: as in the prepared folder."""
-    split: Literal["val", "test"] = "val"
+    split: HeldOutSplit = "val"
     """The held-out part whose movies, or the held-out users whose movies, are to be found."""
     ks: tuple[int, ...] | None = None
     """List lengths; None: `DEFAULT_KS` of the protocol."""

@@ -51,7 +51,7 @@ def test_its_python_example_runs_and_stores_its_swipe(demo_copy):
     (example,) = blocks("README.md", "python")
     assert "1 " in execute([sys.executable, "-c", example], demo_copy.root.parent)
     with Recommender.open(demo_copy.root) as rec:
-        assert [event.client_id for event in rec.history(42)] == ["card-7f3a"]
+        assert [event.idempotency_key for event in rec.history(42)] == ["card-7f3a"]
 
 
 @pytest.mark.parametrize(("page", "block"), python_blocks(with_spark=False))

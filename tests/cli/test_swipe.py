@@ -72,23 +72,35 @@ def test_preferences_names_and_buckets(run, data, options, stored):
 
 
 def test_a_retried_swipe_is_told_so(run, data):
-    arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like", "--event-id", "x", "--at", 1000)
+    arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like", "--idempotency-key", "x", "--at", 1000)
     run(*arguments)
     assert "stored before" in run(*arguments).stdout
     assert len(log(data)) == 1
-    other = ("swipe", "--user", NEW, "--movie", 318, "--preference", -1, "--event-id", "x")
+    other = ("swipe", "--user", NEW, "--movie", 318, "--preference", -1, "--idempotency-key", "x")
     assert "used for another swipe" in run(*other, expect=3).stderr
+
+
+def test_the_old_name_of_the_idempotency_key_is_hidden_and_taken_with_a_warning(run):
+    arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like")
+    old = run(*arguments, "--event-id", "x", "--json")
+    assert json.loads(old.stdout)["is_new"] is True
+    assert "--event-id is now called --idempotency-key" in old.stderr
+    again = run(*arguments, "--idempotency-key", "x", "--json")
+    assert json.loads(again.stdout)["is_new"] is False
+    assert again.stderr == ""
+    assert "old name" in run(*arguments, "--event-id", "x", "--idempotency-key", "x", expect=2).stderr
+    assert "event-id" not in run("swipe", "--help").stdout
 
 
 def test_a_swipe_without_effect_is_told_so(run):
     arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like")
-    assert "not in effect" not in run(*arguments, "--event-id", "x").stdout
+    assert "not in effect" not in run(*arguments, "--idempotency-key", "x").stdout
     older = run(*arguments, "--at", 1000)
     assert "The swipe is stored, but not in effect: a later opinion on this movie stands." in older.stdout
     assert json.loads(run(*arguments, "--at", 1000, "--json").stdout)["in_effect"] is False
     for _ in range(3):
         assert "not in effect" not in run("swipe", "--user", NEW, "--undo").stdout
-    assert "not in effect: it has been taken back." in run(*arguments, "--event-id", "x").stdout
+    assert "not in effect: it has been taken back." in run(*arguments, "--idempotency-key", "x").stdout
     assert json.loads(run(*arguments, "--json").stdout)["in_effect"] is True
 
 

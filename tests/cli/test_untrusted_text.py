@@ -209,7 +209,7 @@ def test_titles_are_no_formulas_in_an_export_and_ids_stand_as_they_are(small_mod
     workspace = renamed(small_model, tmp_path / "data", title, "Drama")
     event_ids = ["=cmd|' /C calc'!A0", "-1", "plain", "@x", "+\t7"]
     for number, event_id in enumerate(event_ids, 1):
-        words = ["swipe", "--user", -5, "--movie", number, "--preference", "like", "--event-id", event_id]
+        words = ["swipe", "--user", -5, "--movie", number, "--preference", "like", "--idempotency-key", event_id]
         assert run(workspace.root, *words).code == 0
     export = ["history", "--user", -5, "--csv"] if command == "history" else ["users", "export"]
     assert run(workspace.root, *export, tmp_path / "out.csv").code == 0

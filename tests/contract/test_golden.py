@@ -75,9 +75,9 @@ def test_people_go_on_swiping(workspace):
     with Recommender.open(workspace.root) as recommender:
         before = recommender.undo(1)
         assert before.movie_id == 3  # the like of 4 had been undone then
-        after = recommender.update_user(1, 4, "superlike", event_id="a-2")
+        after = recommender.update_user(1, 4, "superlike", idempotency_key="a-2")
         assert after.event_id == before.event_id + 1
-        assert recommender.update_user(1, 2, "like", event_id="a-1").is_new is False
+        assert recommender.update_user(1, 2, "like", idempotency_key="a-1").is_new is False
         with pytest.raises(ForgottenUserError):
             recommender.update_user(FORGOTTEN, 4, "like")
     with Recommender.open(workspace.root) as recommender:
@@ -255,7 +255,7 @@ def test_keys_in_redis_are_read_and_written_on(redis_url, workspace):
         assert store.check() == []
     with Recommender.open(workspace.root, store=redis_url) as recommender:
         assert [event.movie_id for event in recommender.history(1)] == [2, 3, 4]
-        assert recommender.update_user(1, 2, "like", event_id="a-1").is_new is False
+        assert recommender.update_user(1, 2, "like", idempotency_key="a-1").is_new is False
         assert recommender.undo(1).movie_id == 3
         assert recommender.update_user(5, 7, "like").event_id == 2
         for user_id in (3, 4):

@@ -73,22 +73,22 @@ def test_importing_twice_changes_nothing(store, rejects):
 
 
 def test_what_an_application_has_logged_is_there_already(store, rejects):
-    store.append(1, Draft(10, 1, 300, client_id="a"))
+    store.append(1, Draft(10, 1, 300, idempotency_key="a"))
     store.append(1, Draft(11, 1, 300))
     store.append(1, Draft(11, 0, 400, undoes=2))
     header = "user_id,movie_id,preference,at,event_id\n"
     content = header + "1,10,1,300,\n1,11,1,300,\n1,10,1,999,a\n1,12,1,300,b\n1,12,1,301,b\n2,10,1,300,a\n"
     assert load(store, content, rejects) == Imported(2, 4, 0, {}, None)
     assert logged(store, 1)[3:] == [(12, 1, 300)]
-    assert store.events(2)[0].client_id == "a"
+    assert store.events(2)[0].idempotency_key == "a"
 
 
-def test_an_event_id_of_another_swipe_is_rejected(store, rejects):
-    store.append(1, Draft(10, 1, 300, client_id="a"))
-    store.append(1, Draft(10, 0, 301, undoes=1, client_id="u"))
+def test_an_idempotency_key_of_another_swipe_is_rejected(store, rejects):
+    store.append(1, Draft(10, 1, 300, idempotency_key="a"))
+    store.append(1, Draft(10, 0, 301, undoes=1, idempotency_key="u"))
     content = "user_id,movie_id,preference,at,event_id\n1,10,-1,300,a\n1,11,1,300,u\n1,12,1,1,new\n1,13,1,1,new\n"
     outcome = load(store, content, rejects)
-    assert outcome == Imported(1, 0, 0, {"event_id of another swipe": 3}, rejects)
+    assert outcome == Imported(1, 0, 0, {"idempotency key of another swipe": 3}, rejects)
     assert [line for line, _, _ in reported(rejects)] == ["2", "3", "5"]
     assert reported(rejects)[0][1] == "1,10,-1,300,a"
     assert logged(store, 1)[2:] == [(12, 1, 1)]
@@ -124,7 +124,7 @@ def test_too_many_bad_rows_stop_before_anything_is_logged(store, rejects):
     assert load(store, content, rejects, max_reject_share=0.02).imported == 98
 
 
-def test_event_ids_of_other_swipes_count_as_bad_rows(store, rejects):
+def test_idempotency_keys_of_other_swipes_count_as_bad_rows(store, rejects):
     content = "user_id,movie_id,preference,at,event_id\n1,10,1,300,a\n1,11,1,300,a\n"
     with pytest.raises(TooManyRejectsError, match="1 of 2 rows"):
         load(store, content, rejects, max_reject_share=0.4)
@@ -186,7 +186,7 @@ def test_no_room_for_sorting_is_told(rejects, monkeypatch):
     monkeypatch.setattr(
         "mlrec.serving.interchange._TABLES",
         "PRAGMA max_page_count = 4;"
-        "CREATE TABLE usable (user_id, line, movie_id, preference, at, client_id, text);"
+        "CREATE TABLE usable (user_id, line, movie_id, preference, at, idempotency_key, text);"
         "CREATE TABLE rejects (line, text, reason);",
     )
     content = HEADER + "".join(f"1,{movie},1,300\n" for movie in range(5000))
@@ -199,10 +199,10 @@ def test_no_room_for_sorting_is_told(rejects, monkeypatch):
 
 
 def test_an_export_says_what_the_log_says(store):
-    store.append(1, Draft(10, 1, 300, client_id="a,b"))
+    store.append(1, Draft(10, 1, 300, idempotency_key="a,b"))
     store.append(1, Draft(11, -2, 301))
     store.append(1, Draft(11, 0, 302, undoes=2))
-    store.append(1, Draft(12, 0, 303, client_id="two\nlines"))
+    store.append(1, Draft(12, 0, 303, idempotency_key="two\nlines"))
     assert exported(store).decode() == (
         "user_id,event_id,movie_id,title,preference,at,undone,client_id\n"
         '1,1,10,,1,300,false,"a,b"\n'
@@ -213,13 +213,13 @@ def test_an_export_says_what_the_log_says(store):
 
 def test_a_log_moves_from_store_to_store(store, rejects):
     origin = MemoryStore()
-    origin.append(2, Draft(10, 1, 300, client_id="é"))
+    origin.append(2, Draft(10, 1, 300, idempotency_key="é"))
     origin.append(1, Draft(11, -2, 301))
     origin.append(1, Draft(12, 2, 300))
     origin.append(1, Draft(12, 0, 302, undoes=2))
     assert load(store, exported(origin), rejects) == Imported(2, 0, 1, {}, None)
     assert logged(store, 1) == [(11, -2, 301)]
-    assert store.events(2)[0].client_id == "é"
+    assert store.events(2)[0].idempotency_key == "é"
     assert load(store, exported(store), rejects) == Imported(0, 2, 0, {}, None)
     assert load(origin, exported(origin), rejects) == Imported(0, 2, 1, {}, None)
 
@@ -231,7 +231,7 @@ SWIPES = st.builds(
     preference=st.integers(-2, 2),
     at=MOMENTS,
     undoes=st.just(0),
-    client_id=st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3),
+    idempotency_key=st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3),
 )
 UNDO = st.none()
 ACTIONS = st.lists(st.tuples(st.sampled_from([0, 1, 2**63 - 1]), SWIPES | SWIPES | SWIPES | UNDO), max_size=25)

@@ -74,7 +74,7 @@ def test_another_applications_database_is_left_as_it_is(path):
 
 def test_damage_inside_is_told(path):
     store = SqliteStore(path)
-    store.extend((1, Draft(movie, 1, 100, client_id=f"client {movie}")) for movie in range(3000))
+    store.extend((1, Draft(movie, 1, 100, idempotency_key=f"client {movie}")) for movie in range(3000))
     store.close()
     content = bytearray(path.read_bytes())
     content[4096 * 5 : 4096 * 9] = b"\xab" * 4096 * 4
@@ -277,9 +277,9 @@ def test_many_processes_may_make_the_file_at_once(path):
 
 def test_what_is_forgotten_is_not_left_in_the_file(path):
     store = SqliteStore(path)
-    store.append(2, Draft(10, 1, 100, client_id="stays here"))
+    store.append(2, Draft(10, 1, 100, idempotency_key="stays here"))
     for number in range(50):
-        store.append(1, Draft(10, 1, 100, client_id=f"a secret that only user 1 has {number}"))
+        store.append(1, Draft(10, 1, 100, idempotency_key=f"a secret that only user 1 has {number}"))
     assert any(b"a secret" in entry.read_bytes() for entry in path.parent.iterdir())
     store.forget(1, 5)
     content = b"".join(entry.read_bytes() for entry in path.parent.iterdir())
@@ -320,7 +320,7 @@ def test_a_connection_in_use_while_the_file_is_replaced_does_not_write_to_the_fo
 def test_forgetting_tells_if_a_reader_keeps_the_deleted_pages(path, monkeypatch, caplog):
     monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 0.2)
     store = SqliteStore(path)
-    store.append(1, Draft(10, 1, 100, client_id="a secret"))
+    store.append(1, Draft(10, 1, 100, idempotency_key="a secret"))
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM events").fetchall()

@@ -28,7 +28,7 @@ def sound(tmp_path_factory) -> Path:
     store = SqliteStore(path)
     for user_id in range(1, 6):
         store.extend(
-            (user_id, Draft(n, n % 5 - 2, 100 + n, client_id=f"client {n}" if n % 2 else None)) for n in range(40)
+            (user_id, Draft(n, n % 5 - 2, 100 + n, idempotency_key=f"client {n}" if n % 2 else None)) for n in range(40)
         )
         store.append(user_id, Draft(39, 0, 200, undoes=40))
         store.save_vector(user_id, StoredVector("model fold-in", bytes(range(256))))
@@ -70,8 +70,8 @@ CALLS = {
     "describe": lambda store: store.describe(),
     "check": lambda store: store.check(),
     "save_vector": lambda store: store.save_vector(1, StoredVector("m", b"v")),
-    "append": lambda store: store.append(1, Draft(1, 1, 1, client_id="client 7"), in_order=True),
-    "append new": lambda store: store.append(2, Draft(1, 1, 1, client_id="new"), in_order=True),
+    "append": lambda store: store.append(1, Draft(1, 1, 1, idempotency_key="client 7"), in_order=True),
+    "append new": lambda store: store.append(2, Draft(1, 1, 1, idempotency_key="new"), in_order=True),
     "extend": lambda store: store.extend((user_id, Draft(1, 1, 1)) for user_id in (1, 2, 3, 9)),
     "forget": lambda store: store.forget(3, 5),
     "allow": lambda store: store.allow(5),
@@ -163,7 +163,7 @@ def named(request, tmp_path) -> str:
     with closing(open_store(name, None)) as store:
         for user_id in (41, 42, 43):
             for movie_id in (318, 1, 260):
-                store.append(user_id, Draft(movie_id, 1, 100 + movie_id, client_id=f"c{movie_id}"))
+                store.append(user_id, Draft(movie_id, 1, 100 + movie_id, idempotency_key=f"c{movie_id}"))
             store.append(user_id, Draft(260, 0, 500, undoes=3))
         assert store.check() == []
     return name
@@ -178,7 +178,7 @@ def test_a_user_of_whom_a_part_is_missing_is_told_and_can_begin_anew(demo, named
             for holder in (rec, fresh):
                 for call in (
                     lambda holder=holder: holder.undo(42),
-                    lambda holder=holder: holder.undo(42, event_id="u"),
+                    lambda holder=holder: holder.undo(42, idempotency_key="u"),
                     lambda holder=holder: holder.update_user(42, 593, 1),
                     lambda holder=holder: holder.get_top_n(42),
                     lambda holder=holder: holder.store.extend([(42, Draft(1, 1, 1))]),
@@ -227,13 +227,16 @@ def test_check_finds_what_is_wrong_in_the_middle_of_a_log(tmp_path, request, dam
     with closing(open_store(name, None)) as store:
         for user_id in (42, 43):
             for movie_id in (318, 1, 260):
-                store.append(user_id, Draft(movie_id, 1, 100, client_id=f"c{movie_id}"))
+                store.append(user_id, Draft(movie_id, 1, 100, idempotency_key=f"c{movie_id}"))
             store.append(user_id, Draft(260, 0, 500, undoes=3))
         do_damage(name, damage)
         with pytest.raises(IncompatibleFormatError):
             store.check()
         store.events(43)
-        for call in (lambda: store.events(42), lambda: store.append(42, Draft(1, 1, 1, client_id="c1"), in_order=True)):
+        for call in (
+            lambda: store.events(42),
+            lambda: store.append(42, Draft(1, 1, 1, idempotency_key="c1"), in_order=True),
+        ):
             with suppress(IncompatibleFormatError):
                 call()
 
@@ -242,9 +245,9 @@ def test_an_undo_that_points_to_nothing_is_told(demo, tmp_path):
     name = str(tmp_path / "users.db")
     with Recommender.open(demo.root, store=name) as rec:
         rec.update_user(42, 318, 1)
-        rec.undo(42, event_id="u")
+        rec.undo(42, idempotency_key="u")
         do_damage(name, "UPDATE events SET undoes = 99 WHERE undoes = 1")
-        refused = within(20, lambda: rec.undo(42, event_id="u"))
+        refused = within(20, lambda: rec.undo(42, idempotency_key="u"))
     with Recommender.open(demo.root, store=name) as rec:
         assert rec.undo(42).movie_id == 318  # the swipe itself is there, and nothing undoes it
     assert isinstance(refused, IncompatibleFormatError)
@@ -287,7 +290,7 @@ def test_a_process_of_the_former_version_may_write_beside_us(redis_url):
         append_as_before(client, [(5000 - number, f"c{number}" if number % 2 else "") for number in range(2500)])
         assert store.append(1, Draft(1, 1, 100), in_order=True).event.at == 5000
         append_as_before(client, [(9000, "late")])
-        assert store.append(1, Draft(1, 1, 100, client_id="late")).is_new is False
+        assert store.append(1, Draft(1, 1, 100, idempotency_key="late")).is_new is False
         assert store.append(1, Draft(1, 1, 100), in_order=True).event.at == 9000
         append_as_before(client, [(200, "")])
         assert store.append(1, Draft(1, 1, 100), in_order=True).event.at == 9000

@@ -29,7 +29,7 @@ def test_an_empty_store_is_empty(store):
 
 
 def test_events_come_back_in_order_as_they_were(store):
-    drafts = [Draft(BIG, 2, 100), Draft(7, -2, 50, client_id="é 1"), Draft(7, 0, 0), Draft(7, 0, 101, undoes=2)]
+    drafts = [Draft(BIG, 2, 100), Draft(7, -2, 50, idempotency_key="é 1"), Draft(7, 0, 0), Draft(7, 0, 101, undoes=2)]
     for draft in drafts:
         store.append(BIG, draft)
     store.append(-3, Draft(1, 1, 1))
@@ -42,12 +42,12 @@ def test_events_come_back_in_order_as_they_were(store):
     assert store.counts() == Counts(users=2, swipes=4, undone=1, forgotten=0)
 
 
-def test_a_repeated_client_id_is_logged_once_a_user(store):
-    first = store.append(1, Draft(10, 1, 100, client_id="a"))
-    again = store.append(1, Draft(11, -1, 200, client_id="a"))
+def test_a_repeated_idempotency_key_is_logged_once_a_user(store):
+    first = store.append(1, Draft(10, 1, 100, idempotency_key="a"))
+    again = store.append(1, Draft(11, -1, 200, idempotency_key="a"))
     assert (first.is_new, again.is_new) == (True, False)
     assert again.event == first.event == store.events(1)[0]
-    assert store.append(2, Draft(10, 1, 100, client_id="a")).is_new
+    assert store.append(2, Draft(10, 1, 100, idempotency_key="a")).is_new
     assert len(store.events(1)) == 1
 
 
@@ -64,10 +64,10 @@ def test_what_happens_now_is_never_older_than_the_log(store):
     store.append(2, Draft(10, 1, 900))
     logged = [
         store.append(1, Draft(10, -1, 200), in_order=True),  # the clock has stepped back
-        store.append(1, Draft(10, 0, 300, undoes=3, client_id="u"), in_order=True),
+        store.append(1, Draft(10, 0, 300, undoes=3, idempotency_key="u"), in_order=True),
         store.append(1, Draft(10, 1, 501), in_order=True),
-        store.append(1, Draft(10, 1, 400, client_id="c"), in_order=True),
-        store.append(1, Draft(10, 1, 9_999, client_id="c"), in_order=True),  # there already
+        store.append(1, Draft(10, 1, 400, idempotency_key="c"), in_order=True),
+        store.append(1, Draft(10, 1, 9_999, idempotency_key="c"), in_order=True),  # there already
         store.append(3, Draft(10, 1, 7), in_order=True),
     ]
     assert [outcome.event.at for outcome in logged] == [500, 500, 501, 501, 501, 7]
@@ -99,8 +99,13 @@ def test_times_never_fall_whoever_swipes_at_once(store_name):
 
 
 def test_a_batch_is_logged_in_order_and_counts_what_is_new(store):
-    store.append(1, Draft(10, 1, 100, client_id="a"))
-    batch = [(1, Draft(10, 1, 100, client_id="a")), (2, Draft(11, 1, 5)), (1, Draft(12, -1, 6)), (2, Draft(13, 1, 7))]
+    store.append(1, Draft(10, 1, 100, idempotency_key="a"))
+    batch = [
+        (1, Draft(10, 1, 100, idempotency_key="a")),
+        (2, Draft(11, 1, 5)),
+        (1, Draft(12, -1, 6)),
+        (2, Draft(13, 1, 7)),
+    ]
     assert store.extend(batch) == 3
     assert [event.movie_id for event in store.events(1)] == [10, 12]
     assert [event.movie_id for event in store.events(2)] == [11, 13]
@@ -128,8 +133,8 @@ def test_the_vector_that_was_saved_last_stays(store):
 
 def test_a_forgotten_user_is_gone_and_refused_until_allowed(store):
     for _ in range(3):
-        store.append(1, Draft(10, 1, 100, client_id=None))
-    store.append(1, Draft(10, 1, 100, client_id="a"))
+        store.append(1, Draft(10, 1, 100, idempotency_key=None))
+    store.append(1, Draft(10, 1, 100, idempotency_key="a"))
     store.append(1, Draft(10, 0, 100, undoes=4))
     store.save_vector(1, StoredVector("m", b"v"))
     store.append(2, Draft(10, 1, 100))
@@ -149,8 +154,8 @@ def test_a_forgotten_user_is_gone_and_refused_until_allowed(store):
 
     assert store.allow(1) is True
     assert store.allow(1) is False
-    # No event id is used twice, and client ids are free again.
-    assert store.append(1, Draft(10, 1, 100, client_id="a")).event.event_id == 6
+    # No event id is used twice, and idempotency keys are free again.
+    assert store.append(1, Draft(10, 1, 100, idempotency_key="a")).event.event_id == 6
     assert [event.event_id for event in store.events(1)] == [6]
 
 

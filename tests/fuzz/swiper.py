@@ -21,7 +21,7 @@ def main() -> None:
         for number in count():
             user_id, movie_id, preference = planned(name, number)
             try:
-                rec.update_user(user_id, movie_id, preference, event_id=f"{name}-{number}")
+                rec.update_user(user_id, movie_id, preference, idempotency_key=f"{name}-{number}")
             except StoreUnavailableError:
                 sys.exit(4)
             os.write(handle, f"{name}-{number}\n".encode())

@@ -40,8 +40,8 @@ def _fill(store: SwipeStore) -> list[Acknowledged]:
     chance, found = Random(3), []
     for number in range(24):
         for user_id in (KNOWN, STRANGER, FORGOTTEN):
-            client_id = f"client é {number}" if number % 3 == 0 else None
-            draft = Draft(chance.randint(1, MOVIES), chance.randint(-2, 2), 1_000_000_000 + number, client_id=client_id)
+            key = f"client é {number}" if number % 3 == 0 else None
+            draft = Draft(chance.randint(1, MOVIES), chance.randint(-2, 2), 1_000_000_000 + number, idempotency_key=key)
             logged = store.append(user_id, draft)
             assert logged is not None
             found.append(Acknowledged(user_id, logged.event))
@@ -63,8 +63,8 @@ def ask(case: Case, workspace: Workspace, store: str, *, forgotten_is_known: boo
         calls = {
             "undo": lambda user: rec.undo(user),
             "swipe": lambda user: _swipe(case, rec, user),
-            "swipe with an id": lambda user: rec.update_user(user, 5, "dislike", event_id="client é 0"),
-            "undo with an id": lambda user: rec.undo(user, event_id="client é 3"),
+            "swipe with an id": lambda user: rec.update_user(user, 5, "dislike", idempotency_key="client é 0"),
+            "undo with an id": lambda user: rec.undo(user, idempotency_key="client é 3"),
             "list": lambda user: rec.get_top_n(user, 5),
             "history": lambda user: rec.history(user),
             "explain": lambda user: rec.explain(user, 1),

@@ -40,7 +40,7 @@ SENSIBLE: dict[str, tuple[Any, ...]] = {
     "dislikes": ((), [3]),
     "preference": (1, -2, 0, "like", Swipe.LIKE),
     "at": (None, 1_500_000_000, datetime(2020, 1, 1, tzinfo=UTC)),
-    "event_id": (None, "a", "é"),
+    "idempotency_key": (None, "a", "é"),
     "text": ("matrix", "1", "é"),
 }
 ODD: tuple[Any, ...] = (
@@ -121,7 +121,7 @@ def body(case: Case, path: str) -> bytes:
         {
             "movie_id": chance.choice((1, 5, *VALUES)),
             "swipe": chance.choice(WORDS),
-            "event_id": chance.choice((None, *WORDS)),
+            chance.choice(("idempotency_key", "event_id")): chance.choice((None, *WORDS)),
         }
         if "swipes" in path
         else {
@@ -152,7 +152,7 @@ def test_requests_of_any_kind_are_answered_or_refused(fuzz: Fuzz, client):
             "é",
         )
         url = path.format(id=chance.choice(numbers), movie=chance.choice(numbers))
-        names = ("n", "genre", "first_year", "last_year", "diversity", "title", "event_id")
+        names = ("n", "genre", "first_year", "last_year", "diversity", "title", "idempotency_key", "event_id")
         query = {name: chance.choice((*numbers, *WORDS)) for name in chance.sample(names, chance.randrange(4))}
         content = body(case, path) if method == "POST" else None
         case.note(f"{method} {url[:200]} {str(query)[:300]} {(content or b'')[:300]!r}")

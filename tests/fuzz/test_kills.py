@@ -71,10 +71,10 @@ def check_swipes(store_name: str, expected: Sequence[str]) -> None:
             "the newest is not in effect"
         )
         for event in events:
-            assert event.client_id is not None
-            name, _, number = event.client_id.partition("-")
+            assert event.idempotency_key is not None
+            name, _, number = event.idempotency_key.partition("-")
             assert (user_id, event.movie_id, event.preference) == planned(name, int(number))
-            found.append(event.client_id)
+            found.append(event.idempotency_key)
     store.close()
     assert len(found) == len(set(found))
     assert set(expected) <= set(found)

@@ -62,8 +62,8 @@ def main(root: Path) -> None:
     tune(workspace, TuneSettings(trials=3, sample=0))
     with Recommender.open(root) as recommender:
         for user_id, movie_id, preference, at, event_id in SWIPES:
-            recommender.update_user(user_id, movie_id, preference, at=at, event_id=event_id)
-        recommender.undo(1, event_id="undo-1")
+            recommender.update_user(user_id, movie_id, preference, at=at, idempotency_key=event_id)
+        recommender.undo(1, idempotency_key="undo-1")
         recommender.update_user(3, 9, "like", at=1_700_000_000)
         recommender.forget_user(3)
         best = recommender.get_top_n(1, 1)[0].movie_id

@@ -20,12 +20,12 @@ def main() -> None:
         movie_ids = rec._served().movie_ids.tolist()
         for number in range(int(first), int(last)):
             user_id, row, preference, at = planned_swipe(name, number)
-            event_id = f"{name}-{number}"
+            key = f"{name}-{number}"
             try:
-                rec.update_user(user_id, movie_ids[row], preference, at=at, event_id=event_id)
+                rec.update_user(user_id, movie_ids[row], preference, at=at, idempotency_key=key)
             except StoreUnavailableError:
                 sys.exit(4)
-            os.write(handle, f"{event_id}\n".encode())
+            os.write(handle, f"{key}\n".encode())
 
 
 if __name__ == "__main__":

@@ -62,14 +62,14 @@ def check(demo, store_name: str, acknowledged: set[str]) -> None:
             assert [event.event_id for event in events] == list(range(1, len(events) + 1))
             opinions: dict[int, tuple[int, int, int]] = {}
             for event in events:
-                assert event.client_id is not None
-                name, _, number = event.client_id.partition("-")
+                assert event.idempotency_key is not None
+                name, _, number = event.idempotency_key.partition("-")
                 planned = planned_swipe(name, int(number))
                 row = model.movie_idx(event.movie_id)
                 assert row is not None
                 assert (user_id, row, event.preference, event.at) == planned
-                assert event.client_id not in found
-                found.add(event.client_id)
+                assert event.idempotency_key not in found
+                found.add(event.idempotency_key)
                 opinions[row] = max(opinions.get(row, (0, 0, 0)), (event.at, event.event_id, event.preference))
             # A replay of the log in plain Python, solved at once.
             replayed = sorted((at, row, preference) for row, (at, _, preference) in opinions.items() if preference)

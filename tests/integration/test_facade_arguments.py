@@ -97,10 +97,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     *(("update_user", {"at": value}, "at must be epoch seconds") for value in NO_TIMES),
     ("update_user", {"at": datetime(2020, 1, 1, tzinfo=NoZone())}, "at has no time zone"),
     ("update_user", {"at": 10**5000}, "no time in epoch seconds"),
-    *(("update_user", {"event_id": value}, "event_id must be a text of 1 to 200") for value in
+    *(("update_user", {"idempotency_key": value}, "idempotency_key must be a text of 1 to 200") for value in
       (5, b"a", "", "x" * 201, "\ud800")),
     ("undo", {"user_id": None}, "user_id must be"),
-    ("undo", {"event_id": 7}, "event_id must be"),
+    ("undo", {"idempotency_key": 7}, "idempotency_key must be"),
     ("is_forgotten", {"user_id": "42"}, "user_id must be"),
     ("forget_user", {"user_id": "42"}, "user_id must be"),
     ("forget_user", {"user_id": True}, "user_id must be"),
@@ -207,6 +207,7 @@ METHODS = ["get_top_n", "recommend_for", "recommend_all", "similar_movies", "exp
            "undo", "is_forgotten", "history", "label_of", "knows_user", "find_movie", "search"]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:event_id is now called:DeprecationWarning")
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_is_handed_over_the_answer_is_a_result_or_an_error_of_ours(rec, data):

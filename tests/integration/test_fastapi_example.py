@@ -90,7 +90,7 @@ def test_a_swipe_answers_the_state_and_the_next_list(client, store):
     before = client.get(f"/users/{NEW_USER}/recommendations").json()
     assert {item["source"] for item in before} == {"popular"}
 
-    sent = {"movie_id": TOY_STORY, "swipe": "superlike", "event_id": "card-1"}
+    sent = {"movie_id": TOY_STORY, "swipe": "superlike", "idempotency_key": "card-1"}
     body = client.post(f"/users/{NEW_USER}/swipes", params={"n": 5}, json=sent).json()
     state = {
         "event_id": 1, "movie_id": TOY_STORY, "preference": 2, "undone": False, "is_new": True, "in_effect": True,
@@ -110,7 +110,7 @@ def test_a_swipe_answers_the_state_and_the_next_list(client, store):
 def test_undo_takes_back_the_latest_swipe(client):
     before = client.get(f"/users/{NEW_USER}/recommendations").json()
     client.post(f"/users/{NEW_USER}/swipes", json={"movie_id": TOY_STORY, "swipe": "dislike"})
-    body = client.delete(f"/users/{NEW_USER}/swipes/latest", params={"event_id": "undo-1"}).json()
+    body = client.delete(f"/users/{NEW_USER}/swipes/latest", params={"idempotency_key": "undo-1"}).json()
     assert body["state"]["undone"] is True
     assert (body["state"]["movie_id"], body["state"]["opinions"]) == (TOY_STORY, 0)
     assert body["recommendations"] == before
@@ -167,8 +167,8 @@ def test_what_cannot_be_meant_is_422(client, store):
         assert client.get(f"/users/{user_id}/recommendations").status_code == 422
     both = {"likes": [TOY_STORY], "dislikes": [TOY_STORY]}
     assert "both" in refused(client.post("/visitors/recommendations", json=both), 422)
-    long_id = {"movie_id": TOY_STORY, "swipe": "like", "event_id": "x" * 201}
-    assert "event_id" in refused(client.post("/users/42/swipes", json=long_id), 422)
+    long_id = {"movie_id": TOY_STORY, "swipe": "like", "idempotency_key": "x" * 201}
+    assert "idempotency_key" in refused(client.post("/users/42/swipes", json=long_id), 422)
     # What FastAPI itself finds wrong has FastAPI's own form.
     for answer in (
         client.post("/users/42/swipes", json={"movie_id": TOY_STORY, "swipe": "love"}),
@@ -185,7 +185,7 @@ HOSTILE_BODIES = {
     "infinity": b'{"likes": [1e999], "movie_id": -Infinity, "swipe": "like"}',
     "a fraction": b'{"likes": [1.5], "movie_id": 1.5, "swipe": "like"}',
     "half of a surrogate pair": b'{"likes": ["\\ud800"], "movie_id": 1, "swipe": "\\ud800"}',
-    "half a pair in the event id": b'{"likes": "\\udc00", "movie_id": 1, "swipe": "like", "event_id": "\\udc00"}',
+    "half a pair in the key": b'{"likes": "\\udc00", "movie_id": 1, "swipe": "like", "idempotency_key": "\\udc00"}',
     "half of a surrogate pair as a key": b'{"\\ud800": 1, "likes": 1}',
     "half of a surrogate pair alone": b'"\\ud800"',
     "4,000 digits": b'{"likes": [%b], "movie_id": %b, "swipe": "like"}' % (b"9" * 4000, b"9" * 4000),
@@ -254,9 +254,23 @@ def test_an_address_that_cannot_be_used_is_refused(served, path):
 
 def test_conflicts_are_409(client):
     refused(client.delete(f"/users/{NEW_USER}/swipes/latest"), 409)
-    client.post(f"/users/{NEW_USER}/swipes", json={"movie_id": TOY_STORY, "swipe": "like", "event_id": "a"})
-    other = {"movie_id": JUMANJI, "swipe": "like", "event_id": "a"}
+    client.post(f"/users/{NEW_USER}/swipes", json={"movie_id": TOY_STORY, "swipe": "like", "idempotency_key": "a"})
+    other = {"movie_id": JUMANJI, "swipe": "like", "idempotency_key": "a"}
     assert "'a'" in refused(client.post(f"/users/{NEW_USER}/swipes", json=other), 409)
+
+
+def test_the_key_under_its_old_name_is_still_taken(client, store):
+    old = {"movie_id": TOY_STORY, "swipe": "like", "event_id": "a"}
+    for is_new in (True, False):
+        assert client.post(f"/users/{NEW_USER}/swipes", json=old).json()["state"]["is_new"] is is_new
+    both = {**old, "idempotency_key": "b"}
+    assert "not both" in refused(client.post(f"/users/{NEW_USER}/swipes", json=both), 422)
+    for is_new in (True, False):
+        undone = client.delete(f"/users/{NEW_USER}/swipes/latest", params={"event_id": "b"}).json()
+        assert undone["state"]["is_new"] is is_new
+    assert [event.idempotency_key for event in store.events(NEW_USER)] == ["a", "b"]
+    page = client.get("/openapi.json").json()
+    assert page["components"]["schemas"]["NewSwipe"]["properties"]["event_id"]["deprecated"] is True
 
 
 def test_a_forgotten_user_is_410_and_still_gets_the_popular_list(client, store):
@@ -392,7 +406,7 @@ def test_two_workers_lose_nothing_and_pick_up_a_new_model(demo_copy, tmp_path):
 
         def send(swipe: tuple[int, int, str]) -> tuple[int, int, int, bool]:
             user, movie, answer = swipe
-            body = {"movie_id": movie, "swipe": answer, "event_id": f"card {movie}"}
+            body = {"movie_id": movie, "swipe": answer, "idempotency_key": f"card {movie}"}
             state = http.post(f"/users/{user}/swipes", json=body).raise_for_status().json()["state"]
             return user, state["event_id"], state["movie_id"], state["is_new"]
 

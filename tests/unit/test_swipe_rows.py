@@ -53,17 +53,25 @@ def test_names_of_swipes_and_buckets():
 
 def test_the_extremes_are_taken():
     assert read(f"{2**63 - 1},0,0,{LAST},{'x' * 200},yes") == SwipeRow(
-        2**63 - 1, Draft(0, 0, LAST, client_id="x" * 200), undone=True
+        2**63 - 1, Draft(0, 0, LAST, idempotency_key="x" * 200), undone=True
     )
     assert read(f"{-(2**63)},-1,1,0,,").user_id == -(2**63)
     assert read("0,1,1,1970-01-01T00:00:00Z,,").draft.at == 0
 
 
+def test_the_idempotency_key_has_a_column_of_its_name():
+    header = "user_id,event_id,movie_id,preference,at,idempotency_key"
+    assert read("1,17,1,1,0,mine", header).draft.idempotency_key == "mine"
+    assert read("1,17,1,1,0,", header).draft.idempotency_key is None
+    with pytest.raises(InputError, match="two columns for one thing"):
+        RowReader(f"{header},client_id", "mine.csv")
+
+
 def test_a_client_id_goes_before_an_event_id():
     header = "user_id,event_id,movie_id,preference,at,client_id"
-    assert read("1,17,1,1,0, mine", header).draft.client_id == " mine"
-    assert read("1,17,1,1,0,", header).draft.client_id is None
-    assert read("1,1,1,0,17,").draft.client_id == "17"
+    assert read("1,17,1,1,0, mine", header).draft.idempotency_key == " mine"
+    assert read("1,17,1,1,0,", header).draft.idempotency_key is None
+    assert read("1,1,1,0,17,").draft.idempotency_key == "17"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,7 @@ def test_a_client_id_goes_before_an_event_id():
         ("1,1,1,2026-01-01T00:00:00,,", "at without a time zone"),
         ("1,1,1,2026-01-01,,", "at without a time zone"),
         ("1,1,1,2026-02-30T00:00:00Z,,", "unparsable at"),
-        (f"1,1,1,0,{'x' * 201},", "event_id longer than 200 characters"),
+        (f"1,1,1,0,{'x' * 201},", "idempotency key longer than 200 characters"),
         ("1,1,1,0,,maybe", "unparsable undone"),
         ('1,1,1,0,"a,', "misplaced quote"),
         ('1,1,1,0,"a"b,', "misplaced quote"),

@@ -25,6 +25,7 @@ from mlrec.cli.commands import (
     tune,
     users,
 )
+from mlrec.cli.help import Command
 
 app = typer.Typer(
     name="mlrec",
@@ -78,5 +79,6 @@ app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 # Typer breaks the later paragraphs of a help text where the source does; a terminal knows better.
 for _commands in (app, users.app, models.app):
     for _command in _commands.registered_commands:
+        _command.cls = Command
         _paragraphs = inspect.cleandoc(getattr(_command.callback, "__doc__", None) or "").split("\n\n")
         _command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in _paragraphs)

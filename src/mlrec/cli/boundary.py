@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from mlrec.cli import exit_codes, render
+from mlrec.cli.help import Group
 from mlrec.errors import MlrecError
 
 # What an operating system says of a disk or a path, as opposed to what a bug makes of it.
@@ -24,7 +24,7 @@ _DISK_FAULTS = {
 }  # fmt: skip
 
 
-class ErrorBoundary(TyperGroup):
+class ErrorBoundary(Group):
     """Renders what mlrec raises on purpose; anything else is a bug and keeps its traceback."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mlrec.settings import EngineName
 
 if TYPE_CHECKING:
     from mlrec.progress import Progress
@@ -13,15 +14,8 @@ if TYPE_CHECKING:
     from mlrec.workspace import Workspace
 
 
-class Engine(StrEnum):
-    """What does the work."""
-
-    local = "local"
-    spark = "spark"
-
-
-EngineName = Annotated[
-    Engine,
+Engine = Annotated[
+    EngineName,
     typer.Option(
         "--engine",
         help="local: DuckDB and implicit on this machine; spark: Apache Spark, for ratings beyond one machine (extra"
@@ -50,10 +44,10 @@ SparkConf = Annotated[
 
 @contextmanager
 def opened(
-    engine: Engine, master: str | None, conf: list[str] | None, workspace: "Workspace", bar: "Progress"
+    engine: EngineName, master: str | None, conf: list[str] | None, workspace: "Workspace", bar: "Progress"
 ) -> Iterator["Spark | None"]:
     """A Spark session for the time of a block, if that is the engine."""
-    if engine is Engine.local:
+    if engine == "local":
         for name, value in {"--spark-master": master, "--spark-conf": conf}.items():
             if value:
                 raise typer.BadParameter("It means something only with --engine spark.", param_hint=name)

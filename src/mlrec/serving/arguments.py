@@ -5,6 +5,7 @@ A backend hands on what its users send. So lists and texts have a limit, and are
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime
 from itertools import islice
 from numbers import Real
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mlrec.errors import SettingsError, shown
-from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, latest_moment
+from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
 
 MOST_OPINIONS = 10_000
 """Likes and dislikes of a visitor, together."""
@@ -110,12 +111,23 @@ def text(value: Any) -> str:
     return value
 
 
-def event_id(value: Any) -> str | None:
-    """The caller's own id of an event."""
+def idempotency_key(value: Any, event_id: Any = None) -> str | None:
+    """The caller's own id of an event; `event_id` is its name from before 0.1, which is accepted until 1.0."""
+    if event_id is not None:
+        if value is not None:
+            raise SettingsError(
+                "idempotency_key and event_id were both given.", "Give idempotency_key only: event_id is its old name."
+            )
+        warnings.warn(
+            "event_id is now called idempotency_key. The old name will be removed in mlrec 1.0.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        value = event_id
     if value is None:
         return None
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_CLIENT_ID or not _is_utf8(value):
-        raise _refusal("event_id", f"a text of 1 to {LONGEST_CLIENT_ID} characters", value)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_IDEMPOTENCY_KEY or not _is_utf8(value):
+        raise _refusal("idempotency_key", f"a text of 1 to {LONGEST_IDEMPOTENCY_KEY} characters", value)
     return value
 
 

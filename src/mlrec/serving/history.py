@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from mlrec.artifacts.documents import to_json
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import SwipeStore
@@ -27,7 +27,7 @@ class HistoryEvent:
         Epoch seconds.
     undone
         Whether it was taken back.
-    client_id
+    idempotency_key
         The application's own id of the swipe, if it gave one.
     """
 
@@ -38,16 +38,26 @@ class HistoryEvent:
     preference: int
     at: int
     undone: bool
-    client_id: str | None
+    idempotency_key: str | None
 
     @property
     def label(self) -> str:
         """Title and year as one text, or the id."""
         return label(self.title, self.year) if self.title is not None else f"movie {self.movie_id}, not in the model"
 
+    @property
+    def client_id(self) -> str | None:
+        """The former name of `idempotency_key`, kept until 1.0."""
+        warnings.warn(
+            "client_id is now called idempotency_key. The old name will be removed in mlrec 1.0.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.idempotency_key
+
     def to_json(self) -> dict[str, Any]:
-        """Return the event as plain JSON values."""
-        return to_json(self)
+        """Return the event as plain JSON values; the idempotency key is `client_id` there, as it is in exports."""
+        return {"client_id" if name == "idempotency_key" else name: value for name, value in vars(self).items()}
 
 
 def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> list[HistoryEvent]:
@@ -78,7 +88,7 @@ def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> l
                 preference=event.preference,
                 at=event.at,
                 undone=event.event_id in undone,
-                client_id=event.client_id,
+                idempotency_key=event.idempotency_key,
             )
         )
     return found

@@ -28,11 +28,11 @@ _LONGEST_LINE = 100_000
 _BATCH = 10_000
 
 _BREAKS = re.compile("[\0\r\n]+")
-_CONFLICT = "event_id of another swipe"
+_CONFLICT = "idempotency key of another swipe"
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
-CREATE TABLE usable (user_id, line, movie_id, preference, at, client_id, text);
+CREATE TABLE usable (user_id, line, movie_id, preference, at, idempotency_key, text);
 CREATE TABLE rejects (line, text, reason);
 """
 
@@ -100,7 +100,7 @@ def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEve
                     event.at,
                     "true" if event.undone else "false",
                     # One that would break the line is left out; the swipe is known without it.
-                    "" if _BREAKS.search(event.client_id or "") else event.client_id,
+                    "" if _BREAKS.search(event.idempotency_key or "") else event.idempotency_key,
                 )
             )
             written += 1
@@ -213,9 +213,9 @@ class _Import:
         cursor = self.scratch.executemany(
             "INSERT INTO usable VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                (user_id, line.number, draft.movie_id, draft.preference, draft.at, draft.client_id,
+                (user_id, line.number, draft.movie_id, draft.preference, draft.at, draft.idempotency_key,
                  # Only the id of a swipe can still turn out to be wrong.
-                 line.text if draft.client_id is not None else None)
+                 line.text if draft.idempotency_key is not None else None)
                 for line, (user_id, draft, _) in rows
             ),
         )  # fmt: skip
@@ -244,12 +244,12 @@ class _Import:
     def _new(self, task: Task) -> Iterator[tuple[int, Draft]]:
         """The drafts that the log lacks, user by user, those of a user in the order of the file."""
         rows = self.scratch.execute(
-            "SELECT user_id, line, text, movie_id, preference, at, client_id FROM usable ORDER BY user_id, line"
+            "SELECT user_id, line, text, movie_id, preference, at, idempotency_key FROM usable ORDER BY user_id, line"
         )
         for user_id, own in groupby(rows, key=itemgetter(0)):
             log = _UserLog(self.store.events(user_id))
-            for _, line, text, movie_id, preference, at, client_id in own:
-                draft = Draft(movie_id, preference, at, client_id=client_id)
+            for _, line, text, movie_id, preference, at, key in own:
+                draft = Draft(movie_id, preference, at, idempotency_key=key)
                 verdict = log.verdict(draft)
                 if verdict == "new":
                     yield user_id, draft
@@ -289,27 +289,27 @@ class _UserLog:
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._swipes: set[tuple[int, int, int]] = set()
-        self._by_client_id: dict[str, tuple[int, int] | None] = {}
+        self._by_key: dict[str, tuple[int, int] | None] = {}
         self._latest: dict[tuple[int, int], int] = {}
         for event in events:
             if not event.undoes:
                 self._swipes.add((event.movie_id, event.preference, event.at))
-            if event.client_id is not None:
-                self._by_client_id[event.client_id] = None if event.undoes else (event.movie_id, event.preference)
+            if event.idempotency_key is not None:
+                self._by_key[event.idempotency_key] = None if event.undoes else (event.movie_id, event.preference)
 
     def verdict(self, draft: Draft) -> Literal["new", "there", "conflict"]:
         """Judge the user's next row; one that is new counts as logged from then on."""
-        movie_id, preference, at, _, client_id = draft
+        movie_id, preference, at, _, key = draft
         is_there = (movie_id, preference, at) in self._swipes
-        if client_id is not None and client_id in self._by_client_id:
-            return "there" if is_there or self._by_client_id[client_id] == (movie_id, preference) else "conflict"
+        if key is not None and key in self._by_key:
+            return "there" if is_there or self._by_key[key] == (movie_id, preference) else "conflict"
         # Whoever likes, dislikes and likes again within a second has swiped three times; a row that only says once more
         # what the one before it said is a repetition.
         latest = self._latest.get((movie_id, at))
-        if (is_there and latest is None) or (client_id is None and latest == preference):
+        if (is_there and latest is None) or (key is None and latest == preference):
             return "there"
-        if client_id is not None:
-            self._by_client_id[client_id] = (movie_id, preference)
+        if key is not None:
+            self._by_key[key] = (movie_id, preference)
         self._latest[movie_id, at] = preference
         return "new"
 

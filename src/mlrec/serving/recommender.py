@@ -17,7 +17,7 @@ import numpy as np
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.model_folder import Model
 from mlrec.errors import (
-    EventIdConflictError,
+    IdempotencyKeyConflictError,
     MlrecError,
     NothingToUndoError,
     SettingsError,
@@ -383,6 +383,7 @@ class Recommender:
         preference: int | str,
         *,
         at: int | datetime | None = None,
+        idempotency_key: str | None = None,
         event_id: str | None = None,
     ) -> UserState:
         """Log a swipe and learn from it. When this returns, the swipe is as durable as the store makes it.
@@ -399,9 +400,11 @@ class Recommender:
         at
             When it happened, in epoch seconds or as an aware datetime. Now by default: then the swipe is in effect even
             if the clock has stepped back, for it takes at least the time of the user's latest event.
-        event_id
-            The caller's own id of this swipe, unique for the user. A repeated call with it changes nothing, so a call
+        idempotency_key
+            The caller's own id of this swipe, unique per user. A repeated call with it changes nothing, so a call
             whose answer was lost can be made again.
+        event_id
+            Deprecated: the former name of `idempotency_key`, accepted until 1.0.
 
         Returns
         -------
@@ -413,14 +416,14 @@ class Recommender:
         UnknownMovieError
             If the model does not know the movie; the hint names near ones. Nothing has changed.
         SettingsError
-            If the preference, the time or the event id is of no use.
-        EventIdConflictError
-            If the event id was used for another movie or preference.
+            If the preference, the time or the idempotency key cannot be used, or the key is given under both names.
+        IdempotencyKeyConflictError
+            If the idempotency key was used for another movie or preference.
         ForgottenUserError
             If the user asked to be forgotten.
         StoreUnavailableError
             If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
-            with the same event id.
+            with the same idempotency key.
         IncompatibleFormatError
             If the store, or what it has of this user, is damaged.
         """
@@ -428,51 +431,56 @@ class Recommender:
         swipe, user_id = Swipe.parse(preference), arguments.user_id(user_id)
         movie_id = int(served.movie_ids[served.row_of(arguments.movie_id(movie_id))])
         seconds = _now(served, user_id) if at is None else arguments.moment(at)
-        draft = Draft(movie_id, int(swipe), seconds, client_id=arguments.event_id(event_id))
+        key = arguments.idempotency_key(idempotency_key, event_id)
+        draft = Draft(movie_id, int(swipe), seconds, idempotency_key=key)
         logged = self.store.append(user_id, draft, in_order=at is None)
         assert logged is not None  # only if_last lets an append be passed over
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
-            raise EventIdConflictError(
-                f"Event id '{event_id}' was used for another swipe of user {user_id}.", "Give each swipe its own id."
+            raise IdempotencyKeyConflictError(
+                f"The idempotency key '{key}' was used for another swipe of user {user_id}.",
+                "Give each swipe its own key.",
             )
         return self._state(served, user_id, logged, movie_id, int(swipe))
 
-    def undo(self, user_id: int, *, event_id: str | None = None) -> UserState:
+    def undo(self, user_id: int, *, idempotency_key: str | None = None, event_id: str | None = None) -> UserState:
         """Take back the user's latest swipe, as if it had never been made. The log keeps it, with a tombstone.
 
         Parameters
         ----------
         user_id
             Whose.
-        event_id
+        idempotency_key
             The caller's own id of this undo, as in `update_user`.
+        event_id
+            Deprecated: the former name of `idempotency_key`, accepted until 1.0.
 
         Raises
         ------
         NothingToUndoError
             If the user has no swipe in the log that has not been undone.
-        EventIdConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
+        IdempotencyKeyConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
-        served = self._served()
-        user_id, client_id = arguments.user_id(user_id), arguments.event_id(event_id)
+        served, user_id = self._served(), arguments.user_id(user_id)
+        key = arguments.idempotency_key(idempotency_key, event_id)
         for _ in range(_UNDO_TRIES):
             view = self._users.get(served, user_id)
             if view.head.forgotten:
                 raise forgotten_user(user_id)
             position = view.log.last_alive()
             if position is None:
-                return self._repeated_undo(served, user_id, client_id)
+                return self._repeated_undo(served, user_id, key)
             undone, movie_id, preference = (
                 int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
             )
-            draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, client_id=client_id)
+            draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, idempotency_key=key)
             logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
                 continue  # somebody has swiped meanwhile: look again what is the latest
             if not logged.event.undoes:
-                raise EventIdConflictError(
-                    f"Event id '{event_id}' was used for a swipe of user {user_id}.", "Give each event its own id."
+                raise IdempotencyKeyConflictError(
+                    f"The idempotency key '{key}' was used for a swipe of user {user_id}.",
+                    "Give each swipe and each undo its own key.",
                 )
             if not logged.is_new:
                 return self._undone(served, user_id, logged)
@@ -483,10 +491,10 @@ class Recommender:
             "Another process keeps swiping for this user. Try again when it has stopped.",
         )
 
-    def _repeated_undo(self, served: ServedModel, user_id: int, client_id: str | None) -> UserState:
+    def _repeated_undo(self, served: ServedModel, user_id: int, key: str | None) -> UserState:
         """Where nothing is left to undo, the call may be the repetition of one that took back the last swipe."""
         for event in self.store.events(user_id):
-            if event.undoes and event.client_id is not None and event.client_id == client_id:
+            if event.undoes and key is not None and event.idempotency_key == key:
                 return self._undone(served, user_id, Appended(event, is_new=False))
         raise NothingToUndoError(f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}")
 

@@ -126,7 +126,7 @@ class UserState:
     undone
         Whether the swipe was undone rather than made.
     is_new
-        False if a swipe with this client event id had been logged before, and so nothing was done.
+        False if a swipe with this idempotency key had been logged before, and so nothing was done.
     in_effect
         Whether the swipe is the latest word on its movie. It is not if a later opinion stands, in the log or in the
         model's data, or if it has been undone.

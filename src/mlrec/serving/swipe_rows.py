@@ -11,13 +11,19 @@ from typing import NamedTuple
 
 from mlrec.errors import InputError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
-from mlrec.serving.stores.interface import LONGEST_CLIENT_ID, Draft, latest_moment
+from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, Draft, latest_moment
 
 COLUMNS = ("user_id", "event_id", "movie_id", "title", "preference", "at", "undone", "client_id")
-"""What mlrec writes: `event_id` counts the user's events, `client_id` is the application's own id of the swipe."""
+"""What mlrec writes: `event_id` counts the user's events, `client_id` is the idempotency key, under the
+column name that exports have always had: other programs read it.
+"""
 
 _NEEDED = (("user_id",), ("movie_id",), ("preference", "bucket"), ("at", "timestamp"))
-_OPTIONAL = ("event_id", "client_id", "undone")
+_KEYS = ("idempotency_key", "client_id", "event_id")
+"""Columns that may hold the caller's idempotency key; the first one that is there counts. In an export, `event_id` is
+the number in the log; in a file that an application has written, it is the former name of the key.
+"""
+_OPTIONAL = (*_KEYS, "undone")
 _HEADER_HINT = (
     "The first line names the columns, with commas between them: user_id, movie_id, preference (or bucket) and at (or"
     " timestamp)."
@@ -52,7 +58,8 @@ class RowReader:
     ----------
     header
         The first line of the file. Columns may stand in any order and be written `user_id` or `userId`; others are
-        passed over. With a column `client_id` the column `event_id` is passed over as well: that is how mlrec writes.
+        passed over. The idempotency key is in `idempotency_key`, or else in `client_id`, as mlrec writes it, or else in
+        `event_id`, its former name.
     label
         The file, as it is named to people.
 
@@ -79,7 +86,9 @@ class RowReader:
         self._user, self._movie = place["userid"], place["movieid"]
         self._preference, self._bucket = place.get("preference"), place.get("bucket")
         self._at = place["at"] if "at" in place else place["timestamp"]
-        self._client_id = place.get("clientid", place.get("eventid"))
+        if "idempotencykey" in place and "clientid" in place:
+            raise InputError(f"{label} has two columns for one thing: idempotency_key and client_id.", _HEADER_HINT)
+        self._key = next((place[name] for name in map(_normalized, _KEYS) if name in place), None)
         self._undone = place.get("undone")
         # In an export of ours every time has been taken once: a clock may have run ahead then.
         is_export = {_normalized(name) for name in COLUMNS} <= set(names)
@@ -97,14 +106,14 @@ class RowReader:
         if len(fields) != self._width:
             return "missing field" if len(fields) < self._width else "too many fields"
         try:
-            client_id = None if self._client_id is None else fields[self._client_id] or None
-            if client_id is not None and len(client_id) > LONGEST_CLIENT_ID:
-                raise _FieldError(f"event_id longer than {LONGEST_CLIENT_ID} characters")
+            key = None if self._key is None else fields[self._key] or None
+            if key is not None and len(key) > LONGEST_IDEMPOTENCY_KEY:
+                raise _FieldError(f"idempotency key longer than {LONGEST_IDEMPOTENCY_KEY} characters")
             draft = Draft(
                 movie_id=_id(fields[self._movie], "movie_id"),
                 preference=self._swipe(fields),
                 at=_moment(fields[self._at], self._latest or latest_moment()),
-                client_id=client_id,
+                idempotency_key=key,
             )
             undone = "" if self._undone is None else fields[self._undone].strip().lower()
             if undone not in _UNDONE:

@@ -15,7 +15,7 @@ def data(demo_copy, monkeypatch) -> Path:
     """The demo model, with a log of user 42 in which the middle one of three swipes is undone."""
     monkeypatch.setenv("MLREC_DATA_DIR", str(demo_copy.root))
     with opened(demo_copy.root) as store:
-        store.append(42, Draft(1, 2, AT, client_id="first, best"))
+        store.append(42, Draft(1, 2, AT, idempotency_key="first, best"))
         store.append(42, Draft(318, -1, AT + 1))
         store.append(42, Draft(318, 0, AT + 2, undoes=2))
         store.append(42, Draft(999_999_999, 0, AT + 3))

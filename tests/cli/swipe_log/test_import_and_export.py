@@ -159,7 +159,7 @@ def test_a_reader_that_leaves_an_export_early_is_no_error(data):
 
 def test_a_log_moves_to_redis_and_back(run, data, redis_url, tmp_path):
     with opened(data) as store:
-        store.append(7, Draft(260, 1, AT, client_id="é"))
+        store.append(7, Draft(260, 1, AT, idempotency_key="é"))
     exported = run("users", "export", "-").stdout
     moved = document(run("users", "import", "-", "--any-movie", "--json", text=exported, MLREC_STORE=redis_url))
     assert (moved["imported"], moved["undone"]) == (3, 1)

@@ -70,18 +70,18 @@ def test_a_swipe_of_now_goes_before_a_rating_of_the_models_data(memory, model, c
 
 
 def test_whether_a_swipe_is_in_effect_is_told(rec):
-    first = rec.update_user(NEW, 318, 1, at=1000, event_id="a")
+    first = rec.update_user(NEW, 318, 1, at=1000, idempotency_key="a")
     assert first.in_effect
     assert first.to_json()["in_effect"] is True
     assert not rec.update_user(NEW, 318, -1, at=999).in_effect
     assert rec.update_user(NEW, 1, -1, at=1).in_effect
-    assert rec.update_user(NEW, 318, 1, event_id="a").in_effect  # a repeated call tells what is so now
-    assert rec.update_user(NEW, 318, 0, at=1000, event_id="b").in_effect
-    assert not rec.update_user(NEW, 318, 1, event_id="a").in_effect
-    undone = rec.undo(NEW, event_id="c")
+    assert rec.update_user(NEW, 318, 1, idempotency_key="a").in_effect  # a repeated call tells what is so now
+    assert rec.update_user(NEW, 318, 0, at=1000, idempotency_key="b").in_effect
+    assert not rec.update_user(NEW, 318, 1, idempotency_key="a").in_effect
+    undone = rec.undo(NEW, idempotency_key="c")
     assert (undone.movie_id, undone.preference, undone.in_effect) == (318, 0, False)
-    assert rec.update_user(NEW, 318, 1, event_id="a").in_effect
-    assert not rec.update_user(NEW, 318, 0, event_id="b").in_effect
+    assert rec.update_user(NEW, 318, 1, idempotency_key="a").in_effect
+    assert not rec.update_user(NEW, 318, 0, idempotency_key="b").in_effect
 
 
 @given(

@@ -10,7 +10,7 @@ import pytest
 
 from mlrec import Recommender, Swipe
 from mlrec.artifacts import registry
-from mlrec.errors import EventIdConflictError, SettingsError, UnknownMovieError
+from mlrec.errors import EventIdConflictError, IdempotencyKeyConflictError, SettingsError, UnknownMovieError
 from tests.integration.learning.users import NEW, ids, vector_of
 
 
@@ -49,8 +49,8 @@ def test_preferences_by_name_or_number(memory, given, stored):
         ((42, 318, 1), {"at": -1}, SettingsError, "epoch seconds"),
         ((42, 318, 1), {"at": 1_700_000_000_000}, SettingsError, "epoch seconds"),
         ((42, 318, 1), {"at": datetime(2020, 1, 1)}, SettingsError, "time zone"),
-        ((42, 318, 1), {"event_id": ""}, SettingsError, "1 to 200"),
-        ((42, 318, 1), {"event_id": "\ud800"}, SettingsError, "1 to 200"),
+        ((42, 318, 1), {"idempotency_key": ""}, SettingsError, "1 to 200"),
+        ((42, 318, 1), {"idempotency_key": "\ud800"}, SettingsError, "1 to 200"),
         ((42, 10**400, 1), {}, UnknownMovieError, "does not know"),
         ((2**63, 318, 1), {}, SettingsError, "64 bits"),
         ((42, 999_999, 1), {}, UnknownMovieError, "999999"),
@@ -77,24 +77,24 @@ def test_times_may_be_given(memory):
 
 
 def test_a_retried_swipe_is_counted_once(rec):
-    first = rec.update_user(NEW, 318, 1, event_id="a")
-    again = rec.update_user(NEW, 318, "like", event_id="a")
+    first = rec.update_user(NEW, 318, 1, idempotency_key="a")
+    again = rec.update_user(NEW, 318, "like", idempotency_key="a")
     assert (again.event_id, again.is_new, again.opinions) == (first.event_id, False, 1)
-    with pytest.raises(EventIdConflictError):
-        rec.update_user(NEW, 318, -1, event_id="a")
-    with pytest.raises(EventIdConflictError):
-        rec.update_user(NEW, 1, 1, event_id="a")
+    with pytest.raises(IdempotencyKeyConflictError):
+        rec.update_user(NEW, 318, -1, idempotency_key="a")
+    with pytest.raises(IdempotencyKeyConflictError):
+        rec.update_user(NEW, 1, 1, idempotency_key="a")
     assert len(rec.store.events(NEW)) == 1
-    undone = rec.undo(NEW, event_id="b")
+    undone = rec.undo(NEW, idempotency_key="b")
     assert rec.update_user(NEW, 1, 1).is_new
-    again = rec.undo(NEW, event_id="b")
+    again = rec.undo(NEW, idempotency_key="b")
     assert (again.event_id, again.movie_id, again.preference, again.is_new) == (undone.event_id, 318, 1, False)
     rec.undo(NEW)
-    again = rec.undo(NEW, event_id="b")  # nothing is left to undo, and nothing needs to be
+    again = rec.undo(NEW, idempotency_key="b")  # nothing is left to undo, and nothing needs to be
     assert (again.event_id, again.movie_id, again.is_new) == (undone.event_id, 318, False)
     rec.update_user(NEW, 1, 1)
-    for call in (lambda: rec.undo(NEW, event_id="a"), lambda: rec.update_user(NEW, 318, 0, event_id="b")):
-        with pytest.raises(EventIdConflictError):
+    for call in (lambda: rec.undo(NEW, idempotency_key="a"), lambda: rec.update_user(NEW, 318, 0, idempotency_key="b")):
+        with pytest.raises(IdempotencyKeyConflictError):
             call()
 
 
@@ -125,3 +125,26 @@ def test_a_lone_model_folder_learns_in_memory(demo):
         assert rec.store.place == "memory"
         assert rec.refresh() is False
     assert not (demo.root / "users.db").exists()
+
+
+def test_the_idempotency_key_under_its_old_name_warns_and_works(memory):
+    rec = memory
+    with pytest.warns(DeprecationWarning, match="idempotency_key") as told:
+        first = rec.update_user(NEW, 318, 1, event_id="a")
+    assert told[0].filename == __file__
+    assert first.is_new
+    assert not rec.update_user(NEW, 318, 1, idempotency_key="a").is_new
+    with pytest.warns(DeprecationWarning, match="idempotency_key"):
+        assert rec.undo(NEW, event_id="b").undone
+    assert not rec.undo(NEW, idempotency_key="b").is_new
+    for call in (
+        lambda: rec.update_user(NEW, 1, 1, idempotency_key="c", event_id="c"),
+        lambda: rec.undo(NEW, idempotency_key="c", event_id="c"),
+    ):
+        with pytest.raises(SettingsError, match="both given"):
+            call()
+    (swipe,) = rec.history(NEW)
+    assert swipe.idempotency_key == "a"
+    with pytest.warns(DeprecationWarning, match="idempotency_key"):
+        assert swipe.client_id == "a"
+    assert EventIdConflictError is IdempotencyKeyConflictError

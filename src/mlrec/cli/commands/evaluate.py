@@ -1,17 +1,24 @@
 """mlrec evaluate: how good is the model?"""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlrec.cli import evaluation_tables, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, ModelId, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, ModelId, Threads, examples
 from mlrec.cli.output import STDOUT, checked_target, write_output
 from mlrec.cli.progress import progress
-from mlrec.errors import EmptyResultError
-from mlrec.settings import EvaluateSettings, ReplaySettings
+from mlrec.errors import EmptyResultError, shown
+from mlrec.settings import (
+    BASELINES,
+    BaselineName,
+    EvaluateSettings,
+    History,
+    ProtocolName,
+    Relevance,
+    ReplaySettings,
+)
 
 EXAMPLES = examples(
     "mlrec evaluate",
@@ -26,49 +33,10 @@ EXAMPLES = examples(
 _DEFAULTS = EvaluateSettings()
 
 
-class Protocol(StrEnum):
-    """How events are divided."""
-
-    user_time = "user-time"
-    global_time = "global-time"
-    held_out_users = "held-out-users"
-
-
-class HeldOutSplit(StrEnum):
-    """The part to find movies of."""
-
-    val = "val"
-    test = "test"
-
-
-class Relevance(StrEnum):
-    """What counts as an answer."""
-
-    liked = "liked"
-    any = "any"
-
-
-class HistoryKind(StrEnum):
-    """What is known of a user."""
-
-    known = "known"
-    train = "train"
-
-
-class Baseline(StrEnum):
-    """Models to judge by."""
-
-    popularity = "popularity"
-    cosine = "cosine"
-    ease = "ease"
-    als_baseline = "als-baseline"
-    als_default = "als-default"
-
-
 def evaluate(
-    split: Annotated[HeldOutSplit, typer.Option(help="The held-out part.")] = HeldOutSplit.val,
+    split: HeldOut = _DEFAULTS.split,
     protocol: Annotated[
-        Protocol | None,
+        ProtocolName | None,
         typer.Option(
             help="Divide events by each user's time, at two moments for everybody, or keep whole users from training."
             " Another division than the prepared data's trains a model of its own, in memory.",
@@ -89,18 +57,19 @@ def evaluate(
     relevance: Annotated[
         Relevance,
         typer.Option(help="Movies to be found: the liked ones, or any rated one (the published protocol)."),
-    ] = Relevance.liked,
+    ] = _DEFAULTS.relevance,
     history: Annotated[
-        HistoryKind,
+        History,
         typer.Option(help="On test, users are known by train and validation, or by train alone."),
-    ] = HistoryKind.known,
+    ] = _DEFAULTS.history,
     published_ndcg: Annotated[
         bool,
         typer.Option("--published-ndcg", help="Also show the inflated NDCG of the published run, to compare with it."),
     ] = False,
     baseline: Annotated[
-        list[Baseline] | None,
+        list[str] | None,  # Typer takes no list of a Literal
         typer.Option(
+            metavar=f"<{'|'.join(BASELINES)}>",
             help="Model to judge beside; may be given several times. ALS ones are trained for it, with a preset.",
             show_default="those that take seconds",
         ),
@@ -170,9 +139,9 @@ def evaluate(
         checked_target(report, source=str(workspace.users_db))
     if replay:
         given = {
-            "--split": split != HeldOutSplit.val,
-            "--relevance": relevance != Relevance.liked,
-            "--history": history != HistoryKind.known,
+            "--split": split != _DEFAULTS.split,
+            "--relevance": relevance != _DEFAULTS.relevance,
+            "--history": history != _DEFAULTS.history,
             "--published-ndcg": published_ndcg,
             "--baseline": bool(baseline),
             "--protocol": protocol is not None,
@@ -186,18 +155,18 @@ def evaluate(
             )
         if k and len(k) > 1:
             raise typer.BadParameter("--replay takes one list length.", param_hint="-k")
-    elif held_out_share is not None and protocol is not Protocol.held_out_users:
+    elif held_out_share is not None and protocol != "held-out-users":
         raise typer.BadParameter("It is for --protocol held-out-users and for --replay.", param_hint="--held-out-share")
     evaluated = replayed = None
     settings = EvaluateSettings(
-        split=split.value,
-        protocol=protocol.value if protocol else None,
+        split=split,
+        protocol=protocol,
         ks=tuple(k) if k else None,
         held_out_share=_DEFAULTS.held_out_share if held_out_share is None or replay else held_out_share,
-        relevance=relevance.value,
-        history=history.value,
+        relevance=relevance,
+        history=history,
         published_ndcg=published_ndcg,
-        baselines=tuple(name.value for name in baseline) if baseline else None,
+        baselines=tuple(map(_baseline, baseline)) if baseline else None,
         ease_regularization=ease_regularization,
         sample=sample or 0,
         threads=threads,
@@ -236,3 +205,10 @@ def evaluate(
         html = make_report(workspace, evaluated, replayed, settings)
         write_output(report, lambda file: file.write(html.encode()), source=str(workspace.users_db))
         render.note(f"Written to {report}.")
+
+
+def _baseline(text: str) -> BaselineName:
+    for name in BASELINES:
+        if text == name:
+            return name
+    raise typer.BadParameter(f"{shown(text)} is not one of {', '.join(BASELINES)}.", param_hint="--baseline")

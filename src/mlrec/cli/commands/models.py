@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import evaluation_tables, render
-from mlrec.cli.commands.evaluate import HeldOutSplit, Relevance
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
+from mlrec.cli.help import Group
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.settings import EvaluateSettings, Relevance
 
 if TYPE_CHECKING:
     from mlrec.artifacts.metrics_file import KnownPart, Metrics, Result
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mlrec.workspace import Workspace
 
 app = typer.Typer(
+    cls=Group,
     help="See, compare, publish and delete trained models.",
     no_args_is_help=True,
     epilog=examples("mlrec models list", "mlrec models use 20261123T142501-als-3f9a"),
@@ -160,7 +162,7 @@ def _figures(result: "Result", model: str) -> list[str]:
 def compare_models(
     first: RequiredId,
     second: RequiredId,
-    split: Annotated[HeldOutSplit, typer.Option(help="The held-out part.")] = HeldOutSplit.val,
+    split: HeldOut = EvaluateSettings.split,
     k: Annotated[
         list[int] | None,
         typer.Option(
@@ -169,7 +171,7 @@ def compare_models(
     ] = None,
     relevance: Annotated[
         Relevance, typer.Option(help="Movies to be found: the liked ones, or any rated one.")
-    ] = Relevance.liked,
+    ] = EvaluateSettings.relevance,
     threads: Threads = 0,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -179,12 +181,9 @@ def compare_models(
     Both are judged on the present prepared data, and only on answers that neither has learned from.
     """
     from mlrec.evaluation.comparing import compare
-    from mlrec.settings import EvaluateSettings
     from mlrec.workspace import Workspace
 
-    settings = EvaluateSettings(
-        split=split.value, ks=tuple(k) if k else None, relevance=relevance.value, threads=threads
-    )
+    settings = EvaluateSettings(split=split, ks=tuple(k) if k else None, relevance=relevance, threads=threads)
     result = compare(Workspace(data_dir), first, second, settings, progress=progress())
     if as_json:
         render.print_json(result.to_json())

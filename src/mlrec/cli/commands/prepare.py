@@ -1,23 +1,17 @@
 """mlrec prepare: raw ratings to the prepared folder."""
 
-from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
+from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
-from mlrec.settings import PrepareSettings
+from mlrec.settings import DEFAULT_ENGINE, PrepareSettings, SplitKind, TieRule
 
 if TYPE_CHECKING:
-    from mlrec.dataset.prepare import Prepared
-    from mlrec.progress import Progress
-    from mlrec.ranking.standing_swipes import StandingSwipes
-    from mlrec.workspace import Workspace
+    from mlrec.pipeline import PrepareResult
 
 EXAMPLES = examples(
     "mlrec prepare",
@@ -30,20 +24,6 @@ EXAMPLES = examples(
 _DEFAULTS = PrepareSettings()
 
 
-class Split(StrEnum):
-    """How events are split into train, validation and test."""
-
-    user_time = "user-time"
-    global_time = "global-time"
-
-
-class Ties(StrEnum):
-    """Which events of the same time come before a cut."""
-
-    movie_id = "movie-id"
-    random = "random"
-
-
 Raw = Annotated[
     str | None,
     typer.Option(
@@ -53,8 +33,12 @@ Raw = Annotated[
         " hdfs://…, s3a://… and what else Spark reads.",
     ),
 ]
-TiesOption = Annotated[
-    Ties,
+Split = Annotated[
+    SplitKind,
+    typer.Option("--split", help="Split each user's history by time, or everybody's at the same two moments."),
+]
+Ties = Annotated[
+    TieRule,
     typer.Option(
         "--ties",
         help="How events of the same time are divided where a user's split cuts between them: by movie id, or dealt at"
@@ -74,15 +58,6 @@ WithSwipes = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class StoreContent:
-    """What a preparation takes from the store of swipes."""
-
-    swipes: "StandingSwipes | None"
-    left_out: int
-    forgotten: list[int]
-
-
 def prepare(
     raw: Raw = None,
     with_swipes: WithSwipes = False,
@@ -91,17 +66,15 @@ def prepare(
     cut_points: Annotated[
         tuple[float, float, float],
         typer.Option(
-            help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like."
+            metavar="X X X",
+            help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like.",
         ),
     ] = _DEFAULTS.cut_points,
-    split: Annotated[
-        Split,
-        typer.Option(help="Split each user's history by time, or everybody's at the same two moments."),
-    ] = Split.user_time,
+    split: Split = _DEFAULTS.split,
     split_ratio: Annotated[
-        tuple[int, int, int], typer.Option(help="Shares of train, validation and test.")
+        tuple[int, int, int], typer.Option(metavar="N N N", help="Shares of train, validation and test.")
     ] = _DEFAULTS.split_ratio,
-    ties: TiesOption = Ties.movie_id,
+    ties: Ties = _DEFAULTS.ties,
     random_seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Seed of '--ties random'.")
     ] = _DEFAULTS.random_seed,
@@ -115,7 +88,7 @@ def prepare(
         str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
     ] = _DEFAULTS.memory_limit,
     threads: Threads = _DEFAULTS.threads,
-    engine: EngineName = Engine.local,
+    engine: Engine = DEFAULT_ENGINE,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
     store: StoreName = None,
@@ -128,16 +101,16 @@ def prepare(
     that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store of
     swipes are left out, with or without --with-swipes. Both engines give the same rows.
     """
-    from mlrec.dataset.prepare import prepare as run
+    from mlrec.pipeline import prepare as run
     from mlrec.workspace import Workspace
 
     settings = PrepareSettings(
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         cut_points=cut_points,
-        split=split.value,
+        split=split,
         split_ratio=split_ratio,
-        ties=ties.value,
+        ties=ties,
         random_seed=random_seed,
         user_offset=user_offset,
         max_reject_share=max_reject_share,
@@ -145,46 +118,22 @@ def prepare(
         threads=threads,
     )
     workspace, bar = Workspace(data_dir), progress()
-    content = read_store(store, workspace, with_swipes, bar)
     with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
-        result = run(
-            workspace,
-            settings,
-            raw=raw,
-            swipes=content.swipes,
-            forgotten=content.forgotten,
-            spark=spark,
-            progress=bar,
-        )
+        result = run(workspace, settings, raw=raw, with_swipes=with_swipes, store=store, spark=spark, progress=bar)
     if as_json:
         render.print_json(result.to_json())
     else:
-        show(result, content)
+        show(result)
     warn(result)
 
 
-def read_store(name: str | None, workspace: "Workspace", with_swipes: bool, bar: "Progress") -> StoreContent:
-    """Read the blocklist, and the swipes or how many there are. A store that does not exist yet is empty."""
-    from mlrec.serving.loop import standing_swipes
-    from mlrec.serving.stores import open_store
-
-    with closing(open_store(name, workspace)) as store:
-        if with_swipes:
-            swipes, left_out = standing_swipes(store, bar), 0
-        else:
-            counts = store.counts()
-            swipes, left_out = None, counts.swipes - counts.undone
-        # The blocklist last: whoever is forgotten while the swipes are read is on it.
-        return StoreContent(swipes, left_out, store.forgotten())
-
-
-def warn(result: "Prepared") -> None:
+def warn(result: "PrepareResult") -> None:
     """Render the warnings of a preparation."""
     for warning in result.warnings:
         render.warn(f"Warning: {warning}")
 
 
-def show(result: "Prepared", content: StoreContent) -> None:
+def show(result: "PrepareResult") -> None:
     """Render the counts of a preparation."""
     manifest = result.manifest
     render.table(
@@ -198,8 +147,10 @@ def show(result: "Prepared", content: StoreContent) -> None:
             f"Swipes: merged {swipes.merged:,}, skips {swipes.skips:,},"
             f" older than a rating of the movie {swipes.outdated:,}."
         )
-    if content.left_out:
-        render.note(f"The swipe log holds {content.left_out:,} swipes, which --with-swipes merges into the ratings.")
+    if result.unmerged_swipes:
+        render.note(
+            f"The swipe log holds {result.unmerged_swipes:,} swipes, which --with-swipes merges into the ratings."
+        )
     if rejects := manifest.rejects.rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")

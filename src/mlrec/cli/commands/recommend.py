@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from mlrec.cli import cards, render
 from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, StoreName, examples, parse_id
 from mlrec.cli.progress import progress
-from mlrec.settings import ServeSettings
+from mlrec.settings import ServeSettings, UpdateRule
 
 if TYPE_CHECKING:
     from mlrec.serving.recommender import Recommender
@@ -26,20 +25,15 @@ EXAMPLES = examples(
 )
 
 
-class Rule(StrEnum):
-    """How a user's vector follows from the user's history."""
-
-    fold_in = "fold-in"
-    gradient = "gradient"
-
-
-Genres = Annotated[list[str] | None, typer.Option("--genre", help="Only movies of this genre; may be repeated.")]
+Genres = Annotated[
+    list[str] | None, typer.Option("--genre", metavar="GENRE", help="Only movies of this genre; may be repeated.")
+]
 Years = Annotated[
     str | None,
     typer.Option("--years", metavar="FIRST-LAST", help="Only movies of these years: 1990-1999, 1990- or 1990."),
 ]
-UpdateRule = Annotated[
-    Rule, typer.Option("--rule", help="How swipes become a vector: exactly, or by steps of the published design.")
+Rule = Annotated[
+    UpdateRule, typer.Option("--rule", help="How swipes become a vector: exactly, or by steps of the published design.")
 ]
 
 
@@ -52,9 +46,14 @@ def recommend(
     ] = None,
     like: Annotated[
         list[str] | None,
-        typer.Option(help="For a visitor who likes this movie, by id or title; may be repeated. Nothing is stored."),
+        typer.Option(
+            metavar="MOVIE",
+            help="For a visitor who likes this movie, by id or title; may be repeated. Nothing is stored.",
+        ),
     ] = None,
-    dislike: Annotated[list[str] | None, typer.Option(help="The same for a movie that the visitor dislikes.")] = None,
+    dislike: Annotated[
+        list[str] | None, typer.Option(metavar="MOVIE", help="The same for a movie that the visitor dislikes.")
+    ] = None,
     all_users: Annotated[
         bool, typer.Option("--all-users", help="Every user's list into a file, for those who precompute; with --out.")
     ] = False,
@@ -78,7 +77,7 @@ def recommend(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which liked movies speak most for each recommendation.")
     ] = False,
-    rule: UpdateRule = Rule(ServeSettings.rule),
+    rule: Rule = ServeSettings.rule,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -95,7 +94,7 @@ def recommend(
     }
     from mlrec.serving.recommender import Recommender
 
-    with Recommender.open(data_dir, store=store, settings=ServeSettings(rule=rule.value)) as recommender:
+    with Recommender.open(data_dir, store=store, settings=ServeSettings(rule=rule)) as recommender:
         if out is not None:
             _write_all(recommender, n, options, out, as_json)
         elif user is not None:

@@ -1,7 +1,7 @@
 """mlrec run: everything in one command."""
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,14 +9,23 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
-from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, StoreName, examples
+from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
+from mlrec.cli.options import (
+    DATA_DIR_DEFAULT,
+    AsJson,
+    DataDir,
+    RandomSeed,
+    StoreName,
+    TrainThreads,
+    examples,
+    training_settings,
+)
 from mlrec.cli.progress import progress
-from mlrec.errors import EmptyResultError
-from mlrec.settings import EvaluateSettings, PrepareSettings
+from mlrec.settings import DEFAULT_ENGINE, DEFAULT_PRESET, EvaluateSettings, PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation
+    from mlrec.pipeline import Step
 
 EXAMPLES = examples(
     "mlrec run demo",
@@ -39,27 +48,17 @@ def run(
     ] = False,
     publish_if_better: train_command.PublishIfBetter = False,
     with_swipes: prepare_command.WithSwipes = False,
-    preset: train_command.PresetOption = Preset.default,
+    preset: train_command.Preset = DEFAULT_PRESET,
     settings_file: train_command.SettingsFile = None,
     raw: prepare_command.Raw = None,
     min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
     min_movie_ratings: prepare_command.MinMovieRatings = PrepareSettings.min_movie_ratings,
-    split: Annotated[
-        prepare_command.Split, typer.Option(help="Split each user's history by time, or everybody's.")
-    ] = prepare_command.Split.user_time,
-    ties: prepare_command.TiesOption = prepare_command.Ties.movie_id,
-    random_seed: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Seed of the initial factors, and of --ties random.",
-            show_default=str(PrepareSettings.random_seed),
-        ),
-    ] = None,
+    split: prepare_command.Split = PrepareSettings.split,
+    ties: prepare_command.Ties = PrepareSettings.ties,
+    random_seed: RandomSeed = None,
     source: fetch_command.Source = None,
-    threads: train_command.TrainThreads = None,
-    engine: EngineName = Engine.local,
+    threads: TrainThreads = None,
+    engine: Engine = DEFAULT_ENGINE,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
     store: StoreName = None,
@@ -67,101 +66,73 @@ def run(
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Prepare, train and evaluate in one command, with the most used options of each."""
-    from mlrec.artifacts.registry import publish_in_place_of
-    from mlrec.dataset.fetch import fetch
-    from mlrec.dataset.prepare import prepare
-    from mlrec.evaluation.gate import is_not_worse, require_gate
-    from mlrec.evaluation.gate import publish_if_better as gate_publish
-    from mlrec.evaluation.protocol import evaluate
-    from mlrec.model.train import train
+    from mlrec.pipeline import run as run_pipeline
     from mlrec.workspace import Workspace
 
-    # Before anything is done; the first model learns from train whatever the file says, for it is to be judged.
-    settings = preset.settings(settings_file, random_seed=random_seed, threads=threads, on="train")
-    workspace, bar = Workspace(data_dir), progress()
-    spark = ctx.with_resource(opened(engine, spark_master, spark_conf, workspace, bar))
-    document: dict[str, Any] = {}
-    if edition is not None:
-        fetched = fetch(workspace, edition, source=source, progress=bar)
-        document["fetch"] = asdict(fetched)
-        if not as_json:
-            fetch_command.show(fetched, as_json=False)
-
+    # Before anything is done: a mistake in an option should not cost a download.
+    settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads)
     prepare_settings = PrepareSettings(
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
-        split=split.value,
-        ties=ties.value,
+        split=split,
+        ties=ties,
         random_seed=PrepareSettings.random_seed if random_seed is None else random_seed,
         threads=threads or 0,
     )
-    content = prepare_command.read_store(store, workspace, with_swipes, bar)
-    prepared = prepare(
+    workspace, bar = Workspace(data_dir), progress()
+    spark = ctx.with_resource(opened(engine, spark_master, spark_conf, workspace, bar))
+    result = run_pipeline(
         workspace,
-        prepare_settings,
+        edition,
+        source=source,
         raw=raw,
-        swipes=content.swipes,
-        forgotten=content.forgotten,
+        with_swipes=with_swipes,
+        store=store,
+        final=final,
+        publish="if-better" if publish_if_better else True,
+        prepare_settings=prepare_settings,
+        train_settings=settings,
+        evaluate_settings=EvaluateSettings(threads=threads or 0),
         spark=spark,
         progress=bar,
+        on_step=_warn if as_json else partial(_show, judged_first=final),
     )
-    document["prepare"] = prepared.to_json()
-    if not as_json:
-        prepare_command.show(prepared, content)
-    prepare_command.warn(prepared)
-
-    if publish_if_better:
-        require_gate(workspace)
-    trained = train(workspace, settings, publish=not (final or publish_if_better), spark=spark, progress=bar)
-    gate = None
-    if publish_if_better:
-        judge = is_not_worse if final else gate_publish
-        gate = judge(workspace, trained.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
-        document["gate"] = gate.to_json()
-        trained = replace(trained, published=gate.passed and not final)
-    document["train"] = trained.to_json()
-    if not as_json:
-        train_command.show(trained, gate, judged_first=final)
-
-    evaluations = []
-    for part in ("val", "test"):
-        try:
-            evaluations.append(
-                evaluate(
-                    workspace,
-                    EvaluateSettings(split=part, threads=threads or 0),
-                    model_id=trained.model_id,
-                    progress=bar,
-                )
-            )
-        except EmptyResultError as error:  # small data may leave a part empty; the model is none the worse for it
-            render.warn(f"{error.message} It is not evaluated.")
-    document["evaluate"] = {result.split: result.to_json() for result in evaluations}
-    if not as_json:
-        for result in evaluations:
-            evaluation_tables.show_headline(result, result.ks[0])
-
-    if final and (gate is None or gate.passed):
-        last = train(
-            workspace,
-            replace(settings, on="all"),
-            publish=gate is None,
-            judged_by=trained.model_id,
-            spark=spark,
-            progress=bar,
-        )
-        if gate is not None:
-            # It was compared with the model that was published then; another one may have come meanwhile.
-            last = replace(last, published=publish_in_place_of(workspace, gate.published, last.model_id))
-        document["final"] = last.to_json()
-        if not as_json:
-            train_command.show(last)
-    elif final and not as_json:
-        render.line("Nothing was trained on everything, and the published model stays.")
     if as_json:
-        render.print_json(document)
-    elif evaluations:
-        _summarize(evaluations[-1])
+        render.print_json(result.to_json())
+        return
+    if final and result.final is None:
+        render.line("Nothing was trained on everything, and the published model stays.")
+    if result.evaluations:
+        _summarize(result.evaluations[-1])
+
+
+def _show(step: "Step", *, judged_first: bool) -> None:
+    """Render a step as soon as it has ended; `judged_first` if a model that learns from everything follows."""
+    from mlrec.dataset.fetch import FetchResult
+    from mlrec.pipeline import NotEvaluated, PrepareResult, TrainResult
+
+    match step:
+        case FetchResult():
+            fetch_command.show(step, as_json=False)
+        case PrepareResult():
+            prepare_command.show(step)
+        case TrainResult():
+            train_command.show(step, judged_first=judged_first and step.settings.on == "train")
+        case NotEvaluated():
+            pass
+        case _:
+            evaluation_tables.show_headline(step, step.ks[0])
+    _warn(step)
+
+
+def _warn(step: "Step") -> None:
+    from mlrec.pipeline import NotEvaluated, PrepareResult
+
+    match step:
+        case PrepareResult():
+            prepare_command.warn(step)
+        case NotEvaluated():
+            render.warn(f"{step.reason} It is not evaluated.")
 
 
 def _summarize(result: "Evaluation") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
-from mlrec.cli.commands.recommend import Genres, Rule, UpdateRule, Years, parse_years
+from mlrec.cli.commands.recommend import Genres, Rule, Years, parse_years
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "mlrec swipe --user 42",
     "mlrec swipe --user 42 --movie 318 --preference +2",
-    'mlrec swipe --user 42 --movie "Toy Story" --preference like --event-id 7f3a',
+    'mlrec swipe --user 42 --movie "Toy Story" --preference like --idempotency-key 7f3a',
     "mlrec swipe --user 42 --undo",
     "printf 'like\\ndislike\\nquit\\n' | mlrec swipe --user 42",
 )
@@ -45,7 +45,10 @@ def swipe(
         ),
     ],
     movie: Annotated[
-        str | None, typer.Option(help="One movie, by id or title, instead of a session; with --preference or --bucket.")
+        str | None,
+        typer.Option(
+            metavar="MOVIE", help="One movie, by id or title, instead of a session; with --preference or --bucket."
+        ),
     ] = None,
     preference: Annotated[
         str | None,
@@ -59,14 +62,15 @@ def swipe(
     at: Annotated[
         int | None, typer.Option(metavar="SECONDS", help="When it happened, in epoch seconds; now by default.")
     ] = None,
-    event_id: Annotated[
+    idempotency_key: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Your own id of the swipe: a repeated call with it changes nothing."),
+        typer.Option(metavar="KEY", help="Your own id of the swipe: a repeated call with it changes nothing."),
     ] = None,
+    event_id: Annotated[str | None, typer.Option(metavar="KEY", hidden=True)] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back the swipe that was logged last.")] = False,
     genre: Genres = None,
     years: Years = None,
-    rule: UpdateRule = Rule(ServeSettings.rule),
+    rule: Rule = ServeSettings.rule,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -77,17 +81,18 @@ def swipe(
     why, help, quit). Every answer is stored before the next card comes, so nothing is lost however a session ends.
     """
     given = _preference(preference, bucket)
-    _check_usage(movie, given, undo, at, event_id)
+    key = _key(idempotency_key, event_id)
+    _check_usage(movie, given, undo, at, key)
     filters: dict[str, Any] = {"genres": genre or None, "years": parse_years(years)}
     from mlrec.serving.recommender import Recommender
 
-    settings = ServeSettings(rule=rule.value)
+    settings = ServeSettings(rule=rule)
     with Recommender.open(data_dir, store=store, settings=settings) as recommender:
         if undo:
-            _show_one(recommender, recommender.undo(user, event_id=event_id), filters, as_json)
+            _show_one(recommender, recommender.undo(user, idempotency_key=key), filters, as_json)
         elif movie is not None and given is not None:
             meant = recommender.find_movie(movie)
-            state = recommender.update_user(user, meant.movie_id, int(given), at=at, event_id=event_id)
+            state = recommender.update_user(user, meant.movie_id, int(given), at=at, idempotency_key=key)
             _show_one(recommender, state, filters, as_json)
         else:
             from mlrec.serving.swipe import SwipeSession
@@ -105,14 +110,24 @@ def _preference(preference: str | None, bucket: int | None) -> Swipe | None:
     return Swipe.parse(preference) if preference is not None else from_bucket(bucket) if bucket is not None else None
 
 
-def _check_usage(movie: str | None, given: Swipe | None, undo: bool, at: int | None, event_id: str | None) -> None:
+def _key(key: str | None, former: str | None) -> str | None:
+    """The idempotency key, under its present or its former option."""
+    if former is None:
+        return key
+    if key is not None:
+        raise typer.BadParameter("It is the old name of --idempotency-key. Give one of them.", param_hint="--event-id")
+    render.warn("--event-id is now called --idempotency-key. The old name will be removed in mlrec 1.0.")
+    return former
+
+
+def _check_usage(movie: str | None, given: Swipe | None, undo: bool, at: int | None, key: str | None) -> None:
     if undo and (movie is not None or given is not None or at is not None):
         raise typer.BadParameter("An undo takes no movie, preference or time.", param_hint="--undo")
     if (movie is None) != (given is None):
         missing = "--movie" if movie is None else "--preference"
         raise typer.BadParameter("A movie and a preference go together.", param_hint=missing)
-    if movie is None and not undo and (at is not None or event_id is not None):
-        raise typer.BadParameter("These belong to a single swipe: give --movie.", param_hint="--at, --event-id")
+    if movie is None and not undo and (at is not None or key is not None):
+        raise typer.BadParameter("These belong to a single swipe: give --movie.", param_hint="--at, --idempotency-key")
 
 
 def _on_terminal() -> bool:

@@ -1,21 +1,33 @@
 """mlrec train: the prepared folder to a published model."""
 
-from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.engine import Engine, EngineName, SparkConf, SparkMaster, opened
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Preset, examples
+from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
+from mlrec.cli.options import (
+    DATA_DIR_DEFAULT,
+    AsJson,
+    DataDir,
+    RandomSeed,
+    TrainThreads,
+    examples,
+    training_settings,
+)
 from mlrec.cli.progress import progress
-from mlrec.settings import EvaluateSettings, TrainSettings
+from mlrec.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_PRESET,
+    Dislikes,
+    PresetName,
+    TrainOn,
+    TrainSettings,
+)
 
 if TYPE_CHECKING:
-    from mlrec.evaluation.gate import Gate
-    from mlrec.model.train import Trained
+    from mlrec.pipeline import TrainResult
 
 EXAMPLES = examples(
     "mlrec train",
@@ -29,23 +41,8 @@ EXAMPLES = examples(
 _DEFAULTS = TrainSettings()
 
 
-class Dislikes(StrEnum):
-    """What a dislike is."""
-
-    zero = "zero"
-    ignore = "ignore"
-    as_likes = "as-likes"
-
-
-class On(StrEnum):
-    """What a model learns from."""
-
-    train = "train"
-    all = "all"
-
-
-PresetOption = Annotated[
-    Preset,
+Preset = Annotated[
+    PresetName,
     typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
 ]
 PublishIfBetter = Annotated[
@@ -65,19 +62,10 @@ SettingsFile = Annotated[
         show_default=False,
     ),
 ]
-# Not given is not the same as the default: a settings file may say something else.
-RandomSeed = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=0, help="Seed of the initial factors.", show_default=str(_DEFAULTS.random_seed)),
-]
-TrainThreads = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.", show_default=str(_DEFAULTS.threads)),
-]
 
 
 def train(
-    preset: PresetOption = Preset.default,
+    preset: Preset = DEFAULT_PRESET,
     settings_file: SettingsFile = None,
     factors: Annotated[
         int | None,
@@ -124,7 +112,7 @@ def train(
         ),
     ] = None,
     on: Annotated[
-        On | None,
+        TrainOn | None,
         typer.Option(
             help="Learn from the train split, for judging, or from everything, for production.",
             show_default=_DEFAULTS.on,
@@ -134,7 +122,7 @@ def train(
     publish_if_better: PublishIfBetter = False,
     random_seed: RandomSeed = None,
     threads: TrainThreads = None,
-    engine: EngineName = Engine.local,
+    engine: Engine = DEFAULT_ENGINE,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
     as_json: AsJson = False,
@@ -145,50 +133,40 @@ def train(
     An option that is given wins over the preset and over the settings file. Whichever engine has learned, the model
     serves, swipes, explains and evaluates alike; docs/scaling.md says where the engines differ.
     """
-    from mlrec.model.train import train as run
+    from mlrec.pipeline import train as run
     from mlrec.workspace import Workspace
 
     if publish_if_better and not publish:
         raise typer.BadParameter("It contradicts --no-publish.", param_hint="--publish-if-better")
-    settings = preset.settings(
+    settings = training_settings(
+        preset,
         settings_file,
         factors=factors,
         regularization=regularization,
         alpha=alpha,
         iterations=iterations,
-        dislikes=dislikes and dislikes.value,
-        fold_in_dislikes=fold_in_dislikes and fold_in_dislikes.value,
+        dislikes=dislikes,
+        fold_in_dislikes=fold_in_dislikes,
         half_life=half_life,
         feedback_weight=feedback_weight,
-        on=on and on.value,
+        on=on,
         random_seed=random_seed,
         threads=threads,
     )
     workspace, bar = Workspace(data_dir), progress()
-    if publish_if_better:
-        from mlrec.evaluation.gate import publish_if_better as judge
-        from mlrec.evaluation.gate import require_gate
-
-        if settings.on == "all":
-            raise typer.BadParameter(
-                "A model that learns from everything cannot be judged. Use: mlrec run --final --publish-if-better",
-                param_hint="--publish-if-better",
-            )
-        require_gate(workspace)
     with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
-        result = run(workspace, settings, publish=publish and not publish_if_better, spark=spark, progress=bar)
-    gate = None
-    if publish_if_better:
-        gate = judge(workspace, result.model_id, EvaluateSettings(threads=threads or 0), progress=bar)
-        result = replace(result, published=gate.passed)
+        result = run(
+            workspace, settings, publish="if-better" if publish_if_better else publish, spark=spark, progress=bar
+        )
     if as_json:
-        render.print_json(result.to_json() | ({"gate": gate.to_json()} if gate else {}))
+        render.print_json(result.to_json())
     else:
-        show(result, gate)
+        show(result)
 
 
-def show(result: "Trained", gate: "Gate | None" = None, *, judged_first: bool = False) -> None:
+def show(result: "TrainResult", *, judged_first: bool = False) -> None:
     """Render the outcome of a training, and why it was published or not; `judged_first` if another one follows it."""
+    gate = result.gate
     took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")
     if gate is not None:

@@ -13,6 +13,7 @@ import typer
 
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from, when
+from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 STDIN = Path("-")
 
 app = typer.Typer(
+    cls=Group,
     help="Count, list and show users; forget a user; import and export swipes.",
     invoke_without_command=True,
     epilog=examples(
@@ -249,7 +251,8 @@ def import_users(
 
     at (or timestamp): epoch seconds, or ISO 8601 with a time zone.
 
-    event_id, optional: your own id of the swipe, unique for the user. An export has it in client_id, which goes first.
+    idempotency_key, optional: your own id of the swipe, unique per user. An export has it in client_id. In a file with
+    neither, event_id counts, which is the former name.
 
     undone, optional: rows with true are left out.
 
@@ -333,7 +336,7 @@ def export_users(
 
     preference (-2 to 2), at (epoch seconds), undone (true or false): how and when, and whether it was taken back.
 
-    client_id: the id that your application gave the swipe, if any, exactly as it is.
+    client_id: the idempotency key that your application gave the swipe, if any, exactly as it is.
 
     A title that a spreadsheet would take for a formula begins with an apostrophe. A new file is for its owner alone.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-LONGEST_CLIENT_ID = 200
+LONGEST_IDEMPOTENCY_KEY = 200
 """Characters."""
 
 
@@ -29,15 +29,15 @@ class Draft(NamedTuple):
         Epoch seconds.
     undoes
         0 for a swipe; for a tombstone, the id of the swipe that it undoes.
-    client_id
-        The caller's own id of the event, which makes a repeated call idempotent, or None.
+    idempotency_key
+        The caller's own id of the event, which makes a repeated call change nothing, or None.
     """
 
     movie_id: int
     preference: int
     at: int
     undoes: int = 0
-    client_id: str | None = None
+    idempotency_key: str | None = None
 
 
 class Event(NamedTuple):
@@ -57,7 +57,7 @@ class Event(NamedTuple):
     preference: int
     at: int
     undoes: int
-    client_id: str | None
+    idempotency_key: str | None
     token: int
 
 
@@ -154,7 +154,7 @@ class SwipeStore(Protocol):
         user_id
             Whose event it is.
         draft
-            If its `client_id` is in the user's log already, nothing is appended, and that event is returned.
+            If its `idempotency_key` is in the user's log already, nothing is appended, and that event is returned.
         if_last
             Append only if this is still the token of the user's latest event; else return None.
         in_order

@@ -15,7 +15,7 @@ class _User:
     last_event_id: int = 0
     events: list[Event] = field(default_factory=list)
     latest_at: int = 0
-    by_client_id: dict[str, Event] = field(default_factory=dict)
+    by_key: dict[str, Event] = field(default_factory=dict)
     vector: StoredVector | None = None
     forgotten: bool = False
 
@@ -57,8 +57,8 @@ class MemoryStore:
             user = self._users.setdefault(user_id, _User())
             if user.forgotten:
                 raise forgotten_user(user_id)
-            if draft.client_id is not None and draft.client_id in user.by_client_id:
-                return Appended(user.by_client_id[draft.client_id], is_new=False)
+            if draft.idempotency_key is not None and draft.idempotency_key in user.by_key:
+                return Appended(user.by_key[draft.idempotency_key], is_new=False)
             if if_last is not None and if_last != user.token:
                 return None
             if in_order:
@@ -67,8 +67,8 @@ class MemoryStore:
             user.latest_at = max(draft.at, user.latest_at)
             event = Event(user.last_event_id, *draft, new_token())
             user.events.append(event)
-            if draft.client_id is not None:
-                user.by_client_id[draft.client_id] = event
+            if draft.idempotency_key is not None:
+                user.by_key[draft.idempotency_key] = event
             return Appended(event, is_new=True)
 
     def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:

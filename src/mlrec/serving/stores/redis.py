@@ -229,7 +229,7 @@ def _key(user_id: int | str, part: str) -> str:
 
 
 def _arguments(draft: Draft, token: int, if_last: int | None, in_order: bool) -> list[Any]:
-    return [*draft[:4], draft.client_id or "", token, "" if if_last is None else if_last, int(in_order)]
+    return [*draft[:4], draft.idempotency_key or "", token, "" if if_last is None else if_last, int(in_order)]
 
 
 def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
@@ -239,6 +239,6 @@ def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
         preference=int(fields[b"preference"]),
         at=int(fields[b"at"]),
         undoes=int(fields[b"undoes"]),
-        client_id=fields[b"client_id"].decode() or None,
+        idempotency_key=fields[b"client_id"].decode() or None,
         token=int(fields[b"token"]),
     )

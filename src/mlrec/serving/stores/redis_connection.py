@@ -52,7 +52,7 @@ class RedisConnection:
         elif self._address.is_encrypted:
             settings["connection_class"] = redis.SSLConnection
         # No automatic retries: an append whose answer was lost may have been done, and would be done twice. The caller
-        # retries with an event id.
+        # retries with an idempotency key.
         pool = redis.ConnectionPool(retry=Retry(NoBackoff(), 0), **settings)
         self.client: Any = redis.Redis.from_pool(pool)
         self._is_ours = False

@@ -55,10 +55,10 @@ def are_events(events: Sequence[Event]) -> bool:
     if not events:
         return True
     columns = dict(zip(Event._fields, zip(*events, strict=True), strict=True))
-    client_ids: Collection[object] = columns.pop("client_id")
+    keys: Collection[object] = columns.pop("idempotency_key")
     return (
-        set(map(type, client_ids)) <= {str, NoneType}
-        and is_utf_8(filter(None, client_ids))
+        set(map(type, keys)) <= {str, NoneType}
+        and is_utf_8(filter(None, keys))
         and all(
             set(map(type, column)) == {int} and low <= min(column) and max(column) <= high
             for column, (low, high) in ((column, _RANGES[name]) for name, column in columns.items())

@@ -63,7 +63,7 @@ class SqliteStore:
             head = self._head(connection, user_id)
             if head.forgotten:
                 raise forgotten_user(user_id)
-            if known := self._by_client_id(connection, user_id, draft.client_id):
+            if known := self._by_key(connection, user_id, draft.idempotency_key):
                 return Appended(known, is_new=False)
             if if_last is not None and if_last != head.token:
                 return None
@@ -88,7 +88,7 @@ class SqliteStore:
                     if head.forgotten:
                         raise forgotten_user(user_id)
                     latest = user_id, head.last_event_id
-                if not self._by_client_id(connection, user_id, draft.client_id):
+                if not self._by_key(connection, user_id, draft.idempotency_key):
                     latest = user_id, _insert(connection, user_id, latest[1] + 1, draft).event_id
                     logged += 1
         return logged
@@ -118,11 +118,11 @@ class SqliteStore:
             raise misfit(user_id, self.place, "an event is not as mlrec writes it")
         return events
 
-    def _by_client_id(self, connection: sqlite3.Connection, user_id: int, client_id: str | None) -> Event | None:
-        if client_id is None:
+    def _by_key(self, connection: sqlite3.Connection, user_id: int, key: str | None) -> Event | None:
+        if key is None:
             return None
         query = f"SELECT {_EVENT} FROM events WHERE user_id = ? AND client_id = ?"
-        found = self._events(user_id, connection.execute(query, (user_id, client_id)))
+        found = self._events(user_id, connection.execute(query, (user_id, key)))
         return found[0] if found else None
 
     def _latest_at(self, connection: sqlite3.Connection, user_id: int) -> int:

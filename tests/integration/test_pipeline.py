@@ -1,0 +1,127 @@
+"""The pipeline from Python: what the commands do, without a command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import mlrec
+from mlrec.artifacts import registry
+from mlrec.errors import EmptyResultError, SettingsError
+from mlrec.evaluation.protocol import Evaluation
+from mlrec.pipeline import NotEvaluated, PrepareResult, TrainResult
+from mlrec.workspace import Workspace
+
+QUICK = mlrec.TrainSettings(factors=8, iterations=2)
+FEW = mlrec.EvaluateSettings(baselines=("popularity",))
+
+
+def test_run_tells_each_step_as_it_ends(demo_raw, tmp_path):
+    steps = []
+    published = []
+
+    def note(step):
+        steps.append(step)
+        published.append(registry.published_id(Workspace(tmp_path)))
+
+    result = mlrec.run(tmp_path, raw=demo_raw, final=True, train_settings=QUICK, evaluate_settings=FEW, on_step=note)
+    assert [type(step) for step in steps] == [PrepareResult, TrainResult, Evaluation, Evaluation, TrainResult]
+    assert published == [None, None, None, None, result.final.model_id]
+    assert result.fetched is None
+    assert result.gate is None
+    assert [evaluation.split for evaluation in result.evaluations] == ["val", "test"]
+    assert {evaluation.model_id for evaluation in result.evaluations} == {result.trained.model_id}
+    assert (result.trained.published, result.trained.settings.on) == (False, "train")
+    assert (result.final.published, result.final.settings.on) == (True, "all")
+    assert result.final.settings.factors == 8
+    assert list(result.to_json()) == ["prepare", "train", "evaluate", "final"]
+
+
+def test_run_publishes_what_is_asked(demo_copy, demo_raw):
+    before = registry.published_id(demo_copy)
+    unpublished = mlrec.run(
+        demo_copy, raw=demo_raw, final=True, publish=False, train_settings=QUICK, evaluate_settings=FEW
+    )
+    assert not unpublished.final.published
+    worse = mlrec.run(
+        demo_copy, raw=demo_raw, final=True, publish="if-better", train_settings=QUICK, evaluate_settings=FEW
+    )
+    assert (worse.gate.passed, worse.gate.published, worse.final) == (False, before, None)
+    assert registry.published_id(demo_copy) == before
+
+
+def test_a_model_of_everything_is_trained_on_train_first_whatever_the_settings_say(demo_raw, tmp_path):
+    everything = mlrec.TrainSettings(factors=8, iterations=2, on="all")
+    result = mlrec.run(tmp_path, raw=demo_raw, train_settings=everything, evaluate_settings=FEW)
+    assert result.trained.settings.on == "train"
+    assert result.trained.published
+    assert result.final is None
+
+
+def test_an_empty_part_is_told_and_left_out(demo_raw, tmp_path):
+    steps = []
+    result = mlrec.run(
+        str(tmp_path),
+        raw=demo_raw,
+        prepare_settings=mlrec.PrepareSettings(split_ratio=(8, 0, 2)),
+        train_settings=QUICK,
+        evaluate_settings=FEW,
+        on_step=steps.append,
+    )
+    (left_out,) = [step for step in steps if isinstance(step, NotEvaluated)]
+    assert left_out.split == "val"
+    assert [evaluation.split for evaluation in result.evaluations] == ["test"]
+    with pytest.raises(EmptyResultError, match="validation part is empty"):
+        mlrec.train(tmp_path, QUICK, publish="if-better")
+
+
+def test_the_gate_of_train(demo_copy):
+    before = registry.published_id(demo_copy)
+    worse = mlrec.train(demo_copy.root, QUICK, publish="if-better")
+    assert (worse.gate.passed, worse.published) == (False, False)
+    assert worse.to_json()["gate"]["published"] == before
+    better = mlrec.train(demo_copy.root, publish="if-better")
+    assert (better.gate.passed, better.published) == (True, True)
+    assert registry.published_id(demo_copy) == better.model_id
+    assert "gate" not in mlrec.train(demo_copy, QUICK, publish=False).to_json()
+    assert registry.published_id(demo_copy) == better.model_id
+    there = registry.list_ids(demo_copy)
+    with pytest.raises(SettingsError, match="learns from everything"):
+        mlrec.train(demo_copy, mlrec.TrainSettings(on="all"), publish="if-better")
+    with pytest.raises(SettingsError, match="publish must be"):
+        mlrec.train(demo_copy, publish="maybe")
+    assert registry.list_ids(demo_copy) == there
+
+
+def test_prepare_takes_the_swipes_of_the_store_and_leaves_out_who_is_forgotten(demo_copy, demo_raw):
+    with mlrec.Recommender.open(demo_copy.root) as recommender:
+        recommender.update_user(42, 318, "like")
+        recommender.update_user(42, 260, "like")
+        recommender.undo(42)
+        recommender.forget_user(7)
+    plain = mlrec.prepare(demo_copy.root, raw=demo_raw)
+    assert plain.unmerged_swipes == 1
+    assert plain.manifest.swipes is None
+    merged = mlrec.prepare(demo_copy.root, raw=demo_raw, with_swipes=True)
+    assert merged.unmerged_swipes == 0
+    assert merged.manifest.swipes.merged == 1
+    assert "without forgotten users" in [step.name for step in merged.manifest.steps]
+
+
+def test_what_is_no_data_directory_is_said_so():
+    with pytest.raises(SettingsError, match="data_dir must be a path"):
+        mlrec.evaluate(5)
+
+
+def test_the_names_cost_nothing_until_they_are_used():
+    program = (
+        "import sys, mlrec\n"
+        "assert not {'numpy', 'duckdb', 'scipy', 'implicit'} & set(sys.modules)\n"
+        "assert {'prepare', 'train', 'evaluate', 'run'} <= set(mlrec.__all__)\n"
+        "mlrec.run\n"
+        "heavy = {'duckdb', 'scipy', 'implicit', 'typer', 'rich', 'redis', 'pyspark', 'optuna'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
