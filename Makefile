@@ -13,7 +13,7 @@ CODE := src tests benchmarks docs examples scripts
 SPARK := $(if $(shell command -v java),$(VENV)/.spark)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test quick check fuzz format lint types imports bench docs docs-check site release hooks fix clean
+.PHONY: help demo install test quick check fuzz format lint types imports bench docs docs-check site pictures release hooks fix clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -89,6 +89,10 @@ docs-check: $(VENV)/.dev
 # Not --quiet: then it would not count warnings, and nothing would be strict.
 site: $(VENV)/.docs  ## Build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: $(VENV)/.docs  ## Record the README's pictures from DATA, which `make demo` fills (needs Chromium)
+	$(BIN)/python docs/record_swipe.py --data-dir $(DATA)
+	$(BIN)/python docs/picture_report.py --data-dir $(DATA)
 
 release: $(VENV)/.release  ## Build sdist and wheel into dist/, and try them in empty environments; uploads nothing
 	$(BIN)/python scripts/release.py
