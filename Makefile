@@ -92,7 +92,7 @@ site: $(VENV)/.docs  ## Build the documentation site into site/
 
 pictures: $(VENV)/.docs  ## Record the README's pictures from DATA, which `make demo` fills (needs Chromium)
 	$(BIN)/python docs/record_swipe.py --data-dir $(DATA)
-	$(BIN)/python docs/picture_report.py --data-dir $(DATA)
+	$(BIN)/python docs/record_report.py --data-dir $(DATA)
 
 release: $(VENV)/.release  ## Build sdist and wheel into dist/, and try them in empty environments; uploads nothing
 	$(BIN)/python scripts/release.py

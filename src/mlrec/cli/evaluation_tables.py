@@ -59,10 +59,11 @@ def show_replay(result: Replay) -> None:
     for name, reason in result.skipped.items():
         render.line(f"{wording.skipped(name, reason)}.")
     render.line(
-        f"{wording.learned_from(result)} {result.unknown_likes:,} of the likes are of movies that the model does not"
+        f"{wording.learned_from(result.learned_events, result.starts_at)}"
+        f" {result.unknown_likes:,} of the likes are of movies that the model does not"
         " know: misses for all."
     )
-    render.note(f"An update of a user's vector takes: {wording.updates(result)} (median here and now).")
+    render.note(f"An update of a user's vector takes: {wording.updates(result.update_seconds)} (median here and now).")
 
 
 _ACCURACY = ("recall", "capped_recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
@@ -84,14 +85,14 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
     if result.trained_anew:
         settings_of = wording.settings_of(result.model_id)
         render.line(f"The model was trained for this, in memory, with {settings_of}; nothing was written.")
-    if others := wording.left_out(result):
-        render.line(others)
+    if result.users_left_out:
+        render.line(wording.left_out(result.users_left_out))
 
 
 def show_headline(result: Evaluation, k: int) -> None:
     """Render NDCG with intervals, and how far the model is ahead of each baseline."""
     metric = f"ndcg@{k}"
-    best = best_names(result.models, metric)
+    best, whom = best_names(result.models, metric), wording.whom(result.users, result.sample)
     rows = []
     for name, figures in result.models.items():
         own, lead = figures[metric], result.differences.get(f"als - {name}", {}).get(metric)
@@ -102,7 +103,7 @@ def show_headline(result: Evaluation, k: int) -> None:
     render.table(
         ["model", f"#{metric}", "#95% interval", "#als leads", "#95% interval", "#p"],
         rows,
-        title=f"{result.split}, {result.relevance} movies, history {result.history}: {wording.whom(result)}",
+        title=f"{result.split}, {result.relevance} movies, history {result.history}: {whom}",
         bold_cells={(row, 1) for row, name in enumerate(result.models) if name in best},
         keys=1,
     )

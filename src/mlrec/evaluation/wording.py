@@ -7,14 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, kind_of
 from mlrec.settings import ProtocolName
-
-if TYPE_CHECKING:
-    from mlrec.evaluation.protocol import Evaluation
-    from mlrec.evaluation.replay.replay import Part, Replay
 
 MEANINGS = {
     "recall": "Share of a user's relevant movies that the list has.",
@@ -66,9 +61,9 @@ def span_name(fewest: int, below: int | None) -> str:
     return str(fewest) if below == fewest + 1 else f"{fewest} to {below - 1}"
 
 
-def short_span(part: Part) -> str:
-    """How many events came before the likes of a part, as short as the tick of an axis: "0", "2–4", "50+"."""
-    return span_name(part.swipes, part.below).replace(" to ", "–").replace(" or more", "+")
+def short_span(fewest: int, below: int | None) -> str:
+    """The same, as short as the tick of an axis: "0", "2–4", "50+"."""
+    return span_name(fewest, below).replace(" to ", "–").replace(" or more", "+")
 
 
 def number(value: float) -> str:
@@ -115,16 +110,14 @@ def day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-def whom(evaluation: Evaluation) -> str:
-    """How many users the figures run over."""
-    return f"a sample of {evaluation.users:,} users" if evaluation.sample else f"{evaluation.users:,} users"
+def whom(users: int, sample: int | None) -> str:
+    """How many users the figures run over, and whether they were drawn."""
+    return f"a sample of {users:,} users" if sample else f"{users:,} users"
 
 
-def left_out(evaluation: Evaluation) -> str:
-    """Who is not among the users; empty if everybody is."""
-    if not evaluation.users_left_out:
-        return ""
-    return f"{evaluation.users_left_out:,} users have no such movie in this part and are left out."
+def left_out(users: int) -> str:
+    """That users without a relevant movie are not among those judged."""
+    return f"{users:,} users have no such movie in this part and are left out."
 
 
 def settings_of(model_id: str | None) -> str:
@@ -137,11 +130,11 @@ def skipped(name: str, reason: str) -> str:
     return f"{name} {reason} and was left out"
 
 
-def learned_from(replay: Replay) -> str:
-    """What the model of a replay learned from."""
-    return f"Learned from the {replay.learned_events:,} ratings of other users before {day(replay.starts_at)}."
+def learned_from(events: int, before: int) -> str:
+    """What the model of a replay learned from: events before a time in epoch seconds."""
+    return f"Learned from the {events:,} ratings of other users before {day(before)}."
 
 
-def updates(replay: Replay) -> str:
+def updates(seconds: Mapping[str, float]) -> str:
     """What an update of a user's vector takes by each rule."""
-    return ", ".join(f"{name} {duration(seconds)}" for name, seconds in replay.update_seconds.items())
+    return ", ".join(f"{name} {duration(own)}" for name, own in seconds.items())

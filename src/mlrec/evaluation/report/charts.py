@@ -97,7 +97,7 @@ def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
     """One metric by how much had been swiped: the served rule with a band, the others with bars beside each other."""
     parts, rules = replay.curve, rules_of(replay)
     highest = max(end for part in parts for name in rules for end in _ends(part.arms[name][metric]))
-    ticks = {float(at): short_span(part) for at, part in enumerate(parts)}
+    ticks = {float(at): short_span(part.swipes, part.below) for at, part in enumerate(parts)}
     top = 1.05 * highest or 1.0
     plot = Plot(Axis(-0.4, len(parts) - 0.6, ticks, grid=False), Axis(0.0, top, svg.numbers(0.0, top)), 260)
     low, high = zip(*(_ends(part.arms[SERVED][metric]) for part in parts), strict=True)
@@ -111,7 +111,7 @@ def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
             if place:
                 low_end, high_end = _ends(own)
                 plot.segment((at + aside, low_end), (at + aside, high_end), f"{look} bounds")
-            tip = f"{name}, {short_span(part)} before: {_said(own, metric)}, {part.likes:,} likes"
+            tip = f"{name}, {short_span(part.swipes, part.below)} before: {_said(own, metric)}, {part.likes:,} likes"
             plot.mark(at + aside, own.value, look, symbol, tip)
     label = f"{metric_name(metric)} of {len(rules)} rules by how many movies had been swiped"
     return plot.html(chart_id, label, x_title="swipes before")

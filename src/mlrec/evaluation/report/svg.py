@@ -147,7 +147,7 @@ def sample(look: str, symbol: Symbol) -> str:
     return _element("svg", "sample", content, width=34, height=14, aria_hidden="true")
 
 
-def numbers(low: float, high: float, most: int = 5) -> dict[float, str]:
+def numbers(low: float, high: float, most: int = 6) -> dict[float, str]:
     """Ticks at round numbers of a span, no more than about `most`: multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))

@@ -113,7 +113,9 @@ def curve_table(replay: Replay) -> str:
     rows = []
     for part in replay.curve:
         for metric in metrics_of_all(replay.curve):
-            header = Cell(f"{short_span(part)} before", second=f"{metric_name(metric)}, {part.likes:,} likes")
+            header = Cell(
+                f"{short_span(part.swipes, part.below)} before", second=f"{metric_name(metric)}, {part.likes:,} likes"
+            )
             cells = [
                 Cell(f"{own.value:.3f}", second=_bounds(own)) for own in (part.arms[name][metric] for name in part.arms)
             ]

@@ -48,9 +48,9 @@ class Tile:
 def verdict(evaluation: Evaluation) -> str:
     """Is the model any good? One paragraph of HTML."""
     metric = f"ndcg@{evaluation.ks[0]}"
-    own = evaluation.models[MODEL][metric]
+    own, users = evaluation.models[MODEL][metric], whom(evaluation.users, evaluation.sample)
     said = [
-        f"On the {escape(split_name(evaluation.split))} part, over {whom(evaluation)}, <b>{MODEL}</b> reaches a"
+        f"On the {escape(split_name(evaluation.split))} part, over {users}, <b>{MODEL}</b> reaches a"
         f" {metric_name(metric)} of <b>{own.value:.3f}</b> (95% interval {interval(own)})."
     ]
     if rivals := _rivals(evaluation, metric):
@@ -95,8 +95,8 @@ def small_print(evaluation: Evaluation) -> list[str]:
         f"Looked for: {escape(_WANTED.get(evaluation.relevance, evaluation.relevance))} movies of the"
         f" {escape(split_name(evaluation.split))} part. Known of each user: {escape(history)}. {_whose(evaluation)}"
     ]
-    if others := left_out(evaluation):
-        said.append(others)
+    if evaluation.users_left_out:
+        said.append(left_out(evaluation.users_left_out))
     if evaluation.users_without_taste:
         said.append(
             f"Users of whose taste nothing is known, who get popular movies: {evaluation.users_without_taste:,}."
@@ -120,10 +120,11 @@ def _whose(evaluation: Evaluation) -> str:
 def replay_print(replay: Replay) -> list[str]:
     """What one must know to read the figures of a replay; HTML."""
     return [
-        f"{learned_from(replay)} The {replay.users:,} users {_of_whom(replay)} are replayed.",
+        f"{learned_from(replay.learned_events, replay.starts_at)}"
+        f" The {replay.users:,} users {_of_whom(replay)} are replayed.",
         f"{replay.unknown_likes:,} of the {replay.likes:,} likes are of movies that the model does not know: misses of"
         " every rule.",
-        f"An update of a user's vector took (median, one thread): {escape(updates(replay))}.",
+        f"An update of a user's vector took (median, one thread): {escape(updates(replay.update_seconds))}.",
         *(f"{escape(skipped(name, reason))}." for name, reason in replay.skipped.items()),
     ]
 
