@@ -121,6 +121,12 @@ class StoreUnavailableError(StateError):
 class ForgottenUserError(StateError):
     """A user has been forgotten, and nothing may be stored of them."""
 
+    def __init__(self, user_id: int) -> None:
+        super().__init__(
+            f"User {user_id} has been forgotten; nothing is stored of them.",
+            f"To take them back: mlrec users allow {user_id}",
+        )
+
 
 class CannotExplainError(StateError):
     """A score does not come from a rule whose parts add up."""

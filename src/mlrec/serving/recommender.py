@@ -17,6 +17,7 @@ import numpy as np
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.model_folder import Model
 from mlrec.errors import (
+    ForgottenUserError,
     IdempotencyKeyConflictError,
     MlrecError,
     NothingToUndoError,
@@ -37,8 +38,8 @@ from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_user
 from mlrec.serving.results import Explanation, Movie, Recommendation, Standing, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
+from mlrec.serving.stores.damage import misfit
 from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
-from mlrec.serving.stores.refusals import forgotten_user, misfit
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, DEFAULT_USERS, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace, as_path
@@ -466,7 +467,7 @@ class Recommender:
         for _ in range(_UNDO_TRIES):
             view = self._users.get(served, user_id)
             if view.head.forgotten:
-                raise forgotten_user(user_id)
+                raise ForgottenUserError(user_id)
             position = view.log.last_alive()
             if position is None:
                 return self._repeated_undo(served, user_id, key)

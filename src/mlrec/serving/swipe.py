@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mlrec.errors import CannotExplainError, StateError
+from mlrec.errors import CannotExplainError, ForgottenUserError, StateError
 from mlrec.preferences import Swipe
 from mlrec.serving.recommender import Recommender
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Standing, UserState
-from mlrec.serving.stores.refusals import forgotten_user
 
 TOP = 5
 """How much of the user's list a session watches."""
@@ -118,7 +117,7 @@ class SwipeSession:
         self.recommender = recommender
         self.user_id = user_id
         if recommender.is_forgotten(user_id):
-            raise forgotten_user(user_id)
+            raise ForgottenUserError(user_id)
         self._genres = genres if genres is None else list(genres)
         self._years = years
         self._diversity = diversity

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 
+from mlrec.errors import ForgottenUserError
 from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
-from mlrec.serving.stores.refusals import forgotten_user
 
 
 @dataclass
@@ -56,7 +56,7 @@ class MemoryStore:
         with self._lock:
             user = self._users.setdefault(user_id, _User())
             if user.forgotten:
-                raise forgotten_user(user_id)
+                raise ForgottenUserError(user_id)
             if draft.idempotency_key is not None and draft.idempotency_key in user.by_key:
                 return Appended(user.by_key[draft.idempotency_key], is_new=False)
             if if_last is not None and if_last != user.token:
@@ -77,7 +77,7 @@ class MemoryStore:
         with self._lock:
             for user_id, _ in rows:
                 if self.head(user_id).forgotten:
-                    raise forgotten_user(user_id)
+                    raise ForgottenUserError(user_id)
             outcomes = [self.append(user_id, draft) for user_id, draft in rows]
         return sum(1 for outcome in outcomes if outcome and outcome.is_new)
 

@@ -12,10 +12,10 @@ from importlib import resources
 from itertools import islice
 from typing import Any, TypeVar
 
-from mlrec.errors import StateError
+from mlrec.errors import ForgottenUserError, StateError
+from mlrec.serving.stores.damage import SHOWN, are_events, misfit, misfits
 from mlrec.serving.stores.interface import Appended, Counts, Draft, Event, Head, StoredVector, new_token
 from mlrec.serving.stores.redis_connection import RedisConnection, text
-from mlrec.serving.stores.refusals import SHOWN, are_events, forgotten_user, misfit, misfits
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class RedisStore:
         self._server.refuse_if_evicting()
         for user_id in {user_id for user_id, _ in rows}:
             if self.head(user_id).forgotten:
-                raise forgotten_user(user_id)
+                raise ForgottenUserError(user_id)
         logged = 0
         for batch in _batches(rows):
             with self._server.lent() as server, server.pipeline(transaction=True) as pipeline:
@@ -113,7 +113,7 @@ class RedisStore:
         return logged
 
     def _refusal(self, user_id: int, outcome: bytes, fault: bytes = b"") -> StateError:
-        return forgotten_user(user_id) if outcome == b"forgotten" else misfit(user_id, self.place, text(fault))
+        return ForgottenUserError(user_id) if outcome == b"forgotten" else misfit(user_id, self.place, text(fault))
 
     def _events(self, user_id: int, entries: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
         try:

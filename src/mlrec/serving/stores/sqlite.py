@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlrec.errors import ForgottenUserError
+from mlrec.serving.stores.damage import SHOWN, are_events, is_utf_8, misfit, misfits
 from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
-from mlrec.serving.stores.refusals import SHOWN, are_events, forgotten_user, is_utf_8, misfit, misfits
 from mlrec.serving.stores.sqlite_file import MIGRATIONS, SqliteFile, sql_text
 
 _EVENT = "event_id, movie_id, preference, at, undoes, client_id, token"
@@ -62,7 +63,7 @@ class SqliteStore:
         with self._file.writing() as connection:
             head = self._head(connection, user_id)
             if head.forgotten:
-                raise forgotten_user(user_id)
+                raise ForgottenUserError(user_id)
             if known := self._by_key(connection, user_id, draft.idempotency_key):
                 return Appended(known, is_new=False)
             if if_last is not None and if_last != head.token:
@@ -86,7 +87,7 @@ class SqliteStore:
                 if latest is None or latest[0] != user_id:
                     head = self._head(connection, user_id)
                     if head.forgotten:
-                        raise forgotten_user(user_id)
+                        raise ForgottenUserError(user_id)
                     latest = user_id, head.last_event_id
                 if not self._by_key(connection, user_id, draft.idempotency_key):
                     latest = user_id, _insert(connection, user_id, latest[1] + 1, draft).event_id

@@ -1,4 +1,4 @@
-"""The errors that all stores raise in the same words, and what tells that a row is none that mlrec has written."""
+"""Damage in a store: what tells that an event is not as mlrec writes it, and the errors that all stores raise then."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
-from mlrec.errors import ForgottenUserError, IncompatibleFormatError
+from mlrec.errors import IncompatibleFormatError
 from mlrec.serving.stores.interface import Event
 
 _LARGEST = 2**63 - 1
@@ -20,14 +20,6 @@ _RANGES = {
 }
 SHOWN = 3
 """How many damaged users are named."""
-
-
-def forgotten_user(user_id: int) -> ForgottenUserError:
-    """For a swipe of a user who asked to be forgotten."""
-    return ForgottenUserError(
-        f"User {user_id} has been forgotten; nothing is stored of them.",
-        f"To take them back: mlrec users allow {user_id}",
-    )
 
 
 def misfit(user_id: int, place: str, what: str) -> IncompatibleFormatError:
