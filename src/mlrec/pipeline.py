@@ -193,6 +193,7 @@ def train(
     settings: TrainSettings | None = None,
     *,
     publish: Publish = True,
+    note: str | None = None,
     spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> TrainResult:
@@ -207,6 +208,8 @@ def train(
     publish
         Whether serving opens the model from now on. "if-better": only if its NDCG@10 on validation is not worse than
         that of the published model; see `mlrec.evaluation.gate`.
+    note
+        What to remember of this training, up to 500 characters; `mlrec models list` shows it.
     spark
         Where to learn, if not with `implicit` on this machine.
     progress
@@ -215,7 +218,8 @@ def train(
     Raises
     ------
     SettingsError
-        If the model is to be published only if it is better, but learns from the validation part.
+        If the model is to be published only if it is better, but learns from the validation part; or the note is too
+        long.
     InputError
         If nothing has been prepared, or there is nothing to learn from or to compare on.
     StateError
@@ -230,7 +234,7 @@ def train(
         )
     if is_gated:
         gating.require_gate(workspace)
-    trained = training.train(workspace, settings, publish=publish is True, spark=spark, progress=progress)
+    trained = training.train(workspace, settings, publish=publish is True, note=note, spark=spark, progress=progress)
     if not is_gated:
         return TrainResult(**vars(trained))
     gate = gating.publish_if_better(
@@ -279,6 +283,7 @@ def run(
     store: str | None = None,
     final: bool = False,
     publish: Publish = True,
+    note: str | None = None,
     prepare_settings: PrepareSettings | None = None,
     train_settings: TrainSettings | None = None,
     evaluate_settings: EvaluateSettings | None = None,
@@ -301,6 +306,8 @@ def run(
     final
         Whether a model that learns from everything is trained after the one that was evaluated, and published in its
         place.
+    note
+        As in `train`; it is kept with each model that is trained.
     publish
         As in `train`. With "if-better" and `final`, the evaluated model is compared, and the final one published.
     prepare_settings, train_settings, evaluate_settings
@@ -318,6 +325,7 @@ def run(
     InputError, StateError
         As in `prepare`, `train` and `evaluate`. What was complete before stays.
     """
+    training.require_short(note)
     workspace, is_gated = _workspace(data_dir), _is_gated(publish)
     settings = replace(train_settings or TrainSettings(), on="train")
     judging = evaluate_settings or EvaluateSettings()
@@ -332,7 +340,9 @@ def run(
 
     if is_gated:
         gating.require_gate(workspace)
-    first = training.train(workspace, settings, publish=publish is True and not final, spark=spark, progress=progress)
+    first = training.train(
+        workspace, settings, publish=publish is True and not final, note=note, spark=spark, progress=progress
+    )
     gate = None
     if is_gated:
         judge = gating.is_not_worse if final else gating.publish_if_better
@@ -360,6 +370,7 @@ def run(
             replace(settings, on="all"),
             publish=publish is True,
             judged_by=trained.model_id,
+            note=note,
             spark=spark,
             progress=progress,
         )

@@ -173,6 +173,42 @@ def test_an_unknown_user_is_told_so(run, demo):
     assert "Shawshank" in done.stdout
 
 
+def test_a_search_that_finds_nothing_says_so(run, demo):
+    done = run("search", "shawshenk", data=demo.root)
+    assert "No title matches 'shawshenk'. Near titles:" in done.stdout
+    assert "318   The Shawshank Redemption" in done.stdout
+    done = run("search", "xyzzy", data=demo.root)
+    assert done.stdout == "No title matches 'xyzzy'. Try one word of the title.\n"
+    assert as_json(run("search", "shawshenk", "--json", data=demo.root))["items"] == []
+    assert "Near titles: 318 The Shawshank" in run("similar", "shawshenk", data=demo.root, expect=3).stderr
+
+
+def test_a_list_that_does_not_follow_its_scores_shows_none(run, demo):
+    assert "score" in run("recommend", "--user", 42, data=demo.root).stdout
+    for arguments in (["--user", "42", "--diversity", "0.6"], ["--user", "123456789"]):
+        assert "score" not in run("recommend", *arguments, data=demo.root).stdout
+        assert "score" in as_json(run("recommend", *arguments, "--json", data=demo.root))["items"][0]
+
+
+def test_users_and_their_ratings(run, demo):
+    document = as_json(run("users", "list", "-n", 2, "--after", 41, "--json", data=demo.root))
+    assert (document["total"], document["next_after"], len(document["users"])) == (670, 43, 2)
+    assert set(document["users"][0]) == {"user_id", "ratings", "swipes", "last_at"}
+    shown = run("users", "list", "-n", 2, data=demo.root).stdout
+    assert "2 of 670 users. Next: mlrec users list -n 2 --after 2" in shown
+    assert run("users", "list", "--after", 671, data=demo.root).stdout == "There are no users with an id above 671.\n"
+    assert "most liked genres" in run("users", "show", 42, data=demo.root).stdout
+    profile = as_json(run("users", "show", 42, "--json", data=demo.root))
+    rated = as_json(run("history", "--user", 42, "--ratings", "-n", 3, "--json", data=demo.root))["ratings"]
+    assert set(rated[0]) == {"movie_id", "title", "year", "preference", "at", "split"}
+    assert (len(rated), rated[-1]["at"]) == (3, profile["last_at"])
+    lines = run("history", "--user", 42, "--ratings", data=demo.root).stdout.splitlines()
+    assert lines[0].split() == ["when", "movie", "year", "opinion", "part", "id"]
+    assert len(lines) == profile["ratings"] + 3
+    assert "no ratings of user 5000" in run("history", "--user", 5000, "--ratings", data=demo.root).stdout
+    assert "--ratings" in run("history", "--user", 42, "--ratings", "--csv", "-", data=demo.root, expect=2).stderr
+
+
 def test_models_by_hand(run, demo_copy):
     first = as_json(run("models", "list", "--json", data=demo_copy.root))["current"]
     second = as_json(run("train", "--iterations", 1, "--json", data=demo_copy.root))["model_id"]

@@ -24,10 +24,11 @@ from tests.fuzz.small import GENRES, MOVIES, USERS
 METHODS = (
     "get_top_n", "recommend_for", "recommend_all", "similar_movies", "explain", "explain_for", "update_user", "undo",
     "is_forgotten", "forget_user", "history", "label_of", "knows_user", "find_movie", "search", "movie",
-    "get_top_n_for",
+    "get_top_n_for", "near_titles", "ratings", "users", "user", "standing",
 )  # fmt: skip
 SENSIBLE: dict[str, tuple[Any, ...]] = {
     "user_id": (1, USERS, 900, -5, np.int64(3)),
+    "after": (None, 1, 900),
     "user_ids": ([1, 2], (900,), []),
     "movie_id": (1, MOVIES, np.int32(7)),
     "n": (1, 5, 1000),

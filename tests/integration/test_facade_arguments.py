@@ -105,6 +105,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("forget_user", {"user_id": "42"}, "user_id must be"),
     ("forget_user", {"user_id": True}, "user_id must be"),
     ("history", {"user_id": 4.2}, "user_id must be"),
+    ("ratings", {"user_id": "42"}, "user_id must be"),
+    ("user", {"user_id": 2**63}, "user_id must be an id that fits"),
+    ("users", {"n": 0}, "n must be"),
+    ("users", {"after": "42"}, "after must be a whole number"),
+    ("standing", {"movie_id": "1"}, "movie_id must be"),
+    ("near_titles", {"text": 5}, "text must be a text"),
     ("label_of", {"movie_id": "1"}, "movie_id must be"),
     ("knows_user", {"user_id": None}, "user_id must be"),
     *(("find_movie", {"text": value}, "text must be a text") for value in (593, None, b"heat", ["heat"])),
@@ -204,7 +210,8 @@ JUNK = st.one_of(
                      datetime.max.replace(tzinfo=UTC), Path("x")]),
 )  # fmt: skip
 METHODS = ["get_top_n", "recommend_for", "recommend_all", "similar_movies", "explain", "explain_for", "update_user",
-           "undo", "is_forgotten", "history", "label_of", "knows_user", "find_movie", "search"]  # fmt: skip
+           "undo", "is_forgotten", "history", "label_of", "knows_user", "find_movie", "search", "near_titles",
+           "ratings", "users", "user", "standing"]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:event_id is now called:DeprecationWarning")

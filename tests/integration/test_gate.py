@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.metrics_file import read_metrics
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, MlrecError, ModelMissingError, SettingsError
@@ -80,6 +81,32 @@ def test_a_better_model_is_published_and_a_worse_one_is_not(both):
     assert better.passed
     assert better.comparison.difference["ndcg@10"].low > 0
     assert registry.published_id(workspace) == default
+
+
+@pytest.mark.parametrize("is_first", [False, True], ids=["compared", "the first one"])
+def test_what_the_gate_finds_is_kept_and_is_what_evaluate_finds(both, is_first):
+    workspace, _, baseline = both
+    files = registry.resolve(workspace, baseline)
+    files.metrics.unlink(missing_ok=True)
+    if is_first:
+        workspace.current_pointer.unlink()
+    publish_if_better(workspace, baseline)
+    kept = read_metrics(files).of("val", "train", "liked")
+    assert kept is not None
+    found = evaluate(workspace, EvaluateSettings(ks=(10,), baselines=()), model_id=baseline)
+    assert kept.users == found.users
+    assert {name: vars(figure) for name, figure in kept.models["als"].items()} == {
+        name: vars(figure) for name, figure in found.models["als"].items()
+    }
+
+
+def test_a_model_of_other_data_keeps_no_figures_of_the_present_data(both, demo_raw):
+    workspace, _, baseline = both
+    files = registry.resolve(workspace, baseline)
+    files.metrics.unlink(missing_ok=True)
+    prepare(workspace, PrepareSettings(min_movie_ratings=25), raw=demo_raw)
+    publish_if_better(workspace, baseline)
+    assert read_metrics(files).results == {}
 
 
 def test_an_equal_model_is_published(both):

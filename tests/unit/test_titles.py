@@ -83,6 +83,20 @@ def test_candidates_go_by_the_titles_that_people_say(titles):
     assert "10 The Matrix (1999); 11 The Matrix Reloaded (2003)" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("reloded", [11]),
+        ("hamlt poulan", [30, 21, 20]),
+        ("qqqq", []),
+        ("toy", []),  # too short to be near to one word rather than to many
+        ("zzzz " * 50, []),
+    ],
+)
+def test_a_word_with_a_slip_is_near_to_titles_that_have_it(titles, text, ids):
+    assert [IDS[row] for row in titles.near(text, 10)] == ids
+
+
 def test_an_unknown_title_says_so(titles):
     with pytest.raises(UnknownMovieError, match="qqqq"):
         titles.resolve("qqqq")

@@ -158,7 +158,10 @@ def publish_if_better(
 def _keep_figures(
     workspace: Workspace, model_id: str, comparison: Comparison | None, settings: EvaluateSettings, progress: Progress
 ) -> None:
-    """Add what is known of a model on validation to its evaluation results."""
+    """Add what is known of a model on validation to its evaluation results, unless it was trained on other data."""
+    files = registry.resolve(workspace, model_id)
+    if model_folder.read_info(files).prepared_fingerprint != read_manifest(workspace).fingerprint:
+        return
     if comparison is None or comparison.answers_left_out:
         # Nothing was compared, or on other answers than an evaluation has.
         with suppress(EmptyResultError):
@@ -168,7 +171,6 @@ def _keep_figures(
         return
     found = comparison.to_json()
     own = {"users": comparison.users, "ks": found["ks"], "models": {MODEL: found["models"][model_id]}}
-    files = registry.resolve(workspace, model_id)
     add_metrics(files, comparison.split, comparison.history, comparison.relevance, {**own, "differences": {}})
 
 

@@ -108,8 +108,7 @@ def train(
     """
     from scipy import sparse
 
-    if note is not None and len(note) > _LONGEST_NOTE:
-        raise SettingsError(f"The note has {len(note):,} characters; at most {_LONGEST_NOTE} are kept.")
+    require_short(note)
     settings = settings or TrainSettings()
     require_solvable(settings.resolved(1).fold_in)
     watch = _Stopwatch()
@@ -129,6 +128,12 @@ def train(
         if publish:
             registry.publish(workspace, model.model_id)
     return Trained(model.model_id, files.root, publish, model.info.settings, watch.seconds)
+
+
+def require_short(note: str | None) -> None:
+    """Raise a `SettingsError` if a note is longer than one that is kept with a model."""
+    if note is not None and len(note) > _LONGEST_NOTE:
+        raise SettingsError(f"The note has {len(note):,} characters; at most {_LONGEST_NOTE} are kept.")
 
 
 def build_model(

@@ -26,11 +26,11 @@ LONGEST_TEXT = 500
 LONGEST_LIST = 1_000_000
 
 
-def user_id(value: Any) -> int:
+def user_id(value: Any, name: str = "user_id") -> int:
     """The id of a user, whom the model need not know."""
-    found = _id("user_id", value)
+    found = _id(name, value)
     if not -(2**63) <= found < 2**63:
-        raise _refusal("user_id", "an id that fits into 64 bits", value)
+        raise _refusal(name, "an id that fits into 64 bits", value)
     return found
 
 

@@ -563,7 +563,7 @@ class Recommender:
             The last id of the page before, for the next page.
         """
         served, n = self._served(), arguments.length(n)
-        return page_of_users(served, self.store, n, None if after is None else arguments.user_id(after))
+        return page_of_users(served, self.store, n, None if after is None else arguments.user_id(after, "after"))
 
     def user(self, user_id: int) -> UserProfile:
         """Return what is known of a user in short: counts, times, and the genres that the user likes most."""

@@ -22,6 +22,8 @@ _NEAR = 0.75
 # Words that a near title may share a slip of: shorter ones are near to too many.
 _SHORTEST_WORD = 4
 _NEAR_WORDS = 3
+# Words of a text that are looked at; each is compared with every word of a title.
+_MOST_WORDS = 8
 
 
 class TitleIndex:
@@ -96,10 +98,10 @@ class TitleIndex:
             word of a title is near.
         """
         hits: Counter[int] = Counter()
-        for word in set(normalized(_split_year(text)[0]).split()):
-            if len(word) >= _SHORTEST_WORD:
-                for near in difflib.get_close_matches(word, self._rows_by_word, n=_NEAR_WORDS, cutoff=_NEAR):
-                    hits.update(self._rows_by_word[near])
+        words = [word for word in normalized(_split_year(text)[0]).split() if len(word) >= _SHORTEST_WORD]
+        for word in dict.fromkeys(words[:_MOST_WORDS]):
+            for near in difflib.get_close_matches(word, self._rows_by_word, n=_NEAR_WORDS, cutoff=_NEAR):
+                hits.update(self._rows_by_word[near])
         return sorted(hits, key=lambda row: (-hits[row], -int(self._popularity[row]), row))[:n]
 
     @cached_property

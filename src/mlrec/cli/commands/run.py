@@ -47,6 +47,7 @@ def run(
         bool, typer.Option("--final", help="After judging the model, train on everything and publish that.")
     ] = False,
     publish_if_better: train_command.PublishIfBetter = False,
+    note: train_command.Note = None,
     with_swipes: prepare_command.WithSwipes = False,
     preset: train_command.Preset = DEFAULT_PRESET,
     settings_file: train_command.SettingsFile = None,
@@ -90,6 +91,7 @@ def run(
         store=store,
         final=final,
         publish="if-better" if publish_if_better else True,
+        note=note,
         prepare_settings=prepare_settings,
         train_settings=settings,
         evaluate_settings=EvaluateSettings(threads=threads or 0),

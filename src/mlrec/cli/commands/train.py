@@ -36,6 +36,7 @@ EXAMPLES = examples(
     "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
     "mlrec train --publish-if-better",
+    'mlrec train --factors 32 --note "half the factors"',
     "mlrec train --engine spark --spark-conf spark.driver.memory=8g",
 )
 _DEFAULTS = TrainSettings()
@@ -51,6 +52,14 @@ PublishIfBetter = Annotated[
         "--publish-if-better",
         help="Publish the new model only if its NDCG@10 on validation is not worse than the published one's: the 95%"
         " interval of the paired difference must not lie below 0.",
+    ),
+]
+Note = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What to remember of this training; 'mlrec models list' shows it.",
+        show_default=False,
     ),
 ]
 SettingsFile = Annotated[
@@ -120,6 +129,7 @@ def train(
     ] = None,
     publish: Annotated[bool, typer.Option("--publish/--no-publish", help="Serve the new model from now on.")] = True,
     publish_if_better: PublishIfBetter = False,
+    note: Note = None,
     random_seed: RandomSeed = None,
     threads: TrainThreads = None,
     engine: Engine = DEFAULT_ENGINE,
@@ -156,7 +166,12 @@ def train(
     workspace, bar = Workspace(data_dir), progress()
     with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
         result = run(
-            workspace, settings, publish="if-better" if publish_if_better else publish, spark=spark, progress=bar
+            workspace,
+            settings,
+            publish="if-better" if publish_if_better else publish,
+            note=note,
+            spark=spark,
+            progress=bar,
         )
     if as_json:
         render.print_json(result.to_json())
