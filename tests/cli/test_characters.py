@@ -110,7 +110,7 @@ def test_columns_stay_in_line_where_a_character_becomes_two(run, demo):
 
 @pytest.mark.parametrize("name", ["ascii", "latin-1"])
 def test_a_session_on_a_screen_that_lacks_the_arrows(name, demo_copy):
-    session = Terminal(demo_copy.root, "swipe", "--user", str(NEW), **ENCODINGS[name])
+    session = Terminal(demo_copy.root, "swipe", "--user", str(NEW), environment=ENCODINGS[name])
     try:
         shown = session.until("The Shawshank Redemption (1994)").replace("\ufffd", " ")  # latin-1's own blank
         assert "->/l like <-/d dislike" in shown
@@ -140,7 +140,7 @@ def test_bytes_that_are_no_text_are_no_answer(demo_copy):
 
 
 def test_an_argument_that_is_no_text_is_shown_all_the_same(demo):
-    words = [MLREC, "--data-dir", str(demo.root), "similar", b"qqqq\xff"]
+    words: list[str | bytes] = [MLREC, "--data-dir", str(demo.root), "similar", b"qqqq\xff"]
     done = subprocess.run(words, capture_output=True, timeout=120)
     assert done.returncode == 3
     assert r"no movie like 'qqqq\udcff'" in done.stderr.decode("ascii")

@@ -325,7 +325,7 @@ def test_a_damaged_model_is_told_by_doctor(run, demo_copy):
 
 def findings_of(run, data, expect):
     document = as_json(run("doctor", "--json", data=data, expect=expect))
-    found = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for finding in document["findings"]:
         found.setdefault(finding["name"], []).append((finding["status"], finding["detail"]))
     return found, document["next_step"]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -262,7 +263,9 @@ RIGHT, LEFT, UP, DOWN = "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B"
 class Terminal:
     """mlrec in a pseudo-terminal of its own."""
 
-    def __init__(self, data: Path, *arguments: str, columns: int = 80, rows: int = 30, **environment: str) -> None:
+    def __init__(
+        self, data: Path, *arguments: str, columns: int = 80, rows: int = 30, environment: Mapping[str, str] = {}
+    ) -> None:
         self.master, slave = pty.openpty()
         self.resize(columns, rows)
         names = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CI"}
@@ -270,7 +273,7 @@ class Terminal:
             [MLREC, "--data-dir", str(data), *arguments],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={k: v for k, v in os.environ.items() if k not in names} | {"TERM": "xterm-256color"} | environment,
+            env={k: v for k, v in os.environ.items() if k not in names} | {"TERM": "xterm-256color", **environment},
         )  # fmt: skip
         self.settings = termios.tcgetattr(slave)
         self.slave = slave
@@ -420,7 +423,7 @@ def test_resizing_and_narrow_windows(terminal):
 
 
 def test_without_colour(terminal):
-    session = terminal("swipe", "--user", str(NEW), NO_COLOR="1")
+    session = terminal("swipe", "--user", str(NEW), environment={"NO_COLOR": "1"})
     session.until("Shawshank")
     session.send(RIGHT)
     session.until("Your list now")
@@ -430,7 +433,7 @@ def test_without_colour(terminal):
 
 
 def test_a_dumb_terminal_gets_lines(terminal, data):
-    session = terminal("swipe", "--user", str(NEW), TERM="dumb")
+    session = terminal("swipe", "--user", str(NEW), environment={"TERM": "dumb"})
     session.until("1. The Shawshank")
     session.send("like\n")
     session.until("2. ")
@@ -447,7 +450,7 @@ def test_a_list_in_the_narrow_terminal_keeps_title_and_score(terminal):
 
 
 def test_a_typo_on_a_dumb_terminal_is_asked_again(terminal, data):
-    session = terminal("swipe", "--user", str(NEW), TERM="dumb")
+    session = terminal("swipe", "--user", str(NEW), environment={"TERM": "dumb"})
     session.until("1. The Shawshank")
     assert "Answers, one a line: like, dislike" in plain(session.output)
     session.send("lke\n")

@@ -224,7 +224,9 @@ def test_a_model_of_the_next_minor_version_serves(newer):
 def test_everything_else_of_the_next_minor_version_is_read(newer):
     (files,) = (newer.model(path.name) for path in newer.models.iterdir() if path.is_dir())
     test_the_doctor_finds_nothing_broken(newer)
-    assert metrics_file.read_metrics(files).of("test", "train+val", "liked").users > 0
+    result = metrics_file.read_metrics(files).of("test", "train+val", "liked")
+    assert result is not None
+    assert result.users > 0
     assert registry.summary(newer, files.root.name).kind == "als"
     test_what_fetch_put_there_is_its_own(newer)
     test_settings_and_a_study_are_taken_up(newer)

@@ -86,7 +86,9 @@ def test_each_users_history_lies_there_in_time_order_with_its_split(demo, folder
     model = model_folder.open_model(ModelFiles(folder))
     events = read_prepared(demo).events
     mine = events.user_id == 42
-    history = model.history.of(model.user_idx(42))
+    row = model.user_idx(42)
+    assert row is not None
+    history = model.history.of(row)
     assert model.movie_ids[model.history.movie_idx[history]].tolist() == events.movie_id[mine].tolist()
     assert model.history.timestamp[history].tolist() == events.timestamp[mine].tolist()
     assert model.history.split[history].tolist() == events.split[mine].tolist()
@@ -166,6 +168,7 @@ def test_publishing_rolling_back_removing(demo_copy):
     second = train(demo_copy, TrainSettings(iterations=1)).model_id
     third = train(demo_copy, TrainSettings(iterations=1), publish=False).model_id
     assert registry.published_id(demo_copy) == second
+    assert first is not None
     registry.publish(demo_copy, first)
     assert registry.published_id(demo_copy) == first
     with pytest.raises(StateError, match="is published"):
@@ -182,7 +185,7 @@ def test_prune_keeps_the_newest_and_the_published(demo_copy):
     ids = [train(demo_copy, TrainSettings(iterations=1), publish=False).model_id for _ in range(3)]
     (demo_copy.models / ".20200101T000000-als-dead.new").mkdir()
     assert sorted(registry.prune(demo_copy, keep=1)) == sorted(models_before_newest(ids))
-    assert registry.list_ids(demo_copy) == sorted([published, max(ids)])
+    assert registry.list_ids(demo_copy) == sorted([str(published), max(ids)])
     assert not list(demo_copy.models.glob(".*.new"))
 
 
@@ -376,6 +379,7 @@ def test_what_cannot_be_of_one_user_is_refused_where_it_is_read(demo_copy, unsea
     """Nothing wrong is listed, and other users' lists go on."""
     model = model_folder.open_model(unsealed)
     row = model.user_idx(42)
+    assert row is not None
     place = row if name == "user_embeddings" else model.history.of(row).stop - 1
     with mlrec.Recommender.open(demo_copy.root, store="memory") as rec:
         expected = rec.get_top_n(41)
@@ -417,7 +421,7 @@ def another(demo_copy):
 
 def outcomes(*calls):
     """What becomes of calls that are made at the same time: None, or a StateError."""
-    found = [None] * len(calls)
+    found: list[StateError | None] = [None] * len(calls)
 
     def run(number):
         try:
@@ -477,6 +481,7 @@ def test_what_is_deleted_while_it_is_opened_makes_way_for_what_was_published(dem
         found = resolve(workspace, model_id)
         if found.root.name == another:
             monkeypatch.undo()
+            assert newest is not None
             registry.publish(workspace, newest)
             registry.remove(workspace, another)
         return found

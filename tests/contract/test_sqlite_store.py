@@ -248,7 +248,7 @@ def test_an_earlier_schema_is_migrated_once_by_many_at_once(path, monkeypatch, t
         def joinpath(self, *names):
             return tmp_path.joinpath(*names)
 
-    monkeypatch.setattr(sqlite_module.resources, "files", lambda package: Files())
+    monkeypatch.setattr("importlib.resources.files", lambda package: Files())
     monkeypatch.setattr(sqlite_module, "MIGRATIONS", ("001_swipe_log", "002_later"))
     stores = [SqliteStore(path) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:

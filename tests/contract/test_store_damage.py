@@ -15,7 +15,7 @@ import redis
 from mlrec import Recommender
 from mlrec.errors import ForgottenUserError, IncompatibleFormatError, MlrecError, StoreUnavailableError
 from mlrec.serving.stores import open_store
-from mlrec.serving.stores.interface import Draft, StoredVector
+from mlrec.serving.stores.interface import Appended, Draft, StoredVector, SwipeStore
 from mlrec.serving.stores.sqlite import SqliteStore
 
 DAMAGES = int(os.environ.get("MLREC_FUZZ", "300"))
@@ -285,15 +285,22 @@ def append_as_before(client, swipes: list[tuple[int, str]]) -> None:
         pipeline.execute()
 
 
+def appended(store: SwipeStore, user_id: int, draft: Draft, **options: bool) -> Appended:
+    """What a store says of a swipe that it takes."""
+    answer = store.append(user_id, draft, **options)
+    assert answer is not None
+    return answer
+
+
 def test_a_process_of_the_former_version_may_write_beside_us(redis_url):
     with redis.Redis.from_url(redis_url) as client, closing(open_store(redis_url, None)) as store:
         append_as_before(client, [(5000 - number, f"c{number}" if number % 2 else "") for number in range(2500)])
-        assert store.append(1, Draft(1, 1, 100), in_order=True).event.at == 5000
+        assert appended(store, 1, Draft(1, 1, 100), in_order=True).event.at == 5000
         append_as_before(client, [(9000, "late")])
-        assert store.append(1, Draft(1, 1, 100, idempotency_key="late")).is_new is False
-        assert store.append(1, Draft(1, 1, 100), in_order=True).event.at == 9000
+        assert appended(store, 1, Draft(1, 1, 100, idempotency_key="late")).is_new is False
+        assert appended(store, 1, Draft(1, 1, 100), in_order=True).event.at == 9000
         append_as_before(client, [(200, "")])
-        assert store.append(1, Draft(1, 1, 100), in_order=True).event.at == 9000
+        assert appended(store, 1, Draft(1, 1, 100), in_order=True).event.at == 9000
         assert store.check() == []
         assert store.head(1).last_event_id == 2505
 
@@ -313,7 +320,7 @@ def test_who_was_forgotten_by_the_former_version_stays_forgotten(redis_url):
         assert client.hget("mlrec:{9}:user", "forgotten_at") == b"100"
         assert [store.allow(user_id) for user_id in (7, 8, 9, 9)] == [True, True, True, False]
         assert store.forgotten() == []
-        assert store.append(7, Draft(1, 1, 1)).event.event_id == 6
+        assert appended(store, 7, Draft(1, 1, 1)).event.event_id == 6
 
 
 def test_the_blocklist_outlives_the_loss_of_the_users_other_keys(redis_url):
@@ -333,9 +340,9 @@ def test_keys_of_ours_that_hold_something_else_are_told(redis_url):
     with redis.Redis.from_url(redis_url) as client, closing(open_store(redis_url, None)) as store:
         store.append(1, Draft(1, 1, 1))
         client.xadd("mlrec:{1}:log", {"movie_id": "x"}, id="0-2")
-        for call in (lambda: store.events(1), lambda: store.head(1), lambda: store.append(1, Draft(1, 1, 1))):
+        for of_user_1 in (lambda: store.events(1), lambda: store.head(1), lambda: store.append(1, Draft(1, 1, 1))):
             with pytest.raises(IncompatibleFormatError, match="User 1 "):
-                call()
+                of_user_1()
         client.xadd("mlrec:{someone}:log", {"x": "y"})
         for call in (store.user_ids, store.counts, store.check):
             with pytest.raises(IncompatibleFormatError, match="not mlrec's"):

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def seeds(n: int = CASES) -> Iterator[int]:
     return iter(range(FIRST, FIRST + n))
 
 
-def attempted(call: Callable[[], object]) -> object:
+def attempted(call: Callable[[], Any]) -> Any:
     """What a call returns, or the error in plain words that it ends in."""
     try:
         return call()

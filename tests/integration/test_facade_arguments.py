@@ -263,4 +263,4 @@ def test_a_data_directory_is_a_text_or_a_path(demo, monkeypatch):
             assert rec.get_top_n(42)
     for wrong in (None, 5, b"data", "", "a\0b"):
         with pytest.raises(SettingsError, match="root must be a path"):
-            Workspace(wrong)
+            Workspace(wrong)  # type: ignore[arg-type]

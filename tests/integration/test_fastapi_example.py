@@ -53,7 +53,7 @@ def store(served):
         yield store
 
 
-def ids(movies: list[dict[str, object]]) -> list[object]:
+def ids(movies: list[dict[str, Any]]) -> list[Any]:
     return [movie["movie_id"] for movie in movies]
 
 
@@ -401,7 +401,7 @@ def test_two_workers_lose_nothing_and_pick_up_a_new_model(demo_copy, tmp_path):
         # Ten users answer fifteen cards each, all at once, and every request is sent twice.
         users = range(NEW_USER, NEW_USER + 10)
         path = f"/users/{NEW_USER}/recommendations"
-        movies = ids(get(path, n=15)[1])
+        movies: list[int] = ids(get(path, n=15)[1])
         swipes = [(user, movie, ("like", "dislike")[(user + movie) % 2]) for user in users for movie in movies]
 
         def send(swipe: tuple[int, int, str]) -> tuple[int, int, int, bool]:

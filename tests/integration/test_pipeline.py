@@ -19,7 +19,7 @@ FEW = mlrec.EvaluateSettings(baselines=("popularity",))
 
 
 def test_run_tells_each_step_as_it_ends(demo_raw, tmp_path):
-    steps = []
+    steps: list[object] = []
     published = []
 
     def note(step):
@@ -27,6 +27,7 @@ def test_run_tells_each_step_as_it_ends(demo_raw, tmp_path):
         published.append(registry.published_id(Workspace(tmp_path)))
 
     result = mlrec.run(tmp_path, raw=demo_raw, final=True, train_settings=QUICK, evaluate_settings=FEW, on_step=note)
+    assert result.final is not None
     assert [type(step) for step in steps] == [PrepareResult, TrainResult, Evaluation, Evaluation, TrainResult]
     assert published == [None, None, None, None, result.final.model_id]
     assert result.fetched is None
@@ -44,10 +45,12 @@ def test_run_publishes_what_is_asked(demo_copy, demo_raw):
     unpublished = mlrec.run(
         demo_copy, raw=demo_raw, final=True, publish=False, train_settings=QUICK, evaluate_settings=FEW
     )
+    assert unpublished.final is not None
     assert not unpublished.final.published
     worse = mlrec.run(
         demo_copy, raw=demo_raw, final=True, publish="if-better", train_settings=QUICK, evaluate_settings=FEW
     )
+    assert worse.gate is not None
     assert (worse.gate.passed, worse.gate.published, worse.final) == (False, before, None)
     assert registry.published_id(demo_copy) == before
 
@@ -61,7 +64,7 @@ def test_a_model_of_everything_is_trained_on_train_first_whatever_the_settings_s
 
 
 def test_an_empty_part_is_told_and_left_out(demo_raw, tmp_path):
-    steps = []
+    steps: list[object] = []
     result = mlrec.run(
         str(tmp_path),
         raw=demo_raw,
@@ -80,9 +83,11 @@ def test_an_empty_part_is_told_and_left_out(demo_raw, tmp_path):
 def test_the_gate_of_train(demo_copy):
     before = registry.published_id(demo_copy)
     worse = mlrec.train(demo_copy.root, QUICK, publish="if-better")
+    assert worse.gate is not None
     assert (worse.gate.passed, worse.published) == (False, False)
     assert worse.to_json()["gate"]["published"] == before
     better = mlrec.train(demo_copy.root, publish="if-better")
+    assert better.gate is not None
     assert (better.gate.passed, better.published) == (True, True)
     assert registry.published_id(demo_copy) == better.model_id
     assert "gate" not in mlrec.train(demo_copy, QUICK, publish=False).to_json()
@@ -91,7 +96,7 @@ def test_the_gate_of_train(demo_copy):
     with pytest.raises(SettingsError, match="learns from everything"):
         mlrec.train(demo_copy, mlrec.TrainSettings(on="all"), publish="if-better")
     with pytest.raises(SettingsError, match="publish must be"):
-        mlrec.train(demo_copy, publish="maybe")
+        mlrec.train(demo_copy, publish="maybe")  # type: ignore[arg-type]
     assert registry.list_ids(demo_copy) == there
 
 
@@ -106,13 +111,14 @@ def test_prepare_takes_the_swipes_of_the_store_and_leaves_out_who_is_forgotten(d
     assert plain.manifest.swipes is None
     merged = mlrec.prepare(demo_copy.root, raw=demo_raw, with_swipes=True)
     assert merged.unmerged_swipes == 0
+    assert merged.manifest.swipes is not None
     assert merged.manifest.swipes.merged == 1
     assert "without forgotten users" in [step.name for step in merged.manifest.steps]
 
 
 def test_what_is_no_data_directory_is_said_so():
     with pytest.raises(SettingsError, match="data_dir must be a path"):
-        mlrec.evaluate(5)
+        mlrec.evaluate(5)  # type: ignore[arg-type]
 
 
 def test_the_names_cost_nothing_until_they_are_used():

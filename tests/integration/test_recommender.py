@@ -16,6 +16,7 @@ from mlrec import MlrecError, Recommendation, Recommender, ServeSettings
 from mlrec.artifacts import model_folder, registry
 from mlrec.errors import ModelMissingError, SettingsError, StateError, UnknownMovieError
 from mlrec.model.train import train
+from mlrec.ranking.effective_history import effective_history
 from mlrec.serving import user_views
 from mlrec.settings import TrainSettings
 
@@ -181,12 +182,12 @@ def test_neither_files_nor_memory_of_former_models_are_held(two_models):
 def test_a_call_under_way_does_not_bring_back_the_former_model(two_models, monkeypatch):
     """Its view is derived on the former model while another thread switches: it answers, and is not kept."""
     workspace, ids_ = two_models
-    derive, has_begun, may_go_on = user_views.effective_history, Event(), Event()
+    has_begun, may_go_on = Event(), Event()
 
     def slowly(*arguments):
         has_begun.set()
         assert may_go_on.wait(10)
-        return derive(*arguments)
+        return effective_history(*arguments)
 
     with Recommender.open(workspace.root, store="memory") as rec:
         monkeypatch.setattr(user_views, "effective_history", slowly)
@@ -202,16 +203,22 @@ def test_a_call_under_way_does_not_bring_back_the_former_model(two_models, monke
         assert [kept.view for kept in rec._users._kept.values()] == []
 
 
-def test_what_was_read_of_the_log_is_kept_from_one_model_to_the_next(two_models):
+def test_what_was_read_of_the_log_is_kept_from_one_model_to_the_next(two_models, monkeypatch):
     workspace, ids_ = two_models
     with Recommender.open(workspace.root, store="memory") as rec:
         for movie_id in (318, 260, 1):
             rec.update_user(42, movie_id, 2)
-        expected, read = rec.get_top_n(42), []
+        expected = rec.get_top_n(42)
+        read: list[tuple[object, ...]] = []
         registry.publish(workspace, ids_[1])
         assert rec.refresh() is True
         events = rec.store.events
-        rec.store.events = lambda *arguments, **options: read.append(arguments) or events(*arguments, **options)
+
+        def recorded(*arguments, **options):
+            read.append(arguments)
+            return events(*arguments, **options)
+
+        monkeypatch.setattr(rec.store, "events", recorded)
         assert rec.get_top_n(42) == expected
         assert read == []
 

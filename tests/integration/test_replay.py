@@ -133,7 +133,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
         scores[seen] = -np.inf
         return np.lexsort((np.arange(len(scores)), -scores))[:10]
 
-    expected = {"fold-in": [], "gradient": [], "popularity": []}
+    expected: dict[str, list[bool]] = {"fold-in": [], "gradient": [], "popularity": []}
     disliked = []
     compared = []
     for user in users.tolist():
@@ -231,7 +231,7 @@ def test_nothing_is_written(replayed):
 
 
 def test_the_models_own_settings_are_used(replayed, demo):
-    info = model_folder.open_model(registry.resolve(demo)).info
+    info = model_folder.open_model(registry.resolve(demo)).info.document
     result = replayed[0]
     assert result.settings_of == info["model_id"]
     # Its regularization followed the data, so it follows what is learned from here.

@@ -30,7 +30,7 @@ def report(demo, picture):
         [evaluation],
         replay(demo, ReplaySettings(held_out_share=0.05, resamples=1000)),
         picture,
-        model_id=evaluation.model_id,
+        model_id=str(evaluation.model_id),
         settings={},
         mlrec_version="1",
         created_at="2026-11-25",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_a_trial_that_does_worse_than_most_at_the_same_sweep_ends_early(files):
 
     with open_study(files, ORIGIN, 20.0) as study:
         for number in range(8):
-            study.run_trial(lambda settings, tell, value=0.5 + number / 32: judge(settings, tell, value))
+            study.run_trial(partial(judge, value=0.5 + number / 32))
         assert study.counts == Counts(8, 0, 0)
         reached.clear()
         study.run_trial(lambda settings, tell: judge(settings, tell, 0.1))

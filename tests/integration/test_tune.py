@@ -10,12 +10,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import pytest
 
 from mlrec.artifacts.settings_file import read_settings
 from mlrec.dataset.prepare import prepare
+from mlrec.dataset.reading import read_prepared
 from mlrec.errors import (
     DataChangedError,
     IncompatibleFormatError,
@@ -25,7 +27,7 @@ from mlrec.errors import (
 )
 from mlrec.evaluation.protocol import evaluate
 from mlrec.evaluation.tuning import search
-from mlrec.evaluation.tuning.search import tune
+from mlrec.evaluation.tuning.search import Verdict, tune
 from mlrec.model import als
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings, TuneSettings
@@ -91,8 +93,10 @@ def test_a_trial_is_judged_as_evaluate_does_and_so_is_the_best_on_test(small):
     assert result.is_default
     assert result.test is not None
     train(small)
-    for verdict in (result.val, result.test):
-        judged = evaluate(small, EvaluateSettings(split=verdict.split, baselines=("popularity",)))
+    parts: list[tuple[Verdict, Literal["val", "test"]]] = [(result.val, "val"), (result.test, "test")]
+    for verdict, split in parts:
+        assert verdict.split == split
+        judged = evaluate(small, EvaluateSettings(split=split, baselines=("popularity",)))
         assert verdict.models["best"] == verdict.models["default"] == judged.models["als"]
         assert (verdict.users, verdict.history) == (judged.users, judged.history)
     assert result.best.value == result.val.models["best"]["ndcg@10"].value
@@ -233,9 +237,10 @@ def test_a_trial_that_ends_early_trains_no_further(small, monkeypatch):
 
 def test_other_data_other_seed_and_other_sample_are_refused(small, small_raw):
     tune(small, TuneSettings(threads=1, trials=1))
-    for change in ({"random_seed": 7}, {"sample": 50}):
+    settings = TuneSettings(threads=1, trials=2)
+    for changed in (replace(settings, random_seed=7), replace(settings, sample=50)):
         with pytest.raises(StudyChangedError):
-            tune(small, TuneSettings(threads=1, trials=2, **change))
+            tune(small, changed)
     prepare(small, replace(SMALL, min_movie_ratings=6), raw=small_raw)
     with pytest.raises(DataChangedError):
         tune(small, TuneSettings(threads=1, trials=2))
@@ -244,12 +249,10 @@ def test_other_data_other_seed_and_other_sample_are_refused(small, small_raw):
 
 
 def test_data_that_changes_while_it_is_tuned_on_is_told(small, small_raw, monkeypatch):
-    read = search.read_prepared
-
     def changing(workspace, splits=("train", "val", "test")):
         if splits == ("train", "val", "test"):
             prepare(small, replace(SMALL, min_movie_ratings=6), raw=small_raw)
-        return read(workspace, splits)
+        return read_prepared(workspace, splits)
 
     monkeypatch.setattr(search, "read_prepared", changing)
     with pytest.raises(DataChangedError, match="while it was tuned on"):

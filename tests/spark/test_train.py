@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,7 +194,7 @@ def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches()
     factors = rng.normal(0, 0.3, (40, 8)).astype(np.float32)
     settings = FoldInSettings(regularization=2.0)
     users = np.sort(rng.integers(0, 30, 600)).astype(np.int32)
-    events = {
+    events: dict[str, Any] = {
         "user_idx": users,
         "movie_idx": rng.integers(-1, 40, 600).astype(np.int32),
         "preference": rng.choice([-2, -1, 1, 2], 600).astype(np.int8),

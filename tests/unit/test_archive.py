@@ -11,7 +11,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,10 +74,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def packed(compression: int = zipfile.ZIP_DEFLATED, folder: str = "", **others: str) -> bytes:
+def packed(compression: int = zipfile.ZIP_DEFLATED, folder: str = "", others: Mapping[str, str] = {}) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, text in (FILES | others).items():
+        for name, text in {**FILES, **others}.items():
             archive.writestr(folder + name, text)
     return buffer.getvalue()
 
@@ -156,7 +156,7 @@ def damages(data: bytes, chance: random.Random, times: int) -> list[bytes]:
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_whatever_is_damaged_the_files_are_right_or_it_is_told(way_in, compression):
     """No other error, nothing missing in silence, and nothing left lying about."""
-    data = packed(compression, "ml/", **{"README.txt": "Read me."})
+    data = packed(compression, "ml/", others={"README.txt": "Read me."})
     directory = data.index(b"PK\x01\x02")
     chance = random.Random(22)
     # Most of an archive is content; what leads the reader astray is in the headers.
@@ -230,7 +230,7 @@ def test_what_is_no_archive_is_called_what_it_is(tmp_path, way_in, content, what
 @pytest.mark.parametrize("name", ["../evil.csv", "a/../../evil.csv", "/evil.csv", "..\\evil.csv", "C:/evil.csv"])
 def test_an_entry_that_points_outside(tmp_path, way_in, name):
     with pytest.raises(InputError, match="points outside"):
-        way_in(tmp_path, packed(**{name: "evil"}))
+        way_in(tmp_path, packed(others={name: "evil"}))
     assert list(tmp_path.rglob("evil*")) == []
 
 
@@ -256,9 +256,11 @@ def test_a_bomb(tmp_path, way_in, monkeypatch):
     chance = random.Random(1)
     honest = "".join(f"{n},{chance.randrange(9**9)},4.5,{chance.randrange(9**9)}\n" for n in range(9_000))
     header = FILES["ratings.csv"].partition("\n")[0] + "\n"
-    assert way_in(tmp_path / "honest", packed(**{"ratings.csv": header + honest}))["ratings.csv"] == header + honest
+    assert (
+        way_in(tmp_path / "honest", packed(others={"ratings.csv": header + honest}))["ratings.csv"] == header + honest
+    )
     with pytest.raises(InputError, match=r"ratings\.csv claims 5,000,\d+ bytes, packed into [45],"):
-        way_in(tmp_path / "bomb", packed(**{"ratings.csv": header + "0" * 5_000_000}))
+        way_in(tmp_path / "bomb", packed(others={"ratings.csv": header + "0" * 5_000_000}))
 
 
 @BOTH

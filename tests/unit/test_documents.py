@@ -67,7 +67,8 @@ def test_what_is_not_known_is_passed_over_and_what_is_not_there_has_its_default(
         "fold_in": {"alpha": 3.0, **later},
         **later,
     }
-    parts, by_kind = (Part("x"),), {"a": Part("z")}
+    parts = (Part("x"),)
+    by_kind: dict[Literal["a", "b"], Part] = {"a": Part("z")}
     assert from_json(Whole, document) == Whole(
         document=document, number=1, parts=parts, by_kind=by_kind, fold_in=FoldInSettings(alpha=3.0)
     )

@@ -26,7 +26,8 @@ known_events = st.lists(
 @st.composite
 def logs(draw):
     """(event_id, movie_id, preference, at, undoes) in the order of ids; each undo takes back a swipe made before it."""
-    events, alive = [], []
+    events: list[tuple[int, ...]] = []
+    alive: list[int] = []
     for event_id in range(1, draw(st.integers(0, 10)) + 1):
         if alive and draw(st.integers(0, 3)) == 0:
             events.append((event_id, 0, 0, 0, alive.pop(draw(st.integers(0, len(alive) - 1)))))
@@ -57,7 +58,8 @@ def by_definition(events, log):
     latest = {movie: (t, 0, 0, p, learned) for t, movie, p, learned in events}
     for event_id, movie, p, at, _ in swipes:
         if event_id not in undone:
-            latest[movie] = max(latest.get(movie, (-1,)), (at, 1, event_id, p, True))
+            swiped = (at, 1, event_id, p, True)
+            latest[movie] = max(latest.get(movie, swiped), swiped)
     opinions = sorted((t, movie, p) for movie, (t, _, _, p, counts) in latest.items() if counts and p)
     learned_from = {(m, t, p) for t, m, p, learned in events if learned}
     new = [latest[m][1] == 1 and (m, t, p) not in learned_from for t, m, p in opinions]

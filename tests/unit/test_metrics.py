@@ -93,17 +93,20 @@ def lists(draw):
 
 @given(lists(), st.integers(1, 40))
 def test_all_lie_between_zero_and_one(case, k):
+    found, n_relevant = case
     for metric in (*METRICS.values(), published_ndcg_at_k):
-        assert 0 <= metric(*case, k)[0] <= 1 + 1e-12
+        assert 0 <= metric(found, n_relevant, k)[0] <= 1 + 1e-12
 
 
 @given(lists(), st.integers(1, 29))
 def test_recall_never_falls_with_k(case, k):
-    assert recall_at_k(*case, k)[0] <= recall_at_k(*case, k + 1)[0]
+    found, n_relevant = case
+    assert recall_at_k(found, n_relevant, k)[0] <= recall_at_k(found, n_relevant, k + 1)[0]
 
 
 @given(lists(), st.integers(1, 30))
 def test_a_hit_moved_up_never_lowers_ndcg(case, k):
+    found, n_relevant = case
     found, n_relevant = case
     better = np.sort(found, axis=1)[:, ::-1]
     assert ndcg_at_k(better, n_relevant, k)[0] >= ndcg_at_k(found, n_relevant, k)[0] - 1e-12
@@ -111,4 +114,5 @@ def test_a_hit_moved_up_never_lowers_ndcg(case, k):
 
 @given(lists(), st.integers(1, 30))
 def test_published_ndcg_is_never_below_the_honest_one(case, k):
-    assert published_ndcg_at_k(*case, k)[0] >= ndcg_at_k(*case, k)[0] - 1e-12
+    found, n_relevant = case
+    assert published_ndcg_at_k(found, n_relevant, k)[0] >= ndcg_at_k(found, n_relevant, k)[0] - 1e-12

@@ -26,8 +26,8 @@ from mlrec.evaluation.summary import Segment
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 
 
-def seconds(*moment):
-    return int(datetime(*moment, tzinfo=UTC).timestamp())
+def seconds(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
 
 
 MANIFEST: dict[str, Any] = {
@@ -197,7 +197,8 @@ class Page(HTMLParser):
         ):
             at = {name: float(own[name].rstrip("%")) for name in ("x", "y", "x1", "x2", "y1", "y2") if name in own}
             at |= {name: float(own[name].rstrip("%")) for name in ("width", "height") if tag == "rect"}
-            points = [tuple(map(float, pair.split(","))) for pair in own.get("points", "").split()]
+            pairs = [pair.split(",") for pair in own.get("points", "").split()]
+            points = [(float(x), float(y)) for x, y in pairs]
             look = own.get("class", "")
             if tag == "polyline":
                 look = next(outer.get("class", "") for name, outer in reversed(self._path) if name == "svg")
@@ -385,15 +386,13 @@ def test_ticks_are_round_numbers(low, high, expected):
 
 
 def test_ticks_of_time_are_months_or_years():
-    def days(*ends):
-        return [int(np.datetime64(end, "D").astype(int)) for end in ends]
+    def day(date):
+        return int(np.datetime64(date, "D").astype(int))
 
-    assert list(svg.months(*days("1995-01-01", "2016-11-01")).values()) == ["1995", "2000", "2005", "2010", "2015"]
-    ticks = svg.months(*days("2015-12-15", "2016-03-01"))
-    assert ticks == dict(
-        zip(days("2016-01-01", "2016-02-01", "2016-03-01"), ["2016-01", "2016-02", "2016-03"], strict=True)
-    )
-    assert list(svg.months(*days("1969-10-15", "1970-02-01"), 3).values()) == ["1969-11", "1970-01"]
+    assert list(svg.months(day("1995-01-01"), day("2016-11-01")).values()) == ["1995", "2000", "2005", "2010", "2015"]
+    ticks = svg.months(day("2015-12-15"), day("2016-03-01"))
+    assert ticks == {day("2016-01-01"): "2016-01", day("2016-02-01"): "2016-02", day("2016-03-01"): "2016-03"}
+    assert list(svg.months(day("1969-10-15"), day("1970-02-01"), 3).values()) == ["1969-11", "1970-01"]
 
 
 def test_the_summary_says_who_is_ahead_and_who_is_not():

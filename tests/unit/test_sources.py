@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ DAT_FILES = {"ratings.dat": "1::1::4::10\n", "movies.dat": "1::Amélie (2001)::C
 EARLY_FILES = {"u.data": "1\t1\t4\t10\n", "u.item": "1|Amélie (2001)|01-Jan-2001||http://x" + "|0" * 19 + "\n"}
 
 
-def write(folder: Path, files: dict[str, str | bytes] | dict[str, str]) -> Path:
+def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write files into a folder; those that end in .gz are compressed."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

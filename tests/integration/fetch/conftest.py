@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from http.server import ThreadingHTTPServer
 
 import pytest
 
 from mlrec.workspace import Workspace
-from tests.integration.fetch.mirror import ARCHIVES, Mirror, MirrorHandler
+from tests.integration.fetch.mirror import ARCHIVES, Mirror, MirrorHandler, MirrorServer
 
 
 @pytest.fixture
 def mirror():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), MirrorHandler)
+    server = MirrorServer(("127.0.0.1", 0), MirrorHandler)
     result = Mirror(f"http://127.0.0.1:{server.server_port}/movielens/")
     result.files = {f"/movielens/{name}.zip": archive for name, archive in ARCHIVES.items()}
     server.mirror = result

@@ -7,7 +7,7 @@ import io
 import re
 import zipfile
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,14 @@ class Mirror:
         return [request.get("Range") for request in self.requests]
 
 
+class MirrorServer(ThreadingHTTPServer):
+    mirror: Mirror
+
+
 class MirrorHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        mirror: Mirror = self.server.mirror  # type: ignore[attr-defined]
+        assert isinstance(self.server, MirrorServer)
+        mirror = self.server.mirror
         mirror.requests.append(dict(self.headers))
         body = mirror.files.get(self.path)
         status = mirror.statuses.pop(0) if mirror.statuses else 200 if body is not None else 404

@@ -126,7 +126,12 @@ def test_files_are_on_the_disk_before_the_marker_vouches_for_them(workspace, arc
     on_disk: list[int] = []
     when_marked: list[set[int]] = []
     fsync, write = os.fsync, Marker.write
-    monkeypatch.setattr(os, "fsync", lambda handle: (fsync(handle), on_disk.append(os.fstat(handle).st_ino)))
+
+    def noted_fsync(handle):
+        fsync(handle)
+        on_disk.append(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
 
     def write_marker(marker, raw, replaced=None):
         when_marked.append(set(on_disk))

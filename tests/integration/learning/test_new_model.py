@@ -24,7 +24,9 @@ def test_swipes_survive_a_retrain_and_a_rollback(demo_copy):
         assert rec.get_top_n(NEW) == listed
         assert rec.refresh() is True
         other = rec.get_top_n(NEW)
-        assert rec.store.vector(NEW).stamp.startswith(rec.model_id)
+        kept = rec.store.vector(NEW)
+        assert kept is not None
+        assert kept.stamp.startswith(rec.model_id)
         model = open_model(registry.resolve(demo_copy))
         rows = np.array([model.movie_idx(m) for m in sorted((318, 593, 260, 1, 296, 2571))], dtype=np.int32)
         again = FoldIn(model.movie_factors, model.fold_in).user_vector(rows, np.ones(6, dtype=np.int8), decay=False)

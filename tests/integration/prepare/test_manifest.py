@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 
@@ -56,8 +57,11 @@ def test_the_manifest_counts_ratings_by_value_and_month(one_run):
 
 
 def test_months_begin_and_end_at_midnight_utc(tmp_path):
-    moments = [(1999, 12, 31, 23, 59, 59), (2000, 1, 1), (2000, 2, 29, 23, 59, 59), (2000, 3, 1), (1970, 1, 1)]
-    seconds = [int(datetime(*moment, tzinfo=UTC).timestamp()) for moment in moments]
+    moments = [
+        "1999-12-31T23:59:59", "2000-01-01T00:00:00", "2000-02-29T23:59:59", "2000-03-01T00:00:00",
+        "1970-01-01T00:00:00",
+    ]  # fmt: skip
+    seconds = [int(datetime.fromisoformat(f"{moment}+00:00").timestamp()) for moment in moments]
     workspace = write_raw(tmp_path, [f"1,{i},4.0,{second}" for i, second in enumerate(seconds, 1)])
     assert prepare(workspace, loose()).manifest.document["ratings_per_month"] == {
         "1970-01": 1,
@@ -93,6 +97,7 @@ def test_the_splits_add_up_to_the_last_step(one_run):
 
 def test_the_manifest_holds_every_setting(one_run):
     _, result, _ = one_run
-    assert PrepareSettings(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in result.manifest.document["settings"].items()}
-    ) == loose(min_movie_ratings=5)
+    kept: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in result.manifest.document["settings"].items()
+    }
+    assert PrepareSettings(**kept) == loose(min_movie_ratings=5)
