@@ -140,6 +140,10 @@ def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, dem
     assert shown["model_id"] == document["final"]["model_id"]
     assert shown["trained_on"] == ["train", "val", "test"]
     assert shown["judged_by"] == document["train"]["model_id"]
+    listed = run("models", "list", data=tmp_path / "data").stdout
+    judged = document["evaluate"]["test"]["models"]["als"]["ndcg@10"]["value"]
+    assert f" {judged:.4f}" in listed
+    assert f"~{judged:.4f}" in listed
     done = run("evaluate", data=tmp_path / "data", expect=4)
     assert "knows the answers" in done.stderr
 
@@ -211,8 +215,13 @@ def test_users_and_their_ratings(run, demo):
 
 def test_models_by_hand(run, demo_copy):
     first = as_json(run("models", "list", "--json", data=demo_copy.root))["current"]
-    second = as_json(run("train", "--iterations", 1, "--json", data=demo_copy.root))["model_id"]
-    assert f"→   {second}" in run("models", "list", data=demo_copy.root).stdout
+    trained = run("train", "--iterations", 1, "--note", "one [b]sweep", "--json", data=demo_copy.root)
+    second = as_json(trained)["model_id"]
+    (row,) = [line for line in run("models", "list", data=demo_copy.root).stdout.splitlines() if second in line]
+    assert row.startswith(f"→   {second}")
+    assert row.rstrip().endswith("one [b]sweep")
+    assert "one [b]sweep" in run("models", "show", data=demo_copy.root).stdout
+    assert "501 characters" in run("run", "--note", "x" * 501, data=demo_copy.root, expect=2).stderr
     run("models", "use", first, data=demo_copy.root)
     assert as_json(run("models", "show", "--json", data=demo_copy.root))["model_id"] == first
     assert "is published" in run("models", "remove", first, data=demo_copy.root, expect=4).stderr
