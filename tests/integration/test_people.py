@@ -10,6 +10,7 @@ import pytest
 
 from mlrec import Recommender
 from mlrec.dataset.reading import read_prepared
+from mlrec.serving.people import UserPage
 from mlrec.settings import SPLITS
 
 STRANGER = 9_000_001
@@ -44,7 +45,8 @@ def test_pages_of_users_hold_everybody_once(demo, recommender):
     recommender.update_user(STRANGER, 260, "like", at=1_700_000_001)
     recommender.undo(STRANGER)
     recommender.forget_user(1)
-    pages, after = [], None
+    pages: list[UserPage] = []
+    after: int | None = None
     while not pages or after is not None:
         pages.append(recommender.users(200, after=after))
         after = pages[-1].next_after
