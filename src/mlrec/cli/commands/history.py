@@ -92,7 +92,7 @@ def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_di
     elif not rated:
         render.line(f"User {user} is forgotten." if forgotten else f"The model's data has no ratings of user {user}.")
     else:
-        render.table(
+        _table(
             ["when", "movie", "year", "opinion", "part", "#id"],
             [
                 (
@@ -105,6 +105,7 @@ def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_di
                 )
                 for rating in rated
             ],
+            narrow=[1, 3, 5],
         )
 
 
@@ -124,7 +125,7 @@ def titles_from(workspace: "Workspace") -> "ServedModel | None":
 
 
 def _show(events: "list[HistoryEvent]") -> None:
-    render.table(
+    _table(
         ["#event", "when", "movie", "year", "swipe", ""],
         [
             (
@@ -137,7 +138,14 @@ def _show(events: "list[HistoryEvent]") -> None:
             )
             for event in events
         ],
+        narrow=[0, 2, 4, 5],
     )
+
+
+def _table(columns: list[str], rows: list[tuple[object, ...]], *, narrow: list[int]) -> None:
+    """Print a table, and of a narrow one the columns with these numbers alone."""
+    kept = narrow if render.is_narrow() else range(len(columns))
+    render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 def when(at: int) -> str:

@@ -43,10 +43,9 @@ def search(
 
 
 def _show(movies: "list[Movie]") -> None:
-    render.table(
-        ["#id", "title", "year", "genres", "#likes"],
-        [
-            (movie.movie_id, movie.title, movie.year or "", ", ".join(movie.genres), f"{movie.likes:,}")
-            for movie in movies
-        ],
-    )
+    columns = ["#id", "title", "year", "genres", "#likes"]
+    rows = [
+        (movie.movie_id, movie.title, movie.year or "", ", ".join(movie.genres), f"{movie.likes:,}") for movie in movies
+    ]
+    kept = [0, 1, 2] if render.is_narrow() else range(len(columns))
+    render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
