@@ -71,7 +71,7 @@ class SparkRatings:
             # The file is cut the same way each time, however many executors there are by then: row ids are compared.
             session = self._spark.session
             session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
-            self._hand_over("movies", "SELECT movie_id FROM movies")
+            self._register_rows("movies", "SELECT movie_id FROM movies")
             self._judge(file, "utf-8")
             first_lines = {0: 1}
             if file.layout == "delimited" and self._count("judged", "reason IS NOT NULL"):
@@ -222,7 +222,7 @@ class SparkRatings:
         """See `Ratings`. DuckDB judges them, with what was rated of the same movies beside it."""
         self._has_swipes = True
         with self._spark.job("Judging swipes"):
-            self._hand_over("swiped", "SELECT user_id, movie_id FROM swipes")
+            self._register_rows("swiped", "SELECT user_id, movie_id FROM swipes")
             self._keep_rows("rated", f"SELECT {_RATING} FROM ratings SEMI JOIN swiped USING (user_id, movie_id)")
         self._sql.connection.execute(
             f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM {_KEPT}",
@@ -233,7 +233,7 @@ class SparkRatings:
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
         with self._spark.job("Leaving out forgotten users"):
-            self._hand_over("forgotten", "SELECT user_id FROM forgotten")
+            self._register_rows("forgotten", "SELECT user_id FROM forgotten")
             self._keep_rows("gone", "SELECT DISTINCT user_id FROM ratings SEMI JOIN forgotten USING (user_id)")
             self._sql.connection.execute(
                 f"CREATE TEMP TABLE gone AS FROM {_KEPT}",
@@ -251,7 +251,7 @@ class SparkRatings:
         """See `Ratings`. DuckDB settles what was swiped, and Spark takes it in place of what it had."""
         self._sql.run("29_merge_swipes", "Merging swipes")
         with self._spark.job("Merging swipes"):
-            self._hand_over("settled", f"SELECT {_RATING} FROM ratings")
+            self._register_rows("settled", f"SELECT {_RATING} FROM ratings")
             self._keep_rows(
                 "ratings",
                 f"SELECT {_RATING} FROM ratings ANTI JOIN swiped USING (user_id, movie_id)"
@@ -366,7 +366,7 @@ class SparkRatings:
         if former is not None:
             shutil.rmtree(former)
 
-    def _hand_over(self, name: str, query: str) -> None:
+    def _register_rows(self, name: str, query: str) -> None:
         """Give Spark rows that DuckDB has."""
         folder = self._new_folder(name)
         folder.mkdir(parents=True)
