@@ -572,7 +572,7 @@ def test_a_zip_with_bytes_cut_out(run, tmp_path, command):
     where = ("--raw", path) if command == "prepare" else ("ml-latest-small", "--from", path)
     done = run(command, *where, data=data, expect=3)
     assert "Error: " in done.stderr
-    assert "get it again" in done.stderr
+    assert "Get it again" in done.stderr
     assert [file for file in data.rglob("*") if file.is_file() and file.name != ".lock"] == []
 
 
