@@ -120,7 +120,7 @@ def test_a_swipe_without_effect_is_told_so(run):
         (["--movie", "318", "--preference", "1", "--at", "99999999999999"], 2, "epoch seconds"),
         (["--undo"], 3, "no swipe to undo"),
         (["--store", "nosuch://x"], 2, "no store"),
-        (["--store", "redis://127.0.0.1:1/0"], 4, "See that the server runs"),
+        (["--store", "redis://127.0.0.1:1/0"], 4, "Check that the server runs"),
         (["--genre", "Scifi"], 2, "Sci-Fi"),
     ],
 )

@@ -96,7 +96,7 @@ def test_when_all_workers_die_the_command_ends_and_the_last_state_stays(cluster,
     output, messages = ended(process, 4)
     assert output == ""
     assert f"Error: Spark on {cluster.master} has had no executor for 3 seconds." in messages
-    assert "Check that its workers run" in messages
+    assert "Check that its workers are running" in messages
     assert hashes(workspace) == before
     assert not workspace.prepared_new.root.exists()
 

@@ -20,7 +20,7 @@ def test_what_can_be_given(given, meant):
 
 @pytest.mark.parametrize("given", [3, -3, "3", "", "lik", "1.0", True, 1.5, None])
 def test_what_cannot(given):
-    with pytest.raises(SettingsError, match="no preference"):
+    with pytest.raises(SettingsError, match="not a valid preference"):
         Swipe.parse(given)
 
 

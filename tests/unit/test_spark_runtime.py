@@ -91,7 +91,7 @@ def test_settings_of_sparks_are_named_so():
     assert SparkSettings(conf=(("spark.executor.memory", "2g"),)).is_local
     assert not SparkSettings("spark://host:7077").is_local
     for pair in (("executor.memory", "2g"), ("spark.executor.memory", "")):
-        with pytest.raises(SettingsError, match="is not the name of a setting"):
+        with pytest.raises(SettingsError, match="is not the name of a Spark setting"):
             SparkSettings(conf=(pair,))
 
 
@@ -111,7 +111,11 @@ def test_settings_of_sparks_are_named_so():
             "numpy, pandas and pyarrow",
         ),
         ("Cannot call methods on a stopped SparkContext", "The connection to the master was lost", "master and its"),
-        ("Mkdirs failed to create file:/data/prepared.new", "cannot read or write the data directory", "they share"),
+        (
+            "Mkdirs failed to create file:/data/prepared.new",
+            "cannot read or write the data directory",
+            "all workers share",
+        ),
         ("one\nCaused by: a.B: the outer\nCaused by: c.D: the inner\n\tat e.F", "has failed: c.D: the inner", "log"),
     ],
 )

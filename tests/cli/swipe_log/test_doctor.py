@@ -75,7 +75,7 @@ def test_doctor_knows_redis(run, empty, redis_url):
     ((status, detail),) = swipes_finding(run("doctor", "--store", "redis://127.0.0.1:1/0", "--json", expect=4))
     assert status == "problem"
     assert "cannot be used" in detail
-    assert "is no store" in run("doctor", "--store", "ftp://x", expect=2).stderr
+    assert "is not a valid store" in run("doctor", "--store", "ftp://x", expect=2).stderr
 
 
 def test_doctor_passes_on_what_is_risky(run, empty, tmp_path):
