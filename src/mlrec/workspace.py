@@ -318,12 +318,12 @@ class Workspace:
 
     @property
     def _lock_file(self) -> Path:
-        """The file that is locked; it says who writes."""
+        """The file to lock. It says which process is writing."""
         return self.root / ".lock"
 
     @contextmanager
     def _lock(self, attempts: int) -> Iterator[int | None]:
-        """Try to lock the lock file; yields it, open, or None if somebody else holds it."""
+        """Try to lock the lock file. Yields the open file, or None if another process holds the lock."""
         with ExitStack() as lock:
             handle = None
             for attempt in range(attempts):
