@@ -1,4 +1,4 @@
-"""The commands as a person or a script meets them: output, JSON, exit codes, and no traceback for a user's mistake."""
+"""The commands as people and scripts use them: output, JSON, exit codes, and no traceback for a user's mistake."""
 
 from __future__ import annotations
 

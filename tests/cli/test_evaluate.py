@@ -1,4 +1,4 @@
-"""Evaluating, comparing and the gate, as a person or a script meets them."""
+"""Evaluating, comparing and the gate, as people and scripts use them."""
 
 from __future__ import annotations
 

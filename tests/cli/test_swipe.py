@@ -1,4 +1,4 @@
-"""mlrec swipe as people and scripts meet it: in a real pseudo-terminal, in a pipe, and as a single call."""
+"""mlrec swipe as people and scripts use it: in a real pseudo-terminal, in a pipe, and as a single call."""
 
 from __future__ import annotations
 

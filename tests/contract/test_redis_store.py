@@ -1,4 +1,4 @@
-"""The Redis server: what it must promise, and what may happen to it."""
+"""The Redis server: what it must guarantee, and how it can fail."""
 
 from __future__ import annotations
 

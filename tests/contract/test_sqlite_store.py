@@ -1,4 +1,4 @@
-"""The SQLite file: whose it is, who may read it, what may happen to it."""
+"""The SQLite file: who owns it, who may read it, and how it can fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged stores: whatever bytes are there and whatever parts are gone, every call answers or tells, and ends."""
+"""Damaged stores: whatever is changed or missing, every call returns or raises a clear error, and ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store may be called, and that no message repeats a password, however the name is written."""
+"""Valid names of stores, and that no message repeats a password, however the name is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store of swipes promises, on a real SQLite file, a real Redis server, and memory."""
+"""The contract of every store of swipes, on a real SQLite file, a real Redis server, and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers may hand to the facade: everything else is refused by name, quickly, and nothing is stored."""
+"""Arguments of the facade: invalid ones are refused by name, quickly, and nothing is stored."""
 
 from __future__ import annotations
 

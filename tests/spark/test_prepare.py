@@ -1,4 +1,4 @@
-"""Preparing on Spark gives what preparing in DuckDB gives: row for row, reject for reject."""
+"""Preparing on Spark gives the same rows and rejects as preparing in DuckDB."""
 
 from __future__ import annotations
 

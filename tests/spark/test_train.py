@@ -1,4 +1,4 @@
-"""A model that was learned on Spark is a model like any other."""
+"""A model trained on Spark is a model like any other."""
 
 from __future__ import annotations
 

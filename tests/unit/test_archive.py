@@ -1,4 +1,4 @@
-"""Zip archives from strangers, on both ways in: what `fetch` unpacks, and what `prepare` finds in raw/."""
+"""Untrusted zip archives, read in both ways: `fetch` unpacks them, and `prepare` finds them in raw/."""
 
 from __future__ import annotations
 

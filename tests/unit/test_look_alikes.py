@@ -1,4 +1,4 @@
-"""Files that are not what their name says are called what they are; data is left alone."""
+"""Files that are not what their name says are recognized; data files are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the raw files of a data set in every form in which people have them."""
+"""Finding the raw files of a data set in every supported form."""
 
 from __future__ import annotations
 

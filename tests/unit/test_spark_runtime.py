@@ -1,4 +1,4 @@
-"""What Spark needs and what may be wrong with it, told without starting it; these run where there is no Java, too."""
+"""What Spark needs and how it can fail, checked without starting it; these tests need no Java."""
 
 from __future__ import annotations
 

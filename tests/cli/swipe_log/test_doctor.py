@@ -1,4 +1,4 @@
-"""What `mlrec doctor` says of the swipe log."""
+"""What `mlrec doctor` says about the swipe log."""
 
 from __future__ import annotations
 

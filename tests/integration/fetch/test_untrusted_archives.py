@@ -1,4 +1,4 @@
-"""Archives that are not to be trusted."""
+"""Archives from untrusted sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are not the edition that was asked for."""
+"""Files that are not those of the requested edition."""
 
 from __future__ import annotations
 

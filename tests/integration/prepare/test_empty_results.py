@@ -1,4 +1,4 @@
-"""Inputs of which nothing is left, and inputs that cannot be read."""
+"""Inputs that leave no data, and inputs that cannot be read."""
 
 from __future__ import annotations
 
