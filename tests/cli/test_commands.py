@@ -414,7 +414,7 @@ def test_a_directory_whose_name_is_not_utf_8_is_an_error_in_plain_words(run, tmp
     (tmp_path / "caf\udce9" / "raw").mkdir(parents=True)
     write_demo(tmp_path / "caf\udce9")
     write_demo(tmp_path / "caf\udce9" / "raw")
-    assert "the path is not UTF-8" in run("prepare", *words, expect=3).stderr
+    assert "the path is not valid UTF-8" in run("prepare", *words, expect=3).stderr
 
 
 def test_a_full_disk_is_an_error_in_plain_words(run, demo):

@@ -72,7 +72,7 @@ def test_where_the_server_may_delete_swipes_none_are_stored(tmp_path, monkeypatc
         allowed.append(1, Draft(12, 1, 100))
         (warning,) = allowed.check()
         assert "maxmemory-policy" in warning
-        assert "no swipe is stored" not in warning
+        assert "no swipes are stored" not in warning
         client.config_set("maxmemory-policy", "noeviction")
         fresh.append(1, Draft(13, 1, 100))  # at once
         assert [event.movie_id for event in store.events(1)] == [10, 12, 13]

@@ -27,7 +27,7 @@ def test_what_cannot(given):
 def test_buckets_are_swipes_from_worst_to_best():
     assert [int(from_bucket(bucket)) for bucket in (1, 2, 3, 4)] == [-2, -1, 1, 2] == list(map(int, BUCKETS))
     for bucket in (0, 5, -1):
-        with pytest.raises(SettingsError, match="no bucket"):
+        with pytest.raises(SettingsError, match="not a valid bucket"):
             from_bucket(bucket)
 
 

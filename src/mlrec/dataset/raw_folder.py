@@ -43,7 +43,7 @@ class FetchedFile:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _MarkerDocument:
     """The content of a marker file. `origin` is `from` there, which cannot be a name in Python."""
 
     edition: str
@@ -83,11 +83,11 @@ class Marker:
         """Read the marker. Returns None if there is none or it cannot be read."""
         try:
             document = read_json(raw.marker, MARKER_FORMAT_VERSION)
-            said = from_json(_Said, {**document, "origin": document.get("from")})
+            content = from_json(_MarkerDocument, {**document, "origin": document.get("from")})
         except (FileNotFoundError, IncompatibleFormatError, DocumentError):
             return None
-        files = tuple(FetchedFile(name, entry.bytes, entry.sha256) for name, entry in said.files.items())
-        return cls(said.edition, said.origin, said.sha256, files, said.incomplete, said.replaced)
+        files = tuple(FetchedFile(name, entry.bytes, entry.sha256) for name, entry in content.files.items())
+        return cls(content.edition, content.origin, content.sha256, files, content.incomplete, content.replaced)
 
     def write(self, raw: RawFiles, replaced: Iterable[FetchedFile] | None = None) -> None:
         """Write the marker. With the former files, mark the beginning of a replacement."""

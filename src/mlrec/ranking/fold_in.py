@@ -228,7 +228,7 @@ class FoldIn:
         preferences
             Signed preferences, int8 (events,).
         threads
-            Threads to solve with. BLAS should be held to one thread meanwhile.
+            Threads to solve with. BLAS should be limited to one thread meanwhile.
         advance
             Called with the number of users of each finished block.
 

@@ -59,10 +59,10 @@ def require_java() -> int:
         where = f"JAVA_HOME is {home}, which has no bin/java." if home else "There is no java on the PATH."
         raise SparkUnavailableError(f"Spark needs Java. {where}", ways)
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SparkUnavailableError(f"Spark needs Java, but {java} cannot be run: {error}.", ways) from error
-    found = re.search(r'version "(1\.)?(\d+)', told.stderr + told.stdout)
+    found = re.search(r'version "(1\.)?(\d+)', answer.stderr + answer.stdout)
     if found is None:
         raise SparkUnavailableError(f"Spark needs Java, but {java} does not report its version.", ways)
     if int(found[2]) < OLDEST_JAVA:

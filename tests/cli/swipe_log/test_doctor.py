@@ -41,7 +41,7 @@ def test_doctor_finds_a_damaged_store(run, empty):
     assert status == "problem"
     assert "is damaged" in detail
     (empty / "users.db").write_text("something else entirely")
-    assert "no SQLite database" in run("doctor", expect=4).stdout
+    assert "not an SQLite database" in run("doctor", expect=4).stdout
 
 
 def test_doctor_finds_users_of_whom_a_part_is_missing(run, empty):
@@ -85,4 +85,4 @@ def test_doctor_passes_on_what_is_risky(run, empty, tmp_path):
         (_, kept), (status, warning) = swipes_finding(run("doctor", "--store", server.url, "--json"))
     assert "next snapshot" in kept
     assert status == "note"
-    assert "set appendonly yes" in warning
+    assert "Set appendonly yes" in warning

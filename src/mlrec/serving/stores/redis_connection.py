@@ -64,7 +64,7 @@ class RedisConnection:
     @contextmanager
     def lent(self) -> Iterator[Any]:
         """Lend the client, after checking that the database belongs to mlrec and has the right format."""
-        with self._telling():
+        with self._translating_errors():
             if not self._is_ours:
                 self.client.set(_FORMAT_KEY, FORMAT_VERSION, nx=True)
                 found = text(self.client.get(_FORMAT_KEY))
@@ -78,7 +78,7 @@ class RedisConnection:
             yield self.client
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         """Turn errors of the server and the network into errors of mlrec."""
         try:
             yield

@@ -61,12 +61,12 @@ class SqliteFile:
         self._pool: deque[_Pooled] = deque()
         self._owner = os.getpid()
         self._seen: _Identity | None = None
-        self._noticing = Lock()
+        self._seen_lock = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Lend a connection, or None if there is no database yet."""
-        with self._telling():
+        with self._translating_errors():
             pooled = self._pooled()
             if pooled is None and _is_new(self.path):
                 yield None
@@ -77,7 +77,7 @@ class SqliteFile:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection within a transaction that ends with the block. Creates the database if necessary."""
-        with self._telling():
+        with self._translating_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lent() as connection:
                 # Set each time: the durability of a swipe must not depend on who used this connection before.
@@ -134,7 +134,7 @@ class SqliteFile:
         """
         if self._owner != os.getpid():
             _inherited.append(self._pool)
-            self._pool, self._owner, self._noticing = deque(), os.getpid(), Lock()
+            self._pool, self._owner, self._seen_lock = deque(), os.getpid(), Lock()
         identity = _identity(self.path)
         if identity != self._seen:
             self._notice()
@@ -150,7 +150,7 @@ class SqliteFile:
 
     def _notice(self) -> None:
         """Log a warning, once, if the file that this process has used is gone."""
-        with self._noticing:
+        with self._seen_lock:
             identity = _identity(self.path)
             if self._seen not in (None, identity):
                 _log.warning(
@@ -174,7 +174,7 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
-        with self._noticing:
+        with self._seen_lock:
             self._seen = identity
         return identity, connection
 
@@ -199,12 +199,12 @@ class SqliteFile:
         )
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         """Turn errors of SQLite and the disk into errors of mlrec."""
         try:
             yield
         except sqlite3.Error as error:
-            raise self._told(error) from error
+            raise self._translated(error) from error
         except UnicodeDecodeError as error:  # raised for SQLite's own message, which quotes the damaged schema
             raise self.damaged("its schema is not text") from error
         except OSError as error:
@@ -213,7 +213,7 @@ class SqliteFile:
                 "Check the path and its permissions, or choose another store with --store.",
             ) from error
 
-    def _told(self, error: sqlite3.Error) -> MlrecError:
+    def _translated(self, error: sqlite3.Error) -> MlrecError:
         code = _code(error)
         if code in _BUSY:
             return StoreUnavailableError(
