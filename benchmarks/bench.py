@@ -4,10 +4,10 @@
     make bench SCALE=0.1
     python benchmarks/bench.py [--scale 1] [--rounds 3] [--work-dir data/bench] [--out bench.json]
 
-Every step runs in a process of its own, mlrec and the others in turn, round after round, so that a noisy machine is
-noisy for all. Printed are the median of the seconds with their range, the median of the peak memory, and the ratio of
-the medians to mlrec's. `benchmarks/usual.py` is the usual way; "DuckDB alone" reads the CSV, sorts once and writes
-Parquet. The raw data is generated once and stays in the work directory.
+Every step runs in its own process. mlrec and the others take turns, round after round, so that a noisy machine affects
+all alike. The output shows the median seconds with their range, the median peak memory, and the ratio of the medians to
+mlrec's. `benchmarks/usual.py` is the usual way; "DuckDB alone" reads the CSV, sorts once and writes Parquet. The raw
+data is generated once and stays in the work directory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.usual import KS
 from mlrec.settings import PrepareSettings
 
@@ -91,7 +91,7 @@ CALLS = {
 
 @dataclass
 class Contestant:
-    """One way to do a step, and what was measured of it.
+    """One way to do a step, and its measurements.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Contestant:
     command
         Its process.
     stages
-        Reads seconds of stages out of what the process prints.
+        Reads the seconds of each stage from the output of the process.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Contestant:
     staged: dict[str, list[float]] = field(default_factory=dict)
 
     def run(self, environment: Mapping[str, str], inputs: Sequence[Path] = ()) -> None:
-        """Run the process once. Files in the folders of its inputs are read before, so that nobody waits for a disk."""
+        """Run the process once. Its input folders are read in advance, so that no contestant waits for the disk."""
         for file in (file for folder in inputs for file in folder.glob("*") if file.is_file()):
             with file.open("rb") as content:
                 while content.read(2**24):
@@ -132,7 +132,7 @@ class Contestant:
             self.staged.setdefault(name, []).append(value)
 
     def to_json(self) -> dict[str, Any]:
-        """All that was measured."""
+        """All measurements."""
         return {"name": self.name, "seconds": self.seconds, "megabytes": self.megabytes, "stages": self.staged}
 
 
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--work-dir", type=Path, default=Path("data/bench"))
     parser.add_argument("--calls", type=int, default=1000, help="calls of serving (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="write what was measured to this file as well")
+    parser.add_argument("--out", type=Path, help="also write the measurements to this file")
     arguments = parser.parse_args()
     raw = generated(arguments.work_dir, arguments.scale)
     data, usual = raw.with_name("data"), raw.with_name("usual")
@@ -170,22 +170,22 @@ def main() -> None:
 
 
 def plain_environment() -> dict[str, str]:
-    """The environment without settings of mlrec's."""
+    """The environment variables without those of mlrec."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MLREC_")}
 
 
 def last_line(printed: str) -> dict[str, float]:
-    """What a process says in JSON at its end."""
+    """The JSON document in the last line of a process's output."""
     return dict(json.loads(printed.strip().splitlines()[-1]))
 
 
 def folder_of(work: Path, scale: float) -> Path:
-    """Where all files of a scale are."""
+    """The folder for all files of a scale."""
     return work / f"scale-{scale:g}"
 
 
 def generated(work: Path, scale: float) -> Path:
-    """The folder of raw data of a scale, which is made if it is not there."""
+    """The folder of raw data of a scale, generated if it does not exist."""
     raw = folder_of(work, scale) / "raw"
     if not (raw / "ratings.csv").exists():
         raw.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ def generated(work: Path, scale: float) -> Path:
 
 
 def steps(raw: Path, data: Path, usual: Path, rounds: int, calls: int) -> list[tuple[str, list[Contestant], int]]:
-    """The steps in order, who takes part in each, and how often."""
+    """The steps in order, with the contestants and the number of runs of each."""
 
     def mlrec(*arguments: str) -> list[str]:
         return [MLREC, *arguments]
@@ -258,7 +258,7 @@ def steps(raw: Path, data: Path, usual: Path, rounds: int, calls: int) -> list[t
 
 
 def one_model(data: Path) -> None:
-    """Delete all models but the published one, and note its users for serving."""
+    """Delete all models except the published one, and write down its users for serving."""
     from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
@@ -270,7 +270,7 @@ def one_model(data: Path) -> None:
 
 
 def machine() -> dict[str, str]:
-    """What it ran on."""
+    """The machine that the benchmark ran on."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

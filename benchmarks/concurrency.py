@@ -1,10 +1,10 @@
-"""How serving scales: lists and updates a second by several threads of one process, and by several processes.
+"""How serving scales: lists and updates per second, with several threads in one process and with several processes.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/concurrency.py [--data-dir DIR] [--redis URL] [--work-dir DIR]
 
-Every worker calls as fast as it is answered, for users of its own. Threads share one `Recommender`; processes have one
-each, on the same store, except in memory, where every process has its own. "SQLite" lies in the work directory and
-flushes each update to its disk. Only the model of the data directory is read.
+Every worker sends the next call as soon as the last one returns, for its own users. Threads share one `Recommender`.
+Processes have one each, on the same store, except that each process has its own memory store. The "SQLite" file is in
+the work directory, and each update is flushed to that disk. Only the model of the data directory is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlrec import Recommender
 from mlrec.artifacts import model_folder, registry
 from mlrec.workspace import Workspace
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.serving import empty, parser_of
 
 WORKERS = (1, 2, 4)
@@ -43,7 +43,7 @@ def main() -> None:
     users = np.random.default_rng(0).permutation(np.asarray(model.user_ids))
     movies = np.asarray(model.movie_ids)[np.argsort(-np.asarray(model.popularity))][:200]
 
-    print(f"{os.cpu_count()} processors; calls a second")
+    print(f"{os.cpu_count()} processors; calls per second")
     print(f"| store | call | {' | '.join(f'{kind}: {n}' for kind in ('threads', 'processes') for n in WORKERS)} |")
     print("|---|---|" + "---:|" * (2 * len(WORKERS)))
     with TemporaryDirectory(dir=arguments.work_dir) as scratch:
@@ -71,7 +71,7 @@ def work(
     begin: Callable[[], object],
     seconds: float,
 ) -> int:
-    """Call for the given time once everybody is ready; returns how often."""
+    """Call for the given time once all workers are ready. Returns the number of calls."""
     for user_id in users:
         recommender.get_top_n(user_id)
     begin()
@@ -87,7 +87,7 @@ def work(
 
 
 def by_threads(data_dir: str, store: str, call: str, parts: list[list[int]], movies: list[int], seconds: float) -> int:
-    """All calls of threads that share one recommender."""
+    """The number of calls by threads that share one recommender."""
     barrier = threading.Barrier(len(parts), timeout=MOST_SECONDS_TO_BEGIN)
     with Recommender.open(data_dir, store=store) as recommender, ThreadPoolExecutor(len(parts)) as pool:
         return sum(pool.map(lambda users: work(recommender, call, users, movies, barrier.wait, seconds), parts))
@@ -96,7 +96,7 @@ def by_threads(data_dir: str, store: str, call: str, parts: list[list[int]], mov
 def by_processes(
     data_dir: str, store: str, call: str, parts: list[list[int]], movies: list[int], seconds: float
 ) -> int:
-    """All calls of processes that have a recommender each."""
+    """The number of calls by processes with a recommender each."""
     context = multiprocessing.get_context("spawn")
     barrier, counts = context.Barrier(len(parts), timeout=MOST_SECONDS_TO_BEGIN), context.Queue()
     processes = [

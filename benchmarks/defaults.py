@@ -1,8 +1,8 @@
-"""Quality by setting: NDCG@10 of liked movies when one default is changed, and over a grid of the settings of fold-in.
+"""Quality by setting: NDCG@10 of liked movies when one default changes, and over a grid of the fold-in settings.
 
     python benchmarks/defaults.py --data-dir DIR [--seeds 1 2 3] [--sample 20000] [--only fold-in]
 
-DIR must hold prepared data. Validation is what defaults are chosen by; test is shown beside. Nothing is written.
+DIR must contain prepared data. Defaults are chosen by validation; test is shown for comparison. Nothing is written.
 docs/decisions/0008 has the tables over several sizes.
 """
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--sample", type=int, default=0, help="judge so many users; 0: all")
+    parser.add_argument("--sample", type=int, default=0, help="number of users to evaluate; 0: all")
     parser.add_argument("--only", choices=("training", "fold-in"), help="one of the two tables")
     arguments = parser.parse_args()
     data = read_prepared(Workspace(arguments.data_dir))
@@ -68,7 +68,7 @@ def training_table(data: PreparedData, seeds: Iterable[int], sample: int) -> Non
 
 
 def fold_in_table(data: PreparedData, seeds: Iterable[int], sample: int) -> None:
-    """All half-lives with all weights, dislikes held against a movie or ignored, on the same movie factors."""
+    """All half-lives with all weights, and dislikes counted or ignored, on the same movie factors."""
     models = [build_model(data, TrainSettings(random_seed=seed))[0] for seed in seeds]
     print("| dislikes at fold-in | half-life | weight | NDCG@10 validation | NDCG@10 test |\n|---|---:|---:|---:|---:|")
     for dislikes, half_life, weight in product(("zero", "ignore"), HALF_LIVES, WEIGHTS):
@@ -88,7 +88,7 @@ def fold_in_table(data: PreparedData, seeds: Iterable[int], sample: int) -> None
 
 
 def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule: FoldInSettings, sample: int) -> float:
-    """NDCG@10 of a model whose users are folded in by a rule."""
+    """NDCG@10 of a model whose users are folded in with the given rule."""
     settings = EvaluateSettings(split=split, sample=sample)
     known, metrics = Known.of(model, settings.history_splits), {"ndcg": METRICS["ndcg"]}
     jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()

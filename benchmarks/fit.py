@@ -1,10 +1,10 @@
-"""Seconds and quality of the ALS fit, sweep by sweep: orders of the matrix, and steps of the conjugate gradient.
+"""Time and quality of the ALS fit, sweep by sweep, for several orders of the matrix and conjugate gradient steps.
 
     python benchmarks/fit.py --data-dir DIR [--seeds 1 2] [--sample 20000] [--sweeps 5 8 10 12 15]
 
-DIR must hold prepared data. Every fit is `implicit`'s, on the confidences of mlrec's defaults; NDCG@10 of liked movies
-is that of users who are folded in as mlrec does it. The seconds are those of the sweeps alone, on all processors, and
-each seed runs all variants in turn. Nothing is written. docs/decisions/0009 has the tables over several sizes.
+DIR must contain prepared data. `implicit` does every fit, on the confidences of mlrec's defaults. NDCG@10 of liked
+movies is measured with users folded in as in mlrec. The seconds are those of the sweeps alone, on all processors. Each
+seed runs all variants in turn. Nothing is written. docs/decisions/0009 has the tables over several sizes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mlrec.model.train import build_model
 from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.defaults import SPLITS, judged
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--sample", type=int, default=0, help="judge so many users; 0: all")
+    parser.add_argument("--sample", type=int, default=0, help="number of users to evaluate; 0: all")
     parser.add_argument("--sweeps", type=int, nargs="+", default=[5, 8, 10, 12, 15])
     arguments = parser.parse_args()
     data = read_prepared(Workspace(arguments.data_dir))
@@ -79,7 +79,7 @@ def fits(
     movies_first: bool,
     cg_steps: int,
 ) -> list[tuple[int, float, np.ndarray]]:
-    """One fit: number of sweeps, seconds until then, movie factors."""
+    """One fit; after each sweep, the number of sweeps, the seconds so far and the movie factors."""
     from implicit.cpu.als import AlternatingLeastSquares
 
     rows, columns = (np.arange(size) for size in confidences.shape)

@@ -25,7 +25,7 @@ from benchmarks.synthetic.self_check import check, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 if all went well, 1 if a marginal is off."""
+    """Run the command line. Returns 0 on success, 1 if a marginal is off."""
     options = _parser().parse_args(arguments)
     report = stderr_report()
     threads = options.threads or os.cpu_count() or 1
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_csv(dataset: Dataset, out_dir: Path, report: Report) -> None:
-    """Write ratings.csv and movies.csv into a folder, which is made if need be."""
+    """Write ratings.csv and movies.csv into a folder, which is created if necessary."""
     out_dir.mkdir(parents=True, exist_ok=True)
     report("movies.csv", 0, 1)
     catalogue = dataset.catalogue
@@ -62,7 +62,7 @@ def write_csv(dataset: Dataset, out_dir: Path, report: Report) -> None:
 
 
 def stderr_report() -> Report:
-    """Progress as lines on stderr, at most one for each tenth of a step."""
+    """Report progress as lines on stderr, at most one per tenth of a step."""
     began = time.monotonic()
 
     def report(step: str, done: int, total: int) -> None:
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="generate.py", description="Write ratings.csv and movies.csv of MovieLens 20M's shape, and check them."
     )
-    parser.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="folder for the two files; made if need be")
+    parser.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="folder for the two files, created if necessary")
     parser.add_argument("--scale", type=_scale, default=1.0, help="1 is 20 million ratings (default: %(default)s)")
     parser.add_argument(
         "--seed", type=_whole_number, default=42, help="the same seed gives the same bytes (default: %(default)s)"

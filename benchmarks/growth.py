@@ -2,9 +2,9 @@
 
     python benchmarks/growth.py [--scales 0.1 0.3 1] [--rounds 1] [--work-dir data/bench] [--out growth.json]
 
-It shares the work directory with `bench.py`, and generates what is missing there: scale 1 takes half a gigabyte of disk
-and a minute. Rounds alternate between the scales; printed are medians, the microseconds that each step takes for one
-rating of the raw file, and peak memory.
+It shares the work directory with `bench.py` and generates what is missing there. Scale 1 takes half a gigabyte of disk
+and a minute. Rounds alternate between the scales. The output shows medians, the microseconds per rating of the raw file
+for each step, and peak memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.bench import MLREC, Contestant, folder_of, generated, machine, one_model, plain_environment
 from benchmarks.usual import KS
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[0.1, 0.3, 1.0])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--work-dir", type=Path, default=Path("data/bench"))
-    parser.add_argument("--out", type=Path, help="write what was measured to this file as well")
+    parser.add_argument("--out", type=Path, help="also write the measurements to this file")
     arguments = parser.parse_args()
     environment = plain_environment()
     measured = {
@@ -68,20 +68,20 @@ def main() -> None:
 
 
 def command(work: Path, scale: float, step: str) -> list[str]:
-    """The process of a step."""
+    """The command of a step."""
     raw = ["--raw", str(folder_of(work, scale) / "raw")] if step == "prepare" else []
     return [MLREC, *STEPS[step], *raw]
 
 
 def stages(step: str) -> Any:
-    """What reads the stages of a step out of what it prints."""
+    """The function that reads the stages of a step from its output."""
     if step == "train":
         return lambda printed: dict(json.loads(printed)["seconds"])
     return lambda _: {}
 
 
 def sizes(data: Path) -> dict[str, int]:
-    """Ratings read, and what the core has of users and movies."""
+    """The number of ratings read, and of users and movies in the core."""
     steps = json.loads((data / "prepared" / "manifest.json").read_text())["steps"]
     return {"ratings": steps[0]["ratings"], "users": steps[-1]["users"], "movies": steps[-1]["movies"]}
 

@@ -1,10 +1,10 @@
-"""How a new user's list should hand over from popular to personal: replay of held-out users under several rules.
+"""How a new user's list should move from popular to personal: replay of held-out users under several rules.
 
     python benchmarks/handover.py [--data-dir data] [--held-out-share 0.2]
 
-For each rule: hit rate at 10 of the next liked movie, over all predicted likes and by how many events came before it,
-and the difference to the default rule with its 95% interval over users. docs/decisions/0004 has the table and what
-follows from it. Takes about a minute on the demo data.
+For each rule, the output shows the hit rate at 10 of the next liked movie, over all predicted likes and by the number
+of events before it, and the difference from the default rule with its 95% confidence interval over users.
+docs/decisions/0004 has the table and the conclusion. The run takes about a minute on the demo data.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ DIVERSITIES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 class Rule(Protocol):
-    """Weight of popularity by the number of opinions; `handover` sets its reach."""
+    """Weight of popularity by the number of opinions; `handover` sets how far it reaches."""
 
     def __call__(self, n_opinions: NDArray[np.int64], handover: int) -> NDArray[np.float64]:
         """Return weights, (users,)."""
 
 
 def step(n_opinions: NDArray[np.int64], handover: int) -> NDArray[np.float64]:
-    """All popularity, and from some number of opinions on none."""
+    """Popularity alone up to some number of opinions, then none."""
     return (n_opinions < handover).astype(np.float64)
 
 
 def shrinking(n_opinions: NDArray[np.int64], handover: int) -> NDArray[np.float64]:
-    """Popularity as if it were worth some (`handover`) opinions; it never quite ends."""
+    """Popularity weighs as much as `handover` opinions; it never ends completely."""
     weight: NDArray[np.float64] = handover / (handover + n_opinions)
     return weight
 
 
 def curve(n_opinions: NDArray[np.int64], handover: int) -> NDArray[np.float64]:
-    """Shrinking with a worth of handover / 4, times a line that ends it."""
+    """Like `shrinking` with handover / 4 opinions, times a line that falls to 0."""
     weight: NDArray[np.float64] = np.maximum(0.0, handover - n_opinions) / (handover + 4.0 * n_opinions)
     return weight
 
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def report(trials: Trials, default: str, settings: ReplaySettings) -> None:
-    """Print one line a rule."""
+    """Print one line per rule."""
     _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
     bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
     resampled = {

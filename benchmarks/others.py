@@ -1,29 +1,29 @@
-"""Times mlrec beside LensKit and RecTools, which do the same from the same raw data.
+"""Compares the time of mlrec with LensKit and RecTools, which do the same work on the same raw data.
 
     python benchmarks/others.py compare [--scale 0.1] [--rounds 3] [--work-dir data/bench] [--python python3.12]
     python benchmarks/others.py lenskit|rectools prepare RAW_DIR WORK_DIR
     python benchmarks/others.py lenskit|rectools train WORK_DIR
     python benchmarks/others.py lenskit|rectools evaluate WORK_DIR
 
-Neither library is a dependency of mlrec: `compare` makes an environment for each in the work directory, of the versions
-in `benchmarks/others/`, with Python 3.11 or 3.12. LensKit's takes 6 GB, most of it PyTorch's CUDA; its version is the
-newest for Python 3.11. Then each step runs in a process of its own, in turn, round after round. A library's step ends
-with one JSON line: the seconds of its stages and, from evaluate, what it measured.
+Neither library is a dependency of mlrec. `compare` creates an environment for each in the work directory, with the
+versions in `benchmarks/others/` and Python 3.11 or 3.12. LensKit's takes 6 GB, most of it CUDA for PyTorch; its version
+is the newest for Python 3.11. Then each step runs in its own process, in turn, round after round. A library's step ends
+with one JSON line: the seconds of its stages and, from evaluate, its metrics.
 
-The same for all are buckets, core filter, split, factors, sweeps, mlrec's rule for λ, confidence 1 + 2|r| on likes,
-and lists of ten without the movies known from train, judged by the likes in validation. The libraries' own tools do it;
-pandas does what they have no tool for, which is the core filter, and RecTools' split. Not the same are:
+All use the same buckets, core filter, split, factors, sweeps, mlrec's rule for λ, confidence 1 + 2|r| on likes, and
+lists of ten without the movies known from train, evaluated on the likes in validation. The libraries' own tools do the
+work. pandas does the two things that they have no tool for: the core filter, and the split for RecTools. Differences:
 
 - The solver: LensKit solves for each user and movie exactly; `implicit`, which RecTools and mlrec use, takes three
-  steps of conjugate gradients.
-- The first factors: LensKit's are smaller, and take some twenty sweeps to get where the others are after ten.
-- The users: mlrec computes their vectors anew after training, with recency and dislikes.
-- The metrics: mlrec judges popularity as well, by eleven metrics with intervals; the libraries print means of three.
-  LensKit divides recall by ten at most.
-- Threads: all use all processors, each by its own defaults, but `implicit` asks for one thread of BLAS. LensKit lists
-  in several processes; the table shows the memory of the largest. LK_NUM_PROCS=1 is faster on little data.
-- LensKit's splitter goes user by user, which is most of its preparation; pandas would split in a fifth of that time.
-  Its shares round, so the rule of the split is ours.
+  conjugate gradient steps.
+- The initial factors: LensKit's are smaller, and need about 20 sweeps to get where the others are after 10.
+- The users: mlrec computes their vectors again after training, with recency and dislikes.
+- The metrics: mlrec also evaluates popularity, and reports 11 metrics with confidence intervals. The libraries print
+  the means of three. LensKit divides recall by at most ten.
+- Threads: all use all processors, each by its own defaults, but `implicit` requires one thread of BLAS. LensKit makes
+  lists in several processes; the table shows the memory of the largest. LK_NUM_PROCS=1 is faster on small data.
+- LensKit's splitter works user by user, which takes most of its preparation; pandas would split in a fifth of that
+  time. Its own shares are rounded differently, so it is given mlrec's rule for the split.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.bench import (
     HERE,
     MLREC,
@@ -71,7 +71,7 @@ STEPS = ("prepare", "train", "evaluate")
 
 
 def core(raw: Path) -> Any:
-    """Preferences in order of user and time, after the core filter; neither library has one."""
+    """Preferences ordered by user and time, after the core filter, which neither library has."""
     import pandas as pd
 
     with stage("read"):
@@ -92,7 +92,7 @@ def core(raw: Path) -> Any:
 
 
 def lenskit_prepare(raw: Path, work: Path) -> None:
-    """LensKit's data set, split by its splitter of users; the rule of the split is ours, for its own one rounds."""
+    """LensKit's data set, split by its user splitter with mlrec's rule, because LensKit's own rule rounds."""
     from lenskit.data import ItemList, ItemListCollection, UserIDKey, from_interactions_df
     from lenskit.splitting import crossfold_users
 
@@ -121,7 +121,7 @@ def lenskit_prepare(raw: Path, work: Path) -> None:
 
 
 def lenskit_train(work: Path) -> None:
-    """LensKit's implicit ALS on the likes, in a pipeline that knows all of train."""
+    """LensKit's implicit ALS on the likes, in a pipeline with all of train as known events."""
     from lenskit.als import ImplicitMFScorer
     from lenskit.data import Dataset, DatasetBuilder
     from lenskit.pipeline import topn_pipeline
@@ -150,7 +150,7 @@ def lenskit_train(work: Path) -> None:
 
 
 def lenskit_evaluate(work: Path) -> None:
-    """LensKit's batch of recommendations, and its metrics."""
+    """LensKit's batch recommendations and metrics."""
     from lenskit.batch import recommend
     from lenskit.data import ItemListCollection
     from lenskit.metrics import NDCG, Precision, Recall, RunAnalysis
@@ -169,7 +169,7 @@ def lenskit_evaluate(work: Path) -> None:
 
 
 def rectools_prepare(raw: Path, work: Path) -> None:
-    """A split by pandas: RecTools' splitters take as many events of every user, or those after a moment."""
+    """A split with pandas: RecTools' splitters take the same number of events of each user, or those after a time."""
     work.mkdir(parents=True, exist_ok=True)
     table = core(raw)
     with stage("split"):
@@ -188,7 +188,7 @@ def rectools_prepare(raw: Path, work: Path) -> None:
 
 
 def rectools_train(work: Path) -> None:
-    """RecTools' wrapper of `implicit` on the likes, and a data set of all of train by the same numbers."""
+    """RecTools' wrapper of `implicit` on the likes, and a data set of all of train with the same row numbers."""
     import pandas as pd
     from implicit.cpu.als import AlternatingLeastSquares
     from rectools import Columns
@@ -203,7 +203,7 @@ def rectools_train(work: Path) -> None:
         likes = train[train["preference"] > 0]
 
         def numbered(column: str) -> IdMap:
-            """Ids with likes come last: a data set has as many rows as its highest number says."""
+            """Number ids so that those with likes come last: a data set has as many rows as its highest number says."""
             every, liked = train[column].unique(), likes[column].unique()
             return IdMap.from_values(np.concatenate([np.setdiff1d(every, liked), liked]))
 
@@ -226,7 +226,7 @@ def rectools_train(work: Path) -> None:
 
 
 def rectools_evaluate(work: Path) -> None:
-    """RecTools' batch of recommendations, and its metrics."""
+    """RecTools' batch recommendations and metrics."""
     import pandas as pd
     from rectools.metrics import NDCG, Precision, Recall, calc_metrics
     from rectools.models import load_model
@@ -256,7 +256,7 @@ WORKERS: Mapping[tuple[str, str], Callable[..., None]] = {
 
 
 def environment(library: str, work: Path, python: str) -> str:
-    """The interpreter of a library's own environment, which is made, or brought to the pinned versions."""
+    """The interpreter of a library's own environment, which is created or updated to the pinned versions."""
     folder = work / "environments" / library
     interpreter = folder / "bin" / "python"
     if not interpreter.exists():
@@ -268,7 +268,7 @@ def environment(library: str, work: Path, python: str) -> str:
 
 
 def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str]) -> list[Contestant]:
-    """Who does a step, mlrec first."""
+    """The contestants of a step, mlrec first."""
 
     def ndcg(printed: str) -> dict[str, float]:
         return {"ndcg": json.loads(printed)["models"]["als"][f"ndcg@{K}"]["value"]}
@@ -285,7 +285,7 @@ def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Run all steps of all, and print the table."""
+    """Run all steps of all contestants, and print the table."""
     interpreters = {name: environment(name, arguments.work_dir, arguments.python) for name in LIBRARIES}
     raw = generated(arguments.work_dir, arguments.scale)
     work = raw.with_name("others")

@@ -1,8 +1,8 @@
-"""Prints NDCG@10 and Recall@10 of the presets and of popularity, means over training seeds, as a Markdown table.
+"""Prints NDCG@10 and Recall@10 of the presets and of popularity as a Markdown table, averaged over training seeds.
 
     python benchmarks/quality.py [--data-dir data] [--seeds 1 2 3]
 
-The data directory must hold prepared data (`mlrec prepare`). The models are added unpublished, and removed again.
+The data directory must contain prepared data (`mlrec prepare`). The models are not published, and removed afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Figures = dict[str, list[float]]
 
 
 def main() -> None:
-    """Train each preset with each seed, judge it on both parts, print the means."""
+    """Train each preset with each seed, evaluate it on both parts, print the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

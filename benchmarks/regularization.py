@@ -1,9 +1,9 @@
-"""Quality by regularization: NDCG@10 of liked movies for several λ beside the λ that the default rule picks.
+"""Quality by regularization: NDCG@10 of liked movies for several multiples of the λ that the default rule picks.
 
     python benchmarks/regularization.py --data-dir DIR [--times 0.5 0.75 1 1.5 2] [--seeds 1 2 3] [--sample 20000]
 
-DIR must hold prepared data. Validation is what λ is chosen by; test is shown beside. The models are removed afterwards.
-docs/decisions/0007 has the table over six sizes.
+DIR must contain prepared data. λ is chosen by validation; test is shown for comparison. The models are removed
+afterwards. docs/decisions/0007 has the table over six sizes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mlrec.workspace import Workspace
 
 
 def main() -> None:
-    """Train with each λ and seed, and print a row each."""
+    """Train with each λ and seed, and print one row per λ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--times", type=float, nargs="+", default=[0.5, 0.75, 1.0, 1.5, 2.0], help="λ over the rule's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--sample", type=int, default=0, help="judge so many users; 0: all")
+    parser.add_argument("--sample", type=int, default=0, help="number of users to evaluate; 0: all")
     arguments = parser.parse_args()
 
     workspace = Workspace(arguments.data_dir)
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def judged(workspace: Workspace, regularization: float, seed: int, sample: int) -> tuple[float, float]:
-    """NDCG@10 on validation and test of one training."""
+    """NDCG@10 of one trained model on validation and test."""
     settings = TrainSettings(regularization=regularization, random_seed=seed)
     trained = train(workspace, settings, publish=False)
     try:

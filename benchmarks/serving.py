@@ -1,10 +1,10 @@
-"""Prints how long serving takes: opening, a cold command, lists, and updates by length of history, a store apart.
+"""Prints how long serving takes: opening, a cold command, lists, and updates by length of history for each store.
 
     python benchmarks/serving.py [--data-dir data] [--calls 2000] [--redis redis://localhost:6379/15] [--work-dir DIR]
 
-Only the model of the data directory is read. Swipes go to stores of the benchmark's own: a file in the work directory
-(on the disk to be measured), the same on a RAM disk, which shows what is ours beside the disk's flush, memory, and an
-empty Redis database if one is named. One thread; medians and 99th percentiles.
+Only the model of the data directory is read. Swipes go to the benchmark's own stores: a file in the work directory (on
+the disk to be measured), a file on a RAM disk (to show the time without the flush of the disk), memory, and an empty
+Redis database if one is given. It uses one thread, and prints medians and 99th percentiles.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LENGTHS = (0, 10, 100, 300, 1_000, 3_000, 10_000)
 UPDATES = 40
 COLD_RUNS = 7
 RAM_DISK = Path("/dev/shm")
-# Opens a model, asks for one list, and says what that took; the interpreter's own start is left out.
+# Opens a model, asks for one list, and prints the times, without the start of the interpreter.
 OPEN = """
 import resource, sys, time
 started = time.perf_counter()
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def parser_of(description: str | None) -> argparse.ArgumentParser:
-    """The options that say which model is served, and where its swipes go."""
+    """The options for the model to serve and for the stores of its swipes."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", default="data")
     parser.add_argument("--redis", help="URL of an empty Redis database; its keys are deleted afterwards")
@@ -94,7 +94,7 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
 
 
 def cold_start(data_dir: str, user_id: int) -> None:
-    """Opening in a process of its own, and the whole command."""
+    """Time opening in a separate process, and the whole command."""
     rows = []
     for _ in range(COLD_RUNS):
         done = subprocess.run(
@@ -127,7 +127,7 @@ def cold_start(data_dir: str, user_id: int) -> None:
 
 
 def report(name: str, call: Callable[[int], object], ids: Sequence[int]) -> None:
-    """Time one call an id."""
+    """Time one call per id."""
     milliseconds = timed(call, ids)
     median, late = np.percentile(milliseconds, [50, 99])
     print(f"{name}: median {median:.3f} ms, 99th percentile {late:.3f} ms over {len(ids):,} calls")
@@ -144,7 +144,7 @@ def timed(call: Callable[[int], object], ids: Sequence[int]) -> list[float]:
 
 
 def updates(opened: dict[str, Recommender], movie_ids: list[int]) -> None:
-    """Print `update_user` by the number of swipes that the user has made, and updates a second of one caller."""
+    """Print the time of `update_user` by the number of the user's swipes, and updates per second of one caller."""
     print(f"\nupdate_user, median ms (99th percentile) over {UPDATES} calls, by swipes in the user's log")
     print(f"| swipes | {' | '.join(opened)} |")
     print("|---:" * (len(opened) + 1) + "|")
@@ -168,7 +168,7 @@ def updates(opened: dict[str, Recommender], movie_ids: list[int]) -> None:
 
 
 def empty(url: str) -> None:
-    """Delete what the benchmark has written to Redis."""
+    """Delete what the benchmark wrote to Redis."""
     import redis
 
     with redis.Redis.from_url(url) as client:

@@ -1,12 +1,12 @@
-"""The engine Spark beside the local one, on one machine: what it costs where there is nothing to gain.
+"""Compares Spark with the local engine on one machine: the cost of Spark where it has no advantage.
 
     python benchmarks/spark.py compare [--scales 0.1 1] [--rounds 1] [--master 'local[*]'] [--work-dir data/bench]
     python benchmarks/spark.py study [--scale 0.1 | --data-dir DIR] [--times 0.1 0.3 1 3]
 
-`compare` prepares and trains with each engine in turn, in processes of their own and in data directories of their own,
-and judges both models on validation; it says whether the splits are the same. `study` trains on Spark with multiples of
-the regularization that mlrec gives it, and judges each (docs/decisions/0010). Both share the work directory with
-`bench.py`. Spark needs the extra "spark" and Java.
+`compare` prepares and trains with each engine in turn, in separate processes and data directories, and evaluates both
+models on validation. It says whether the splits are the same. `study` trains on Spark with multiples of the
+regularization that mlrec passes to it, and evaluates each model (docs/decisions/0010). Both share the work directory
+with `bench.py`. Spark needs the extra "spark" and Java.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has its own folder on the path, not the project's
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.bench import MLREC, Contestant, generated, machine, plain_environment
 from mlrec.artifacts import registry
 from mlrec.dataset.prepare import prepare
@@ -36,7 +36,7 @@ ENGINES = ("local", "spark")
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the chosen command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work-dir", type=Path, default=Path("data/bench"))
     parser.add_argument("--master", default="local[*]")
@@ -101,7 +101,7 @@ def hash_of(workspace: Workspace) -> str:
 
 
 def ndcg(data: Path, model_id: str | None = None) -> str:
-    """NDCG@10 on validation of a model, by default the published one, with its interval."""
+    """NDCG@10 of a model on validation, with its confidence interval; by default of the published model."""
     workspace = Workspace(data)
     chosen = model_id or registry.published_id(workspace)
     value = evaluate(workspace, EvaluateSettings(), model_id=chosen).models["als"]["ndcg@10"]
@@ -109,7 +109,7 @@ def ndcg(data: Path, model_id: str | None = None) -> str:
 
 
 def study(work: Path, scale: float, data: Path | None, times: list[float], master: str) -> None:
-    """Print the quality of models that Spark learned with multiples of the mapped regularization."""
+    """Print the quality of models that Spark trained with multiples of the mapped regularization."""
     if data is None:
         raw = generated(work, scale)
         data = raw.with_name("engine-study")
@@ -127,7 +127,7 @@ def study(work: Path, scale: float, data: Path | None, times: list[float], maste
 
 @contextmanager
 def multiplied(factor: float) -> Iterator[None]:
-    """Let Spark be given so many times the regularization that it is given otherwise."""
+    """Multiply the regularization that is passed to Spark."""
     mapped = spark_als.mapped_regularization
     spark_als.mapped_regularization = lambda *values: factor * mapped(*values)
     try:

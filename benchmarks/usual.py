@@ -1,12 +1,13 @@
-"""The pipeline as one would write it without mlrec: pandas with loops over users, `implicit` used directly.
+"""The pipeline as it is usually written without mlrec: pandas with loops over users, and `implicit` used directly.
 
     python benchmarks/usual.py prepare RAW_DIR OUT_DIR
     python benchmarks/usual.py train PREPARED_DIR OUT_DIR
     python benchmarks/usual.py evaluate PREPARED_DIR MODEL_DIR [--evaluator loop|implicit]
     python benchmarks/usual.py serve PREPARED_DIR MODEL_DIR [--calls N]
 
-It is what `benchmarks/bench.py` measures mlrec against: the same buckets, filter, split, factors and metrics, written
-as tutorials write them, no slower than need be. Each prints one JSON document with the seconds of its stages.
+`benchmarks/bench.py` compares mlrec with this script. It has the same buckets, filter, split, factors and metrics,
+written as in tutorials, but not slower than necessary. Each command prints one JSON document with the seconds of its
+stages.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def prepare(raw: Path, out: Path) -> None:
-    """Buckets, duplicates, core filter, and a split of each user's history by time."""
+    """Make buckets, drop duplicates, apply the core filter, and split each user's history by time."""
     import duckdb
     import pandas as pd
 
@@ -76,7 +77,7 @@ def regularization(likes: int) -> float:
 
 
 def read(prepared: Path, name: str) -> Any:
-    """One split as a data frame; mlrec's or this script's."""
+    """One split as a data frame, written by mlrec or by this script."""
     import duckdb
 
     frame = duckdb.execute(f"SELECT * FROM read_parquet('{prepared / name}.parquet')").df()
@@ -84,7 +85,7 @@ def read(prepared: Path, name: str) -> Any:
 
 
 def train(prepared: Path, out: Path) -> None:
-    """`implicit`'s ALS on the likes, as mlrec's default trains it."""
+    """Train `implicit`'s ALS on the likes with mlrec's default settings."""
     import pandas as pd
     from implicit.cpu.als import AlternatingLeastSquares
     from scipy import sparse
@@ -125,7 +126,7 @@ def _load(folder: Path) -> tuple[Any, Any, Any, Any]:
 
 
 def evaluate(prepared: Path, folder: Path, evaluator: str) -> None:
-    """Recall, precision and NDCG on validation: by a loop over users at several K, or by `implicit` itself at one."""
+    """Recall, precision and NDCG on validation: with a loop over users for several K, or with `implicit` for one."""
     import pandas as pd
     from implicit.evaluation import ranking_metrics_at_k
     from scipy import sparse
@@ -163,7 +164,7 @@ def evaluate(prepared: Path, folder: Path, evaluator: str) -> None:
 
 
 def serve(prepared: Path, folder: Path, calls: int) -> None:
-    """Seconds of a list of ten, of similar movies, and of learning one more like, by `implicit`'s own calls."""
+    """Seconds for a list of ten, for similar movies, and for learning one more like, with `implicit`'s own calls."""
     from threadpoolctl import threadpool_limits
 
     del prepared

@@ -1,6 +1,6 @@
 """Fixtures: the real demo data, prepared and trained once for the whole run.
 
-What is heavy to import is imported by the fixture that needs it, so that tests/unit does not wait for it.
+Fixtures import heavy packages themselves, so that tests/unit does not wait for them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seeded damage of a file's bytes, as failing disks, broken copies and editors do it."""
+"""Seeded damage to a file's bytes, as caused by failing disks, broken copies and editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that tests start and wait for: none outlives its test, and no test waits for ever."""
+"""Processes that tests start and wait for: none outlives its test, and no test waits forever."""
 
 from __future__ import annotations
 

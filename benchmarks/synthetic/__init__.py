@@ -1,1 +1,1 @@
-"""Synthetic ratings of MovieLens 20M's shape at any scale; `benchmarks/generate.py` is the way in."""
+"""Synthetic ratings with the shape of MovieLens 20M, at any scale. To write them, run `benchmarks/generate.py`."""

@@ -1,4 +1,4 @@
-"""The movies: ids, titles, genres, release dates, how popular each is meant to be, and where it lies in taste space."""
+"""The movies: ids, titles, genres, release dates, intended popularity, and position in taste space."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ RELEASES = (
     (2005, 2015, 0.23),
 )  # fmt: skip
 
-# A movie's place in taste space is a sum of these parts.
+# A movie's position in taste space is the sum of these parts.
 GENRE_PART, ERA_PART, OWN_PART = 0.75, 0.45, 0.55
 ERA_YEARS = 20
 # Chosen so that mean ratings of movies spread by 0.4 stars and correlate by 0.2 with log popularity, as they do in
 # MovieLens latest-small. Tastes add to the spread and hide part of the correlation.
 QUALITY_SPREAD, QUALITY_OF_POPULAR = 0.45, 0.45
-# Popularity falls with age before the 1990s, by a factor of e in so many years, besides an own, log-normal part.
+# Before the 1990s, popularity falls with age, by a factor of e in this many years. Each movie adds a log-normal part.
 FADING_YEARS, OWN_APPEAL = 25, 1.6
-# A movie may be meant to reach this share of the people who are still there when it appears, not more.
+# The largest intended share of the people who are still there when a movie appears.
 MAX_REACH = 0.65
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All movies, ascending by id; and the rated ones, whose columns ascend by release date."""
+    """All movies, ascending by id, and the rated movies, whose columns ascend by release date."""
 
     movie_ids: NDArray[np.int32]
     """Of all movies, with gaps."""
@@ -112,7 +112,7 @@ def _ids(n: int, rng: np.random.Generator) -> NDArray[np.int32]:
 
 
 def _popularity(shape: Shape, release: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Deal the popularity curve out to the movies: by appeal, but only to those that find enough people there."""
+    """Assign the popularity curve to the movies by appeal, but only to movies with enough people to rate them."""
     audience = audience_left(release)
     faded = np.maximum(0, 1994 - year_of(release)) / FADING_YEARS
     appeal = OWN_APPEAL * rng.standard_normal(len(release)) + np.log(audience) - faded

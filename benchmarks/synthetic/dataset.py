@@ -1,4 +1,4 @@
-"""A whole data set in memory: users in blocks, each with its own random stream, then the exact histogram."""
+"""A whole data set in memory: blocks of users with one random stream each, then the exact histogram of ratings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .marginals import FIRST_SECOND, LAST_SECOND, Shape, shape_at
 from .picks import Picker, make_picker, pick
 from .population import draw_archetypes, draw_tastes, make_population
 
-# Users of one random stream. A block's scores of all movies take 55 MB at scale 1, for each thread.
+# Number of users per random stream. A block's scores of all movies take 55 MB per thread at scale 1.
 BLOCK_USERS = 512
 
 Report = Callable[[str, int, int], None]
@@ -37,7 +37,7 @@ class Dataset:
 
 
 def make_dataset(scale: float, seed: int, threads: int, report: Report) -> Dataset:
-    """Make ratings and movies; the same scale and seed give the same, with any number of threads.
+    """Make ratings and movies. The same scale and seed give the same result with any number of threads.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def make_dataset(scale: float, seed: int, threads: int, report: Report) -> Datas
     """
     shape = shape_at(scale)
     n_blocks = -(-shape.n_users // BLOCK_USERS)
-    # BLAS is held to one thread: the blocks run side by side, and its sums must not depend on how many cores there are.
+    # BLAS uses one thread: the blocks run in parallel, and sums must not depend on the number of cores.
     with blas_threads():
         for_movies, for_users, for_tastes, for_picker, *for_blocks = np.random.SeedSequence(seed).spawn(4 + n_blocks)
         report("movies and users", 0, 1)
@@ -100,6 +100,6 @@ def _block(
 
 
 def _stars(pleased: NDArray[np.float32], ratings_by_value: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Half stars to five, in the order of pleasure and in the numbers of the histogram."""
+    """Ratings from half a star to five, in the order of pleasure and with the counts of the histogram."""
     cuts = cut_points(pleased, ratings_by_value)
     return (np.digitize(pleased, cuts) + np.float32(1)) * np.float32(0.5)

@@ -1,4 +1,4 @@
-"""When each picked movie is rated, and how much it pleased."""
+"""When each picked movie is rated, and how much the user enjoyed it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pleasure(
     column: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """How much each pick pleased, on a scale without ends; the ratings are made of its ranks."""
+    """How much the user enjoyed each pick, on an unlimited scale. Ratings are derived from the ranks of these."""
     liking = np.einsum("ij,ij->i", tastes.liking[user], catalogue.factors[column])
     noise = rng.standard_normal(len(user), dtype=np.float32)
     common = BIAS_SPREAD * tastes.bias[user] + catalogue.quality[column]
@@ -43,7 +43,7 @@ def timestamps(
     column: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Second of each pick: on one of the user's visits, not before the movie's release."""
+    """The second of each pick: during one of the user's visits, and not before the movie's release."""
     visits = slice(population.first_visit[users.start], population.first_visit[users.stop])
     visit_start = population.visit_start[visits]
     visits_of_user = np.diff(population.first_visit[users.start : users.stop + 1])
@@ -66,7 +66,7 @@ def timestamps(
 
 
 def cut_points(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Thresholds with exactly so many values from each to the next; equal values at a threshold are moved apart.
+    """Thresholds with an exact number of values between neighbours; equal values at a threshold are moved apart.
 
     Parameters
     ----------

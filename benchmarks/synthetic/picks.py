@@ -1,4 +1,4 @@
-"""Which movies each user rates: without replacement, in proportion to a movie's weight times e^interest."""
+"""Which movies each user rates: a draw without replacement, in proportion to a movie's weight times e^interest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOISE_BANK = 1 << 23
 
 @dataclass(frozen=True)
 class Picker:
-    """All that is needed to pick for any block of users."""
+    """Everything needed to pick movies for any block of users."""
 
     catalogue: Catalogue
     population: Population
@@ -43,7 +43,7 @@ class Picker:
 def make_picker(
     catalogue: Catalogue, population: Population, archetypes: NDArray[np.float64], rng: np.random.Generator
 ) -> Picker:
-    """Calibrate the weights, deal out rare movies and fill the noise bank."""
+    """Calibrate the weights, assign rare movies and fill the noise bank."""
     rare = np.flatnonzero(catalogue.popularity < DEALT_BELOW)
     dealt_to = _deal(catalogue.release[rare], population, rng)
     order = np.argsort(dealt_to, kind="stable")

@@ -1,4 +1,4 @@
-"""The users: how much each rates, on which visits, and what tastes they have."""
+"""The users: how much each one rates, during which visits, and with what tastes."""
 
 from __future__ import annotations
 

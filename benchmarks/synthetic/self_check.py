@@ -1,4 +1,4 @@
-"""Read the written files back and compare each marginal with what it should be."""
+"""Reads the written files back and compares each marginal with its target."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _KINDS_OF_TITLE = {
 
 @dataclass(frozen=True)
 class Result:
-    """One figure: what it should be, what it is, and how far the two may be apart."""
+    """One figure: its target, its actual value, and the tolerance."""
 
     name: str
     target: float
@@ -61,7 +61,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether it is near enough."""
+        """Whether the value is within the tolerance."""
         return abs(self.got - self.target) <= self.tolerance
 
 

@@ -1,4 +1,4 @@
-"""Years and seconds, when people join, and how many are still to come."""
+"""Years and seconds, when users join, and how many are still to join."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Titles in the ways that MovieLens writes them, made of word lists; none is a real movie's on purpose."""
+"""Titles in all the forms that MovieLens uses, made from word lists. None is intentionally that of a real movie."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every error mlrec raises on purpose: one sentence that names the thing, one hint that says what to do.
+"""All errors that mlrec raises on purpose. Each says in one sentence what happened and where, and has a hint.
 
-The tree has two branches, and a caller rarely needs more than them: `InputError` (the data is bad or missing) and
-`StateError` (the model, the data directory or the environment is not what the call needs). Anything else that escapes
+Callers rarely need more than the two main branches: `InputError` (the data is bad or missing) and `StateError` (the
+model, the data directory or the environment is not in the state that the call needs). Any other exception that escapes
 from mlrec is a bug.
 """
 
@@ -14,10 +14,10 @@ _REPR.maxstring = _REPR.maxother = 60
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: one line, cut where it is long, whatever it is."""
+    """Quote any value for a message: on one line, and shortened if it is long."""
     try:
         return " ".join(_REPR.repr(value).split())
-    except Exception:  # a number of too many digits, or an object that cannot be told
+    except Exception:  # a number with too many digits, or an object whose repr fails
         return f"a value of type {type(value).__name__}"
 
 
@@ -27,9 +27,9 @@ class MlrecError(Exception):
     Parameters
     ----------
     message
-        One sentence: what is wrong, and where.
+        One sentence that says what is wrong, and where.
     hint
-        What to do next, or an empty string.
+        What to do about it, or an empty string.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -47,7 +47,7 @@ class InputError(MlrecError):
 
 
 class RawDataMissingError(InputError):
-    """No MovieLens files were found where they were looked for."""
+    """There are no MovieLens files in the given place."""
 
 
 class PreparedDataMissingError(InputError):
@@ -67,19 +67,19 @@ class FetchError(InputError):
 
 
 class SettingsFileError(InputError):
-    """A file of training settings is missing, or says what cannot be used."""
+    """A file of training settings is missing or has unusable content."""
 
 
 class UnknownMovieError(InputError):
-    """No movie, or more than one, goes by the given id or title."""
+    """No movie, or more than one, has the given id or title."""
 
 
 class NothingToUndoError(InputError):
-    """A user has no swipe that could be undone."""
+    """A user has no swipe to undo."""
 
 
 class IdempotencyKeyConflictError(InputError):
-    """The caller's idempotency key has been used for another swipe of the same user."""
+    """The caller's idempotency key is already in use for another swipe of the same user."""
 
 
 EventIdConflictError = IdempotencyKeyConflictError
@@ -91,7 +91,7 @@ class StateError(MlrecError):
 
 
 class ModelMissingError(StateError):
-    """No model with that id, or none published yet."""
+    """There is no model with this id, or no model is published yet."""
 
 
 class IncompatibleFormatError(StateError):
@@ -99,15 +99,15 @@ class IncompatibleFormatError(StateError):
 
 
 class DataChangedError(StateError):
-    """The prepared data is not the data that the model was trained on, or that a study was made on."""
+    """The prepared data is not the data that the model was trained on, or that a study began with."""
 
 
 class StudyChangedError(StateError):
-    """A tuning study was begun with other settings than it shall go on with."""
+    """A tuning study cannot continue with settings other than those it began with."""
 
 
 class TrainingFailedError(StateError):
-    """Training gave factors that must not be published."""
+    """Training produced factors that must not be published."""
 
 
 class WorkspaceLockedError(StateError):
@@ -119,25 +119,25 @@ class StoreUnavailableError(StateError):
 
 
 class ForgottenUserError(StateError):
-    """A user has been forgotten, and nothing may be stored of them."""
+    """A user has been forgotten, so nothing may be stored about them."""
 
     def __init__(self, user_id: int) -> None:
         super().__init__(
-            f"User {user_id} has been forgotten; nothing is stored of them.",
-            f"To take them back: mlrec users allow {user_id}",
+            f"User {user_id} has been forgotten, so nothing is stored about them.",
+            f"To allow storing again: mlrec users allow {user_id}",
         )
 
 
 class CannotExplainError(StateError):
-    """A score does not come from a rule whose parts add up."""
+    """A score comes from a rule that cannot be split into parts."""
 
 
 class SparkUnavailableError(StateError):
-    """Spark cannot be started or reached: there is no Java, or another version, or the master does not answer."""
+    """Spark cannot be started or reached: Java is missing or too old, or the master does not answer."""
 
 
 class SparkFailedError(StateError):
-    """A job on Spark has failed, or the processes that it ran on have gone."""
+    """A job on Spark failed, or the processes that it ran on are gone."""
 
 
 class MissingExtraError(StateError):
@@ -146,5 +146,5 @@ class MissingExtraError(StateError):
     def __init__(self, extra: str, needed_for: str) -> None:
         super().__init__(
             f"{needed_for} needs the optional extra '{extra}', which is not installed.",
-            f"Install it with: pip install 'mlrec[{extra}]'",
+            f"Install it: pip install 'mlrec[{extra}]'",
         )

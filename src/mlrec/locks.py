@@ -1,4 +1,4 @@
-"""Locks on files, which keep processes apart and die with the process that holds them."""
+"""Locks on files between processes. A lock ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 @contextmanager
 def exclusive(path: Path, *, wait: bool = True, create: bool = False) -> Iterator[int]:
-    """Hold a file or a folder that no other process holds: for changes that read, modify and write.
+    """Hold an exclusive lock on a file or a folder, for changes that read, modify and write.
 
     Parameters
     ----------
     path
-        What to hold.
+        The file or folder to lock.
     wait
         Whether to wait for another holder. If not, `BlockingIOError` is raised at once.
     create
-        Open it for writing, and make it if it is not there; by default it is only read.
+        Open it for writing, and create it if it does not exist. By default it is only read.
 
     Yields
     ------

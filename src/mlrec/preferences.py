@@ -1,4 +1,4 @@
-"""What a swipe means: names, buckets of prepared data and signed preferences, mapped here and nowhere else."""
+"""The meaning of a swipe: its name, its bucket in prepared data, its signed preference. Only this module maps them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mlrec.errors import SettingsError, shown
 
 
 class Swipe(IntEnum):
-    """A person's answer to a movie; the value is the signed preference that is stored and learned from."""
+    """A user's answer to a movie. The value is the signed preference that is stored and learned from."""
 
     SUPERDISLIKE = -2
     DISLIKE = -1
     SKIP = 0
-    """Seen, no opinion; it cancels an earlier opinion."""
+    """Seen, but no opinion; cancels an earlier opinion."""
     LIKE = 1
     SUPERLIKE = 2
 
@@ -26,7 +26,7 @@ class Swipe(IntEnum):
 
     @classmethod
     def parse(cls, value: int | str) -> Swipe:
-        """Read a preference, or the name of a swipe.
+        """Parse a preference or the name of a swipe.
 
         Parameters
         ----------
@@ -48,33 +48,33 @@ class Swipe(IntEnum):
         elif (number := _whole(value)) is not None and number in cls._value2member_map_:
             return cls(number)
         raise SettingsError(
-            f"{shown(value)} is no preference.",
-            "Give −2, −1, 0, +1 or +2; or superdislike, dislike, skip, like or superlike.",
+            f"{shown(value)} is not a valid preference.",
+            "Use −2, −1, 0, +1 or +2; or superdislike, dislike, skip, like or superlike.",
         )
 
 
 _TEXTS = {text: swipe for swipe in Swipe for text in (f"{int(swipe)}", f"{int(swipe):+d}")}
 
 BUCKETS = (Swipe.SUPERDISLIKE, Swipe.DISLIKE, Swipe.LIKE, Swipe.SUPERLIKE)
-"""What buckets 1 to 4 of a rating mean."""
+"""The meanings of rating buckets 1 to 4."""
 
 
 def from_bucket(bucket: int) -> Swipe:
-    """Preference of a rating bucket, 1 to 4.
+    """The preference for a rating bucket, 1 to 4.
 
     Raises
     ------
     SettingsError
-        If it is none of them.
+        If there is no such bucket.
     """
     number = _whole(bucket)
     if number is None or not 1 <= number <= len(BUCKETS):
-        raise SettingsError(f"{shown(bucket)} is no bucket.", "Buckets are 1 (strong dislike) to 4 (strong like).")
+        raise SettingsError(f"{shown(bucket)} is not a valid bucket.", "Use 1 (strong dislike) to 4 (strong like).")
     return BUCKETS[number - 1]
 
 
 def _whole(value: Any) -> int | None:
-    """A whole number as Python's own; None for anything else, `True` and 1.0 among it."""
+    """A whole number as a Python int; None for anything else, including `True` and 1.0."""
     try:
         return None if isinstance(value, bool) else index(value)
     except TypeError:

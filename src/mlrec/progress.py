@@ -1,4 +1,4 @@
-"""How long work tells that it goes on: an object that does nothing unless a front end puts one in its place."""
+"""How long-running work reports progress. A front end passes an object that shows it; by default, nothing is shown."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Protocol
 
 
 class Task(Protocol):
-    """One piece of work that is under way."""
+    """One piece of work in progress."""
 
     def advance(self, amount: int = 1) -> None:
         """Report that `amount` more units are done."""
 
     def say(self, label: str) -> None:
-        """Put another label in place of the one that the work began with."""
+        """Replace the label of the work."""
 
 
 class Progress(Protocol):
-    """Receiver of progress reports."""
+    """A receiver of progress reports."""
 
     def task(self, label: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Task]:
-        """Begin a piece of work; it ends with the context. `total` is None where the amount is unknown.
+        """Begin a piece of work, which ends with the context. `total` is None if the amount is unknown.
 
         `unit` is "bytes" for transfers, and a word such as "iterations" otherwise.
         """
@@ -35,7 +35,7 @@ class _SilentTask:
 
 
 class SilentProgress:
-    """Progress for library callers: says nothing."""
+    """The default for library callers: reports nothing."""
 
     def task(self, label: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Task]:  # noqa: ARG002
         """Return a task whose reports go nowhere."""

@@ -1,4 +1,4 @@
-"""Every default, once: a frozen dataclass for each stage. Command-line options read their defaults from here."""
+"""The settings of each stage as a frozen dataclass. Every default is here; command-line options read them from here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "global-time": (10,),
     "held-out-users": (20, 50, 100),
 }
-"""List lengths; those of held-out users are the published ones (Liang et al. 2018)."""
+"""Cutoffs K; those for held-out users are the usual ones (Liang et al. 2018)."""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -61,17 +61,17 @@ _PLAIN: Mapping[Any, tuple[type, str]] = {
     bool: (bool, "True or False"),
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
-    str: (str, "a text"),
+    str: (str, "a string"),
 }
 
 
 def converted(name: str, value: Any, kind: Any) -> Any:
-    """A value as the plain Python value of the type that an annotation names; numpy's numbers are taken as well.
+    """Convert a value to the plain Python type that an annotation names. Numbers from numpy are accepted.
 
     Raises
     ------
     SettingsError
-        If it is of another type. `True` is not a number, neither is text, and 2.0 is not a whole number.
+        If the value has another type. Neither `True` nor text is a number, and 2.0 is not a whole number.
     """
     parts = get_args(kind)
     if get_origin(kind) in (Union, UnionType):  # X | None
@@ -108,15 +108,15 @@ def _unfit(name: str, needed: str, value: object) -> SettingsError:
 
 @cache
 def _kinds_of(settings: Any) -> dict[str, Any]:
-    """The types that the annotations of a class name."""
+    """The annotated types of a class's fields."""
     return get_type_hints(settings)
 
 
 class Settings:
-    """What the settings of all stages can do."""
+    """Common methods of the settings of all stages."""
 
     def __post_init__(self) -> None:
-        """Refuse values of another type than the annotations name; those of numpy become Python's own."""
+        """Refuse values that do not have the annotated type, and convert numpy values to Python's own types."""
         for name, kind in _kinds_of(type(self)).items():  # type: ignore[arg-type]  # classes are hashable
             object.__setattr__(self, name, converted(name, getattr(self, name), kind))
 
@@ -129,19 +129,19 @@ class Settings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_json`, for settings of numbers and words. What is not among the values has its default.
+        """Inverse of `to_json`, for settings that are numbers and words. Missing settings get their defaults.
 
         Raises
         ------
         SettingsError
-            If a name is unknown, or its value cannot be.
+            If a name is unknown or a value cannot be used.
         """
         kinds = _kinds_of(cls)  # type: ignore[arg-type]
         if not isinstance(values, Mapping):
             raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
         for name in values:
             if name not in kinds:
-                raise SettingsError(f"{name} is unknown.", f"Settings are {', '.join(kinds)}.")
+                raise SettingsError(f"{name} is unknown.", f"Valid settings: {', '.join(kinds)}.")
         return cls(
             **{name: math.inf if value is None and kinds[name] is float else value for name, value in values.items()}
         )
@@ -152,27 +152,27 @@ class PrepareSettings(Settings):
     """How raw ratings become the prepared folder."""
 
     min_user_ratings: int = 10
-    """Users with fewer ratings are dropped by the core filter."""
+    """The core filter drops users with fewer ratings."""
     min_movie_ratings: int = 20
-    """Movies with fewer ratings are dropped by the core filter."""
+    """The core filter drops movies with fewer ratings."""
     cut_points: tuple[float, float, float] = (2.5, 3.5, 4.5)
     """Upper ends of buckets 1, 2 and 3; a rating equal to a cut-point belongs to the lower bucket."""
     max_rating: float = 5.0
     """Upper end of bucket 4. Ratings outside (0, max_rating] are rejected."""
     split: SplitKind = "user-time"
-    """Each user's own history by time, or two cutoff times for everybody."""
+    """Split each user's own history by time, or all events at the same two cutoff times."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
     """Shares of train, validation and test, as whole numbers."""
     ties: TieRule = "movie-id"
-    """Which of a user's events of the same second come before a cut: the lower movie ids, or those that are drawn."""
+    """How to order a user's events of the same second at a cut: by movie id, or at random."""
     random_seed: int = 42
-    """Seed of the draw among ties."""
+    """Seed for ordering ties at random."""
     user_offset: int = 0
-    """Added to every user id, to keep clear of an application's own ids."""
+    """Added to every user id, to avoid collisions with an application's own ids."""
     max_reject_share: float = 0.01
-    """More bad rows than this share of a file's rows stop the preparation."""
+    """The preparation stops if a larger share of a file's rows is bad."""
     memory_limit: str = "1500MB"
-    """What DuckDB may hold in memory before it spills to disk."""
+    """Memory that DuckDB may use before it spills to disk."""
     threads: int = 0
     """DuckDB's threads; 0 means all processors."""
 
@@ -188,11 +188,11 @@ class PrepareSettings(Settings):
         )
         _require(
             self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0 and max(self.split_ratio) <= 10**9,
-            "split_ratio must be three whole numbers up to 10^9, the first of them above 0.",
+            "split_ratio must be three whole numbers from 0 to 10^9, the first of them above 0.",
         )
         _require(
             self.ties != "random" or self.split == "user-time",
-            "ties can be dealt at random for a split by user-time only: one by global-time never cuts between them.",
+            "ties can be 'random' only with the split user-time; a split by global-time never cuts between ties.",
         )
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require(abs(self.user_offset) < 2**62, "user_offset must be below 2^62.")
@@ -206,12 +206,12 @@ class PrepareSettings(Settings):
 
 @dataclass(frozen=True)
 class SparkSettings(Settings):
-    """Where Spark runs, for those steps that are told to run there."""
+    """Where Spark runs, for the steps that use it."""
 
     master: str = "local[*]"
     """`local[*]` (this machine, all processors), `local[N]`, `spark://HOST:PORT`, `yarn`, `k8s://…`."""
     conf: tuple[tuple[str, str], ...] = ()
-    """Spark's own settings, which win over those that mlrec makes."""
+    """Spark's own settings, which override those that mlrec makes."""
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -222,28 +222,31 @@ class SparkSettings(Settings):
             f" not {shown(self.master)}.",
         )
         for key, value in self.conf:
-            _require(key.startswith("spark.") and bool(value), f"{shown(key)} is not the name of a setting of Spark's.")
+            _require(
+                key.startswith("spark.") and bool(value),
+                f"{shown(key)} is not the name of a Spark setting, which begins with 'spark.' and needs a value.",
+            )
 
     @property
     def is_local(self) -> bool:
-        """Whether all of Spark runs within one process of this machine."""
+        """Whether all of Spark runs in one process on this machine."""
         return re.fullmatch(r"local(\[.+\])?", self.master) is not None
 
 
 @dataclass(frozen=True)
 class FoldInSettings(Settings):
-    """How a user's vector follows from the user's history, with movie factors fixed."""
+    """How a user's vector is solved from the user's history, with movie factors fixed."""
 
     alpha: float = 2.0
     """Confidence of an event with preference r: c = 1 + alpha · |r| · feedback_weight · decay."""
     regularization: float = 20.0
     """λ in (YᵀY + λI + …) x = …"""
     dislikes: Dislikes = "zero"
-    """A dislike is preference 0 held with confidence (zero), nothing (ignore), or a like (as-likes)."""
+    """How to treat a dislike: as preference 0 with confidence (zero), not at all (ignore), or as a like (as-likes)."""
     half_life: float = 7.0
-    """An event counts half once this many later events of the same user have come; infinity: no decay."""
+    """An event counts half after this many later events of the same user; infinity: no decay."""
     feedback_weight: float = 5.0
-    """How much an event weighs at fold-in beside its weight in training."""
+    """How much an event weighs at fold-in, relative to its weight in training."""
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -258,10 +261,10 @@ class FoldInSettings(Settings):
 
 
 def regularization_for(n_likes: int) -> float:
-    """λ of ALS that suits data with so many likes: 20 at the demo data's 31,000, and larger with more of them.
+    """λ of ALS for data with the given number of likes: 20 for the demo data's 31,000, and larger for more likes.
 
-    λ acts as a threshold on the singular values of the data, and those of noise grow with the data. The exponent comes
-    from a study over sizes: docs/decisions/0007.
+    λ acts as a threshold on the singular values of the data, and the singular values of noise grow with the data. The
+    exponent comes from a study of several sizes: docs/decisions/0007.
     """
     return FoldInSettings.regularization * math.pow(max(n_likes, 1) / 31_000, 0.45)
 
@@ -279,17 +282,17 @@ class TrainSettings(Settings):
     iterations: int = 10
     """Sweeps of ALS over users and movies."""
     dislikes: Dislikes = "ignore"
-    """What a dislike is in training."""
+    """How to treat a dislike in training; see `FoldInSettings`."""
     fold_in_dislikes: Dislikes = FoldInSettings.dislikes
-    """What a dislike is at fold-in."""
+    """How to treat a dislike at fold-in."""
     half_life: float = FoldInSettings.half_life
-    """At fold-in, an event counts half once this many later events have come; infinity: no decay."""
+    """At fold-in, an event counts half after this many later events of the same user; infinity: no decay."""
     feedback_weight: float = FoldInSettings.feedback_weight
-    """How much an event weighs at fold-in beside its weight in training."""
+    """How much an event weighs at fold-in, relative to its weight in training."""
     user_vectors: UserVectors = "fold-in"
-    """Saved user vectors: the exact fold-in that serving uses, or ALS's own (the published baseline)."""
+    """Saved user vectors: the exact fold-in that serving uses, or those of ALS (as in the baseline preset)."""
     on: TrainOn = "train"
-    """Fit on the train split, for judging, or on everything, for production."""
+    """Train on the train split, for evaluation, or on all data, for production."""
     random_seed: int = 42
     """Seed of the initial factors."""
     threads: int = 0
@@ -302,20 +305,22 @@ class TrainSettings(Settings):
         _require(1 <= self.iterations <= _MOST_SWEEPS, f"iterations must be between 1 and {_MOST_SWEEPS:,}.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require_threads(self.threads)
-        _ = (self if self.regularization is not None else self.resolved(1)).fold_in  # checks what the two share
+        _ = (
+            self if self.regularization is not None else self.resolved(1)
+        ).fold_in  # checks the settings of the fold-in
 
     @property
     def trained_on(self) -> tuple[SplitName, ...]:
-        """The splits that are learned from."""
+        """The splits that the model learns from."""
         return SPLITS if self.on == "all" else ("train",)
 
     def resolved(self, n_likes: int) -> Self:
-        """The same settings with a regularization, for data with so many likes."""
+        """The same settings with a value for the regularization, for data with the given number of likes."""
         return self if self.regularization is not None else replace(self, regularization=regularization_for(n_likes))
 
     @property
     def fold_in(self) -> FoldInSettings:
-        """The fold-in that belongs to a model of these settings, which must be resolved."""
+        """The fold-in settings of a model with these settings, which must be resolved."""
         assert self.regularization is not None, "regularization follows the data: resolve it first"
         return FoldInSettings(
             alpha=self.alpha,
@@ -327,10 +332,10 @@ class TrainSettings(Settings):
 
     @classmethod
     def preset(cls, name: PresetName, **overrides: Any) -> Self:
-        """Return a named configuration, with single values replaced.
+        """Return the settings of a preset, with single values replaced.
 
-        `baseline` is the configuration that was published for this design: 64 factors, α 15, λ 0.1, 15 iterations,
-        dislikes trained as likes, no decay, and ALS's own user vectors.
+        `baseline` is the published design that mlrec started from: 64 factors, α 15, λ 0.1, 15 iterations, dislikes
+        trained as likes, no decay, and the user vectors of ALS. See docs/decisions/0001.
         """
         name = converted("preset", name, PresetName)
         settings = cls()
@@ -351,32 +356,33 @@ class TrainSettings(Settings):
 
 @dataclass(frozen=True)
 class EvaluateSettings(Settings):
-    """How a model is judged."""
+    """How a model is evaluated."""
 
     protocol: ProtocolName | None = None
-    """How events are divided into what is learned, known and to be found; None: as in the prepared folder."""
+    """How events are divided into those learned from, those known and those to be found; None: as in the prepared
+    folder."""
     split: HeldOutSplit = "val"
-    """The held-out part whose movies, or the held-out users whose movies, are to be found."""
+    """The held-out events, or with held-out users the group of users, whose movies are to be found."""
     ks: tuple[int, ...] | None = None
-    """List lengths; None: `DEFAULT_KS` of the protocol."""
+    """Cutoffs K; None: `DEFAULT_KS` of the protocol."""
     held_out_share: float = 0.1
-    """Share of the users that the held-out-users protocol keeps from training for each of val and test."""
+    """Share of users that the held-out-users protocol excludes from training, for each of val and test."""
     relevance: Relevance = "liked"
-    """Held-out movies that count as relevant: the liked ones, or any that was rated (the published protocol)."""
+    """Which held-out movies are relevant: the liked ones, or all rated ones (as in the baseline's own evaluation)."""
     history: History = "known"
-    """On test: everything before it (train + val), or train alone. On val both are train."""
+    """The known events on test: everything before it (train + val), or train alone. On val, both mean train."""
     published_ndcg: bool = False
-    """Also report NDCG divided by the ideal of the retrieved hits, the inflated figure of the published run."""
+    """Also report NDCG divided by the ideal of the retrieved hits, the inflated figure published for the baseline."""
     baselines: tuple[BaselineName, ...] | None = None
-    """Models to judge beside; None: those that take seconds on this data."""
+    """Baselines to compare with; None: those that take only seconds on this data."""
     cosine_neighbours: int = 100
-    """Movies that item-item cosine keeps for each movie."""
+    """Number of neighbours per movie that item-item cosine keeps."""
     ease_regularization: float = 200.0
-    """λ of EASE; larger data wants a larger one."""
+    """λ of EASE; larger data needs a larger value."""
     sample: int = 0
-    """Judge so many users, drawn at random; 0: all."""
+    """Number of users to evaluate, drawn at random; 0: all."""
     resamples: int = 2000
-    """Bootstrap samples of users that the intervals come from."""
+    """Number of bootstrap samples of users for the confidence intervals."""
     random_seed: int = 42
     """Seed of the sample and of the bootstrap."""
     threads: int = 0
@@ -389,8 +395,8 @@ class EvaluateSettings(Settings):
             self.ks is None or (bool(self.ks) and min(self.ks) >= 1 and max(self.ks) <= _MOST_PLACES),
             f"every k must be between 1 and {_MOST_PLACES:,}.",
         )
-        _require(self.ks is None or len(set(self.ks)) == len(self.ks), "every k may be given once.")
-        _require(0 < self.held_out_share < 0.5, "held_out_share must be between 0 and 0.5, neither included.")
+        _require(self.ks is None or len(set(self.ks)) == len(self.ks), "each k can be given only once.")
+        _require(0 < self.held_out_share < 0.5, "held_out_share must be above 0 and below 0.5.")
         _require(self.cosine_neighbours >= 1, "cosine_neighbours must be at least 1.")
         _require(
             self.ease_regularization > 0 and math.isfinite(self.ease_regularization),
@@ -398,7 +404,7 @@ class EvaluateSettings(Settings):
         )
         _require(
             self.protocol != "held-out-users" or self.history == "known",
-            "history means nothing to the protocol held-out-users: what is known is what is folded in.",
+            "history cannot be set with the protocol held-out-users, which defines the known events itself.",
         )
         _require(self.sample >= 0, "sample must be 0 (all users) or more.")
         _require(self.resamples >= 1000, "resamples must be at least 1000.")
@@ -407,26 +413,26 @@ class EvaluateSettings(Settings):
 
     @property
     def history_splits(self) -> tuple[SplitName, ...]:
-        """The splits whose events the models may use, and whose movies are masked."""
+        """The splits whose events the models may use. Their movies are excluded from the lists."""
         return ("train", "val") if self.split == "test" and self.history == "known" else ("train",)
 
 
 @dataclass(frozen=True)
 class TuneSettings(Settings):
-    """How long, and on what, training settings are searched."""
+    """How long, and on what data, to search for training settings."""
 
     trials: int = 100
-    """Finished trials that the study shall have, those of earlier runs among them."""
+    """Total number of completed trials, including earlier runs of the study."""
     minutes: float = math.inf
-    """No trial begins after so many minutes of this run; 0 and infinity: no limit."""
+    """No trial begins after this many minutes of this run; 0 and infinity: no limit."""
     study: str = "main"
-    """Name of the study, which its files go by."""
+    """Name of the study, and of its files."""
     sample: int = 10_000
-    """Trials are judged by so many users, drawn at random; 0: all. The last judgement is always by all."""
+    """Number of users that each trial is evaluated on, drawn at random; 0: all. The final evaluation uses all users."""
     random_seed: int = 42
     """Seed of the search, of the sample, and of the initial factors of each trial."""
     threads: int = 0
-    """Threads of ALS and of judging; 0 means all processors."""
+    """Threads for ALS and for evaluation; 0 means all processors."""
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -435,7 +441,8 @@ class TuneSettings(Settings):
         _require(self.minutes >= 0, "minutes must be 0 (no limit) or more.")
         _require(
             re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.study) is not None,
-            f"the name of a study is made of letters, digits, '.', '_' and '-', not {shown(self.study)}.",
+            "the name of a study must be up to 100 letters, digits, '.', '_' and '-', the first a letter or digit,"
+            f" not {shown(self.study)}.",
         )
         _require(self.sample >= 0, "sample must be 0 (all users) or more.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
@@ -444,25 +451,25 @@ class TuneSettings(Settings):
 
 @dataclass(frozen=True)
 class ReplaySettings(Settings):
-    """How learning from swipes is judged on users whom the model has never seen."""
+    """How learning from swipes is evaluated on users whom the model has never seen."""
 
     held_out_share: float = 0.2
-    """Share of all users, those whose first event is the latest, whose events are replayed."""
+    """Share of all users whose events are replayed: those whose first event is the latest."""
     sample: int = 2_000
-    """Replay at most so many of them, drawn at random; 0: all."""
+    """Largest number of users to replay, drawn at random; 0: all."""
     k: int = DEFAULT_TOP_N
     """A liked movie among the first k of a list is a hit."""
     resamples: int = 2000
-    """Bootstrap samples of users that the intervals come from."""
+    """Number of bootstrap samples of users for the confidence intervals."""
     random_seed: int = 42
     """Seed of the sample and of the bootstrap."""
     threads: int = 0
-    """Threads of training and replaying; 0 means all processors."""
+    """Threads for training and replay; 0 means all processors."""
 
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        _require(0 < self.held_out_share < 1, "held_out_share must be between 0 and 1, neither included.")
+        _require(0 < self.held_out_share < 1, "held_out_share must be above 0 and below 1.")
         _require(self.sample >= 0, "sample must be 0 (all held-out users) or more.")
         _require(1 <= self.k <= _MOST_PLACES, f"k must be between 1 and {_MOST_PLACES:,}.")
         _require(self.resamples >= 1000, "resamples must be at least 1000.")
@@ -484,8 +491,10 @@ class GradientSettings(Settings):
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        _require(0 < self.learning_rate <= _LONGEST_STEP, f"learning_rate must be above 0, up to {_LONGEST_STEP:g}.")
-        _require(0 < self.max_norm <= _LONGEST_STEP, f"max_norm must be above 0, up to {_LONGEST_STEP:g}.")
+        _require(
+            0 < self.learning_rate <= _LONGEST_STEP, f"learning_rate must be above 0 and at most {_LONGEST_STEP:g}."
+        )
+        _require(0 < self.max_norm <= _LONGEST_STEP, f"max_norm must be above 0 and at most {_LONGEST_STEP:g}.")
 
 
 @dataclass(frozen=True)
@@ -493,17 +502,18 @@ class ServeSettings(Settings):
     """How a recommender learns from swipes and ranks."""
 
     rule: UpdateRule = "fold-in"
-    """How a user's vector follows from the user's history: the exact solve, or steps."""
+    """How a user's vector is updated: by the exact solve, or by gradient steps."""
     gradient: GradientSettings = field(default_factory=GradientSettings)
     """The step of the gradient rule."""
     handover: int = 3
-    """With fewer opinions than this, popularity takes part in a user's scores: all of it at none."""
+    """Number of opinions from which popularity no longer affects a user's scores. Without opinions, only popularity
+    counts."""
     cold_diversity: float = 0.2
-    """How far the list of a new user is spread over genres, 0 to 1."""
+    """How far a new user's list is spread over genres, 0 to 1."""
     refresh_seconds: float = 60.0
-    """How often a long-lived recommender looks for a newly published model; infinity: only when told to."""
+    """How often a long-lived recommender checks for a newly published model; infinity: only on request."""
     cached_users: int = 10_000
-    """Users whose state is held in memory between calls."""
+    """Number of users whose state is kept in memory between calls."""
 
     def __post_init__(self) -> None:
         """Check every value."""

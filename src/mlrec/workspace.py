@@ -1,4 +1,4 @@
-"""The layout of a data directory, known to no other module, and the lock that keeps two writers of it apart."""
+"""The layout of a data directory, which no other module knows, and the lock that admits one writer at a time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mlrec.settings import SplitName
 
 
 def as_path(name: str, value: object) -> Path:
-    """The path that a caller's argument means.
+    """Convert a caller's argument to a path.
 
     Parameters
     ----------
     name
         Name of the argument.
     value
-        What was given for it.
+        Its value.
 
     Raises
     ------
     SettingsError
-        If it is no path.
+        If it is not a path.
     """
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
@@ -48,7 +48,7 @@ class PreparedFiles:
 
     @property
     def manifest(self) -> Path:
-        """Counts, settings and the fingerprint; written last, so its presence says that the folder is complete."""
+        """Counts, settings and the fingerprint. It is written last, so if it exists, the folder is complete."""
         return self.root / "manifest.json"
 
     @property
@@ -108,7 +108,7 @@ class ModelFiles:
         return self.root / "catalogue.json"
 
     def array(self, name: str) -> Path:
-        """One of the memory-mapped arrays that serving reads."""
+        """One of the arrays that serving maps into memory."""
         return self.root / f"{name}.npy"
 
 
@@ -121,33 +121,33 @@ class StudyFiles:
 
     @property
     def journal(self) -> Path:
-        """Every trial, appended as it goes; the lock that keeps two tunings of one study apart is on it."""
+        """All trials, appended while the study runs. It also carries the lock that admits one tuning run per study."""
         return self.root / f"{self.name}.journal"
 
     @property
     def settings(self) -> Path:
-        """The best settings, unless another file is named."""
+        """The best settings, unless the caller names another file."""
         return self.root / f"{self.name}.json"
 
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The files that fetch keeps in the raw folder beside the data itself."""
+    """The files that fetch keeps in the raw folder in addition to the data itself."""
 
     root: Path
 
     @property
     def marker(self) -> Path:
-        """What fetch has put there."""
+        """The record of what fetch put there."""
         return self.root / "SOURCE.json"
 
     @property
     def incoming(self) -> Path:
-        """New files on their way in. Not the scratch folder: raw may be a link to another volume."""
+        """Incoming files. They are not in the scratch folder, because raw may be a link to another volume."""
         return self.root / ".incoming"
 
     def part(self, archive: str) -> Path:
-        """An archive that is being downloaded; it survives an interrupt, to be resumed."""
+        """An archive being downloaded. It stays after an interrupt, so that the download can resume."""
         return self.root / f".{archive}.part"
 
 
@@ -158,7 +158,7 @@ class Workspace:
     Parameters
     ----------
     root
-        The directory itself (`--data-dir`), a path or a text. It need not exist yet.
+        The directory itself (`--data-dir`), a path or a string. It need not exist yet.
 
     Raises
     ------
@@ -173,12 +173,12 @@ class Workspace:
 
     @property
     def raw(self) -> Path:
-        """Where MovieLens files are looked for."""
+        """The folder for MovieLens files."""
         return self.root / "raw"
 
     @property
     def raw_files(self) -> RawFiles:
-        """The files that fetch keeps there."""
+        """The files that fetch keeps in the raw folder."""
         return RawFiles(self.raw)
 
     @property
@@ -188,37 +188,37 @@ class Workspace:
 
     @property
     def prepared_new(self) -> PreparedFiles:
-        """The prepared folder that is being written."""
+        """The prepared folder being written."""
         return PreparedFiles(self.root / "prepared.new")
 
     @property
     def prepared_old(self) -> PreparedFiles:
-        """The prepared folder that is being replaced."""
+        """The prepared folder being replaced."""
         return PreparedFiles(self.root / "prepared.old")
 
     @property
     def failed_rejects(self) -> Path:
-        """The rejects of a preparation that stopped because there were too many."""
+        """The rejects of a preparation that stopped because of too many bad rows."""
         return self.root / "rejects.csv"
 
     @property
     def scratch(self) -> Path:
-        """Temporary files of the running writer; removed when it ends, or by the next one."""
+        """Temporary files of the current writer; removed when it ends or by the next writer."""
         return self.root / ".scratch"
 
     @property
     def spark_log(self) -> Path:
-        """What Spark itself said when it was last used."""
+        """Spark's own log of its last use."""
         return self.root / "spark.log"
 
     @property
     def users_db(self) -> Path:
-        """The swipe log, unless another store is named."""
+        """The swipe log, unless the caller names another store."""
         return self.root / "users.db"
 
     @property
     def swipe_rejects(self) -> Path:
-        """Rows of the last imported swipe log that could not be used."""
+        """Unusable rows of the last imported swipe log."""
         return self.root / "swipes.rejects.csv"
 
     @property
@@ -228,7 +228,7 @@ class Workspace:
 
     @property
     def current_pointer(self) -> Path:
-        """A text file that holds the id of the published model."""
+        """A text file with the id of the published model."""
         return self.models / "CURRENT"
 
     def model(self, model_id: str) -> ModelFiles:
@@ -236,11 +236,11 @@ class Workspace:
         return ModelFiles(self.models / model_id)
 
     def unfinished_model(self, model_id: str) -> ModelFiles:
-        """The sibling in which a model is written before it gets its name."""
+        """The sibling folder in which a model is written before it gets its name."""
         return ModelFiles(self.models / f".{model_id}.new")
 
     def unfinished_models(self) -> list[ModelFiles]:
-        """All such siblings: under the write lock, what a killed writer has left."""
+        """All such siblings. Under the write lock, these are what killed writers left behind."""
         return [ModelFiles(path) for path in self.models.glob(".*.new")]
 
     @property
@@ -269,12 +269,12 @@ class Workspace:
 
     @contextmanager
     def writing(self, what: str) -> Iterator[Path]:
-        """Hold the one write lock of this data directory, and own its scratch folder.
+        """Hold the write lock of this data directory, and own its scratch folder.
 
         Parameters
         ----------
         what
-            The name of the work ("prepare", "train"), shown to whoever finds the directory locked.
+            The name of the work ("prepare", "train"), shown to others who find the directory locked.
 
         Yields
         ------
@@ -287,12 +287,12 @@ class Workspace:
             If another process is writing.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        # Some attempts: a reader that puts a broken swap right holds the lock for a moment.
+        # Several attempts, because a reader that repairs an interrupted swap holds the lock for a moment.
         with self._lock(attempts=10) as handle:
             if handle is None:
                 holder = self._lock_file.read_text(errors="replace")[:200].strip() or "another process"
                 raise WorkspaceLockedError(
-                    f"{self.root} is being changed by {holder}.", "Wait until it is done, then try again."
+                    f"{self.root} is in use by {holder}.", "Wait until it is done, then try again."
                 )
             os.ftruncate(handle, 0)
             os.write(handle, f"mlrec {what} (process {os.getpid()})".encode())
@@ -306,7 +306,7 @@ class Workspace:
 
     @contextmanager
     def unless_writing(self) -> Iterator[bool]:
-        """Hold the write lock if nobody else does, for a reader that finds something to put right.
+        """Hold the write lock if nobody else does, for a reader that finds something to repair.
 
         Yields
         ------
@@ -318,12 +318,12 @@ class Workspace:
 
     @property
     def _lock_file(self) -> Path:
-        """The file that is locked; it says who writes."""
+        """The file to lock. It says which process is writing."""
         return self.root / ".lock"
 
     @contextmanager
     def _lock(self, attempts: int) -> Iterator[int | None]:
-        """Try to lock the lock file; yields it, open, or None if somebody else holds it."""
+        """Try to lock the lock file. Yields the open file, or None if another process holds the lock."""
         with ExitStack() as lock:
             handle = None
             for attempt in range(attempts):

@@ -1,4 +1,4 @@
-"""Running mlrec as a process of its own."""
+"""Running mlrec in a separate process."""
 
 from __future__ import annotations
 

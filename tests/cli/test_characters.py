@@ -1,4 +1,4 @@
-"""Output in encodings that lack what mlrec prints falls back to what a person can read, and --json loses nothing."""
+"""Output in encodings that lack characters of mlrec uses readable substitutes, and --json loses nothing."""
 
 from __future__ import annotations
 

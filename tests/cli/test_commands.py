@@ -1,4 +1,4 @@
-"""The commands as a person or a script meets them: output, JSON, exit codes, and no traceback for a user's mistake."""
+"""The commands as people and scripts use them: output, JSON, exit codes, and no traceback for a user's mistake."""
 
 from __future__ import annotations
 
@@ -423,7 +423,7 @@ def test_a_directory_whose_name_is_not_utf_8_is_an_error_in_plain_words(run, tmp
     (tmp_path / "caf\udce9" / "raw").mkdir(parents=True)
     write_demo(tmp_path / "caf\udce9")
     write_demo(tmp_path / "caf\udce9" / "raw")
-    assert "the path is not UTF-8" in run("prepare", *words, expect=3).stderr
+    assert "the path is not valid UTF-8" in run("prepare", *words, expect=3).stderr
 
 
 def test_a_full_disk_is_an_error_in_plain_words(run, demo):
@@ -581,7 +581,7 @@ def test_a_zip_with_bytes_cut_out(run, tmp_path, command):
     where = ("--raw", path) if command == "prepare" else ("ml-latest-small", "--from", path)
     done = run(command, *where, data=data, expect=3)
     assert "Error: " in done.stderr
-    assert "get it again" in done.stderr
+    assert "Get it again" in done.stderr
     assert [file for file in data.rglob("*") if file.is_file() and file.name != ".lock"] == []
 
 

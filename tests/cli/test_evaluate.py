@@ -1,4 +1,4 @@
-"""Evaluating, comparing and the gate, as a person or a script meets them."""
+"""Evaluating, comparing and the gate, as people and scripts use them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_replay_has_no_use_for_is_refused(run, demo, options):
     ("options", "words"),
     [
         (("--ease-regularization", "inf"), "ease_regularization"),
-        (("--protocol", "held-out-users", "--history", "train"), "what is folded in"),
+        (("--protocol", "held-out-users", "--history", "train"), "defines the known events itself"),
         (("--held-out-share", 0.5), "for --replay"),
         (("--protocol", "held-out-users", "--held-out-share", 0.5), "held_out_share"),
         (("-k", 10**30), "every k"),

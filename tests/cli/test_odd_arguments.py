@@ -1,6 +1,6 @@
-"""Every option and argument of every command with values that nobody means: a documented exit code, and no traceback.
+"""Every option and argument of every command with absurd values: a documented exit code, and no traceback.
 
-The cases are drawn anew with another MLREC_FUZZ_SEED; MLREC_FUZZ_CASES says how many (all: 0).
+MLREC_FUZZ_SEED changes the cases, and MLREC_FUZZ_CASES their number (0: all).
 """
 
 from __future__ import annotations

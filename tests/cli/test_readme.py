@@ -1,4 +1,4 @@
-"""Every command of the README, and every Python block of it and of the docs, run as they stand there."""
+"""Every command in the README, and every Python block in the README and the docs, runs as written."""
 
 from __future__ import annotations
 

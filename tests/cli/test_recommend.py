@@ -1,4 +1,4 @@
-"""mlrec recommend: for users, visitors and everybody, with reasons; in tables, JSON and files."""
+"""mlrec recommend: for users, visitors and all users, with reasons; as tables, JSON and files."""
 
 from __future__ import annotations
 

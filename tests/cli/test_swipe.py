@@ -1,4 +1,4 @@
-"""mlrec swipe as people and scripts meet it: in a real pseudo-terminal, in a pipe, and as a single call."""
+"""mlrec swipe as people and scripts use it: in a real pseudo-terminal, in a pipe, and as a single call."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def test_a_swipe_without_effect_is_told_so(run):
         (["--movie", "nosuchmovie zz", "--preference", "1"], 3, "no movie like"),
         (["--movie", "318", "--preference", "1", "--at", "99999999999999"], 2, "epoch seconds"),
         (["--undo"], 3, "no swipe to undo"),
-        (["--store", "nosuch://x"], 2, "no store"),
-        (["--store", "redis://127.0.0.1:1/0"], 4, "See that the server runs"),
+        (["--store", "nosuch://x"], 2, "not a valid store"),
+        (["--store", "redis://127.0.0.1:1/0"], 4, "Check that the server runs"),
         (["--genre", "Scifi"], 2, "Sci-Fi"),
     ],
 )

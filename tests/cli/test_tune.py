@@ -1,4 +1,4 @@
-"""mlrec tune and the way of its result into mlrec train and mlrec run."""
+"""mlrec tune, and how mlrec train and mlrec run use its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Titles, genres, file names and words from outside: whatever is in them, a terminal obeys none of it."""
+"""Titles, genres, file names and other outside text: the terminal acts on none of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""mlrec prepare and mlrec run beside a store of swipes: merged with --with-swipes, its blocklist heeded always."""
+"""mlrec prepare and mlrec run with a store of swipes: --with-swipes merges it, and its blocklist always applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders and stores that earlier versions wrote are opened, and answer what they answered then."""
+"""Folders and stores written by earlier versions still open, and give the same answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Swipe logs that leave as CSV and come back, with stores of every kind."""
+"""Exporting swipe logs as CSV and importing them, with stores of every kind."""
 
 from __future__ import annotations
 

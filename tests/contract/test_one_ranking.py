@@ -1,7 +1,6 @@
-"""One rule ranks: evaluated, served, batch and replayed lists are the same, place by place.
+"""One rule ranks: evaluated, served, batch and replayed lists are the same, rank by rank.
 
-They are compared with each other, and with the formula of the documentation in plain numpy, however little is known of
-a user.
+They are compared with each other, and with the documented formula in plain numpy, for users with few or many opinions.
 """
 
 from __future__ import annotations

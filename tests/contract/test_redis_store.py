@@ -1,4 +1,4 @@
-"""The Redis server: what it must promise, and what may happen to it."""
+"""The Redis server: what it must guarantee, and how it can fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_another_format_or_another_applications_keys_are_told(redis_url):
 
     client = redis.Redis.from_url(redis_url)
     client.set("mlrec:{1}:user", "a string")
-    with pytest.raises(IncompatibleFormatError, match="not mlrec's"):
+    with pytest.raises(IncompatibleFormatError, match="mlrec did not write"):
         RedisStore(redis_url).head(1)
     client.set("mlrec:format", 2)
     with pytest.raises(IncompatibleFormatError, match="format version 2"):
@@ -37,8 +37,8 @@ def test_another_format_or_another_applications_keys_are_told(redis_url):
     ("options", "warning", "kept"),
     [
         (("--appendonly", "no"), "appendonly yes", "next snapshot"),
-        (("--appendfsync", "everysec"), "appendfsync always", "server's death"),
-        (("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "noeviction", "loss of power"),
+        (("--appendfsync", "everysec"), "appendfsync always", "crash of the server"),
+        (("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "noeviction", "power failure"),
     ],
 )
 def test_risky_configuration_is_told(tmp_path, options, warning, kept):
@@ -67,12 +67,12 @@ def test_where_the_server_may_delete_swipes_none_are_stored(tmp_path, monkeypatc
         assert fresh.vector(1) is None
         assert [event.movie_id for event in fresh.events(1)] == [10]
         assert fresh.forget(7, 5) == 0
-        assert any("no swipe is stored" in warning for warning in fresh.check())
+        assert any("no swipes are stored" in warning for warning in fresh.check())
         allowed = RedisStore(f"{server.url}?allow_eviction=yes")
         allowed.append(1, Draft(12, 1, 100))
         (warning,) = allowed.check()
         assert "maxmemory-policy" in warning
-        assert "no swipe is stored" not in warning
+        assert "no swipes are stored" not in warning
         client.config_set("maxmemory-policy", "noeviction")
         fresh.append(1, Draft(13, 1, 100))  # at once
         assert [event.movie_id for event in store.events(1)] == [10, 12, 13]

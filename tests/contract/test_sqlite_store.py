@@ -1,4 +1,4 @@
-"""The SQLite file: whose it is, who may read it, what may happen to it."""
+"""The SQLite file: who owns it, who may read it, and how it can fail."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_later_schema_says_what_to_upgrade(path):
     database.close()
     with pytest.raises(IncompatibleFormatError, match="version 99") as error:
         SqliteStore(path).head(1)
-    assert error.value.hint == "Upgrade mlrec."
+    assert error.value.hint == "Upgrade mlrec: pip install -U mlrec"
 
 
 def test_a_process_that_is_open_does_not_write_once_a_newer_one_has_migrated(path):
@@ -108,9 +108,9 @@ def test_a_process_that_is_open_does_not_write_once_a_newer_one_has_migrated(pat
         lambda: store.forget(1, 100),
         lambda: store.allow(2),
     ):
-        with pytest.raises(IncompatibleFormatError, match="a newer mlrec has written") as refused:
+        with pytest.raises(IncompatibleFormatError, match="written by a newer version of mlrec") as refused:
             write()
-        assert refused.value.hint == "Upgrade mlrec."
+        assert refused.value.hint == "Upgrade mlrec: pip install -U mlrec"
     store.save_vector(1, StoredVector("m", b"v"))
     assert store.vector(1) is None
     assert [event.movie_id for event in store.events(1)] == [10]
@@ -353,7 +353,7 @@ def test_a_lock_that_is_held_too_long_is_told(path, monkeypatch):
     monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 0.2)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailableError, match="locked by another process"):
+    with pytest.raises(StoreUnavailableError, match="Another process has locked"):
         SqliteStore(path).append(1, Draft(11, 1, 100))
     # Readers go on, and do not wait to keep what they have derived.
     assert store.head(1).last_event_id == 1

@@ -1,4 +1,4 @@
-"""Damaged stores: whatever bytes are there and whatever parts are gone, every call answers or tells, and ends."""
+"""Damaged stores: whatever is changed or missing, every call returns or raises a clear error, and ends."""
 
 from __future__ import annotations
 
@@ -345,5 +345,5 @@ def test_keys_of_ours_that_hold_something_else_are_told(redis_url):
                 of_user_1()
         client.xadd("mlrec:{someone}:log", {"x": "y"})
         for call in (store.user_ids, store.counts, store.check):
-            with pytest.raises(IncompatibleFormatError, match="not mlrec's"):
+            with pytest.raises(IncompatibleFormatError, match="mlrec did not write"):
                 call()

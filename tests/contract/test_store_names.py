@@ -1,4 +1,4 @@
-"""What a store may be called, and that no message repeats a password, however the name is written."""
+"""Valid names of stores, and that no message repeats a password, however the name is written."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_a_redis_url_is_taken_apart(url, place, settings):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("redis://h/abc", "no number of a database"),
-        ("redis://h/1/2", "no number of a database"),
-        ("redis://h/-1", "no number of a database"),
+        ("redis://h/abc", "not the number of a database"),
+        ("redis://h/1/2", "not the number of a database"),
+        ("redis://h/-1", "not the number of a database"),
         ("redis://h/1?db=2", "two databases"),
-        ("redis://[::1/0", "taken apart"),
+        ("redis://[::1/0", "cannot be parsed"),
         ("redis://h:port/0", "port"),
         ("redis://h:0", "port"),
         ("redis://h:65536", "port"),
@@ -73,20 +73,20 @@ def test_a_redis_url_is_taken_apart(url, place, settings):
         ("redis://h?decode_responses=True", "parameter 'decode_responses'"),
         ("redis://h?retry_on_timeout=yes", "parameter 'retry_on_timeout'"),
         ("redis://h?protocol=3", "parameter 'protocol'"),
-        ("redis://h?db=", "'db' with a value"),
+        ("redis://h?db=", "'db' with an unusable"),
         ("redis://h?db=1&db=2", "'db' twice"),
-        ("redis://h?socket_timeout=nan", "'socket_timeout' with a value"),
-        ("redis://h?socket_timeout=0", "'socket_timeout' with a value"),
-        ("redis://h?max_connections=0", "'max_connections' with a value"),
+        ("redis://h?socket_timeout=nan", "'socket_timeout' with an unusable"),
+        ("redis://h?socket_timeout=0", "'socket_timeout' with an unusable"),
+        ("redis://h?max_connections=0", "'max_connections' with an unusable"),
         ("redis://h?allow_eviction=perhaps", "write yes or no"),
-        ("redis://h?ssl_ca_certs=/ca.pem", "goes with rediss"),
+        ("redis://h?ssl_ca_certs=/ca.pem", "requires rediss"),
         ("rediss://h?ssl_cert_reqs=maybe", "none, optional or required"),
-        ("redis://h/0#x", "bare #"),
+        ("redis://h/0#x", "unescaped #"),
         ("redis://h/0\n", "white space"),
         ("redis://h/\x1b[2J", "control character"),
-        ("redis://h\udcff", "taken apart"),
-        ("unix://", "no socket"),
-        ("unix://run/r.sock", "a host, but a socket is needed"),
+        ("redis://h\udcff", "cannot be parsed"),
+        ("unix://", "no path of a socket"),
+        ("unix://run/r.sock", "a host, but unix:// needs a socket"),
     ],
 )  # fmt: skip
 def test_a_redis_url_that_cannot_be_used_is_refused_in_words(url, words):

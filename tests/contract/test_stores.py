@@ -1,4 +1,4 @@
-"""What every store of swipes promises, on a real SQLite file, a real Redis server, and memory."""
+"""The contract of every store of swipes, on a real SQLite file, a real Redis server, and memory."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_what_is_kept_is_told(store):
 
 @pytest.mark.parametrize("name", ["", "postgres://host/db", "http://x", "a\0b"])
 def test_a_name_that_is_no_store_is_refused(name):
-    with pytest.raises(SettingsError, match="no store"):
+    with pytest.raises(SettingsError, match="not a valid store"):
         open_store(name, None)
 
 

@@ -1,4 +1,4 @@
-"""The long run of the attacks: round after round, each with a seed of its own, until something comes up or time is up.
+"""The long run of the attacks: round after round, each with its own seed, until a fault is found or time is up.
 
 python -m tests.fuzz [--minutes 10] [--seed TEXT] [PYTEST ARGUMENTS]
 """

@@ -1,4 +1,4 @@
-"""The driver of the attacks: cases from a seed, a limit in time for each, and one report of all that came up.
+"""The driver of the attacks: cases from a seed, a time limit for each, and one report of all faults.
 
 MLREC_FUZZ_SEED    the seed, any text; the same seed gives the same cases (default: 1)
 MLREC_FUZZ_SCALE   how many times the number of cases that a test names (default: 0.5, as the seed is always the

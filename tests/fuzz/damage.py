@@ -1,4 +1,4 @@
-"""Ways in which files come to harm: bytes that flip, go missing, come twice, change places, or say something odd."""
+"""Ways to damage files: bytes that flip, go missing, are repeated, change places, or have odd values."""
 
 from __future__ import annotations
 

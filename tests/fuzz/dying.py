@@ -2,8 +2,8 @@
 
 python -m tests.fuzz.dying STEP COMMAND…
 
-A step is a file that is opened for writing, renamed, removed or made. With STEP 0 nothing dies, and the last line of
-stderr is how many steps there were.
+A step is a file being opened for writing, renamed, removed or created. With STEP 0 the process does not die, and the
+last line of stderr is the number of steps.
 """
 
 from __future__ import annotations

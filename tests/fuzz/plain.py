@@ -1,4 +1,4 @@
-"""What files say, worked out in plain Python and independently of mlrec."""
+"""The content of files, computed in plain Python and independently of mlrec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small data set: people with tastes of their own, and titles that are awkward to show."""
+"""A small data set: users with different tastes, and titles that are awkward to show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands with options and values at random: each ends as the table of exit codes says, and leaves no half work."""
+"""Commands with random options and values: each ends with a documented exit code, and leaves nothing half done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small files beside the data, damaged: settings, the journal of a study, figures, what fetch has put there."""
+"""The small files beside the data, damaged: settings, the journal of a study, metrics, the marker of fetch."""
 
 from __future__ import annotations
 

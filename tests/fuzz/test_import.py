@@ -1,4 +1,4 @@
-"""Swipes in CSV files that are damaged: every line is accounted for, and what is logged stands in the file."""
+"""Swipes in damaged CSV files: every line is accounted for, and everything logged is in the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that are killed at their work: what they acknowledged stands, and what they left is cleaned up."""
+"""Processes killed while working: what they acknowledged stays, and what they left behind is cleaned up."""
 
 from __future__ import annotations
 

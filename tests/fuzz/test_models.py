@@ -1,4 +1,4 @@
-"""Model folders with a damaged file: what is served is sound, or an error says what is wrong, and `doctor` sees it."""
+"""Model folders with a damaged file: what is served is valid, or an error says what is wrong, and `doctor` sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prepared folder with a damaged file: whoever reads it says what is wrong, and preparing again puts all right."""
+"""The prepared folder with a damaged file: every reader says what is wrong, and preparing again repairs it."""
 
 from __future__ import annotations
 

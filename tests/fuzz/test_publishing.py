@@ -1,4 +1,4 @@
-"""Publishing a model beside its removal: whoever comes first, the pointer leads to a model."""
+"""Publishing a model while it is removed: whichever comes first, the pointer leads to a model."""
 
 from __future__ import annotations
 

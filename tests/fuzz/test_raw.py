@@ -1,4 +1,4 @@
-"""Raw files, whole and damaged, against plain Python: each row is accounted for, and what is kept is what it says."""
+"""Raw files, whole and damaged, compared with plain Python: each row is accounted for, and kept rows are right."""
 
 from __future__ import annotations
 

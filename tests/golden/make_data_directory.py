@@ -1,6 +1,6 @@
 """Write a small data directory of generated data in the formats of this mlrec: make_data_directory.py FOLDER
 
-A folder that is there is not touched: what a version has written is golden, and never made again.
+An existing folder is not touched: what a version wrote is golden, and is never written again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training on a checkerboard: users like the movies of their own parity and hate the others, so the answer is known."""
+"""Training on a checkerboard: users like the movies of their own parity and hate the others, so the result is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmarks of speed run, on little data, and measure everybody at every step."""
+"""The speed benchmarks run on little data, and measure all contestants at every step."""
 
 from __future__ import annotations
 

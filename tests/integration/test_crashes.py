@@ -1,5 +1,5 @@
-"""Eight processes swipe at once and are killed in the middle: nothing that was acknowledged may be missing, and every
-vector is what a replay of the log gives. On a real SQLite file, and a real Redis server that is killed as well.
+"""Eight processes swipe at once and are killed in the middle: no acknowledged swipe may be missing, and every vector
+must equal that of a replay of the log. On a real SQLite file, and on a real Redis server that is killed too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Damaged files: whatever the damage, the answer is right, or an error in plain words; never a traceback.
+"""Damaged files: whatever the damage, the result is right or an error in plain words, never a traceback.
 
-MLREC_FUZZ_CASES asks for more cases of each kind, and MLREC_FUZZ_SEED for others.
+MLREC_FUZZ_CASES sets the number of cases of each kind, and MLREC_FUZZ_SEED changes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every row of a raw file is kept, dropped as a duplicate or rejected; what is kept is what Python reads there."""
+"""Every row of a raw file is kept, dropped as a duplicate or rejected; kept rows are what Python reads there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop closes: what people swiped goes into the next preparation, and the next model has learned it, once."""
+"""The whole loop: swipes go into the next preparation, and the next model learns from each of them once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocols beside the default one, on the demo data: what is learned, what is known, and what is to be found."""
+"""The other protocols, on the demo data: which events are learned from, known, and to be found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A newly published model that cannot be served: one warning, the former one serves on, and doctor says why."""
+"""A newly published model that cannot be served: one warning, the former model goes on serving, doctor says why."""
 
 from __future__ import annotations
 

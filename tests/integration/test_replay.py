@@ -1,4 +1,4 @@
-"""Replay on the demo data: what is held out, that nothing is known beforehand, and who learns best."""
+"""Replay on the demo data: what is held out, that nothing is known in advance, and which rule learns best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever signals pytest is told to ignore, it ignores them, and what the tests start does not."""
+"""pytest ignores the signals that it is told to ignore; the processes that tests start do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study: its first trial, what it draws, what it gives up, and what it makes of a journal that was left as it was."""
+"""A study: its first trial, its draws, its early stops, and how it continues an unfinished journal."""
 
 from __future__ import annotations
 

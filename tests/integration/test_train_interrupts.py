@@ -1,4 +1,4 @@
-"""A training that is interrupted at any moment leaves the published model as it was, or the new one complete."""
+"""A training interrupted at any moment leaves the published model as it was, or the new one complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tuning on real data: what a trial's value is, that test is left alone, and interrupts of every kind."""
+"""Tuning on real data: the value of a trial, that test stays unused, and interrupts of every kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not need Spark does not load it."""
+"""Code that does not need Spark does not import it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling whether two prepared folders hold the same."""
+"""Comparing two prepared folders."""
 
 from __future__ import annotations
 

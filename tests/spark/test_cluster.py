@@ -95,8 +95,8 @@ def test_when_all_workers_die_the_command_ends_and_the_last_state_stays(cluster,
     cluster.stop_workers()
     output, messages = ended(process, 4)
     assert output == ""
-    assert f"Error: No executor of {cluster.master} has been there for 3 seconds." in messages
-    assert "Check that its workers run" in messages
+    assert f"Error: Spark on {cluster.master} has had no executor for 3 seconds." in messages
+    assert "Check that its workers are running" in messages
     assert hashes(workspace) == before
     assert not workspace.prepared_new.root.exists()
 

@@ -1,4 +1,4 @@
-"""Preparing on Spark gives what preparing in DuckDB gives: row for row, reject for reject."""
+"""Preparing on Spark gives the same rows and rejects as preparing in DuckDB."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_what_a_scheme_names_must_be_there(tmp_path, spark):
     with pytest.raises(InputError, match="unheard-of://place cannot be read"):
         prepare(workspace, raw="unheard-of://place", spark=spark)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RawDataMissingError, match="No ratings with their movies"):
+    with pytest.raises(RawDataMissingError, match="does not contain ratings with their movies"):
         prepare(workspace, raw=f"file://{tmp_path}/empty", spark=spark)
-    with pytest.raises(SettingsError, match="only Spark can read there"):
+    with pytest.raises(SettingsError, match="can be read only with Spark"):
         prepare(workspace, raw=f"file://{tmp_path}/empty")

@@ -1,4 +1,4 @@
-"""A model that was learned on Spark is a model like any other."""
+"""A model trained on Spark is a model like any other."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_workers_without_the_python_that_is_asked_for_are_told_before_anything_w
     context = spark.session.sparkContext
     right, context.pythonExec = context.pythonExec, "/nowhere/python3"
     try:
-        with pytest.raises(SparkFailedError, match="The workers have no such Python") as error:
+        with pytest.raises(SparkFailedError, match="The workers cannot find their Python") as error:
             anew.ready_workers()
     finally:
         context.pythonExec = right

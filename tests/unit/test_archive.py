@@ -1,4 +1,4 @@
-"""Zip archives from strangers, on both ways in: what `fetch` unpacks, and what `prepare` finds in raw/."""
+"""Untrusted zip archives, read in both ways: `fetch` unpacks them, and `prepare` finds them in raw/."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_whatever_is_damaged_the_files_are_right_or_it_is_told(way_in, compressi
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ([(8, 10, struct.pack("<H", 97))], r"ratings\.csv is packed in a way"),
+        ([(8, 10, struct.pack("<H", 97))], r"ratings\.csv is compressed with a method"),
         ([(6, 8, struct.pack("<H", 1))], r"ratings\.csv is encrypted"),
         ([(6, 8, struct.pack("<H", 0x20))], r"ratings\.csv cannot be unpacked"),
         ([(22, 24, struct.pack("<I", 5))], r"ratings\.csv cannot be unpacked: Bad CRC"),
@@ -212,7 +212,7 @@ def test_an_optional_file_whose_name_is_damaged_is_not_passed_over(tmp_path, way
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 978202\n", "a pointer of Git LFS"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 978202\n", "a Git LFS pointer"),
         (b"<!DOCTYPE html><title>Log in</title>", "a web page"),
         (b'{"message": "Not Found"}', "a JSON document"),
         (b"", "File is not a zip file"),

@@ -32,7 +32,7 @@ def test_ease_is_a_ridge_regression_of_each_movie_on_the_others(likes):
 
 
 def test_ease_needs_a_regularization_that_tells_movies_apart():
-    with pytest.raises(SettingsError, match="ease_regularization of 1e-300 is too small"):
+    with pytest.raises(SettingsError, match="ease_regularization 1e-300 is too small"):
         ease(csr_matrix(np.ones((5, 3), dtype=np.float32)), 1e-300, 1)
 
 

@@ -1,4 +1,4 @@
-"""Typed documents: what is read of JSON, what is passed over, and which key an error names."""
+"""Typed documents: what is read from JSON, what is ignored, and which key an error names."""
 
 from __future__ import annotations
 

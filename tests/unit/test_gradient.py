@@ -1,4 +1,4 @@
-"""The gradient rule: steps worked out by hand, norms, and that order matters only where the norm is held."""
+"""The gradient rule: steps worked out by hand, norms, and that order matters only where the norm is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging on a handful of users and movies, with every figure worked out by hand."""
+"""Evaluation of a handful of users and movies, with every metric worked out by hand."""
 
 from __future__ import annotations
 

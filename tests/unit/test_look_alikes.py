@@ -1,4 +1,4 @@
-"""Files that are not what their name says are called what they are; data is left alone."""
+"""Files that are not what their name says are recognized; data files are left alone."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21461
 @pytest.mark.parametrize(
     ("name", "content", "what", "hint"),
     [
-        ("ratings.csv", LFS_POINTER, "a pointer of Git LFS", "git lfs pull"),
-        ("ratings.parquet", LFS_POINTER, "a pointer of Git LFS", "git lfs pull"),
-        ("movies.csv.gz", LFS_POINTER, "a pointer of Git LFS", "git lfs pull"),
-        ("u.data", b"/annex/objects/SHA256E-s978202--4d7a.data\n", "a pointer of git-annex", "git annex get"),
+        ("ratings.csv", LFS_POINTER, "a Git LFS pointer", "git lfs pull"),
+        ("ratings.parquet", LFS_POINTER, "a Git LFS pointer", "git lfs pull"),
+        ("movies.csv.gz", LFS_POINTER, "a Git LFS pointer", "git lfs pull"),
+        ("u.data", b"/annex/objects/SHA256E-s978202--4d7a.data\n", "a git-annex pointer", "git annex get"),
         ("movies.csv", b"<!doctype html>", "a web page", "again"),
         ("movies.csv", b"\xef\xbb\xbf \n<html lang='en'>", "a web page", "again"),
         ("movies.dat", b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", "a web page", "again"),

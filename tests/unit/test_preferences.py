@@ -20,14 +20,14 @@ def test_what_can_be_given(given, meant):
 
 @pytest.mark.parametrize("given", [3, -3, "3", "", "lik", "1.0", True, 1.5, None])
 def test_what_cannot(given):
-    with pytest.raises(SettingsError, match="no preference"):
+    with pytest.raises(SettingsError, match="not a valid preference"):
         Swipe.parse(given)
 
 
 def test_buckets_are_swipes_from_worst_to_best():
     assert [int(from_bucket(bucket)) for bucket in (1, 2, 3, 4)] == [-2, -1, 1, 2] == list(map(int, BUCKETS))
     for bucket in (0, 5, -1):
-        with pytest.raises(SettingsError, match="no bucket"):
+        with pytest.raises(SettingsError, match="not a valid bucket"):
             from_bucket(bucket)
 
 

@@ -1,4 +1,4 @@
-"""The report: what stands in it is what was measured, it loads nothing, and names cannot break it."""
+"""The report: it shows what was measured, loads nothing, and names cannot break it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of users and movies, by hand."""
+"""Segments of users and movies, by hand."""
 
 from __future__ import annotations
 

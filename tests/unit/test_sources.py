@@ -1,4 +1,4 @@
-"""Finding the raw files of a data set in every form in which people have them."""
+"""Finding the raw files of a data set in every supported form."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_folder_that_does_not_exist(tmp_path):
     ids=["empty", "ratings only", "no ratings", "two families", "other names"],
 )
 def test_an_incomplete_data_set_is_none(raw, files):
-    with pytest.raises(RawDataMissingError, match="No ratings with their movies") as error:
+    with pytest.raises(RawDataMissingError, match="does not contain ratings with their movies") as error:
         find(write(raw, files))
     assert "movies.csv and ratings.csv" in error.value.hint
 
@@ -285,7 +285,7 @@ def test_a_missing_column_is_named_with_the_header_that_is_wanted(raw, name, con
     with pytest.raises(InputError) as error:
         find(write(raw, {**CSV_FILES, name: content}))
     assert error.value.message == f"{name}, line 1: the header lacks {missing}."
-    assert "The first line should read " in error.value.hint
+    assert "The first line should be " in error.value.hint
 
 
 def test_a_column_that_is_there_twice(raw):

@@ -1,4 +1,4 @@
-"""What Spark needs and what may be wrong with it, told without starting it; these run where there is no Java, too."""
+"""What Spark needs and how it can fail, checked without starting it; these tests need no Java."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def java(folder: Path, says: str) -> Path:
 def test_no_java_is_told(tmp_path, monkeypatch):
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SparkUnavailableError, match="There is no Java on this machine's PATH") as error:
+    with pytest.raises(SparkUnavailableError, match="There is no java on the PATH") as error:
         require_java()
     assert "openjdk-17-jre-headless" in error.value.hint
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(SparkUnavailableError, match=f"JAVA_HOME is {tmp_path}, where there is no Java"):
+    with pytest.raises(SparkUnavailableError, match=f"JAVA_HOME is {tmp_path}, which has no bin/java"):
         require_java()
 
 
@@ -75,7 +75,7 @@ def test_a_master_that_does_not_answer_is_told():
         listener.listen()
         require_master(f"spark://127.0.0.1:{port}")
         require_master(f"spark://127.0.0.1:1,127.0.0.1:{port}")  # one of several is enough
-    with pytest.raises(SparkUnavailableError, match="'x' is no port"):
+    with pytest.raises(SparkUnavailableError, match="'x' is not a valid port"):
         require_master("spark://127.0.0.1:x")
     require_master("local[*]")
     require_master("yarn")
@@ -91,7 +91,7 @@ def test_settings_of_sparks_are_named_so():
     assert SparkSettings(conf=(("spark.executor.memory", "2g"),)).is_local
     assert not SparkSettings("spark://host:7077").is_local
     for pair in (("executor.memory", "2g"), ("spark.executor.memory", "")):
-        with pytest.raises(SettingsError, match="is not the name of a setting"):
+        with pytest.raises(SettingsError, match="is not the name of a Spark setting"):
             SparkSettings(conf=(pair,))
 
 
@@ -99,7 +99,7 @@ def test_settings_of_sparks_are_named_so():
     ("said", "message", "way"),
     [
         ("java.io.IOException: No space left on device", "A disk is full", "spark.local.dir"),
-        ("java.lang.OutOfMemoryError: Java heap space", "Memory does not suffice", "spark.driver.memory=8g"),
+        ("java.lang.OutOfMemoryError: Java heap space", "Not enough memory", "spark.driver.memory=8g"),
         (
             "ExecutorLostFailure (executor 3 exited unrelated to the running tasks) Reason: x",
             "Executors have died",
@@ -110,8 +110,12 @@ def test_settings_of_sparks_are_named_so():
             "lacks a package (ModuleNotFoundError",
             "numpy, pandas and pyarrow",
         ),
-        ("Cannot call methods on a stopped SparkContext", "The connection to the master is lost", "master and its"),
-        ("Mkdirs failed to create file:/data/prepared.new", "cannot read or write the data directory", "they share"),
+        ("Cannot call methods on a stopped SparkContext", "The connection to the master was lost", "master and its"),
+        (
+            "Mkdirs failed to create file:/data/prepared.new",
+            "cannot read or write the data directory",
+            "all workers share",
+        ),
         ("one\nCaused by: a.B: the outer\nCaused by: c.D: the inner\n\tat e.F", "has failed: c.D: the inner", "log"),
     ],
 )

@@ -1,4 +1,4 @@
-"""One line of a swipe log in CSV: what is taken, and the reason where it is not."""
+"""One line of a swipe log in CSV: what is accepted, and the reasons for refusing it."""
 
 from __future__ import annotations
 

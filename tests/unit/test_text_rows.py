@@ -1,4 +1,4 @@
-"""Rows of raw text files, held against Python's csv module and against what is written by hand."""
+"""Rows of raw text files, compared with Python's csv module and with results written by hand."""
 
 from __future__ import annotations
 

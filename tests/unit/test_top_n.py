@@ -1,4 +1,4 @@
-"""Ranking: a total order, nothing padded, the same for one list and for many."""
+"""Ranking: a total order, no padding, the same for one list and for many."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Raw MovieLens files to the prepared folder, and reading it back."""
+"""Fetching raw MovieLens files, turning them into the prepared folder, and reading that folder."""

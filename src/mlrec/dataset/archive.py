@@ -1,4 +1,4 @@
-"""Taking files out of a zip archive that is not to be trusted: the one way in for `fetch` and `prepare` alike."""
+"""Unpacking files from an untrusted zip archive; both `fetch` and `prepare` read archives only through this module."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from mlrec.errors import FetchError, InputError, MlrecError
 from mlrec.progress import SILENT, Progress
 
 LARGEST_MEMBER = 4_000_000_000
-"""Bytes; four times the largest ratings file of any edition. What is larger must not be packed too tightly."""
-_TIGHTEST = 100
-"""Times that a large file may be longer than its packed form; ratings are four times as long."""
+"""In bytes: four times the largest ratings file of any edition. The compression ratio of larger files is limited."""
+_MAX_RATIO = 100
+"""Highest compression ratio of a file larger than that. Ratings have a ratio of about four."""
 _BLOCK = 1 << 20
-# The record at the end of an archive, behind it at most the longest comment; it counts entries in 16 bits.
+# The record at the end of an archive with the longest possible comment after it. It counts entries in 16 bits.
 _LONGEST_END = 22 + (1 << 16)
 _MANY_ENTRIES = 1 << 16
-_COUNTED_ELSEWHERE = 0xFFFF  # in the larger record of a zip64 archive
-_HINT = "The archive is damaged or not the right one: get it again."
+_COUNTED_ELSEWHERE = 0xFFFF  # a zip64 archive counts in another, larger record
+_HINT = "The archive is damaged or not the right one. Get it again."
 
 
 class Archive:
-    """A zip archive, open for the time of a block.
+    """A zip archive, open within a `with` block.
 
     Parameters
     ----------
     path
         The archive.
     label
-        How messages name it, if not by its file name.
+        Name of the archive in messages; by default its file name.
     error
-        What to raise where it cannot be read or is refused.
+        The class of error to raise if the archive cannot be read or is refused.
     way_out
-        What else a person can do, appended to hints.
+        Another way to go on, appended to hints.
 
     Attributes
     ----------
     hint
-        What to do about an archive that is not as it should be.
+        What to do about an unusable archive.
 
     Raises
     ------
     InputError
-        Or the error that was given, if it is not a zip archive that can be read.
+        Or the given error class, if the file is not a readable zip archive.
     """
 
     def __init__(self, path: Path, label: str = "", error: type[InputError] = InputError, way_out: str = "") -> None:
@@ -64,9 +64,9 @@ class Archive:
         with self._reading(f"{self._label} is not a readable zip archive"):
             require_zip(path, self._label, error)
             self._file = zipfile.ZipFile(path)
-            listed, told = len(self._file.infolist()), _entries_told(path)
-            if told not in (listed % _MANY_ENTRIES, _COUNTED_ELSEWHERE):
-                raise zipfile.BadZipFile(f"Its directory lists {listed:,} entries and should list {told:,}")
+            listed, declared = len(self._file.infolist()), _declared_entries(path)
+            if declared not in (listed % _MANY_ENTRIES, _COUNTED_ELSEWHERE):
+                raise zipfile.BadZipFile(f"Its directory lists {listed:,} entries and should list {declared:,}")
 
     def __enter__(self) -> Self:
         """Return the archive."""
@@ -79,27 +79,28 @@ class Archive:
         self._file.close()
 
     def names(self) -> list[str]:
-        """Names of the files in it, with their folders; what a Mac adds is left out."""
+        """Names of the files in the archive, with their folders, without the extra files that macOS adds."""
         names = (info.filename for info in self._file.infolist())
         return [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")]
 
     def unpack(self, targets: Mapping[str, Path], progress: Progress = SILENT) -> None:
-        """Unpack files to places that do not exist yet; nothing is written elsewhere.
+        """Unpack files to paths that do not exist yet. Nothing is written elsewhere.
 
         Parameters
         ----------
         targets
-            Where each file goes, by its name in the archive.
+            Target path of each file, by its name in the archive.
         progress
-            Told of the bytes.
+            Reports the bytes.
 
         Raises
         ------
         InputError
-            Or the error that was given to the archive, if the archive is damaged, a file is encrypted, packed in an
-            unusual way or longer than the archive says, or any entry points out of the archive.
+            Or the error class given to the archive. Raised if the archive is damaged, if a file is encrypted,
+            compressed with an unsupported method or longer than the archive says, or if any entry points outside the
+            target folder.
         OSError
-            If there is not enough room.
+            If there is not enough disk space.
         """
         self._refuse_dishonest()
         chosen = {self._checked(self._file.getinfo(name)): target for name, target in targets.items()}
@@ -114,38 +115,36 @@ class Archive:
                         task.advance(len(block))
 
     def require_room(self, names: Iterable[str], folder: Path) -> None:
-        """Raise OSError if files of the archive, by the sizes that it tells, do not fit into a folder together."""
+        """Raise OSError if files of the archive, by their declared sizes, do not fit on the disk of a folder."""
         needed, free = sum(self._file.getinfo(name).file_size for name in names), shutil.disk_usage(folder).free
         if needed > free:
             message = f"{self._label} unpacks to {needed:,} bytes and {free:,} are free"
             raise OSError(errno.ENOSPC, message, str(folder))
 
     def _refuse_dishonest(self) -> None:
-        """Refuse an archive that no honest packer has made, and one whose directory does not fit its entries."""
+        """Refuse an archive that no honest tool creates, or whose directory does not match its entries."""
         for info in self._file.infolist():
             path = PurePosixPath(info.filename)
             outside = path.is_absolute() or ".." in path.parts or re.search(r"^[A-Za-z]:|\\", info.filename)
             if outside or stat.S_ISLNK(info.external_attr >> 16):
                 trouble = "points outside" if outside else "is a link"
                 self._refuse(f"{self._label} is refused: its entry {info.filename} {trouble}.")
-            # Encrypted, or packed in an unusual way: that matters only for what is to be unpacked.
+            # An encrypted or unusually compressed entry matters only if it is to be unpacked.
             with self._reading(f"{self._label}:{info.filename} cannot be unpacked"), suppress(RuntimeError):
                 self._file.open(info).close()
 
     def _checked(self, info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-        """The entry of a file that is wanted, if it can be unpacked."""
+        """Return the entry of a requested file if it can be unpacked, else raise."""
         label = f"{self._label}:{info.filename}"
         if info.flag_bits & 0x1:
-            raise self._error(
-                f"{label} is encrypted.", "Unpack the archive yourself, and name the folder in its place."
-            )
-        # Other decompressors do not let us limit how much comes out at once.
+            raise self._error(f"{label} is encrypted.", "Unpack the archive yourself and pass the folder instead.")
+        # Other decompressors cannot limit how much they produce at once.
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise self._error(
-                f"{label} is packed in a way that mlrec does not read.",
-                "Unpack the archive yourself, and name the folder in its place.",
+                f"{label} is compressed with a method that mlrec cannot read.",
+                "Unpack the archive yourself and pass the folder instead.",
             )
-        if info.file_size > LARGEST_MEMBER and info.file_size > _TIGHTEST * info.compress_size:
+        if info.file_size > LARGEST_MEMBER and info.file_size > _MAX_RATIO * info.compress_size:
             self._refuse(
                 f"{self._label} is refused: {info.filename} claims {info.file_size:,} bytes,"
                 f" packed into {info.compress_size:,}."
@@ -153,9 +152,9 @@ class Archive:
         return info
 
     def _blocks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
-        """Read one entry; the last block is followed by the check of its length and of its CRC."""
+        """Read one entry. After the last block, its length and CRC are checked."""
         trouble = f"{self._label}:{info.filename} cannot be unpacked"
-        # zipfile cuts off whatever exceeds the length in the directory. With one byte more to go, it shows.
+        # zipfile cuts off whatever exceeds the length in the directory. Asking for one more byte reveals it.
         unlimited = copy.copy(info)
         unlimited.file_size += 1
         length = 0
@@ -173,7 +172,7 @@ class Archive:
 
     @contextmanager
     def _reading(self, trouble: str) -> Iterator[None]:
-        """The boundary of reading: zipfile and zlib raise whatever damaged bytes lead them to."""
+        """Turn any exception into the archive's error: on damaged bytes, zipfile and zlib may raise anything."""
         try:
             yield
         except MlrecError:
@@ -183,20 +182,20 @@ class Archive:
             raise self._error(f"{trouble}: {reason}.", self.hint) from error
 
 
-def _entries_told(path: Path) -> int:
-    """How many entries an archive has by the record at its end, which zipfile does not look at.
+def _declared_entries(path: Path) -> int:
+    """The number of entries in the record at the end of an archive, which zipfile ignores.
 
-    A length in the directory that is damaged may make one entry swallow the next.
+    A damaged length in the directory can make one entry swallow the next; this number reveals it.
     """
     with path.open("rb") as file:
         file.seek(-min(_LONGEST_END, file.seek(0, os.SEEK_END)), os.SEEK_END)
         end = file.read()
-    (told,) = struct.unpack_from("<H", end, end.rindex(b"PK\x05\x06") + 10)
-    return int(told)
+    (declared,) = struct.unpack_from("<H", end, end.rindex(b"PK\x05\x06") + 10)
+    return int(declared)
 
 
 def require_zip(path: Path, label: str, error: type[InputError]) -> None:
-    """Raise an error if a file is something else by its first bytes, such as a web page or a pointer of Git LFS."""
+    """Raise an error if a file's first bytes show something else, such as a web page or a Git LFS pointer."""
     if found := look_alike(path, ".zip"):
         raise error(f"{label} is not a readable zip archive: it is {found.what}.", found.hint)
 
@@ -210,31 +209,31 @@ def unpack(
     label: str = "",
     progress: Progress = SILENT,
 ) -> None:
-    """Unpack the files of the given base names, in whatever folder of the archive they lie, directly into `target`.
+    """Unpack the files with the given base names, from any folder of the archive, directly into `target`.
 
     Parameters
     ----------
     path
         The zip archive.
     members
-        Base names to unpack. Of several entries with the same one, the outermost is taken.
+        Base names to unpack. If several entries have the same one, the outermost is taken.
     target
-        An existing folder; nothing is written elsewhere.
+        An existing folder. Nothing is written elsewhere.
     optional
         Members that may be missing.
     label
-        How messages name the archive, if not by its file name.
+        Name of the archive in messages; by default its file name.
     progress
-        Told of the bytes.
+        Reports the bytes.
 
     Raises
     ------
     FetchError
         If the archive is damaged, refused (see `Archive`) or lacks a member.
     OSError
-        If there is not enough room.
+        If there is not enough disk space.
     """
-    with Archive(path, label, FetchError, "Or name another with --from.") as archive:
+    with Archive(path, label, FetchError, "Or pass another archive with --from.") as archive:
         chosen: dict[str, str] = {}
         for name in sorted(archive.names(), key=lambda name: name.count("/")):
             if (base := PurePosixPath(name).name) in members:

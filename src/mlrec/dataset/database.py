@@ -1,4 +1,4 @@
-"""Opening DuckDB so that it does only what it is told: no downloads, no look into Python's variables."""
+"""Opening DuckDB with its surprises disabled: no downloads of extensions, no access to Python's variables."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def load_duckdb() -> None:
-    """Import DuckDB; whoever presses Ctrl-C meanwhile is heard when that is done.
+    """Import DuckDB, and handle a Ctrl-C pressed meanwhile only when the import is done.
 
-    An interrupt in the midst of it would end the process all the same, but with a message about DuckDB's insides.
+    An interrupt in the middle of the import would also end the process, but with a message about DuckDB's internals.
     """
     before = signal.getsignal(signal.SIGINT)
-    # Only the main thread hears signals, and a handler that is not Python's cannot be put back.
+    # Only the main thread receives signals, and a handler not installed from Python cannot be restored.
     if "duckdb" in sys.modules or threading.current_thread() is not threading.main_thread() or before is None:
         return
     pressed: list[int] = []
@@ -38,19 +38,19 @@ def load_duckdb() -> None:
 
 @contextmanager
 def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database for the time of a block.
+    """Open a database within a `with` block.
 
     Parameters
     ----------
     database
-        A file, or by default nothing but memory.
+        A file; by default the database is in memory.
     config
         DuckDB settings.
 
     Raises
     ------
     KeyboardInterrupt
-        If a query was interrupted, which DuckDB itself tells as another error.
+        If a query was interrupted. DuckDB itself raises another error.
     """
     load_duckdb()
     import duckdb
@@ -71,24 +71,24 @@ def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.
 
 
 def located(path: Path) -> str:
-    """Spell a path so that DuckDB means just this place: of a relative one it takes a leading ~ for the home folder.
+    """Spell a path so that DuckDB opens exactly this file: in a relative path, DuckDB expands a leading ~.
 
     Raises
     ------
     InputError
         If the path is not UTF-8, which DuckDB cannot open.
     """
-    place = str(path.absolute())
+    absolute = str(path.absolute())
     try:
-        place.encode()
+        absolute.encode()
     except UnicodeEncodeError:
         raise InputError(
-            f"{path} cannot be opened by DuckDB: the path is not UTF-8.",
-            "Rename the file or folder, or name a link to it.",
+            f"DuckDB cannot open {path}: the path is not valid UTF-8.",
+            "Rename the file or folder, or pass a link to it.",
         ) from None
-    return place
+    return absolute
 
 
 def literal(path: Path) -> str:
-    """Spell a path so that read_csv and read_parquet, which take patterns, mean just this file."""
+    """Escape a path for read_csv and read_parquet, which take patterns, so that it matches only this file."""
     return re.sub(r"([*?\[])", r"[\1]", located(path))

@@ -1,7 +1,7 @@
-"""Downloading one file over HTTP, taking up where an earlier attempt stopped.
+"""Downloading one file over HTTP, resuming where an earlier attempt stopped.
 
-The bytes go to a part file; a note beside it says which file they belong to: its address, its size and the validator
-(ETag or Last-Modified) with which the server is asked for the rest of that same file, and no other.
+The bytes go to a part file. A note beside it records the URL, the size and the validator (ETag or Last-Modified) of the
+file. With the validator, the server sends the rest only if the file is still the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mlrec.progress import SILENT, Progress
 
 ATTEMPTS = 4
 OFFLINE_HINT = (
-    "Check the connection, or name another mirror, a folder or a zip with --from."
+    "Check the connection, or pass another mirror, a folder or a zip with --from."
     " 'mlrec fetch demo' needs no download from GroupLens."
 )
 _BLOCK = 1 << 16
@@ -37,22 +37,22 @@ def download(
     timeout: float = 30.0,
     retry_delay: float = 1.0,
 ) -> None:
-    """Bring a file into `part`, resuming an earlier download of it, and trying again when the transfer breaks off.
+    """Download a file into `part`, resuming an earlier download and retrying when the transfer breaks off.
 
     Parameters
     ----------
     url
-        An http or https address.
+        An http or https URL.
     part
-        Where the bytes go. It stays after a failure, so that the next call need not begin again.
+        Where the bytes go. The file stays after a failure, so that the next call can resume.
     expected_bytes
-        Size of the file, for a server that does not tell it.
+        Size of the file, used if the server does not send it.
     progress
-        Told of the bytes.
+        Reports the bytes.
     timeout
-        Seconds without an answer after which the connection counts as broken.
+        Seconds without a response after which the connection counts as broken.
     retry_delay
-        Seconds before the second attempt, doubled before each further one.
+        Seconds before the second attempt, doubled before each further attempt.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def download(
             _attempt(url, part, expected_bytes, progress, timeout)
             return
         except _UnreachableError as error:
-            if attempt == 0:  # later, the network has just been there, and may come back
+            if attempt == 0:  # on later attempts, the network has just worked and may come back
                 raise FetchError(f"{url} cannot be reached: {error}.", OFFLINE_HINT) from error
             failure: Exception = error
         except _BrokenOffError as error:
@@ -78,7 +78,7 @@ def download(
     total = f"{note.total:,}" if note and note.total is not None else "an unknown number of"
     raise FetchError(
         f"Only {arrived:,} of {total} bytes of {url} arrived: {failure}.",
-        "The same command takes up where it stopped.",
+        "Run the same command again to resume the download.",
     ) from failure
 
 
@@ -89,16 +89,16 @@ def discard(part: Path) -> None:
 
 
 class _BrokenOffError(Exception):
-    """The transfer did not come to its end; another attempt may."""
+    """The transfer stopped early; another attempt may succeed."""
 
 
 class _UnreachableError(Exception):
-    """No connection to the server."""
+    """The server cannot be reached."""
 
 
 @dataclass(frozen=True)
 class _Note:
-    """Which file a part belongs to. Without a validator it cannot be resumed."""
+    """The file that a part belongs to. Without a validator, the download cannot be resumed."""
 
     url: str
     validator: str | None
@@ -133,7 +133,7 @@ def _attempt(url: str, part: Path, expected_bytes: int | None, progress: Progres
         resumes = response.status == 206
         if resumes and not (note and _continues(response, offset, note)):
             discard(part)
-            raise _BrokenOffError("the server sent another part of the file than the missing one")
+            raise _BrokenOffError("the server sent a different part of the file than requested")
         offset = offset if resumes else 0
         length = re.fullmatch(r"[0-9]{1,18}", response.headers.get("Content-Length", ""))
         total = offset + int(length[0]) if length else expected_bytes
@@ -151,7 +151,7 @@ def _attempt(url: str, part: Path, expected_bytes: int | None, progress: Progres
                     discard(part)
                     raise FetchError(
                         f"{url} is longer than the {total:,} bytes that it should have.",
-                        "Check the address, or name another with --from.",
+                        "Check the URL, or pass another with --from.",
                     )
     if total is not None and part.stat().st_size < total:
         raise _BrokenOffError("the connection was closed early")
@@ -163,13 +163,13 @@ def _open(request: Request, part: Path, timeout: float) -> HTTPResponse:
     except HTTPError as error:
         with error:
             status = f"HTTP {error.code} {error.reason}".rstrip()
-        if error.code == 416:  # the file has become shorter than the part
+        if error.code == 416:  # the file is now shorter than the part
             discard(part)
         if error.code in (408, 416, 429) or error.code >= 500:
             raise _BrokenOffError(status) from error
         raise FetchError(
             f"{request.full_url} cannot be downloaded: {status}.",
-            "Check the address, or name another with --from.",
+            "Check the URL, or pass another with --from.",
         ) from error
     except (OSError, HTTPException, ValueError) as error:
         raise _UnreachableError(str(error.reason if isinstance(error, URLError) else error)) from error
@@ -177,20 +177,20 @@ def _open(request: Request, part: Path, timeout: float) -> HTTPResponse:
 
 def _read(response: HTTPResponse) -> bytes:
     try:
-        # Unlike read(), read1() hands over what has come when the connection breaks in the middle of a block.
+        # Unlike read(), read1() returns what has arrived when the connection breaks in the middle of a block.
         return response.read1(_BLOCK)
     except (OSError, HTTPException) as error:
         raise _BrokenOffError(str(error) or type(error).__name__) from error
 
 
 def _validator(response: HTTPResponse) -> str | None:
-    """A strong ETag, else Last-Modified; If-Range does not take weak ETags (RFC 9110, 13.1.5)."""
+    """A strong ETag, else Last-Modified; If-Range does not accept weak ETags (RFC 9110, 13.1.5)."""
     etag = response.headers.get("ETag")
     return etag if etag and etag.startswith('"') else response.headers.get("Last-Modified")
 
 
 def _continues(response: HTTPResponse, offset: int, note: _Note) -> bool:
-    """Whether a partial answer is the missing rest of the noted file. Some servers do not heed If-Range."""
+    """Whether a partial response is the missing rest of the noted file. Some servers ignore If-Range."""
     found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]+|\*)", response.headers.get("Content-Range", ""))
     kind = "ETag" if (note.validator or "").startswith('"') else "Last-Modified"
     return (

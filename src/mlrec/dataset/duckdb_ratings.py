@@ -1,4 +1,4 @@
-"""Ratings in DuckDB, on one machine."""
+"""The `Ratings` engine for one machine, with DuckDB."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlrec.settings import PrepareSettings, SplitName
 
 
 class DuckDBRatings:
-    """Ratings as a table of the database that holds the rest. See `Ratings`.
+    """Ratings as a table in the preparation's own database. See `Ratings`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class DuckDBRatings:
         return {"name": "duckdb", "version": duckdb.__version__}
 
     def read(self, file: RawFile) -> int:
-        """See `Ratings`. Read by DuckDB's own reader if all is well, and row by row if not."""
+        """See `Ratings`. Uses DuckDB's own reader if every row is good, and reads row by row otherwise."""
         sql = self._sql
         sql.set_file(file)
         if file.layout == "parquet":
@@ -57,14 +57,14 @@ class DuckDBRatings:
         return rows
 
     def _read_quickly(self, file: RawFile) -> bool:
-        """Whether DuckDB's reader could take every row."""
+        """Read the file with DuckDB's reader. Returns whether it could read every row."""
         sql = self._sql
         try:
             sql.run(f"20_rating_fields_{file.layout}", "Reading ratings", file)
             sql.run("21_ratings_typed", "Reading ratings", file)
             sql.run("25_tally", "Reading ratings", file)
         except InputError:
-            if file.layout == "delimited":  # line ends of two kinds, for one; the slow way takes them
+            if file.layout == "delimited":  # e.g. mixed line ends, which the slow reader accepts
                 return False
             raise
         return not (
@@ -74,7 +74,7 @@ class DuckDBRatings:
         )
 
     def _is_accounted_for(self, file: RawFile, found: Survey) -> bool:
-        """Whether DuckDB has read all that the file holds. It knows neither quotes nor two kinds of line ends."""
+        """Whether DuckDB has read everything in the file. Its reader handles neither quotes nor mixed line ends."""
         if not found.is_uniform or (found.has_quotes and file.knows_quotes):
             return False
         rows = self._sql.value("SELECT count(*) FROM ratings")
@@ -82,14 +82,14 @@ class DuckDBRatings:
         return missing == 0 or missing == count_blank_lines(file.path, file.label)
 
     def _read_by_row(self, file: RawFile, found: Survey) -> int:
-        """Read a text file by our own reader; every row is kept or rejected. Returns their number."""
+        """Read a text file with mlrec's own reader, which keeps or rejects every row. Returns the number of rows."""
         sql = self._sql
         sql.connection.execute("DROP TABLE IF EXISTS ratings")
         rows = 0
         with sql.progress.task("Reading ratings row by row", found.lines, "lines") as task:
             sql.execute("22_rating_rows_delimited", file)
             sql.execute("23_judge_ratings", file)
-            for block in chain([[]], record_blocks(file, found.encoding)):  # an empty file has an empty table, too
+            for block in chain([[]], record_blocks(file, found.encoding)):  # an empty file also needs its table
                 sql.load([block])
                 sql.execute("24_ratings_by_row", file)
                 rows += sql.value("SELECT count(*) FROM newly_judged")
@@ -123,11 +123,11 @@ class DuckDBRatings:
 
     def judge_swipes(self) -> None:
         """See `Ratings`."""
-        self._sql.run("27_judge_swipes", "Judging swipes")
+        self._sql.run("27_judge_swipes", "Checking swipes")
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
-        self._sql.run("28_drop_forgotten", "Leaving out forgotten users")
+        self._sql.run("28_drop_forgotten", "Removing forgotten users")
         gone = self._sql.value("SELECT count(*) FROM gone")
         if gone:
             self._sql.run("25_tally", "Counting")
@@ -170,7 +170,7 @@ class DuckDBRatings:
             self._sql.run("61_split_global_time", "Splitting")
         else:
             self._sql.run("61_split_user_time", "Splitting")
-            self._sql.run("62_ties", "Looking at ties")
+            self._sql.run("62_ties", "Counting ties")
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 DEFAULT_MIRROR = "https://files.grouplens.org/datasets/movielens/"
 DEMO = "demo"
-"""Not an edition with an archive: the ratings that the optional extra "demo" carries."""
+"""Name of the ratings that come with the optional extra "demo"; they have no archive to download."""
 
 TERMS = (
     "MovieLens data is for research. Acknowledge GroupLens in publications, do not use the data commercially without"
@@ -55,17 +55,17 @@ class Edition:
     Attributes
     ----------
     name
-        What it is called on the command line.
+        Its name on the command line.
     archive
         File name of its zip archive.
     description
-        Ratings, users and movies, in round figures, for people.
+        Numbers of ratings, users and movies, rounded for display.
     bytes, sha256, md5
-        Size and published checksums of the archive, where known.
+        Size and published checksums of the archive, if known.
     checksum_is_firm
-        Whether the archive never changes. If it does, another checksum is worth a warning, not an error.
+        Whether the archive never changes. If it may change, a different checksum gives a warning instead of an error.
     members
-        Base names of the files that mlrec needs from it, ratings first.
+        Base names of the files that mlrec needs from the archive, ratings first.
     """
 
     name: str
@@ -79,12 +79,12 @@ class Edition:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The members without which the edition is of no use."""
+        """The members that the edition cannot do without."""
         return tuple(member for member in self.members if member not in OPTIONAL_MEMBERS)
 
 
 class Rows(NamedTuple):
-    """How many rows an edition's files have, without a header."""
+    """The number of rows in an edition's files, without the header."""
 
     ratings: int
     movies: int
@@ -97,7 +97,7 @@ DEMO_EDITION = Edition(
     checksum_is_firm=False,
     members=("ratings.csv", "movies.csv"),
 )
-"""What the extra "demo" carries: the ml-latest-small of 2016, without the movies that nobody has rated."""
+"""The data in the extra "demo": ml-latest-small of 2016, without the movies that nobody rated."""
 
 EDITIONS: Mapping[str, Edition] = {
     edition.name: edition
@@ -113,7 +113,7 @@ EDITIONS: Mapping[str, Edition] = {
         Edition(
             name="ml-latest",
             archive="ml-latest.zip",
-            description="some 33 million ratings by 331,000 users; changes from time to time (350 MB)",
+            description="about 33 million ratings by 331,000 users; changes from time to time (350 MB)",
             checksum_is_firm=False,
         ),
         Edition(
@@ -178,5 +178,5 @@ ROWS: Mapping[Edition, Rows] = {
     EDITIONS["ml-25m"]: Rows(25_000_095, 62_423),
     EDITIONS["ml-32m"]: Rows(32_000_204, 87_585),
 }
-"""The rows of each edition as published, by the READMEs of GroupLens; no two of them have the same. Of those that
-change from time to time, the rows when this mlrec was released."""
+"""The number of rows in each edition, from the READMEs of GroupLens; no two editions have the same. For editions that
+change from time to time, these are the numbers at the release of this version of mlrec."""

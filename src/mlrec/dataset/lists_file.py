@@ -1,4 +1,4 @@
-"""Everybody's lists in one Parquet or CSV file."""
+"""Writing the lists of all users to one Parquet or CSV file."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _COLUMNS = "user_id BIGINT, rank INTEGER, movie_id BIGINT, score FLOAT, source V
 
 
 def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int:
-    """Write blocks of rows to a file, which appears when it is complete.
+    """Write blocks of rows to a file, which appears only when it is complete.
 
     Parameters
     ----------
     path
-        Where to; a name that ends in .csv gives CSV with a header, any other Parquet.
+        The file. A name that ends in .csv gives CSV with a header, any other name Parquet.
     blocks
         Columns user_id, rank, movie_id, score and source; the rows keep their order.
 
     Returns
     -------
     int
-        How many rows were written.
+        The number of rows written.
 
     Raises
     ------
     StateError
-        If the disk is full, or fails.
+        If the disk is full or fails.
     """
     kind = "(FORMAT csv, HEADER true)" if path.suffix == ".csv" else "(FORMAT parquet, COMPRESSION zstd)"
     with temporary_sibling(path, folder=True) as folder:
@@ -46,7 +46,7 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
         ):
             lists.execute(f"CREATE TABLE lists ({_COLUMNS})")
             for block in blocks:
-                # DuckDB reads columns of objects as text.
+                # DuckDB reads object columns as text.
                 columns = {name: column.astype(object) if column.dtype.kind == "U" else column
                            for name, column in block.items()}  # fmt: skip
                 lists.register("block", columns)
@@ -63,7 +63,7 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
 
 @contextmanager
 def _disk_faults(path: Path) -> Iterator[None]:
-    """Tell in our words what DuckDB says of a disk; the data and the queries are ours, so nothing else can be wrong."""
+    """Raise DuckDB's errors as a StateError about the disk: data and queries are mlrec's, so nothing else can fail."""
     load_duckdb()
     import duckdb
 
@@ -71,5 +71,5 @@ def _disk_faults(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise StateError(
-            f"Writing {path} failed: {first_line(error)}", "Check the disk, and free space on it."
+            f"{path} cannot be written: {first_line(error)}", "Check the disk and the free space on it."
         ) from error

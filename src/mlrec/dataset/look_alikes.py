@@ -1,4 +1,4 @@
-"""Files that are not what their name says: what a version control or a website left in a data file's place."""
+"""Files that are not what their name says, such as a Git LFS pointer or a web page in place of a data file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _BEGINNING = 1 << 10
 
 @dataclass(frozen=True)
 class LookAlike:
-    """What a file is in truth.
+    """What a file really is.
 
     Attributes
     ----------
     what
-        In words, to stand behind "it is".
+        A description that completes the sentence "It is …".
     hint
         What to do about it.
     """
@@ -27,44 +27,46 @@ class LookAlike:
     hint: str
 
 
-# By how they begin, and the endings with which a file is rightly so.
+# How each begins, and the file name endings for which that beginning is right.
 _LOOK_ALIKES: tuple[tuple[bytes, tuple[str, ...], LookAlike], ...] = (
     (
         rb"version https?://(git-lfs\.github|hawser\.github|git-media)",
         (),
-        LookAlike("a pointer of Git LFS, which stands for the file", "Get the file itself: git lfs pull"),
+        LookAlike("a Git LFS pointer, not the file itself", "Get the file itself: git lfs pull"),
     ),
     (
         rb"/annex/objects/",
         (),
-        LookAlike("a pointer of git-annex, which stands for the file", "Get the file itself: git annex get"),
+        LookAlike("a git-annex pointer, not the file itself", "Get the file itself: git annex get"),
     ),
     (
         rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]",
         (),
-        LookAlike("a web page, shown in the file's place", "Get the file again, and look at its beginning."),
+        LookAlike("a web page", "Download the file again and look at its first lines."),
     ),
     (
         rb"(\xef\xbb\xbf)?\s*\{\s*[\"}]",
         (),
-        LookAlike("a JSON document, perhaps a server's error", "Get the file again, and look at its beginning."),
+        LookAlike(
+            "a JSON document, perhaps an error from a server", "Download the file again and look at its first lines."
+        ),
     ),
-    (rb"PK\x03\x04", (".zip",), LookAlike("a zip archive", "Give it the ending .zip, or unpack it.")),
-    (rb"\x1f\x8b", (".gz",), LookAlike("a gzipped file", "Give it the ending .gz, or unpack it.")),
-    (rb"PAR1", (".parquet",), LookAlike("a Parquet file", "Give it the ending .parquet.")),
+    (rb"PK\x03\x04", (".zip",), LookAlike("a zip archive", "Rename it to end in .zip, or unpack it.")),
+    (rb"\x1f\x8b", (".gz",), LookAlike("a gzipped file", "Rename it to end in .gz, or unpack it.")),
+    (rb"PAR1", (".parquet",), LookAlike("a Parquet file", "Rename it to end in .parquet.")),
     (rb"\xff\xfe|\xfe\xff", (), LookAlike("text in UTF-16", "Save it as UTF-8.")),
 )
 
 
 def look_alike(path: Path, ending: str = "") -> LookAlike | None:
-    """What a file is that is not what it is taken for, by its first bytes; None if nothing speaks against it.
+    """What a file really is if its first bytes do not fit its name; None if they may fit.
 
     Parameters
     ----------
     path
         The file.
     ending
-        The one that its name should have, if its name does not tell.
+        The ending to check against, if not that of the file's own name.
     """
     ending = ending or path.suffix.lower()
     with path.open("rb") as file:
@@ -76,12 +78,12 @@ def look_alike(path: Path, ending: str = "") -> LookAlike | None:
 
 
 def refuse_impostor(path: Path, label: str) -> None:
-    """Raise InputError, naming the file by its label, if it is not what it is taken for, or cannot be read."""
+    """Raise InputError, naming the file by its label, if the file does not fit its name or cannot be read."""
     try:
         found = look_alike(path)
     except OSError as error:
         raise InputError(
-            f"{label} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
+            f"{label} cannot be read: {error}.", "Check the file's permissions. If it is damaged, get it again."
         ) from error
     if found:
         raise InputError(f"{label} is not a data file: it is {found.what}.", found.hint)

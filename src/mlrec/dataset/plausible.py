@@ -1,4 +1,4 @@
-"""Whether files are those of the edition that was asked for: by their first lines, and by their numbers of rows."""
+"""Checking that files belong to the requested edition, by their first lines and their numbers of rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlrec.errors import FetchError, InputError
 
 _BLOCK = 1 << 20
 _LONGEST_LINE = 1 << 16
-# The first line of each member, and how it looks; in a CSV file the columns may be more, and in another order.
+# The first line of each member, and an example. A CSV file may have more columns, in any order.
 _COLUMNS = {
     "ratings.csv": "userId,movieId,rating,timestamp",
     "movies.csv": "movieId,title,genres",
@@ -26,26 +26,26 @@ _FIRST_ROWS = {
 
 
 def check(folder: Path, edition: Edition, origin: str) -> tuple[str, ...]:
-    """Check that the files of a folder are an edition's.
+    """Check that the files in a folder are those of an edition.
 
     Parameters
     ----------
     folder
-        Holds the edition's files.
+        The folder with the edition's files.
     edition
-        The edition that was asked for.
+        The requested edition.
     origin
         Where the files come from, for messages.
 
     Returns
     -------
     tuple of str
-        What the user should know though the files may be right.
+        Warnings about files that differ but may be right.
 
     Raises
     ------
     FetchError
-        If a file is something else, or its number of rows is not the edition's.
+        If a file is something else, or does not have the edition's number of rows.
     """
     for name in edition.members:
         if (folder / name).is_file():
@@ -53,25 +53,25 @@ def check(folder: Path, edition: Edition, origin: str) -> tuple[str, ...]:
     if edition not in ROWS:
         return ()
     warnings = []
-    for place, name in enumerate(edition.members[: len(Rows._fields)]):
-        found, expected = _count_rows(folder / name), ROWS[edition][place]
+    for position, name in enumerate(edition.members[: len(Rows._fields)]):
+        found, expected = _count_rows(folder / name), ROWS[edition][position]
         if found == expected:
             continue
         counted = f"{name} of {origin} has {found:,} rows"
-        other = next((name for name, other in EDITIONS.items() if ROWS[other][place] == found), None)
+        other = next((name for name, other in EDITIONS.items() if ROWS[other][position] == found), None)
         if other:
             raise FetchError(
-                f"{counted}, as that of {other}; that of {edition.name} has {expected:,}.",
-                f"Fetch it as {other}, or get {edition.name} from elsewhere: --from names a place.",
+                f"{counted}, which is the size of {other}; {edition.name} has {expected:,}.",
+                f"Fetch it as {other}, or get {edition.name} from another place with --from.",
             )
         if edition.checksum_is_firm:
             raise FetchError(
-                f"{counted}; that of {edition.name} has {expected:,}.",
-                "Name a complete copy with --from. Other data needs no fetch: mlrec prepare --raw PLACE",
+                f"{counted}; {edition.name} has {expected:,}.",
+                "Pass a complete copy with --from. To use other data, skip fetch: mlrec prepare --raw FOLDER",
             )
         warnings.append(
-            f"{counted}; that of {edition.name}, which changes from time to time, had {expected:,} when this mlrec was"
-            " released. Check that it is complete. Results may differ from earlier ones."
+            f"{counted}; {edition.name} had {expected:,} when this version of mlrec was released. This edition changes"
+            " from time to time. Check that the file is complete. Results may differ from earlier ones."
         )
     return tuple(warnings)
 
@@ -93,8 +93,8 @@ def _check_beginning(path: Path, label: str) -> None:
     if not fits:
         begins = f"its first line is {line[:60].decode(errors='replace')!r}" if line else "it is empty"
         raise FetchError(
-            f"{label} is not a file of MovieLens: {begins}.",
-            f"It should begin like this: {example}. Get it again, or name another place with --from.",
+            f"{label} is not a MovieLens file: {begins}.",
+            f"The first line should look like this: {example}. Get the file again, or pass another place with --from.",
         )
 
 
@@ -103,7 +103,7 @@ def _names(header: str) -> set[str]:
 
 
 def _count_rows(path: Path) -> int:
-    """Lines of a file, without a header and without blank ones at the end."""
+    """The number of lines in a file, without the header and without blank lines at the end."""
     line_ends, end = 0, b""
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -1,7 +1,7 @@
-"""Raw ratings to the prepared folder: runs the steps in sql/ in order, counts what they leave, writes the manifest.
+"""Turning raw ratings into the prepared folder: runs the steps in sql/, counts what they leave, writes the manifest.
 
-What a step does stands in its SQL file. Python chooses between the readers of the raw formats, repeats the rounds of
-the core filter until nothing changes, and decides whether the result may take the place of the last one.
+Each step is an SQL file. Python chooses between the readers of the raw formats, repeats the rounds of the core filter
+until nothing changes, and decides whether the result may replace the last prepared folder.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ if TYPE_CHECKING:
 
     from mlrec.spark.session import Spark
 
-# Raised whenever the SQL gives other rows for the same input and settings.
+# Increased whenever the SQL produces different rows from the same input and settings.
 _RULES_VERSION = 2
-# Settings that say how the work is done, not what comes out.
+# Settings that affect how the work is done, not the result.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
 _SWIPE_LOG = "swipe log"
-# Settings that came later, and change nothing where ties are not dealt: folders of before keep their fingerprint.
-_DEALING_SETTINGS = ("ties", "random_seed")
+# Settings added later that have no effect unless ties are ordered at random. Older folders keep their fingerprint.
+_RANDOM_TIES_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
-# What becomes of a swipe in 27_judge_swipes.sql, and how `MergedSwipes` calls its number.
+# The fates of swipes in 27_judge_swipes.sql, and the names of their counts in `MergedSwipes`.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Outcome of a preparation.
+    """The result of a preparation.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Prepared:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know though all went well."""
+        """What the user should know although the preparation succeeded."""
         return self.manifest.warnings
 
     def to_json(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def prepare(
     spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> Prepared:
-    """Turn raw ratings, and what the app has learned since, into the prepared folder of a workspace.
+    """Turn raw ratings, and optionally the app's swipes, into the prepared folder of a workspace.
 
     Parameters
     ----------
@@ -100,24 +100,24 @@ def prepare(
     settings
         Defaults to `PrepareSettings()`.
     raw
-        A folder or zip archive with the raw files; by default the workspace's own. For Spark it may also be a text with
-        a scheme, such as `hdfs://…` or `s3a://…`, which names a folder.
+        A folder or zip archive with the raw files; by default the workspace's own raw folder. With Spark it may also be
+        the URL of a folder, such as `hdfs://…` or `s3a://…`.
     swipes
-        To be merged into the ratings. A swipe stands over a rating of the same movie unless the rating is later.
+        Swipes to merge into the ratings. A swipe replaces a rating of the same movie unless the rating is later.
     forgotten
-        Ids of users, as serving knows them, who are left out.
+        Ids of users to leave out, as serving knows them.
     spark
-        Where to work on the ratings, if not in DuckDB. The rows are the same. The data directory must be on a file
-        system that all its executors share.
+        The Spark session to process the ratings on. Without one, DuckDB processes them; the rows are the same. The data
+        directory must be on a file system that all executors share.
     progress
-        Told of each step.
+        Reports each step.
 
     Raises
     ------
     InputError
-        If the raw files are missing, unreadable, bad in too many rows, or nothing is left of them.
+        If the raw files are missing or unreadable, have too many bad rows, or leave nothing after filtering.
     StateError
-        If the disk or the memory limit does not suffice, Spark fails, or another process is writing.
+        If disk space or the memory limit is too small, Spark fails, or another process is writing.
     """
     settings = settings or PrepareSettings()
     started = time.perf_counter()
@@ -135,10 +135,10 @@ def prepare(
 
 
 def _source(raw: Path | str, scratch: Path, spark: Spark | None) -> RawSource:
-    """The raw files, wherever they are."""
+    """Find the raw files, here or on a file system that only Spark can read."""
     if isinstance(raw, str) and is_remote(raw):
         if spark is None:
-            raise SettingsError(f"{raw} is not on this machine, and only Spark can read there: --engine spark.")
+            raise SettingsError(f"{raw} can be read only with Spark.", "Add --engine spark.")
         from mlrec.dataset.spark_sources import find_remote_source
 
         return find_remote_source(spark, raw, scratch)
@@ -146,7 +146,7 @@ def _source(raw: Path | str, scratch: Path, spark: Spark | None) -> RawSource:
 
 
 def _ratings(spark: Spark | None, sql: SqlSteps, settings: PrepareSettings, scratch: Path) -> Ratings:
-    """The ratings on the engine that is wanted."""
+    """The ratings on the chosen engine."""
     if spark is None:
         return DuckDBRatings(sql, settings)
     from mlrec.dataset.spark_ratings import SparkRatings
@@ -161,7 +161,7 @@ def _prepare_into(
     forgotten: Collection[int],
     failed_rejects: Path,
 ) -> Manifest:
-    """Write everything but the manifest, and return that."""
+    """Write everything except the manifest, and return the manifest."""
     with ThreadPoolExecutor(1) as hashing:
         checksums = hashing.submit(lambda: {file.role: file.sha256() for file in run.source.files})
         run.read()
@@ -196,12 +196,12 @@ def _prepare_into(
 
 @contextmanager
 def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory that spills into the scratch folder; what goes wrong there is told in our words."""
+    """Open an in-memory database that spills into the scratch folder; its failures become a StateError."""
     load_duckdb()
     import duckdb
 
     if "?" in str(scratch):
-        raise StateError(f"DuckDB cannot work in a path with a question mark: {scratch}.", "Use another --data-dir.")
+        raise StateError(f"DuckDB cannot use a path with a question mark: {scratch}.", "Use another --data-dir.")
     try:
         with connect(
             threads=settings.threads or available_threads(),
@@ -211,15 +211,17 @@ def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDB
             yield connection
     except duckdb.OutOfMemoryException as error:
         raise StateError(
-            f"The memory limit of {settings.memory_limit} does not suffice for this data.",
-            "Give more with --memory-limit, or free space on the disk that holds the data directory.",
+            f"The memory limit of {settings.memory_limit} is too small for this data.",
+            "Increase --memory-limit, or free space on the disk that holds the data directory.",
         ) from error
     except (duckdb.IOException, duckdb.TransactionException) as error:
-        raise StateError(f"Reading or writing failed: {first_line(error)}", "Check the disk and the file.") from error
+        raise StateError(
+            f"A file cannot be read or written: {first_line(error)}", "Check the disk and the file."
+        ) from error
 
 
 class _TooMany(NamedTuple):
-    """An input with more bad rows than are allowed."""
+    """An input with more bad rows than allowed."""
 
     label: str
     bad: int
@@ -227,7 +229,7 @@ class _TooMany(NamedTuple):
 
 
 class _Preparation:
-    """One run over the steps. What is small is in DuckDB; the ratings are where their engine has them."""
+    """One run of the steps. The small tables are in DuckDB; the engine holds the ratings."""
 
     def __init__(self, sql: SqlSteps, ratings: Ratings, source: RawSource, settings: PrepareSettings) -> None:
         self.sql = sql
@@ -246,7 +248,7 @@ class _Preparation:
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def read(self) -> None:
-        """Read movies, links and ratings, setting bad rows aside."""
+        """Read movies, links and ratings, and set bad rows aside."""
         self.sql.run("00_setup", "Setting up")
         for name in (
             "user_offset",
@@ -289,21 +291,21 @@ class _Preparation:
         self.rows_read[file.role] = self.sql.value(f"SELECT count(*) FROM judged_{file.role}")
 
     def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[int]) -> None:
-        """Take in the blocklist, and judge the swipes as rows of the input."""
+        """Load the list of forgotten users, and check the swipes as rows of the input."""
         self.sql.connection.register("forgotten", {"user_id": np.array(sorted(set(forgotten)), dtype=np.int64)})
         if swipes is not None:
             self.has_swipes = True
-            # "at" is a word of DuckDB's own.
+            # "at" is a reserved word in DuckDB.
             columns = {"timestamp" if name == "at" else name: column for name, column in vars(swipes).items()}
             self.sql.connection.register("swipes", columns)
             self.ratings.judge_swipes()
             self.rows_read["swipes"] = self.sql.value("SELECT count(*) FROM judged_swipes")
 
     def check_rejects(self, report: Path) -> None:
-        """Stop if more rows of an input are bad than the settings allow, leaving a report, or if no rating is left.
+        """Stop if an input has more bad rows than the settings allow or if no rating is left; bad rows are reported.
 
-        Each input is judged by itself, or a large catalogue would hide that half of the ratings are gone. Links are
-        only an addition: bad ones are worth a warning.
+        Each input is checked on its own: otherwise a large catalogue would hide that half of the ratings are bad. Links
+        are optional, so bad ones only cause a warning.
         """
         too_many = None
         for role, rows in self.rows_read.items():
@@ -312,7 +314,7 @@ class _Preparation:
             if bad <= self.settings.max_reject_share * rows:
                 continue
             if role == "links":
-                self.warnings.append(f"{bad:,} of {rows:,} rows of {label} are bad and were left out.")
+                self.warnings.append(f"{bad:,} of {rows:,} rows of {label} are bad and were skipped.")
             else:
                 too_many = too_many or _TooMany(label, bad, rows)
         if too_many is None and self.steps[-1].ratings:
@@ -322,39 +324,39 @@ class _Preparation:
             self.sql.run("72_write_rejects", "Writing rejects", path=located(report))
         if too_many is None:
             raise EmptyResultError(
-                f"{self.source.ratings.label} holds no ratings" + (" that can be used." if has_rejects else "."),
+                f"{self.source.ratings.label} contains no " + ("usable ratings." if has_rejects else "ratings."),
                 f"The bad rows are in {report}." if has_rejects else "Check the file.",
             )
         query = "SELECT line, reason FROM rejects WHERE file = $file ORDER BY line, text LIMIT 1"
         line, reason = self.sql.rows(query, file=too_many.label)[0]
         allowed = self.settings.max_reject_share
-        ways = "Leave out the swipes" if too_many.label == _SWIPE_LOG else "Mend the file"
+        ways = "Prepare without swipes" if too_many.label == _SWIPE_LOG else "Correct the file"
         raise TooManyRejectsError(
             f"{too_many.bad:,} of {too_many.rows:,} rows of {too_many.label} are bad"
-            f" ({too_many.bad / too_many.rows:.1%}, allowed {allowed:.1%}), the first is line {line}: {reason}.",
+            f" ({too_many.bad / too_many.rows:.1%}, allowed {allowed:.1%}); the first is line {line}: {reason}.",
             f"All bad rows are in {report}. {ways}, or allow more with --max-reject-share."
-            " The last prepared data is untouched.",
+            " The last prepared data is unchanged.",
         )
 
     def _label(self, role: str) -> str:
-        """How the input of a role is named in the rejects."""
+        """Name of a role's input in the rejects."""
         return next((file.label for file in self.source.files if file.role == role), _SWIPE_LOG)
 
     def drop_forgotten(self) -> None:
-        """Leave out the users on the blocklist."""
+        """Remove forgotten users."""
         if self.sql.value("SELECT count(*) FROM forgotten"):
             self.users_gone = self.ratings.drop_forgotten()
         if self.users_gone:
             self._note("without forgotten users")
 
     def merge_swipes(self) -> None:
-        """Let swipes take the place of earlier ratings."""
+        """Replace earlier ratings with swipes."""
         if self.has_swipes:
             self.ratings.merge_swipes()
             self._note("with swipes")
 
     def drop_duplicates(self) -> None:
-        """Keep one rating a user and movie."""
+        """Keep one rating per user and movie."""
         if self.ratings.drop_duplicates():
             self._note("deduplicated")
         else:
@@ -368,12 +370,12 @@ class _Preparation:
             label = f"core round {rounds}"
             if not self.ratings.drop_rare_movies():
                 raise EmptyResultError(
-                    f"Nothing is left: no movie has {self.settings.min_movie_ratings} ratings or more ({label}).",
+                    f"No ratings are left: no movie has {self.settings.min_movie_ratings} or more ratings ({label}).",
                     "Lower --min-movie-ratings.",
                 )
             if not self.ratings.drop_rare_users():
                 raise EmptyResultError(
-                    f"Nothing is left: no user has {self.settings.min_user_ratings} ratings or more"
+                    f"No ratings are left: no user has {self.settings.min_user_ratings} or more ratings"
                     f" of the remaining movies ({label}).",
                     "Lower --min-user-ratings or --min-movie-ratings.",
                 )
@@ -414,18 +416,18 @@ class _Preparation:
         return Rejects(sum(by_reason.values()), by_reason)
 
     def swipe_summary(self) -> MergedSwipes | None:
-        """Count the standing swipes by what has become of them; None if there were none to be merged."""
+        """Count the standing swipes by their fate; None if no swipes were given."""
         if not self.has_swipes:
             return None
         fates = dict(self.sql.rows("SELECT fate, count(*) FROM judged_swipes GROUP BY fate"))
         return MergedSwipes(sum(fates.values()), **{name: fates.get(fate, 0) for fate, name in _FATES.items()})
 
     def tie_summary(self) -> TieSummary | None:
-        """What ties do to the split; None for a split that does not cut between them."""
+        """How ties affect the split; None for a split that does not cut between them."""
         return None if self.ties is None else TieSummary(self.settings.ties, **self.ties._asdict())
 
     def app_checksums(self) -> dict[str, str]:
-        """Hashes of what the app has changed in the rows; empty if that is nothing."""
+        """Hashes of what the app changed in the rows; empty if it changed nothing."""
         queries = {}
         if self.users_gone:
             queries["forgotten"] = "SELECT user_id FROM gone ORDER BY user_id"
@@ -443,23 +445,23 @@ class _Preparation:
         return {name: hashlib.sha256(table.tobytes()).hexdigest() for name, table in tables.items() if table.size}
 
     def cutoff_times(self) -> Cutoffs | None:
-        """Epoch seconds at which validation and test begin, for a global split."""
+        """Epoch seconds at which validation and test begin, for a split by global-time."""
         if self.settings.split != "global-time":
             return None
         return Cutoffs(*self.ratings.cutoff_times())
 
     def _note(self, name: str) -> None:
-        """Note what is left."""
+        """Record what is left after a step."""
         self.steps.append(StepCount(name, *self.ratings.counts()))
 
 
 def _without_links(error: InputError) -> str:
-    return f"Links are left out: {error.message} {error.hint}"
+    return f"Continuing without links: {error.message} {error.hint}"
 
 
 def _fingerprint(read: Input, settings: PrepareSettings, app_checksums: Mapping[str, str]) -> str:
-    """Hash of everything that determines the prepared rows: the rules, the input's bytes, the app and the settings."""
-    left_out = _NEUTRAL_SETTINGS + (() if settings.ties == "random" else _DEALING_SETTINGS)
+    """Hash of everything that determines the prepared rows: rules, input bytes, swipes, forgotten users, settings."""
+    left_out = _NEUTRAL_SETTINGS + (() if settings.ties == "random" else _RANDOM_TIES_SETTINGS)
     origin = {
         "rules": _RULES_VERSION,
         "input": [(file.role, file.sha256) for file in read.files],

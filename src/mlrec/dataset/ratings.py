@@ -1,4 +1,4 @@
-"""The large table of a preparation, the ratings, and what an engine does with it."""
+"""The protocol of an engine: what `prepare` asks it to do with the ratings, the one large table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlrec.settings import SplitName
 
 
 class Counts(NamedTuple):
-    """How much is left."""
+    """The numbers of ratings, users and movies left."""
 
     ratings: int
     users: int
@@ -19,53 +19,53 @@ class Counts(NamedTuple):
 
 
 class Ratings(Protocol):
-    """The ratings of one preparation, on an engine that holds them.
+    """The ratings of one preparation, held by an engine.
 
-    What is small is in a DuckDB database whatever the engine: the tables movies, rejects, swipes, judged_swipes and
-    forgotten. An implementation reads it there, adds what it finds out, and ends with the table core_movies in it.
+    The small tables are in a DuckDB database with either engine: movies, rejects, swipes, judged_swipes and forgotten.
+    An implementation reads them there and adds its results. In the end, the database also has the table core_movies.
     """
 
     def engine(self) -> dict[str, str]:
         """Name and version of the engine, for the manifest."""
 
     def read(self, file: RawFile) -> int:
-        """Read the ratings file, and judge every row: bad ones go to rejects. Returns the number of all rows."""
+        """Read the ratings file and check every row. Bad rows go to rejects. Returns the number of all rows."""
 
     def counts(self) -> Counts:
-        """What is left after the last step that changed something; within the core, once that has been begun."""
+        """What is left after the last step that changed the ratings; within the core once the core filter has begun."""
 
     def by_value(self) -> list[tuple[float, int]]:
-        """How often each rating was given, ascending."""
+        """The number of ratings for each rating value, ascending by value."""
 
     def by_day(self) -> list[tuple[int, int]]:
-        """How many ratings fall on each day, counted from 1970-01-01 UTC, ascending."""
+        """The number of ratings for each day, ascending; days count from 1970-01-01 UTC."""
 
     def judge_swipes(self) -> None:
-        """Decide what becomes of each row of swipes: makes judged_swipes, adds to rejects."""
+        """Decide what happens to each row of swipes. Creates judged_swipes and adds to rejects."""
 
     def drop_forgotten(self) -> int:
-        """Leave out the users in forgotten; makes gone(user_id), those who had ratings, and returns their number."""
+        """Remove the users in forgotten. Creates gone(user_id), those who had ratings, and returns their number."""
 
     def merge_swipes(self) -> None:
-        """Let the judged swipes take the place of earlier ratings."""
+        """Replace earlier ratings with the judged swipes."""
 
     def drop_duplicates(self) -> bool:
-        """Keep one rating a user and movie. Returns whether any was there twice."""
+        """Keep one rating per user and movie. Returns whether there were duplicates."""
 
     def drop_rare_movies(self) -> int:
-        """First half of a round of the core filter. Returns the number of movies left."""
+        """Run the first half of a round of the core filter. Returns the number of movies left."""
 
     def drop_rare_users(self) -> int:
-        """Second half of a round of the core filter. Returns the number of users left."""
+        """Run the second half of a round of the core filter. Returns the number of users left."""
 
     def split(self) -> None:
-        """Sort what is left as events, and decide to which split each belongs."""
+        """Sort what is left as events, and assign each event to a split."""
 
     def write_split(self, name: SplitName, path: Path) -> int:
-        """Write the events of a split to a Parquet file, or a folder of part files. Returns their number."""
+        """Write the events of a split to a Parquet file or a folder of part files. Returns the number of events."""
 
     def ties(self) -> Ties:
-        """Which users were cut between events of the same time, after a split of each user's history."""
+        """How many users a split by user-time cut between events of the same time."""
 
     def cutoff_times(self) -> tuple[int, int]:
-        """Epoch seconds at which validation and test begin, after a global split."""
+        """Epoch seconds at which validation and test begin, after a split by global-time."""

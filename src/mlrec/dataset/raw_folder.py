@@ -1,7 +1,7 @@
-"""What fetch has put into the raw folder, and putting something else in its place.
+"""Recording what fetch put into the raw folder, and replacing it.
 
-A marker file records it, so that fetch never touches anybody else's files, and so that a replacement that was
-interrupted is known to be half done.
+A marker file holds the record. Fetch therefore never touches files that it did not put there, and it recognizes a
+replacement that was interrupted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARKER_FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file as fetch has put it into the raw folder."""
+    """A file as fetch put it into the raw folder."""
 
     name: str
     bytes: int
@@ -37,14 +37,14 @@ class FetchedFile:
         return cls(path.name, path.stat().st_size, checksum(path))
 
     def is_in(self, folder: Path) -> bool:
-        """Whether it lies in a folder as it was described."""
+        """Whether a folder holds the file, unchanged."""
         path = folder / self.name
         return path.is_file() and path.stat().st_size == self.bytes and FetchedFile.of(path) == self
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What the file of a marker says; `from` is no name in Python."""
+class _MarkerDocument:
+    """The content of a marker file. `origin` is `from` there, which cannot be a name in Python."""
 
     edition: str
     origin: str
@@ -56,9 +56,9 @@ class _Said:
 
 @dataclass(frozen=True)
 class Marker:
-    """What fetch has put into the raw folder.
+    """What fetch put into the raw folder.
 
-    While one set of files replaces another, the marker says `incomplete`, and `replaced` holds the former files.
+    While one set of files replaces another, `incomplete` is true and `replaced` holds the former files.
     """
 
     edition: str
@@ -74,23 +74,23 @@ class Marker:
         return tuple(file.name for file in self.files)
 
     def is_intact(self, raw: RawFiles, required: Iterable[str]) -> bool:
-        """Whether all files are there as they were fetched, and the required ones among them."""
+        """Whether all files are there, unchanged, and include the required ones."""
         complete = not self.incomplete and set(required) <= set(self.names)
         return complete and all(file.is_in(raw.root) for file in self.files)
 
     @classmethod
     def read(cls, raw: RawFiles) -> Marker | None:
-        """Read the marker; one that cannot be read vouches for nothing."""
+        """Read the marker. Returns None if there is none or it cannot be read."""
         try:
             document = read_json(raw.marker, MARKER_FORMAT_VERSION)
-            said = from_json(_Said, {**document, "origin": document.get("from")})
+            content = from_json(_MarkerDocument, {**document, "origin": document.get("from")})
         except (FileNotFoundError, IncompatibleFormatError, DocumentError):
             return None
-        files = tuple(FetchedFile(name, entry.bytes, entry.sha256) for name, entry in said.files.items())
-        return cls(said.edition, said.origin, said.sha256, files, said.incomplete, said.replaced)
+        files = tuple(FetchedFile(name, entry.bytes, entry.sha256) for name, entry in content.files.items())
+        return cls(content.edition, content.origin, content.sha256, files, content.incomplete, content.replaced)
 
     def write(self, raw: RawFiles, replaced: Iterable[FetchedFile] | None = None) -> None:
-        """Write the marker; as that of a beginning replacement, if the former files are given."""
+        """Write the marker. With the former files, mark the beginning of a replacement."""
         document: dict[str, Any] = {
             "format_version": MARKER_FORMAT_VERSION,
             "edition": self.edition,
@@ -109,25 +109,25 @@ def _data_files(raw: RawFiles) -> list[Path]:
 
 
 def refuse_foreign(raw: RawFiles, marker: Marker | None, force: bool) -> None:
-    """Raise StateError if data files lie there that fetch did not put there; with `force`, only for a folder."""
+    """Raise StateError if the folder has data files that fetch did not put there; with `force`, only for a folder."""
     own = set(marker.files + marker.replaced) if marker else set()
     for path in _data_files(raw):
         if path.is_dir() or not (force or (not path.is_symlink() and FetchedFile.of(path) in own)):
             raise StateError(
-                f"{path} was not put there, or not in its present form, by 'mlrec fetch', which leaves it alone.",
-                "Move it away, use another --data-dir, or let --force delete it.",
+                f"{path} was not put there by 'mlrec fetch', or has changed since. It was left as it is.",
+                "Move it away, use another --data-dir, or delete it with --force.",
             )
 
 
 def put_in_place(raw: RawFiles, marker: Marker, force: bool, progress: Progress) -> None:
-    """Move the incoming files into the raw folder, in the place of the former ones.
+    """Move the incoming files into the raw folder, replacing the former ones.
 
-    The former ratings go first and the new ones come last, so that whenever this stops, prepare finds the former data
-    set, the new one, or none, but never a mixture.
+    The former ratings are removed first and the new ratings are moved last. Wherever this stops, prepare therefore
+    finds the former data set, the new one or none, but never a mixture.
     """
     former = Marker.read(raw)
     refuse_foreign(raw, former, force)
-    with progress.task("Putting the files in place"):
+    with progress.task("Moving the files into place"):
         sync_tree(raw.incoming)
         marker.write(raw, replaced=former.files + former.replaced if former else ())
         for path in sorted(_data_files(raw), key=_ratings_first):

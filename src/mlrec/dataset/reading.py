@@ -1,4 +1,4 @@
-"""Reading a prepared folder into arrays."""
+"""Reading the prepared folder into arrays."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mlrec.workspace import PreparedFiles, Workspace
 
 T = TypeVar("T")
 
-# Nobody prepares so often that more looks would help.
-_LOOKS = 10
+# Nobody prepares data so often that more attempts would help.
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class Events:
-    """Events in the order user, time, movie; all arrays are (events,).
+    """Events ordered by user, time and movie; all arrays are (events,).
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Movies:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One split, with the manifest of the folder it comes from; all arrays are (events,)."""
+    """One split, with the manifest of its folder; all arrays are (events,)."""
 
     manifest: Manifest
     user_id: NDArray[np.int64]
@@ -99,21 +99,21 @@ class PreparedData:
     movies: Movies
 
     def held_out(self, name: SplitName) -> HeldOut:
-        """One of the splits that were read."""
+        """Return one of the splits that were read."""
         events = self.events
         in_order = HeldOut(self.manifest, events.user_id, events.movie_id, events.preference)
         return in_order.only(events.split == SPLITS.index(name))
 
 
 def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) -> PreparedData:
-    """Read a workspace's prepared folder: all of it, or some splits, in which case no file of the others is opened.
+    """Read a workspace's prepared folder, or only some of its splits; the files of other splits are not opened.
 
     Raises
     ------
     PreparedDataMissingError
         If nothing has been prepared.
     IncompatibleFormatError
-        If the folder is damaged or of another format.
+        If the folder is damaged or has another format.
     """
     return _consistently(
         workspace,
@@ -124,12 +124,12 @@ def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) 
 
 
 def read_movies(workspace: Workspace) -> Movies:
-    """Read the movie catalogue of a workspace's prepared folder. Raises as `read_prepared` does."""
+    """Read the movie catalogue of a workspace's prepared folder. Raises the same errors as `read_prepared`."""
     return _consistently(workspace, _read_movies)
 
 
 def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
-    """Read one split of a workspace's prepared folder. Raises as `read_prepared` does."""
+    """Read one split of a workspace's prepared folder. Raises the same errors as `read_prepared`."""
 
     def read(manifest: Manifest, files: PreparedFiles) -> HeldOut:
         columns = _read_split(manifest, files, name)
@@ -139,9 +139,9 @@ def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
 
 
 def _consistently(workspace: Workspace, read: Callable[[Manifest, PreparedFiles], T]) -> T:
-    """Read several files of one prepared folder, starting over if a new folder was swapped in meanwhile."""
+    """Read several files of one prepared folder, starting over if a new folder replaces it meanwhile."""
     files = workspace.prepared
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         manifest = read_manifest(workspace)
         try:
             result = read(manifest, files)
@@ -151,27 +151,27 @@ def _consistently(workspace: Workspace, read: Callable[[Manifest, PreparedFiles]
         else:
             if read_manifest(workspace) == manifest:
                 return result
-    raise StateError(f"{files.root} changes all the time.", "Read it while nothing prepares.")
+    raise StateError(f"{files.root} keeps changing while it is read.", "Wait until 'mlrec prepare' is done.")
 
 
 def _query(manifest: Manifest, files: PreparedFiles, path: Path, query: str) -> dict[str, NDArray[Any]]:
-    """Read a file of the prepared folder, or a folder of part files, by a query on $path."""
+    """Read a file of the prepared folder, or a folder of part files, with a query on $path."""
     parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not parts or not all(part.exists() for part in parts):
         raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
     load_duckdb()
     try:
         if any(SEAL.is_altered(manifest.document, files.manifest, part) for part in parts):
-            raise IncompatibleFormatError(f"{path} is damaged: it is not what was written.", REMEDY)
+            raise IncompatibleFormatError(f"{path} is damaged: its content is not what was written.", REMEDY)
         with connect() as connection:
             columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()
     except MlrecError:
         raise
     except (OSError, MemoryError) as error:
         raise StateError(
-            f"{path} cannot be read: {error}.", "Check the file, its permissions and the memory."
+            f"{path} cannot be read: {error}.", "Check the file, its permissions and the free memory."
         ) from error
-    except Exception as error:  # what damaged Parquet makes of DuckDB is of a dozen kinds
+    except Exception as error:  # on damaged Parquet, DuckDB raises a dozen kinds of errors
         raise IncompatibleFormatError(f"{path} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
     if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()):
         raise IncompatibleFormatError(f"{path} is damaged: a value is missing.", REMEDY)
@@ -179,7 +179,7 @@ def _query(manifest: Manifest, files: PreparedFiles, path: Path, query: str) -> 
 
 
 def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
-    """Merge splits into the total order: each is in order by itself, and a user's splits follow each other in time."""
+    """Merge splits into the total order. Each split is in order, and a user's splits follow each other in time."""
     parts = [_in_order_of_users(_read_split(manifest, files, name)) for name in splits]
     starts = [run_starts(part["user_id"]) for part in parts]
     users = np.unique(np.concatenate([part["user_id"][start] for part, start in zip(parts, starts, strict=True)]))
@@ -194,19 +194,19 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
     columns["split"] = np.empty(n_events, dtype=np.int8)
     for number, name in enumerate(splits):
         part, count = parts[number], counts[:, number]
-        places = np.repeat(begins[:, number] - (np.cumsum(count) - count), count) + np.arange(count.sum())
+        positions = np.repeat(begins[:, number] - (np.cumsum(count) - count), count) + np.arange(count.sum())
         for column, values in part.items():
-            columns[column][places] = values
-        columns["split"][places] = SPLITS.index(name)
+            columns[column][positions] = values
+        columns["split"][positions] = SPLITS.index(name)
         parts[number] = {}  # its memory is no longer needed
     user_id, timestamp = columns["user_id"], columns["timestamp"]
     if ((timestamp[1:] < timestamp[:-1]) & (user_id[1:] == user_id[:-1])).any():
-        raise IncompatibleFormatError(f"The events in {files.root} are not in the order of time.", REMEDY)
+        raise IncompatibleFormatError(f"The events in {files.root} are not in time order.", REMEDY)
     return Events(**columns)
 
 
 def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Our own files are in that order; part files of other engines may have each user in order, but not the users."""
+    """Sort a split by user if needed: part files from Spark have each user in order, but perhaps not the users."""
     users = part["user_id"]
     if np.all(users[1:] >= users[:-1]):
         return part
@@ -225,7 +225,7 @@ def _read_split(manifest: Manifest, files: PreparedFiles, name: SplitName) -> di
     )
     if not np.isin(columns["preference"], list(BUCKETS)).all():
         raise IncompatibleFormatError(
-            f"{files.split(name)} is damaged: it has a preference that is none of −2, −1, +1 and +2.", REMEDY
+            f"{files.split(name)} is damaged: it has a preference other than −2, −1, +1 and +2.", REMEDY
         )
     return columns
 

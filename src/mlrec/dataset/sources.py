@@ -1,4 +1,4 @@
-"""Finding the raw files of a data set, in whatever form they lie, and describing them to the SQL that reads them."""
+"""Finding the raw files of a data set, in any supported form, and describing them to the SQL that reads them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
     "links": ("movie_id", "imdb_id", "tmdb_id"),
 }
 ITEM_WIDTH = 24
-"""Fields of a line of u.item: 5 and the 19 genre flags."""
+"""Number of fields in a line of u.item: 5 and the 19 genre flags."""
 
 _READ_ERRORS = (OSError, EOFError, zlib.error)
 
-# A family of files that belong together; within a folder the first complete family counts.
+# Families of files that belong together. In a folder, the first complete family counts.
 _FAMILIES: tuple[Mapping[Role, tuple[str, ...]], ...] = (
     {
         "ratings": ("ratings.csv", "ratings.csv.gz", "ratings.parquet"),
@@ -44,7 +44,7 @@ _FAMILIES: tuple[Mapping[Role, tuple[str, ...]], ...] = (
 
 
 DATA_FILE_NAMES = frozenset(name for family in _FAMILIES for names in family.values() for name in names)
-"""What is taken for data when it lies in the raw folder."""
+"""Names of the files in the raw folder that count as data."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Elsewhere:
     Attributes
     ----------
     uri
-        How Spark is told of it.
+        The URI that Spark reads it by.
     bytes
         Its size.
     sha256
-        Works out the hash of its content.
+        Computes the hash of its content.
     """
 
     uri: str
@@ -73,21 +73,21 @@ class RawFile:
     Attributes
     ----------
     role
-        What it holds.
+        What it contains.
     path
-        Where it is read from; for a member of a zip, its unpacked copy.
+        Where it is read from. For a member of a zip, this is the unpacked copy.
     label
-        How it is named to people.
+        Its name in messages.
     layout
-        Which of the SQL readers takes it.
+        Which SQL reader reads it.
     delimiter, encoding
-        Of text files.
+        For text files.
     header_lines
-        Lines before the first row.
+        Number of lines before the first row.
     columns
-        The columns in their order in the file; names that mlrec does not use are kept as they are.
+        The columns in the order of the file. Names that mlrec does not use are kept unchanged.
     elsewhere
-        Where the whole file is, if `path` holds just its beginning.
+        Where the whole file is, if `path` holds only its beginning.
     """
 
     role: Role
@@ -118,7 +118,7 @@ class RawFile:
 
     @property
     def width(self) -> int:
-        """How many fields a row has."""
+        """Number of fields in a row."""
         return ITEM_WIDTH if self.layout == "item" else len(self.columns)
 
     @property
@@ -149,9 +149,9 @@ class RawSource:
     Attributes
     ----------
     ratings, movies, links
-        The files; there need be no links.
+        The files; `links` may be None.
     left_out
-        Why a file that is not needed cannot be used.
+        Why an optional file cannot be used.
     """
 
     ratings: RawFile
@@ -166,15 +166,15 @@ class RawSource:
 
 
 def is_remote(raw: str) -> bool:
-    """Whether a place is named by a scheme, as Spark takes it, and not by a path."""
+    """Whether a place is given as a URL, for Spark to read, rather than as a path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", raw) is not None
 
 
 def find_source(raw: Path, scratch: Path) -> RawSource:
-    """Find the data set that lies in a folder.
+    """Find the data set in a folder.
 
-    Files directly in the folder count first, then those in its subfolders and zip archives. Members of an archive are
-    unpacked into `scratch`.
+    Files directly in the folder take precedence over those in its subfolders and zip archives. Members of an archive
+    are unpacked into `scratch`.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
     Raises
     ------
     RawDataMissingError
-        If no complete data set is there.
+        If there is no complete data set.
     InputError
         If there are several, or a file's header lacks a column.
     """
@@ -206,34 +206,34 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
             if not entry.name.startswith(".")
             for found in (_in_folder(entry) if entry.is_dir() else _in_archive(entry))
         ]
-        # An archive that was unpacked where it lay is the same data set twice.
+        # An archive beside the folder it was unpacked to is the same data set, not a second one.
         folders = {candidate.place.name for candidate in candidates if candidate.place.is_dir()}
         candidates = [found for found in candidates if found.place.is_dir() or found.place.stem not in folders]
     if not candidates:
         raise RawDataMissingError(
-            f"No ratings with their movies in {raw}.",
-            "It should hold movies.csv and ratings.csv, or the files or the zip of a MovieLens edition."
+            f"{raw} does not contain ratings with their movies.",
+            "It should contain movies.csv and ratings.csv, or the files or the zip of a MovieLens edition."
             " The demo data: mlrec run demo",
         )
     if len(candidates) > 1:
         places = ", ".join(candidate.name for candidate in candidates)
         raise InputError(
-            f"{raw} holds more than one data set: {places}.",
-            "Name one of them with --raw, or move the others away.",
+            f"{raw} contains more than one data set: {places}.",
+            "Choose one of them with --raw, or move the others away.",
         )
     return candidates[0].open(raw, scratch)
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A complete family of files in a folder or an archive, not opened yet."""
+    """A complete family of files in a folder or an archive, not yet opened."""
 
     place: Path
     members: Mapping[Role, str]
 
     @property
     def name(self) -> str:
-        """How the place is named to people."""
+        """Name of the place in messages."""
         inside = PurePosixPath(self.members["ratings"]).parent
         return self.place.name if self.place.is_dir() or inside == PurePosixPath() else f"{self.place.name}:{inside}"
 
@@ -256,7 +256,7 @@ class _Candidate:
 
 
 def opened_source(openers: Mapping[Role, Callable[[], RawFile]]) -> RawSource:
-    """Open the files of a data set. Links are only an addition: why they cannot be used is noted, and all goes on."""
+    """Open the files of a data set. Links are optional: if they cannot be used, the reason goes to `left_out`."""
     files: dict[Role, RawFile] = {}
     left_out: list[InputError] = []
     for role, open_file in openers.items():
@@ -270,7 +270,7 @@ def opened_source(openers: Mapping[Role, Callable[[], RawFile]]) -> RawSource:
 
 
 def choose(names: Iterable[str]) -> Mapping[Role, str] | None:
-    """The files of the first complete family among those of these names, by role."""
+    """The files of the first complete family among these names, by role; None if no family is complete."""
     available = {PurePosixPath(name).name: name for name in names}
     for family in _FAMILIES:
         chosen = {
@@ -289,7 +289,7 @@ def _in_folder(folder: Path) -> list[_Candidate]:
 
 
 def _in_archive(path: Path) -> list[_Candidate]:
-    """The data sets in a zip archive: those of the outermost folder that has one, or of several side by side."""
+    """The data sets in a zip archive: those in its outermost folder, or folders of equal depth, that have one."""
     if path.suffix.lower() != ".zip":
         return []
     with Archive(path, str(path)) as archive:
@@ -308,7 +308,7 @@ def examined(role: Role, path: Path, label: str) -> RawFile:
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return RawFile(role, path, label, "parquet", columns=CSV_COLUMNS[role])
-    # That of ratings is found out while they are read.
+    # The encoding of ratings is determined while they are read.
     encoding = survey(path, label).encoding if role != "ratings" else "utf-8"
     if name == "u.item":
         return RawFile(role, path, label, "item", "|", encoding, columns=CSV_COLUMNS[role])
@@ -319,14 +319,14 @@ def examined(role: Role, path: Path, label: str) -> RawFile:
 
 
 def _header(role: Role, path: Path, label: str) -> tuple[str, ...]:
-    """Columns of a CSV file by its first line: userId and user_id are the same name."""
+    """Columns of a CSV file, from its first line; userId and user_id count as the same name."""
     with readable(label), open_binary(path) as file:
         beginning = file.read(1 << 16).decode("utf-8-sig", errors="replace")
     first_line = re.split(r"[\r\n]", beginning, maxsplit=1)[0].strip()
     try:
         found = next(csv.reader([first_line]), [])
     except csv.Error as error:
-        raise InputError(f"{label}, line 1: this is no line of a CSV file: {error}.", "Check the file.") from error
+        raise InputError(f"{label}, line 1: this is not a valid line of CSV: {error}.", "Check the file.") from error
     known = {name.replace("_", ""): name for name in CSV_COLUMNS[role]}
     columns = tuple(known.get(name.strip().lower().replace("_", ""), name.strip()) for name in found)
     missing = [name for name in CSV_COLUMNS[role] if name not in columns]
@@ -335,9 +335,9 @@ def _header(role: Role, path: Path, label: str) -> tuple[str, ...]:
         wanted = ",".join(camel.get(name, name) for name in CSV_COLUMNS[role])
         raise InputError(
             f"{label}, line 1: the header lacks {', '.join(camel.get(name, name) for name in missing)}.",
-            f"The first line should read {wanted}.",
+            f"The first line should be {wanted}",
         )
     duplicate = next((name for name in columns if name in CSV_COLUMNS[role] and columns.count(name) > 1), None)
     if duplicate:
-        raise InputError(f"{label}, line 1: the header names {duplicate} twice.", "Give every column its own name.")
+        raise InputError(f"{label}, line 1: the header names {duplicate} twice.", "Give each column a different name.")
     return columns

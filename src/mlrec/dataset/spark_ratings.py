@@ -1,7 +1,7 @@
-"""Ratings on Spark, on as many machines as it has.
+"""The `Ratings` engine for a cluster, with Spark.
 
-Each table that a later step reads more than once is a folder of Parquet files in the scratch folder, so that a lost
-executor loses no work, and DuckDB, which holds what is small, reads the same files.
+Each table that later steps read more than once is a folder of Parquet files in the scratch folder. No work is lost with
+an executor, and DuckDB, which holds the small tables, reads the same files.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from mlrec.spark.session import Spark, uri
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-# A row id of Spark's: the number of the partition above these bits, the row's number in it below.
+# A row id from Spark: the partition number above these bits, the row's number in the partition below.
 _PARTITION_BITS = 33
 _RATING = "user_id, movie_id, rating, timestamp"
-# How DuckDB reads what was kept: folders above it with names like key=value are no columns.
+# How DuckDB reads a kept table. A parent folder with a name like key=value must not become a column.
 _KEPT = "read_parquet($path, hive_partitioning = false)"
 
 
@@ -42,11 +42,11 @@ class SparkRatings:
     spark
         The session.
     sql
-        The preparation's database, for what is small.
+        The preparation's database, for small tables.
     settings
         How to prepare.
     scratch
-        A folder for tables, which every executor sees under this path.
+        A folder for tables. Every executor must see it under this path.
     """
 
     def __init__(self, spark: Spark, sql: SqlSteps, settings: PrepareSettings, scratch: Path) -> None:
@@ -65,13 +65,14 @@ class SparkRatings:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, file: RawFile) -> int:
-        """See `Ratings`. Bad rows of a text file cost a second pass, which numbers its lines."""
+        """See `Ratings`. If a text file has bad rows, a second pass numbers its lines."""
         with self._spark.job("Reading ratings"):
             self._define(file)
-            # The file is cut the same way each time, however many executors there are by then: row ids are compared.
+            # Row ids of several passes are compared, so the file must be partitioned the same way each time, whatever
+            # the number of executors.
             session = self._spark.session
             session.conf.set("spark.sql.files.minPartitionNum", str(session.sparkContext.defaultParallelism))
-            self._hand_over("movies", "SELECT movie_id FROM movies")
+            self._register_rows("movies", "SELECT movie_id FROM movies")
             self._judge(file, "utf-8")
             first_lines = {0: 1}
             if file.layout == "delimited" and self._count("judged", "reason IS NOT NULL"):
@@ -86,7 +87,7 @@ class SparkRatings:
         return self._count("judged")
 
     def _define(self, file: RawFile) -> None:
-        """Make the settings and the description of the file known to the SQL, as functions."""
+        """Define the settings and the description of the file as SQL functions."""
         settings = self._settings
         points = ", ".join(f"{point!r}D" for point in settings.cut_points)
         shares = ", ".join(f"{share}L" for share in settings.split_ratio)
@@ -114,7 +115,7 @@ class SparkRatings:
         self._run("00_setup")
 
     def _judge(self, file: RawFile, encoding: Encoding) -> None:
-        """Judge every row."""
+        """Check every row."""
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
@@ -129,7 +130,7 @@ class SparkRatings:
         except (Py4JError, PySparkException) as error:
             if found := re.search(r"\[(FAILED_READ_FILE|CANNOT_READ_FILE_FOOTER)[^\]]*\]", str(error)):
                 raise InputError(
-                    f"{file.label} cannot be read: it is damaged ({found[1]}).", "Get it again."
+                    f"{file.label} cannot be read: it is damaged ({found[1]}).", "Get the file again."
                 ) from error
             raise
 
@@ -163,9 +164,9 @@ class SparkRatings:
         return rows.select(functions.col("_metadata.row_index").alias("line"), *columns)
 
     def _survey(self) -> tuple[dict[int, int], Encoding]:
-        """The number of each partition's first line in the file, and the encoding; see `text_files.Survey`.
+        """The line number at which each partition begins, and the encoding; see `text_files.Survey`.
 
-        A file's partitions are its pieces, in the order of the file.
+        The partitions are pieces of the file, in file order.
         """
         rows = self._spark.session.sql(
             f"SELECT shiftright(line, {_PARTITION_BITS}) AS part, count(*) AS n,"
@@ -182,7 +183,7 @@ class SparkRatings:
         return first_lines, "windows-1252" if any(row["has_c1"] for row in rows) else "latin-1"
 
     def _take_rejects(self, file: RawFile, first_lines: dict[int, int]) -> None:
-        """Add the bad rows to the rejects, under the numbers of their lines."""
+        """Add the bad rows to the rejects, with their line numbers."""
         self._sql.connection.execute(
             "INSERT INTO rejects SELECT $label, first_line + (line & ((1::BIGINT << $bits) - 1)), text, reason"
             f" FROM {_KEPT} JOIN (SELECT unnest($parts) AS part, unnest($first_lines) AS first_line)"
@@ -219,21 +220,21 @@ class SparkRatings:
             return sorted((row[0], row[1]) for row in self._spark.session.sql(query).collect())
 
     def judge_swipes(self) -> None:
-        """See `Ratings`. DuckDB judges them, with what was rated of the same movies beside it."""
+        """See `Ratings`. DuckDB checks them against the ratings of the same users and movies."""
         self._has_swipes = True
-        with self._spark.job("Judging swipes"):
-            self._hand_over("swiped", "SELECT user_id, movie_id FROM swipes")
+        with self._spark.job("Checking swipes"):
+            self._register_rows("swiped", "SELECT user_id, movie_id FROM swipes")
             self._keep_rows("rated", f"SELECT {_RATING} FROM ratings SEMI JOIN swiped USING (user_id, movie_id)")
         self._sql.connection.execute(
             f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM {_KEPT}",
             {"path": self._pattern("rated")},
         )
-        self._sql.run("27_judge_swipes", "Judging swipes")
+        self._sql.run("27_judge_swipes", "Checking swipes")
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
-        with self._spark.job("Leaving out forgotten users"):
-            self._hand_over("forgotten", "SELECT user_id FROM forgotten")
+        with self._spark.job("Removing forgotten users"):
+            self._register_rows("forgotten", "SELECT user_id FROM forgotten")
             self._keep_rows("gone", "SELECT DISTINCT user_id FROM ratings SEMI JOIN forgotten USING (user_id)")
             self._sql.connection.execute(
                 f"CREATE TEMP TABLE gone AS FROM {_KEPT}",
@@ -248,10 +249,10 @@ class SparkRatings:
         return gone
 
     def merge_swipes(self) -> None:
-        """See `Ratings`. DuckDB settles what was swiped, and Spark takes it in place of what it had."""
+        """See `Ratings`. DuckDB merges the swiped pairs, and Spark replaces its own rows with the result."""
         self._sql.run("29_merge_swipes", "Merging swipes")
         with self._spark.job("Merging swipes"):
-            self._hand_over("settled", f"SELECT {_RATING} FROM ratings")
+            self._register_rows("settled", f"SELECT {_RATING} FROM ratings")
             self._keep_rows(
                 "ratings",
                 f"SELECT {_RATING} FROM ratings ANTI JOIN swiped USING (user_id, movie_id)"
@@ -304,7 +305,7 @@ class SparkRatings:
             in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
             if self._settings.split == "user-time":
-                # Read what was written: to count from the view would be to sort once more.
+                # Read what was written: counting from the view would sort again.
                 self._spark.read_parquet(splits, in_order.schema).createOrReplaceTempView("split_events")
                 self._run("62_ties")
         self._sql.connection.execute(
@@ -313,7 +314,7 @@ class SparkRatings:
         )
 
     def write_split(self, name: SplitName, path: Path) -> int:
-        """See `Ratings`. A folder of part files, whose order by name is the order of the events."""
+        """See `Ratings`. Writes a folder of part files; sorted by name, they hold the events in order."""
         parts = self._folders["splits"] / f"split={name}"
         if parts.is_dir():
             parts.rename(path)
@@ -342,7 +343,7 @@ class SparkRatings:
     # -- tables ------------------------------------------------------------------------------------------------------
 
     def _run(self, step: str) -> None:
-        """Execute the statements of one SQL file, and keep what is to be kept."""
+        """Execute the statements of one SQL file, and keep the tables that it marks."""
         text = text_of("spark", step)
         for statement in text.split(";\n"):
             if statement.strip():
@@ -357,7 +358,7 @@ class SparkRatings:
         self._keep(name, self._spark.session.sql(query))
 
     def _keep(self, name: str, rows: DataFrame) -> None:
-        """Write rows to the scratch folder, from which later steps read them by this name, in place of earlier ones."""
+        """Write rows to the scratch folder, replacing earlier rows of this name. Later steps read them by the name."""
         folder = self._new_folder(name)
         rows.write.parquet(uri(folder))
         self._spark.read_parquet(folder, rows.schema).createOrReplaceTempView(name)
@@ -366,8 +367,8 @@ class SparkRatings:
         if former is not None:
             shutil.rmtree(former)
 
-    def _hand_over(self, name: str, query: str) -> None:
-        """Give Spark rows that DuckDB has."""
+    def _register_rows(self, name: str, query: str) -> None:
+        """Pass rows from DuckDB to Spark."""
         folder = self._new_folder(name)
         folder.mkdir(parents=True)
         path = folder / "part-00000.parquet"
@@ -375,19 +376,19 @@ class SparkRatings:
         self._spark.read_parquet(path).createOrReplaceTempView(name)
 
     def _count(self, name: str, condition: str = "true") -> int:
-        """How many rows were kept by this name, or how many of them meet a condition."""
+        """The number of rows kept under this name, or of those that meet a condition."""
         return self._sql.value(f"SELECT count(*) FROM {_KEPT} WHERE {condition}", path=self._pattern(name))
 
     def _new_folder(self, name: str) -> Path:
         return self._scratch / f"{next(self._numbers):03}-{name}"
 
     def _pattern(self, name: str) -> str:
-        """How DuckDB reads what was kept by this name."""
+        """The pattern by which DuckDB reads the table kept under this name."""
         return f"{literal(self._folders[name])}/*.parquet"
 
 
 def _field_text(column: str, kind: str) -> Column:
-    """A value of a Parquet file as text, by the rules of field_text in sql/duckdb/00_setup.sql."""
+    """A value of a Parquet file as text, following field_text in sql/duckdb/00_setup.sql."""
     from pyspark.sql import functions
 
     if kind in ("float", "double"):
@@ -403,7 +404,9 @@ def _field_text(column: str, kind: str) -> Column:
 
 
 def _refuse_records_over_lines(file: RawFile, encoding: Encoding) -> None:
-    """Spark cuts a file at every line break. Where a quoted field runs over one, it would read other rows than DuckDB.
+    """Refuse a file in which a quoted field contains a line break.
+
+    Spark splits a file at every line break, so it would read other rows than DuckDB.
 
     Raises
     ------
@@ -412,12 +415,11 @@ def _refuse_records_over_lines(file: RawFile, encoding: Encoding) -> None:
     """
     if file.elsewhere or has_records_over_lines(file, encoding):
         raise InputError(
-            f"{file.label} has a quoted field with a line break in it, or a quote that is not closed, which Spark"
-            " cannot read.",
-            "Prepare without --engine spark, or take the line breaks out.",
+            f"Spark cannot read {file.label}: it has a quoted field with a line break, or a quote that is not closed.",
+            "Prepare without --engine spark, or remove the line breaks from the file.",
         )
 
 
 def _place(file: RawFile) -> str:
-    """How Spark is told of a raw file."""
+    """The URI that Spark reads a raw file by."""
     return file.elsewhere.uri if file.elsewhere else uri(file.path)

@@ -1,4 +1,4 @@
-"""Finding raw files on a file system that Spark reaches and Python does not."""
+"""Finding raw files on a file system that Spark can reach and Python cannot."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import InputError, RawDataMissingError
 from mlrec.spark.session import Spark
 
-# Enough for the header of a text file. A Parquet file needs none.
+# Bytes, enough for the header of a text file. A Parquet file needs none.
 _BEGINNING = 1 << 16
 
 
 def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
-    """Find the data set in a folder that is named by a scheme. What is small is copied here; the ratings stay there.
+    """Find the data set in a remote folder. Small files are copied to this machine; the ratings stay where they are.
 
     Parameters
     ----------
     spark
-        The session, whose settings say how the file system is reached.
+        The session. Its settings say how to reach the file system.
     place
-        The folder, such as `hdfs://namenode/ml-20m`.
+        The URL of the folder, such as `hdfs://namenode/ml-20m`.
     scratch
         An existing folder for copies.
 
     Raises
     ------
     RawDataMissingError
-        If no complete data set is there.
+        If there is no complete data set.
     InputError
-        If the place cannot be reached, or a file's header lacks a column.
+        If the folder cannot be reached, or a file's header lacks a column.
     """
     context = spark.session.sparkContext
     jvm: Any = context._jvm
@@ -46,8 +46,8 @@ def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
         members = choose(found)
     if members is None:
         raise RawDataMissingError(
-            f"No ratings with their movies in {place}.",
-            "It should hold movies.csv and ratings.csv, or the files of a MovieLens edition, unpacked.",
+            f"{place} does not contain ratings with their movies.",
+            "It should contain movies.csv and ratings.csv, or the unpacked files of a MovieLens edition.",
         )
 
     def open_member(role: Role, name: str) -> RawFile:
@@ -67,7 +67,7 @@ def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
 
 @contextmanager
 def _readable(place: str) -> Iterator[None]:
-    """Tell in our words why a place cannot be read."""
+    """Turn errors of Java and Spark into an InputError that says why a place cannot be read."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
@@ -76,7 +76,8 @@ def _readable(place: str) -> Iterator[None]:
     except (Py4JJavaError, PySparkException) as error:
         reason = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
         raise InputError(
-            f"{place} cannot be read: {first_line(reason)}.", "Check the path, and Spark's settings for it."
+            f"{place} cannot be read: {first_line(reason)}.",
+            "Check the path and the settings of its file system (--spark-conf).",
         ) from error
 
 
@@ -86,7 +87,7 @@ def _limited(jvm: Any, stream: Any) -> Any:
 
 
 def _sha256(jvm: Any, system: Any, path: Any) -> str:
-    """The hash of a file, worked out by Java, which reads faster than it hands over."""
+    """The hash of a file, computed in Java, because passing the bytes to Python would be slower."""
     stream = system.open(path)
     try:
         return str(jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream))

@@ -1,8 +1,8 @@
-"""Running the SQL of a preparation, one step a file.
+"""Running the SQL of a preparation, one file per step.
 
-The steps in sql/shared/ are read by DuckDB and by Spark alike: they define views, and nothing else. A view named new_x
-is kept: its rows become x, for the steps after it, as soon as the step has been read, in the order of the file. What
-only one engine can read stands in a folder of its own.
+Both DuckDB and Spark run the steps in sql/shared/, which only define views. A view named new_x is kept: after the step,
+its rows become x for the following steps. If a step defines several such views, they are kept in the order of the file.
+Steps for one engine only are in that engine's own folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def text_of(dialect: Dialect, step: str) -> str:
 
 
 def kept_by(text: str) -> list[str]:
-    """What a step leaves to be kept."""
+    """Names of the tables that a step marks to be kept."""
     return re.findall(r"\bVIEW new_(\w+)", text)
 
 
@@ -47,7 +47,7 @@ class SqlSteps:
     connection
         An open database.
     progress
-        Told of each step.
+        Reports each step.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
@@ -55,16 +55,16 @@ class SqlSteps:
         self.progress = progress
 
     def run(self, step: str, label: str, file: RawFile | None = None, **parameters: Any) -> None:
-        """Execute the statements of one SQL file, and keep what is to be kept.
+        """Execute the statements of one SQL file, and keep the tables that it marks.
 
         Parameters
         ----------
         step
-            Name of the file, without its ending.
+            Name of the file without its ending.
         label
-            What it does, for people.
+            Description of the step for the progress display.
         file
-            The raw file that it reads, if it reads one: what DuckDB says of its content is bad input.
+            The raw file that the step reads, if any. DuckDB's complaints about its content become an InputError.
         parameters
             Values of the statements' parameters.
         """
@@ -72,7 +72,7 @@ class SqlSteps:
             self.execute(step, file, **parameters)
 
     def execute(self, step: str, file: RawFile | None = None, **parameters: Any) -> None:
-        """Do what `run` does as a part of a larger task."""
+        """Do the same as `run`, as part of a larger task."""
         import duckdb
 
         text = text_of("duckdb", step)
@@ -92,7 +92,7 @@ class SqlSteps:
             ) from error
 
     def load(self, blocks: Iterable[LineBlock | list[Record]]) -> None:
-        """Put blocks of a text file into the table raw_lines, in the place of what was there."""
+        """Replace the content of the table raw_lines with blocks of a text file."""
         self.connection.execute("DELETE FROM raw_lines")
         for block in blocks:
             self.connection.register("block", _columns(block))
@@ -100,7 +100,7 @@ class SqlSteps:
             self.connection.unregister("block")
 
     def set(self, name: str, value: Any) -> None:
-        """Give a variable of the SQL its value."""
+        """Set an SQL variable."""
         self.connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
 
     def set_file(self, file: RawFile) -> None:
@@ -112,12 +112,12 @@ class SqlSteps:
         return self.connection.execute(query, parameters or None).fetchall()
 
     def value(self, query: str, **parameters: Any) -> int:
-        """The first value of a query's first row, a whole number."""
+        """The first value of a query's first row, as an integer."""
         return int(self.rows(query, **parameters)[0][0])
 
 
 def _columns(block: LineBlock | list[Record]) -> dict[str, NDArray[Any]]:
-    """The columns of raw_lines, as DuckDB takes them."""
+    """The columns of raw_lines, in the form that DuckDB reads."""
     if isinstance(block, LineBlock):
         return {"line": np.arange(block.first, block.first + len(block.lines)), "text": _objects(block.lines)}
     return {
@@ -134,5 +134,5 @@ def _objects(values: Sequence[object]) -> NDArray[Any]:
 
 
 def first_line(error: object) -> str:
-    """The first line of what an error says."""
+    """The first line of an error's message."""
     return str(error).strip().partition("\n")[0]

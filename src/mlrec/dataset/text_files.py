@@ -1,7 +1,7 @@
 """Raw text files as bytes and as lines: plain or gzipped, UTF-8 or an older encoding, with any mixture of line ends.
 
-A line ends with LF, CR LF or CR, as Python's `csv` module has it. No byte is passed over: what a reader makes of a file
-can be held against the number of lines that the survey counts.
+A line ends with LF, CR LF or CR, as in Python's `csv` module. No byte is skipped, so the rows that a reader finds can
+be compared with the number of lines that the survey counts.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ _READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 _C1 = bytes(range(0x80, 0xA0))
 _ALL_BUT_C1 = bytes(byte for byte in range(256) if byte not in _C1)
 WINDOWS_1252 = {byte: character for byte in _C1 if (character := bytes([byte]).decode("cp1252", errors="ignore"))}
-"""What Windows-1252 has in place of the control characters that Latin-1 has from U+0080 to U+009F."""
+"""The characters of Windows-1252 where Latin-1 has control characters, U+0080 to U+009F."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What the bytes of a text file say before anybody reads its rows.
+    """What the bytes of a text file show before its rows are read.
 
     Attributes
     ----------
     encoding
-        UTF-8 if the whole file is; else Windows-1252 if it has a byte that Latin-1 gives no character, else Latin-1.
+        UTF-8 if the whole file is valid UTF-8. Otherwise Windows-1252 if the file has a byte that is a control
+        character in Latin-1, else Latin-1.
     lines
-        How many lines there are, blank ones included.
+        Number of lines, including blank ones.
     is_uniform
-        Whether all lines end alike.
+        Whether all lines end the same way.
     has_quotes
-        Whether there is a double quote anywhere.
+        Whether the file contains a double quote.
     """
 
     encoding: Encoding
@@ -62,17 +63,17 @@ def open_binary(path: Path) -> IO[bytes]:
 
 @contextmanager
 def readable(label: object) -> Iterator[None]:
-    """Tell in our words why a raw file cannot be read."""
+    """Turn errors of reading into an InputError that names the raw file."""
     try:
         yield
     except _READ_ERRORS as error:
         raise InputError(
-            f"{label} cannot be read: {error}.", "Check that it is readable, or get it again: it may be damaged."
+            f"{label} cannot be read: {error}.", "Check the file's permissions. If it is damaged, get it again."
         ) from error
 
 
 def survey(path: Path, label: str) -> Survey:
-    """Read all bytes of a text file once; `label` is how it is named to people.
+    """Read all bytes of a text file once; `label` is its name in messages.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def survey(path: Path, label: str) -> Survey:
     has_c1 = has_quotes = False
     last = b"\n"
     for block in _blocks(path, label):
-        # Of so frequent a byte, numpy counts far more per second than bytes.count does.
+        # For such a frequent byte, numpy counts much faster than bytes.count.
         lf += int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _LF))
         crlf += last == b"\r" and block.startswith(b"\n")
         if b"\r" in block:
@@ -107,7 +108,7 @@ def survey(path: Path, label: str) -> Survey:
 def _still_utf_8(
     decoder: codecs.IncrementalDecoder | None, block: bytes, *, final: bool = False
 ) -> codecs.IncrementalDecoder | None:
-    """The decoder, or None once it has met bytes that are not UTF-8."""
+    """The decoder, or None once it has found bytes that are not UTF-8."""
     if decoder is None or (block.isascii() and not final and not decoder.getstate()[0]):
         return decoder
     try:
@@ -118,12 +119,12 @@ def _still_utf_8(
 
 
 def line_blocks(path: Path, label: str, encoding: Encoding) -> Iterator[list[str]]:
-    """Yield the lines of a text file without their ends, some thousands at once; a byte order mark is left out.
+    """Yield the lines of a text file in blocks of some thousands, without line ends and without a byte order mark.
 
     Raises
     ------
     InputError
-        If the file cannot be read to its end, or a line is so long that it cannot be meant.
+        If the file cannot be read to its end, or a line is too long.
     """
     codec = "utf-8-sig" if encoding == "utf-8" else "latin-1"
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)(), translate=True)
@@ -134,7 +135,7 @@ def line_blocks(path: Path, label: str, encoding: Encoding) -> Iterator[list[str
             if len(rest) > _LONGEST_LINE:
                 raise InputError(
                     f"{label}, line {number + len(lines) + 1} is over {_LONGEST_LINE:,} characters long.",
-                    "Is it a text file?",
+                    "Check that it is a text file.",
                 )
             number += len(lines)
             yield lines
@@ -143,7 +144,7 @@ def line_blocks(path: Path, label: str, encoding: Encoding) -> Iterator[list[str
 
 
 def count_blank_lines(path: Path, label: str) -> int:
-    """How many lines of a text file have nothing in them."""
+    """The number of empty lines in a text file."""
     return sum(lines.count("") for lines in line_blocks(path, label, "latin-1"))
 
 

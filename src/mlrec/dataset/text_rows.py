@@ -1,8 +1,8 @@
-"""The records of raw text files, cut where Python's `csv` module cuts them.
+"""The records of raw text files, split where Python's `csv` module splits them.
 
-Only CSV knows quotes; in the other editions' files a quote is a character of the title. A quoted field may hold commas,
-doubled quotes and line breaks. A quote that is never closed spoils its own line and no other: such a line has no
-fields, and reading goes on with the next line. Lines without quotes are left to be cut by whoever takes them.
+Only CSV has quoting; in the files of other editions, a quote is a character of the title. A quoted field may contain
+commas, doubled quotes and line breaks. A quote that is never closed spoils only its own line: that line has no fields,
+and reading goes on with the next line. Lines without quotes are left whole, for the caller to split into fields.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from mlrec.dataset.text_files import Encoding, line_blocks
 if TYPE_CHECKING:
     from mlrec.dataset.sources import RawFile
 
-# A record may not go on for longer than this, or a forgotten quote would swallow the rest of the file.
+# The longest record, in lines. Without a limit, a forgotten quote would swallow the rest of the file.
 _MOST_LINES = 100
 
 
 class Record(NamedTuple):
-    """A line of a text file, or several that a quoted field runs over.
+    """A line of a text file, or several lines joined by a quoted field.
 
     Attributes
     ----------
     line
         Number of the first line, from 1.
     text
-        The line, or the lines with LF between them.
+        The line, or the lines joined with LF.
     quoted
-        The fields of a line with quotes, none if a quote is not closed; None for a line without quotes.
+        The fields of a record with quotes; empty if a quote is not closed. None for a line without quotes.
     """
 
     line: int
@@ -40,14 +40,14 @@ class Record(NamedTuple):
 
 
 class LineBlock(NamedTuple):
-    """Lines of a text file that follow each other, none of which has quotes; `first` is the number of the first."""
+    """Consecutive lines of a text file, none of which has quotes; `first` is the number of the first line."""
 
     first: int
     lines: list[str]
 
 
 def record_blocks(file: RawFile, encoding: Encoding) -> Iterator[LineBlock | list[Record]]:
-    """Yield the records of a text file, some thousands at once. Header lines are left out, blank lines are not.
+    """Yield the records of a text file in blocks of some thousands, without header lines but with blank lines.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def record_blocks(file: RawFile, encoding: Encoding) -> Iterator[LineBlock | lis
 
 
 def has_records_over_lines(file: RawFile, encoding: Encoding) -> bool:
-    """Whether a record of a CSV file goes on behind a line break. A quote that is never closed makes none."""
+    """Whether a record of a CSV file spans several lines. A quote that is never closed does not count."""
     return any(
         "\n" in record.text
         for block in record_blocks(file, encoding)
@@ -82,7 +82,7 @@ def has_records_over_lines(file: RawFile, encoding: Encoding) -> bool:
 
 
 def _records(lines: list[str], first: int, file: RawFile, *, is_end: bool) -> tuple[list[Record], int]:
-    """The records that end within some lines, and how many lines they take; the last ones may need lines to come."""
+    """The records that end within the given lines, and how many lines they take. The rest may need further lines."""
     records = []
     position = 0
     while position < len(lines) and (is_end or position + _MOST_LINES <= len(lines)):
@@ -96,22 +96,22 @@ def _records(lines: list[str], first: int, file: RawFile, *, is_end: bool) -> tu
 
 
 def _fields(text: str, file: RawFile, *, strict: bool = False) -> list[str]:
-    """Cut a record by Python's reader; no fields if a quote is not closed.
+    """Split a record with Python's reader. Returns no fields if a quote is not closed.
 
-    One line more is offered: a reader that takes it is still looking for the end of a field.
+    The reader is offered one more line. If it takes that line, it is still looking for the end of a field.
     """
     reader = csv.reader((f"{text}\n", "\n"), delimiter=file.delimiter, strict=strict)
     try:
         fields = next(reader)
-    except csv.Error:  # text behind a closing quote, if that is strictly forbidden; a field beyond all measure
+    except csv.Error:  # a field over the size limit or, in strict mode, text after a closing quote
         return []
     return fields if reader.line_num == 1 else []
 
 
 def _over_lines(lines: list[str], first: Record, file: RawFile) -> Record:
-    """The record of several lines that an open quote begins.
+    """The record of several lines that begins with an open quote, or else its first line alone.
 
-    Its fields must be as many as they should be, and each closing quote must end a field: otherwise the quote that
+    The record must have the right number of fields, and each closing quote must end a field. Otherwise the quote that
     opens a field of a later row would be taken for the end of this one.
     """
     for end, line in enumerate(lines[1:], 2):

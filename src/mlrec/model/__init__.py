@@ -1,1 +1,1 @@
-"""The prepared folder to a model folder."""
+"""Training: turns the prepared folder into a model folder."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Factors:
     """What ALS learned; float32 (movies, factors) and (users, factors).
 
-    The user factors are those of the sweep before the last update of the movies, so they are not the exact optimum.
+    The user factors were solved before the last update of the movie factors, so they are not the exact optimum.
     """
 
     movies: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Factors:
 
 
 def confidence_matrix(preferences: csr_matrix, alpha: float, dislikes: Dislikes) -> csr_matrix:
-    """Confidences C = 1 + α·|r| in `implicit`'s convention: a negative value −C is preference 0 held with confidence C.
+    """Confidences C = 1 + α·|r| in `implicit`'s convention: a negative value −C means preference 0 with confidence C.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def confidence_matrix(preferences: csr_matrix, alpha: float, dislikes: Dislikes)
     if dislikes == "ignore":
         liked = r > 0
         r, indices, indptr = r[liked], indices[liked], np.searchsorted(np.flatnonzero(liked), indptr)
-    with np.errstate(over="ignore"):  # an α that no float32 can hold is infinite, and found out by the fit
+    with np.errstate(over="ignore"):  # an α too large for float32 becomes infinite; the fit reports it
         confidences = 1.0 + np.float32(alpha) * np.abs(r)
     if dislikes == "zero":
         confidences *= np.sign(r)
-    # Where nothing is left out, the places are those of the preferences, not a copy of them.
+    # If nothing is left out, the matrix shares its index arrays with the preferences instead of copying them.
     return sparse.csr_matrix((confidences, indices, indptr), shape=preferences.shape)
 
 
@@ -74,15 +74,15 @@ def fit(
     preferences
         Signed preferences, CSR float32 (users, movies).
     settings
-        Factors, regularization, α, iterations, dislikes and seed, resolved. The same seed gives the same bits on one
-        machine.
+        Resolved settings: factors, regularization, α, iterations, dislikes and seed. On one machine, the same seed
+        gives bit-identical factors.
     threads
-        Threads of `implicit`. BLAS is held to one meanwhile, or the two get into each other's way.
+        Threads for `implicit`. BLAS is limited to one thread meanwhile, because the two would compete.
     progress
-        Told of each iteration.
+        Reports each iteration.
     after_sweep
-        Called after each sweep with how many are done and the movie factors so far, float32 (movies, factors), which
-        are finite and change with the next sweep. What it raises ends the training.
+        Called after each sweep with the number of sweeps done and the current movie factors, float32 (movies,
+        factors). These are finite and change with the next sweep. An exception that it raises ends the training.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def fit(
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.recommender_base import ModelFitError
 
-    # The limit reaches only the libraries that are loaded by now, and `implicit` warns where it is missing.
+    # The limit reaches only libraries that are already loaded, and `implicit` warns if it is missing.
     with (
         blas_threads(),
         progress.task("Training", settings.iterations, "iterations") as task,
@@ -114,12 +114,12 @@ def fit(
                 after_sweep(iteration + 1, movie_factors)
 
         confidences = confidence_matrix(preferences, settings.alpha, settings.dislikes)
-        # With the most active users first, the factors that a movie's likes ask for lie closer together: on 20 million
-        # ratings a sweep takes four fifths of the time.
+        # With the most active users first, the factors that a movie's update reads lie closer together in memory. On 20
+        # million ratings, a sweep takes four fifths of the time.
         order = np.argsort(-np.diff(confidences.indptr), kind="stable")
         confidences = confidences[order]
         try:
-            with np.errstate(all="ignore"):  # what comes of it is looked at below
+            with np.errstate(all="ignore"):  # `check_finite` looks at the result below
                 als.fit(confidences, show_progress=False, callback=swept)
         except ModelFitError as error:
             raise _not_finite(settings) from error
@@ -131,14 +131,14 @@ def fit(
 
 
 def check_finite(settings: TrainSettings, *arrays: NDArray[Any]) -> None:
-    """Refuse factors that are not finite: they would rank nothing, or everything alike."""
+    """Raise if factors are not finite: they would rank nothing, or everything alike."""
     if not all(np.isfinite(array).all() for array in arrays):
         raise _not_finite(settings)
 
 
 def _not_finite(settings: TrainSettings) -> TrainingFailedError:
     return TrainingFailedError(
-        "Training gave factors that are not finite numbers; nothing was saved.",
-        f"Use an alpha (now {settings.alpha:g}) and a regularization (now {settings.fold_in.regularization:g}) nearer"
+        "Training produced factors that are not finite numbers. Nothing was saved.",
+        f"Use an alpha (now {settings.alpha:g}) and a regularization (now {settings.fold_in.regularization:g}) closer"
         " to the defaults.",
     )

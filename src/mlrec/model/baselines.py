@@ -1,4 +1,4 @@
-"""Models to judge others by: they learn from likes alone, and are never published."""
+"""Baseline models to compare others with. They learn from likes alone and are never published."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def likes_matrix(history: History, n_movies: int) -> csr_matrix:
 
 
 def item_cosine(likes: csr_matrix, neighbours: int, threads: int) -> csr_matrix:
-    """Cosines of the movies' columns of likes (Sarwar et al. 2001), the nearest of each movie only.
+    """Cosines between the movies' columns of likes (Sarwar et al. 2001), for each movie's nearest neighbours only.
 
     Parameters
     ----------
     likes
         See `likes_matrix`.
     neighbours
-        How many movies are kept for each.
+        How many neighbours to keep per movie.
     threads
         Threads of `implicit`.
 
     Returns
     -------
     csr_matrix
-        Float (movies, movies), symmetric up to what is cut off; scores are likes @ it.
+        Float (movies, movies), symmetric except for the neighbours cut off. Scores are likes @ this matrix.
     """
     from implicit.nearest_neighbours import all_pairs_knn, normalize
 
     unit_columns = normalize(likes.T).T.tocsr()
-    # One more: each movie is the nearest to itself.
+    # One more, because each movie is its own nearest neighbour.
     nearest = all_pairs_knn(unit_columns, K=neighbours + 1, num_threads=threads, show_progress=False)
     return nearest.tocsr().T.tocsr().astype(np.float32)
 
@@ -71,7 +71,7 @@ def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.f
     Raises
     ------
     SettingsError
-        If λ is too small: movies that the same users like then leave no inverse.
+        If λ is too small: movies liked by the same users then make the matrix singular.
     """
     with blas_threads(threads):
         gram = (likes.T @ likes).toarray().astype(np.float64)
@@ -80,7 +80,7 @@ def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.f
             inverse = np.linalg.inv(gram)
         except np.linalg.LinAlgError:
             raise SettingsError(
-                f"An ease_regularization of {regularization:g} is too small for this data.", "Try 1, or more."
+                f"ease_regularization {regularization:g} is too small for this data.", "Use 1 or more."
             ) from None
     inverse /= -np.diag(inverse)
     np.fill_diagonal(inverse, 0.0)
@@ -88,5 +88,5 @@ def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.f
 
 
 def ease_bytes(n_movies: int) -> int:
-    """Memory that `ease` needs at its peak: the Gram matrix, its inverse and a work space in float64."""
+    """Peak memory of `ease` in bytes: the Gram matrix, its inverse and a workspace, all in float64."""
     return 3 * 8 * n_movies**2

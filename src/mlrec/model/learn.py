@@ -1,4 +1,4 @@
-"""Preferences to movie factors and user vectors, in memory: what training and replay have in common."""
+"""Learning movie factors and user vectors from preferences, in memory; shared by training and replay."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Learned:
-    """What serving needs of a training.
+    """The result of training, as serving needs it.
 
     Attributes
     ----------
     settings
-        Those that it was made with; a regularization that follows the data has its value.
+        The training settings. A regularization that follows the data is resolved to its value.
     movie_factors, user_vectors
         Float32 (movies, factors) and (users, factors).
     """
@@ -52,22 +52,22 @@ def learn(
     Parameters
     ----------
     history
-        What is learned from.
+        The events to learn from.
     preferences
-        The same as a matrix; see `signed_matrix`.
+        The same events as a matrix; see `signed_matrix`.
     settings
         How to train.
     threads
-        Threads of ALS and of the fold-in. BLAS should be held to one thread meanwhile.
+        Threads for ALS and the fold-in. BLAS should be limited to one thread meanwhile.
     progress
-        Told of iterations and users.
+        Reports iterations and users.
     stage
         Entered with the name of each stage: "fit" and "fold_in".
 
     Raises
     ------
     EmptyResultError
-        If nothing is liked.
+        If the data has no liked movie.
     TrainingFailedError
         If a factor is not finite.
     """
@@ -87,14 +87,14 @@ def learn(
 
 
 def check_learnable(preferences: csr_matrix, settings: TrainSettings) -> None:
-    """Refuse data in which nothing is liked."""
+    """Raise if the data has no liked movie."""
     require_likes(preferences.nnz if settings.dislikes == "as-likes" else int(np.count_nonzero(preferences.data > 0)))
 
 
 def require_likes(n_likes: int) -> None:
-    """Refuse data with so many entries that say 1, if that is none."""
+    """Raise if the number of likes, that is of entries with preference 1, is zero."""
     if not n_likes:
         raise EmptyResultError(
             "There is nothing to learn from: the training part has no liked movie.",
-            "Prepare with other thresholds or another split.",
+            "Prepare the data with lower thresholds (--min-user-ratings, --min-movie-ratings) or with another --split.",
         )

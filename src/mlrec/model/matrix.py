@@ -1,4 +1,4 @@
-"""Events to the arrays that training needs: row numbers, histories and the matrix of signed preferences."""
+"""The arrays that training needs, built from events: row numbers, histories and the matrix of signed preferences."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Interactions:
     user_ids
         All users of the prepared data, int64 (users,).
     movie_ids
-        The movies that occur in the splits trained on, int64 (movies,); others are unknown to the model.
+        The movies that occur in the splits trained on, int64 (movies,). All others are unknown to the model.
     history
-        All events, also those on movies that are unknown to the model.
+        All events, including those on movies that are unknown to the model.
     popularity
         Likes in the splits trained on by movie row, int64 (movies,).
     """
@@ -43,20 +43,20 @@ class Interactions:
 
 
 def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactions:
-    """Give users and movies their rows.
+    """Assign row numbers to users and movies.
 
     Parameters
     ----------
     events
-        In the order user, time, movie.
+        Ordered by user, time and movie.
     trained_on
         The splits that the model learns from.
     """
     learned = np.array([name in trained_on for name in SPLITS])[events.split]
-    all_movie_ids, place = _distinct(events.movie_id)
+    all_movie_ids, position = _distinct(events.movie_id)
     is_known = np.zeros(len(all_movie_ids), dtype=bool)
-    is_known[place[learned]] = True
-    movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[place]
+    is_known[position[learned]] = True
+    movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[position]
     movie_ids = all_movie_ids[is_known]
     user_ids, history = history_of(events, movie_idx)
     liked = learned & (events.preference > 0)
@@ -65,14 +65,14 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
 
 
 def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np.int64], History]:
-    """The ids of the users, ascending, and what each did.
+    """The ids of the users, ascending, and each user's events.
 
     Parameters
     ----------
     events
-        In the order user, time, movie.
+        Ordered by user, time and movie.
     movie_idx
-        Rows of the events' movies, int32 (events,); −1 for an unknown one.
+        Rows of the events' movies, int32 (events,); −1 for an unknown movie.
     """
     starts = run_starts(events.user_id)
     history = History(
@@ -86,19 +86,19 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np
 
 
 def _distinct(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids in ascending order without repetition, and where each of the given ones stands among them.
+    """The distinct ids in ascending order, and the position of each given id among them.
 
-    As `np.unique` does, but by a table instead of a sort where ids lie close enough to each other.
+    Like `np.unique` with `return_inverse`, but with a table instead of a sort if the ids are dense enough.
     """
     if not len(ids):
         return ids, ids
     lowest, highest = int(ids.min()), int(ids.max())
     if highest - lowest > 4 * len(ids) + 1_000_000:
-        values, places = np.unique(ids, return_inverse=True)
-        return values, places
-    is_there = np.zeros(highest - lowest + 1, dtype=bool)
-    is_there[ids - lowest] = True
-    return np.flatnonzero(is_there) + lowest, (np.cumsum(is_there) - 1)[ids - lowest]
+        values, positions = np.unique(ids, return_inverse=True)
+        return values, positions
+    is_present = np.zeros(highest - lowest + 1, dtype=bool)
+    is_present[ids - lowest] = True
+    return np.flatnonzero(is_present) + lowest, (np.cumsum(is_present) - 1)[ids - lowest]
 
 
 def signed_matrix(history: History, n_movies: int) -> csr_matrix:
@@ -109,12 +109,12 @@ def signed_matrix(history: History, n_movies: int) -> csr_matrix:
         (history.preference.astype(np.float32), history.movie_idx, history.indptr),
         shape=(len(history.indptr) - 1, n_movies),
     )
-    # A copy: the matrix above shares its indices with the history, which must stay in time order.
+    # Sort a copy: the matrix above shares its indices with the history, which must stay in time order.
     return matrix.sorted_indices()
 
 
 def catalogue_of(movies: Movies, movie_ids: NDArray[np.int64]) -> Catalogue:
-    """Pick the model's movies out of the whole catalogue, in row order."""
+    """Pick the model's movies from the whole catalogue, in row order."""
     rows: NDArray[np.int64] = np.searchsorted(movies.movie_id, movie_ids)
     return Catalogue(
         title=[movies.title[row] for row in rows],

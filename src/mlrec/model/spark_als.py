@@ -1,17 +1,20 @@
-"""Learning on Spark: the ratings never pass through one machine's memory.
+"""Learning on Spark: the ratings never have to fit into one machine's memory.
 
-Movie factors come from Spark ML's ALS. It minimizes, for the users u and movies i of the data,
+Movie factors come from Spark ML's ALS. For the users u and movies i of the data, it minimizes
 
-    Σ c_ui (p_ui − x_uᵀ y_i)² + μ (Σ n_u |x_u|² + Σ n_i |y_i|²),    c = 1 + α |r|, as ours,
+    Σ c_ui (p_ui − x_uᵀ y_i)² + μ (Σ n_u |x_u|² + Σ n_i |y_i|²),    c = 1 + α |r|, as in mlrec,
 
-where n counts the positive entries of a row (Zhou et al. 2008), and we have one λ for all rows. The two agree in the
-row that the average entry belongs to, which has n̄ = Σ n² / Σ n of them, for μ = λ / √(n̄_u · n̄_i): a scale shared
-between x and y can move weight from one sum to the other, and leaves the product of the weights as it is. The same
-scale makes both weigh λ there once y is multiplied by (n̄_i / n̄_u)^¼, and that is what the fold-in, which has λ,
-expects of y. What stays different: frequent movies are held shorter than by ours, rare ones less so
+where n is the number of positive entries in a row (Zhou et al. 2008). mlrec uses one λ for all rows instead.
+
+The average positive entry belongs to a row with n̄ = Σ n² / Σ n such entries. For that row the two objectives agree if
+μ = λ / √(n̄_u · n̄_i): a scale factor between x and y can move weight from one sum to the other, but leaves the product
+of the weights as it is. Once y is multiplied by (n̄_i / n̄_u)^¼, both sums weigh λ there. The fold-in, which uses λ,
+expects y at that scale.
+
+One difference remains: Spark penalizes frequent movies more than mlrec does, and rare movies less
 (docs/decisions/0010).
 
-User vectors are our own exact solve, on the executors.
+User vectors are mlrec's own exact solve, run on the executors.
 """
 
 from __future__ import annotations
@@ -41,10 +44,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from scipy.sparse import csr_matrix
 
-# An entry that Spark's ALS learns from, by what a dislike is; its sign and size are r's.
+# The value that Spark's ALS learns from, by the treatment of dislikes. Its sign and size are those of r.
 _RATINGS: dict[Dislikes, str] = {"zero": "preference", "ignore": "preference", "as-likes": "abs(preference)"}
-_ENTRIES_A_BLOCK = 5_000_000
-_SWEEPS_A_CHECKPOINT = 5
+_ENTRIES_PER_BLOCK = 5_000_000
+_SWEEPS_PER_CHECKPOINT = 5
 _HISTORY_TYPES: dict[str, type] = {
     "movie_idx": np.int32,
     "preference": np.int8,
@@ -54,7 +57,7 @@ _HISTORY_TYPES: dict[str, type] = {
 
 
 class OnSpark(NamedTuple):
-    """What was learned, as `learn` and `number_rows` have it; the large arrays are files of the scratch folder."""
+    """What was learned, in the form of `learn` and `number_rows`. The large arrays are files in the scratch folder."""
 
     interactions: Interactions
     preferences: csr_matrix
@@ -74,21 +77,21 @@ def learn_on_spark(
     Parameters
     ----------
     spark
-        The session. It tells how the work goes on.
+        The session. It reports progress.
     files
         The prepared folder, on a file system that all executors share.
     settings
-        How to train. The number of threads means nothing here, and the seed gives the same factors only on as many
+        How to train. The number of threads is ignored. The seed gives the same factors only with the same number of
         processors.
     scratch
         A folder for intermediate tables, on the same file system.
     stage
-        Entered with the name of each stage, as by `build_model`.
+        Entered with the name of each stage, as in `build_model`.
 
     Raises
     ------
     EmptyResultError
-        If nothing is liked.
+        If the data has no liked movie.
     IncompatibleFormatError
         If a split is missing.
     TrainingFailedError
@@ -118,14 +121,14 @@ def learn_on_spark(
 
 
 def mapped_regularization(regularization: float, per_user: float, per_movie: float) -> float:
-    """Spark's μ for our λ; see the head of this module.
+    """Spark's μ for mlrec's λ; see the docstring of this module.
 
     Parameters
     ----------
     regularization
         λ.
     per_user, per_movie
-        n̄ of the users and of the movies.
+        n̄ of the users and n̄ of the movies.
     """
     return regularization / math.sqrt(per_user * per_movie)
 
@@ -143,7 +146,7 @@ class _Training:
     # -- numbering ---------------------------------------------------------------------------------------------------
 
     def number(self) -> None:
-        """Give users and movies their rows, and write all events under these, in the order user, time, movie."""
+        """Assign rows to users and movies, and write all events with these rows, ordered by user, time and movie."""
         from pyspark.sql import functions
 
         with self._spark.job("Numbering users and movies"):
@@ -160,8 +163,8 @@ class _Training:
             self.popularity = movies["likes"].to_numpy().astype(np.int64)
             self.n_learned = int(movies["n"].to_numpy().sum())
             self._indptr = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
-            self._hand_over("users", "user_id", self.user_ids)
-            self._hand_over("movies", "movie_id", self.movie_ids)
+            self._register_rows("users", "user_id", self.user_ids)
+            self._register_rows("movies", "movie_id", self.movie_ids)
             sql(
                 """
                 SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split,
@@ -178,7 +181,7 @@ class _Training:
             self._known = numbered.where(functions.expr(self._learned))
 
     def _prepared_events(self) -> DataFrame:
-        """The rows of all splits, with the number of their split."""
+        """The events of all splits, each with the number of its split."""
         from pyspark.sql import functions
 
         parts = [
@@ -193,8 +196,8 @@ class _Training:
         ]
         return parts[0].unionAll(parts[1]).unionAll(parts[2])
 
-    def _hand_over(self, name: str, column: str, ids: NDArray[np.int64]) -> None:
-        """Give Spark a table of ids and their rows."""
+    def _register_rows(self, name: str, column: str, ids: NDArray[np.int64]) -> None:
+        """Register a table of ids and their rows with Spark."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -206,7 +209,7 @@ class _Training:
     # -- learning ----------------------------------------------------------------------------------------------------
 
     def fit(self, settings: TrainSettings) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, dict[str, Any]]:
-        """Movie factors, user vectors if ALS's own are wanted, and what Spark was told."""
+        """Movie factors, user vectors if the settings ask for those of ALS, and the parameters given to Spark."""
         from pyspark.ml.recommendation import ALS
         from pyspark.sql import functions
 
@@ -218,8 +221,8 @@ class _Training:
             )
             if settings.dislikes == "ignore":
                 entries = entries.where("rating > 0")
-            positive, per_user, per_movie = self._entries_a_row(entries)
-            blocks = max(2, context.defaultParallelism, positive // _ENTRIES_A_BLOCK)
+            positive, per_user, per_movie = self._entries_per_row(entries)
+            blocks = max(2, context.defaultParallelism, positive // _ENTRIES_PER_BLOCK)
             als = ALS(
                 rank=settings.factors,
                 maxIter=settings.iterations,
@@ -229,7 +232,7 @@ class _Training:
                 numUserBlocks=blocks,
                 numItemBlocks=blocks,
                 seed=settings.random_seed,
-                checkpointInterval=_SWEEPS_A_CHECKPOINT,
+                checkpointInterval=_SWEEPS_PER_CHECKPOINT,
                 coldStartStrategy="drop",
                 userCol="user_idx",
                 itemCol="movie_idx",
@@ -252,8 +255,8 @@ class _Training:
         }
         return movies, users, engine
 
-    def _entries_a_row(self, entries: DataFrame) -> tuple[int, float, float]:
-        """How many entries are positive, and n̄ of the users and of the movies."""
+    def _entries_per_row(self, entries: DataFrame) -> tuple[int, float, float]:
+        """The number of positive entries, n̄ of the users and n̄ of the movies."""
         found = []
         for column in ("user_idx", "movie_idx"):
             rows = entries.where("rating > 0").groupBy(column).count()
@@ -264,7 +267,7 @@ class _Training:
         return n, per_user, per_movie
 
     def _factors(self, rows: DataFrame, n_rows: int, n_factors: int) -> NDArray[np.float32]:
-        """Factors by row, zeros where ALS has none."""
+        """Factors by row; zeros for rows that ALS returned no factors for."""
         table = rows.toArrow()
         factors = np.zeros((n_rows, n_factors), dtype=np.float32)
         values = table["features"].combine_chunks().flatten().to_numpy()
@@ -293,10 +296,10 @@ class _Training:
             vectors[rows] = np.frombuffer(b"".join(table["vector"].to_pylist()), "<f4").reshape(len(rows), -1)
         return vectors
 
-    # -- back on this machine ----------------------------------------------------------------------------------------
+    # -- collecting on this machine ----------------------------------------------------------------------------------
 
     def arrange(self) -> tuple[History, csr_matrix]:
-        """Each user's history and the matrix of what was learned from, part file by part file."""
+        """Each user's history and the matrix of learned preferences, built from one part file at a time."""
         from scipy import sparse
 
         n_events, n_users = int(self._indptr[-1]), len(self.user_ids)
@@ -312,7 +315,8 @@ class _Training:
                 end = done + int(part.indptr[-1])
                 if not np.array_equal(self._indptr[users[0] : users[-1] + 2] - done, part.indptr):
                     raise IncompatibleFormatError(
-                        f"The prepared data changed while it was read: {self._files.root}.", "Train again."
+                        f"The prepared data changed while it was read: {self._files.root}.",
+                        "Run 'mlrec train' again.",
                     )
                 for name, column in columns.items():
                     column[done:end] = getattr(part, name)
@@ -327,7 +331,7 @@ class _Training:
         return History(self._indptr, **columns), matrix
 
     def _numbered_parts(self) -> Iterator[tuple[NDArray[np.int64], History]]:
-        """The rows of the users of each part file, and their history."""
+        """For each part file, the rows of its users and their history."""
         from pyarrow import parquet
 
         for path in _parts(self._scratch / "numbered"):
@@ -340,7 +344,7 @@ class _Training:
             yield rows[starts].astype(np.int64), History(np.append(starts, len(rows)), **columns)
 
     def _mapped(self, name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
-        """An array of zeros in a file of the scratch folder: its pages need not stay in memory."""
+        """An array of zeros in a file of the scratch folder, so that its pages need not stay in memory."""
         path = self._scratch / f"{name}.npy"
         if 0 in shape:
             return np.zeros(shape, dtype)
@@ -348,5 +352,5 @@ class _Training:
 
 
 def _parts(folder: Path) -> list[Path]:
-    """The part files of a folder, in their order."""
+    """The part files of a folder, in order."""
     return [folder / name for name in sorted(os.listdir(folder)) if name.endswith(".parquet")]  # noqa: PTH208

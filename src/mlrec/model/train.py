@@ -1,4 +1,4 @@
-"""The prepared folder to a published model folder."""
+"""Training a model on the prepared folder, saving it and publishing it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _VERSIONS_OF = ("mlrec", "implicit", "numpy", "scipy", "duckdb")
 
 @dataclass(frozen=True)
 class Trained:
-    """Outcome of a training.
+    """The result of a training run.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class Trained:
     folder
         Its folder.
     published
-        Whether it is the one that serving opens now.
+        Whether serving opens it from now on.
     settings
-        What it was trained with; a regularization that follows the data has its value.
+        The training settings. A regularization that follows the data is resolved to its value.
     seconds
         Wall-clock seconds of each stage.
     """
@@ -84,16 +84,17 @@ def train(
     settings
         Defaults to `TrainSettings()`.
     publish
-        Whether serving shall use the model from now on.
+        Whether to publish the model, so that serving uses it from now on.
     judged_by
-        Id of a model of the same settings that was evaluated in this one's place, if this one learns from everything.
+        Id of the model with the same settings that was evaluated in place of this one, if this one learns from all
+        data.
     note
-        What to remember of this training, up to 500 characters; 'mlrec models list' shows it.
+        A note about this training, up to 500 characters, which 'mlrec models list' shows.
     spark
-        Where to learn, if not with `implicit` on this machine. The data directory must be on a file system that all its
-        executors share.
+        The Spark session to learn on. Without one, `implicit` learns on this machine. The data directory must be on a
+        file system that all executors share.
     progress
-        Told of each stage and iteration.
+        Reports each stage and iteration.
 
     Raises
     ------
@@ -102,9 +103,9 @@ def train(
     PreparedDataMissingError
         If nothing has been prepared.
     TrainingFailedError
-        If a factor is not finite, or the fold-in has no solution; nothing is saved then.
+        If a factor is not finite, or the fold-in has no solution. Nothing is saved.
     SparkFailedError
-        If a job on Spark failed; nothing is saved then.
+        If a job on Spark failed. Nothing is saved.
     """
     from scipy import sparse
 
@@ -112,7 +113,7 @@ def train(
     settings = settings or TrainSettings()
     require_solvable(settings.resolved(1).fold_in)
     watch = _Stopwatch()
-    read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
+    read_manifest(workspace)  # fails before anything is written to what may be the wrong directory
     with workspace.writing("train") as scratch:
         if spark is not None:
             model, preferences = _build_on_spark(workspace, spark, settings, scratch, judged_by, watch.stage)
@@ -149,27 +150,27 @@ def build_model(
     Parameters
     ----------
     data
-        What there is to learn from. All its users get rows, those without an event in what is learned as well.
+        The prepared data. All its users get rows, even those without an event in the splits learned from.
     settings
         How to train.
     judged_by
         See `train`.
     progress
-        Told of iterations and users.
+        Reports iterations and users.
     stage
         Entered with the name of each stage: "arrange", "fit" and "fold_in".
 
     Returns
     -------
     Model
-        The model, under an id of its own.
+        The model, with a new id.
     csr_matrix
-        The signed preferences that it has learned from, float32 (users, movies).
+        The signed preferences that it learned from, float32 (users, movies).
 
     Raises
     ------
     EmptyResultError
-        If nothing is liked.
+        If the data has no liked movie.
     TrainingFailedError
         If a factor is not finite.
     """
@@ -193,7 +194,7 @@ def _build_on_spark(
     judged_by: str | None,
     stage: Callable[[str], AbstractContextManager[object]],
 ) -> tuple[Model, csr_matrix]:
-    """What `build_model` gives, learned on Spark. The caller holds the write lock."""
+    """Return the same as `build_model`, but learned on Spark. The caller must hold the write lock."""
     from mlrec.model.spark_als import learn_on_spark
 
     manifest = read_manifest(workspace)
@@ -213,7 +214,7 @@ def _assemble(
     judged_by: str | None,
     engine: dict[str, Any],
 ) -> Model:
-    """Put a model together from what was learned, whatever learned it."""
+    """Assemble a model from what either engine learned."""
     created_at = datetime.now(UTC)
     model_id = f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}"
     return Model(

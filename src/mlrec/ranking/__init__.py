@@ -1,1 +1,1 @@
-"""Pure computation on numpy arrays: fold-in, scores, top-N. No file, no process, no clock is touched here."""
+"""Pure computation on numpy arrays: fold-in, scores, top-N. Nothing here touches files, processes or the clock."""

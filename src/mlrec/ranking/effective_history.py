@@ -1,9 +1,9 @@
-"""A user's effective history: what the model knows of the user, overlaid by the user's swipe log.
+"""A user's effective history: what the model knows about the user, overlaid with the user's swipe log.
 
-For each movie the latest opinion stands, by time and then by event id; where the log and the model are of the same
-second, the log stands, so a swipe that a later preparation has merged into the model's data is not counted twice. An
-undone swipe counts as never made, also where the model has learned of it. A skip means seen without an opinion, and
-cancels an earlier one.
+For each movie the latest opinion stands, by time and then by event id. If the log and the model hold opinions of the
+same second, the log wins: a swipe that was later merged into the model's data is therefore not counted twice. An undone
+swipe counts as never made, even if the model has learned from it. A skip means seen without an opinion, and cancels an
+earlier opinion.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SwipeLog:
     event_id
         Ascending.
     movie_id, preference
-        What was swiped, and how: −2 to +2, 0 is a skip.
+        The movie swiped and the opinion: −2 to +2; 0 is a skip.
     at
         Epoch seconds.
     undoes
@@ -61,7 +61,7 @@ class SwipeLog:
         return swipes if bool(swipes.all()) else swipes & ~np.isin(self.event_id, self.undoes[~swipes])
 
     def last_alive(self) -> int | None:
-        """Position of the swipe that an undo takes back, the one that was logged last; None if there is none."""
+        """Position of the swipe that an undo would take back: the last one logged. None if there is none."""
         positions = np.flatnonzero(self.alive)
         return int(positions[-1]) if len(positions) else None
 
@@ -75,7 +75,7 @@ class SwipeLog:
 
 @dataclass(frozen=True)
 class KnownHistory:
-    """What the model's data says of one user, in time order; all arrays are (events,).
+    """What the model's data says about one user, in time order; all arrays are (events,).
 
     Attributes
     ----------
@@ -86,8 +86,8 @@ class KnownHistory:
     timestamp
         Epoch seconds, int64.
     learned
-        Whether the model has learned from the event, bool. Only those count in the user's vector: the others were kept
-        for judging the model, and are merely known to be seen.
+        Whether the model has learned from the event, bool. Only these events count in the user's vector. The others
+        were held out for evaluation; they only mark their movies as seen.
     """
 
     movie_idx: NDArray[np.int32]
@@ -108,17 +108,18 @@ class EffectiveHistory:
     Attributes
     ----------
     movie_idx
-        Movie rows, int32 (opinions,); −1 for a movie that the model does not know, which only ages the others.
+        Movie rows, int32 (opinions,). −1 is a movie that the model does not know; such an opinion only makes earlier
+        ones older.
     movie_id
         Public ids, int64 (opinions,).
     preference
         −2, −1, +1 or +2, int8 (opinions,).
     is_new
-        Whether an opinion comes from the log and the model has not learned of it, bool (opinions,).
+        Whether an opinion comes from the log and the model has not learned from it, bool (opinions,).
     seen
-        Rows of all movies that the user is known to have seen, int32, in no order, perhaps repeated.
+        Rows of all movies that the user is known to have seen, int32, unordered, possibly with repeats.
     in_effect
-        Event ids of the log's swipes that are the latest word on their movies, skips included, int64, in no order.
+        Event ids of the log's swipes that are the latest opinions on their movies, skips included; int64, unordered.
     """
 
     movie_idx: NDArray[np.int32]
@@ -134,7 +135,7 @@ class EffectiveHistory:
 
 
 def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.int64]) -> EffectiveHistory:
-    """Overlay what the model knows of a user with the user's swipe log.
+    """Overlay what the model knows about a user with the user's swipe log.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
     in_effect = np.ones(len(standing), dtype=bool)
     is_new = np.ones(len(standing), dtype=bool)
 
-    # Standing swipes are ordered by movie id, so their rows ascend once those of unknown movies are out.
+    # Standing swipes are ordered by movie id, so their rows ascend once unknown movies are removed.
     in_model = np.flatnonzero(rows >= 0)
     if len(in_model) and kept.any():
         positions = in_model[np.minimum(np.searchsorted(rows[in_model], known.movie_idx), len(in_model) - 1)]
@@ -197,6 +198,6 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
 
 
 def rows_of(wanted: NDArray[np.int64], movie_ids: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Rows of public ids, −1 for those that are not there; `movie_ids` ascends."""
+    """Rows of public ids, −1 for ids that are not in `movie_ids`, which ascends."""
     positions = np.minimum(np.searchsorted(movie_ids, wanted), len(movie_ids) - 1)
     return np.where(movie_ids[positions] == wanted, positions, -1).astype(np.int32)

@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 
 def by_genre(movie_genres: Sequence[Sequence[str]], wanted: str) -> NDArray[np.bool_]:
-    """Movies that have a genre, case aside; bool (movies,)."""
+    """Movies that have a genre, ignoring case; bool (movies,)."""
     name = wanted.casefold()
     return np.array([any(genre.casefold() == name for genre in genres) for genres in movie_genres], dtype=bool)
 
 
 def by_years(movie_years: NDArray[np.int64], first: int, last: int) -> NDArray[np.bool_]:
-    """Movies released from `first` to `last`, both included; year 0 stands for none, and is out; bool (movies,)."""
+    """Movies released from `first` to `last`, inclusive; bool (movies,). Year 0 means unknown and never matches."""
     return (movie_years >= max(first, 1)) & (movie_years <= last)
 
 
 def without(n_movies: int, excluded: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """All movies but the excluded rows; bool (movies,)."""
+    """All movies except the excluded rows; bool (movies,)."""
     mask = np.ones(n_movies, dtype=bool)
     mask[excluded] = False
     return mask

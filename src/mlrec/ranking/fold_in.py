@@ -1,12 +1,12 @@
 """A user's vector from the user's history, with movie factors fixed: the exact solve of Hu, Koren & Volinsky (2008).
 
-With Y the movie factors, p = 1 for a liked movie and 0 for a disliked one, and c the confidence of an event, equation
-4 of "Collaborative Filtering for Implicit Feedback Datasets" gives the user's optimum as the solution of
+Let Y be the movie factors, p = 1 for a liked movie and 0 for a disliked one, and c the confidence of an event. Equation
+4 of "Collaborative Filtering for Implicit Feedback Datasets" then gives the user's optimum as the solution of
 
     (YᵀY + λI + Σ (c − 1) y yᵀ) x = Σ c p y
 
-where the sums run over the user's events only. Confidence is c = 1 + α · |r| · g · w with preference r, feedback
-weight g and decay w = 0.5 ^ (age / half-life); the age of an event is the number of that user's later events.
+where the sums run over the user's events only. Confidence is c = 1 + α · |r| · g · w, with preference r, feedback
+weight g and decay w = 0.5 ^ (age / half-life). The age of an event is the number of the same user's later events.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from mlrec.errors import TrainingFailedError
 from mlrec.settings import FoldInSettings
 
-# Floats of the two large arrays of a block together (64 MB in float64); keeps memory flat however many users there are.
+# Floats in the two large arrays of a block together (64 MB in float64). Keeps memory flat for any number of users.
 _BLOCK_FLOATS = 8_000_000
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST_CONFIDENCE = 1e12
-# Settings far from all sense overflow on the way; what comes out is looked at in the end.
+# Absurd settings overflow on the way; `_checked` finds that in the result.
 _unwarned = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
@@ -52,12 +52,12 @@ def confidence(preferences: NDArray[np.int8], ages: NDArray[np.int64], settings:
 
 
 def require_solvable(settings: FoldInSettings) -> None:
-    """Refuse confidences so large that, in 16 digits, nothing of YᵀY + λI is left beside them.
+    """Refuse settings whose confidences are so large that YᵀY + λI vanishes beside them in 16 digits.
 
     Raises
     ------
     TrainingFailedError
-        If the settings allow such.
+        If the settings allow such confidences.
     """
     if 2 * settings.alpha * settings.feedback_weight > _MOST_CONFIDENCE:
         raise _unsolvable(settings)
@@ -65,24 +65,24 @@ def require_solvable(settings: FoldInSettings) -> None:
 
 def _unsolvable(settings: FoldInSettings) -> TrainingFailedError:
     return TrainingFailedError(
-        "The fold-in has no solution in floating-point numbers.",
+        "The fold-in has no solution in floating-point numbers with these settings.",
         f"Train with an alpha (now {settings.alpha:g}), a feedback weight (now {settings.feedback_weight:g}) and a"
-        " regularization nearer to the defaults.",
+        " regularization closer to the defaults.",
     )
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """What a user's opinions do to the user's score of one movie; all arrays are float64 (opinions,).
+    """What each of a user's opinions adds to the user's score of one movie; all arrays are float64 (opinions,).
 
     Attributes
     ----------
     is_liked
-        Which opinions say 1 rather than 0; bool (opinions,).
+        Which opinions count as p = 1 rather than 0; bool (opinions,).
     liked
-        c_i · (y_iᵀ A⁻¹ m): what a liked movie adds; 0 for others. They sum to the score.
+        c_i · (y_iᵀ A⁻¹ m): what a liked movie adds; 0 for others. These parts sum to the score.
     disliked
-        The score as it is, minus the score without this dislike, all other weights as they are; 0 for others.
+        The score minus the score without this dislike, with all other weights unchanged; 0 for others.
     """
 
     is_liked: NDArray[np.bool_]
@@ -122,22 +122,22 @@ class FoldIn:
         Parameters
         ----------
         movie_idx
-            Rows of the user's movies in time order, oldest first, (n,). A movie stands at most once; −1 is a movie
-            without factors, whose event only makes the earlier ones older.
+            Rows of the user's movies in time order, oldest first, (n,). Each movie occurs at most once. −1 is a movie
+            without factors; its event only makes earlier ones older.
         preferences
             Signed preferences, int8 (n,).
         decay
-            False where the order means nothing: every opinion then weighs as the newest.
+            False if the order means nothing: every opinion then weighs as much as the newest.
 
         Returns
         -------
         ndarray
-            float32 (factors,); zeros for an empty history, or one in which nothing is liked.
+            float32 (factors,); zeros for an empty history or one without a liked movie.
 
         Raises
         ------
         TrainingFailedError
-            If the settings are such that no float can hold the solution.
+            If the solution is too large for a float.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
         return self._solve(self._normal_matrix(Y, c), np.where(liked, c, 0.0) @ Y).astype(np.float32)
@@ -157,35 +157,35 @@ class FoldIn:
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
         A = self._normal_matrix(Y, c)
-        answers = np.where(liked, c, 0.0)
-        # A is symmetric: one solve gives A⁻¹m, and with it every y_iᵀ A⁻¹ m.
+        c_liked = np.where(liked, c, 0.0)
+        # A is symmetric, so one solve gives A⁻¹m and, from it, every y_iᵀ A⁻¹ m.
         towards_movie = Y @ self._solve(A, self._factors[movie])
         away = np.flatnonzero(~liked & (c > 1.0))
         disliked = np.zeros(len(c))
         if len(away):
-            # Without dislike d, A loses (c − 1) y yᵀ: Sherman & Morrison's formula for the inverse.
-            solved = self._solve(A, np.column_stack([Y[away].T, answers @ Y]))
+            # Without dislike d, A loses (c − 1) y yᵀ. The Sherman-Morrison formula gives the inverse.
+            solved = self._solve(A, np.column_stack([Y[away].T, c_liked @ Y]))
             weight = c[away] - 1.0
             own_score = Y[away] @ solved[:, -1]
             leverage = np.einsum("df,fd->d", Y[away], solved[:, :-1])
             disliked[away] = -weight * own_score * towards_movie[away] / (1.0 - weight * leverage)
-        return Contributions(liked, self._checked(answers * towards_movie), self._checked(disliked))
+        return Contributions(liked, self._checked(c_liked * towards_movie), self._checked(disliked))
 
     def _solve(self, A: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Solve A x = b, one system or many."""
         try:
             return self._checked(np.linalg.solve(A, b))
-        except np.linalg.LinAlgError:  # fewer movies than factors, and no λ to speak of
+        except np.linalg.LinAlgError:  # fewer movies than factors, and a λ near 0
             raise _unsolvable(self.settings) from None
 
     def _checked(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """The values, if they are finite in float32."""
-        if (np.abs(values) <= _LARGEST).all():  # not so for what is not a number
+        """Return the values if all are finite in float32, else raise."""
+        if (np.abs(values) <= _LARGEST).all():  # False for NaN
             return values
         raise _unsolvable(self.settings)
 
     def _normal_matrix(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
-        """YᵀY + λI + Σ (c − 1) y yᵀ; the oldest events of a long history have decayed to a c of exactly 1."""
+        """YᵀY + λI + Σ (c − 1) y yᵀ, without the oldest events of a long history, whose c has decayed to exactly 1."""
         oldest = int(np.argmax(c > 1.0)) if len(c) else 0
         recent = Y[oldest:]
         return self._base + (recent * (c[oldest:] - 1.0)[:, None]).T @ recent
@@ -193,7 +193,7 @@ class FoldIn:
     def _known(
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Factors of a user's movies, confidences of the opinions, and which of them say 1 rather than 0."""
+        """Factors of a user's movies, confidences of the opinions, and which opinions count as p = 1 rather than 0."""
         ages = np.arange(len(movie_idx) - 1, -1, -1) if decay else np.zeros(len(movie_idx), dtype=np.int64)
         c, liked = self._weigh(np.where(movie_idx >= 0, preferences, 0), ages)
         return self._factors[movie_idx], c, liked
@@ -201,7 +201,7 @@ class FoldIn:
     def _weigh(
         self, preferences: NDArray[np.int8], ages: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Confidences, 1 where an event weighs nothing, and which preferences say 1 rather than 0."""
+        """Confidences (1 where an event weighs nothing), and which preferences count as p = 1 rather than 0."""
         c = confidence(preferences, ages, self.settings)
         liked = preferences != 0 if self.settings.dislikes == "as-likes" else preferences > 0
         if self.settings.dislikes == "ignore":
@@ -228,9 +228,9 @@ class FoldIn:
         preferences
             Signed preferences, int8 (events,).
         threads
-            Threads to solve with. BLAS should be held to one thread meanwhile.
+            Threads to solve with. BLAS should be limited to one thread meanwhile.
         advance
-            Told of the number of users of each finished block.
+            Called with the number of users of each finished block.
 
         Returns
         -------
@@ -240,7 +240,7 @@ class FoldIn:
         Raises
         ------
         TrainingFailedError
-            If the settings are such that no float can hold a solution.
+            If a solution is too large for a float.
         """
         vectors = np.zeros((len(indptr) - 1, self._base.shape[0]), dtype=np.float32)
         blocks = self._blocks(np.diff(indptr))
@@ -259,7 +259,7 @@ class FoldIn:
         return vectors
 
     def _blocks(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Users with a history, the shortest histories first, so that those of one block pad each other little."""
+        """Users with a history, in blocks, shortest histories first so that a block needs little padding."""
         order = np.argsort(lengths, kind="stable")
         position = int(np.searchsorted(lengths[order], 1))
         n_factors = self._base.shape[0]
@@ -282,7 +282,7 @@ class FoldIn:
         movie_idx: NDArray[np.int32],
         preferences: NDArray[np.int8],
     ) -> NDArray[np.float64]:
-        """Solve for users whose histories are padded to the longest of them; padding has no confidence beyond 1."""
+        """Solve for users whose histories are padded to the longest one; padding has confidence 1, no weight."""
         lengths = indptr[users + 1] - indptr[users]
         slots = np.arange(lengths.max())
         real = slots < lengths[:, None]
@@ -291,11 +291,11 @@ class FoldIn:
         signed = np.where(rows >= 0, preferences[events], 0)
         ages = np.maximum(lengths[:, None] - 1 - slots, 0)
 
-        # Without a preference, as in the padding and for movies without factors, c is 1 and weighs nothing.
+        # Padding and movies without factors have preference 0, so c is 1 and weighs nothing.
         c, liked = self._weigh(signed, ages)
         Y = self._factors[rows]
         b = np.matmul(np.where(liked, c, 0.0)[:, None, :], Y)
         Y *= np.sqrt(c - 1.0)[:, :, None]
-        A = np.matmul(Y.transpose(0, 2, 1), Y)  # of one array with itself: BLAS does half the work
+        A = np.matmul(Y.transpose(0, 2, 1), Y)  # an array times itself: BLAS does half the work
         A += self._base
         return self._solve(A, b.transpose(0, 2, 1))[:, :, 0]

@@ -1,9 +1,10 @@
-"""The other rule of updating a user's vector: one step towards, or away from, each movie that is swiped.
+"""The gradient rule for updating a user's vector: one step towards, or away from, each swiped movie.
 
     u ← u + η · p̃ · m,   p̃ = the preference: −2, −1, +1 or +2
 
-and then the vector is held to a norm: at most a cap, or exactly 1. The rule comes from the published design. It learns
-far less than the exact fold-in (`mlrec evaluate --replay` shows both), but its step is easy to explain.
+After each step the norm of the vector is limited to a cap, or set to exactly 1. The rule comes from the design behind
+the baseline preset. It learns far less than the exact fold-in (`mlrec evaluate --replay` compares the two), but its
+step is easy to explain.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ def gradient_vector(
     Parameters
     ----------
     start
-        The model's vector of the user, or the average vector for a user whom it does not know, float32 (factors,).
+        The model's vector of the user, or the average vector for an unknown user, float32 (factors,).
     movie_factors
         Float32 (movies, factors).
     movie_idx
-        Rows of the swiped movies, in time order, (n,); −1 for a movie without factors, which takes no step.
+        Rows of the swiped movies, in time order, (n,); −1 for a movie without factors, which causes no step.
     preferences
         −2, −1, +1 or +2, (n,).
     settings
@@ -52,7 +53,7 @@ def gradient_vectors(
     preferences: NDArray[np.int8],
     settings: GradientSettings,
 ) -> NDArray[np.float32]:
-    """All vectors on the way of `gradient_vector`: before the first swipe and after each; float32 (n + 1, factors)."""
+    """Every vector that `gradient_vector` passes: before the first swipe and after each; float32 (n + 1, factors)."""
     vector = start.astype(np.float64)
     vectors = np.empty((len(movie_idx) + 1, len(start)), dtype=np.float32)
     vectors[0] = vector

@@ -1,4 +1,4 @@
-"""What users did, as arrays: the events of all users, one user after another."""
+"""Users' events as arrays, one user after another."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ EVENT_ARRAYS = ("movie_idx", "preference", "timestamp", "split")
 
 @dataclass(frozen=True)
 class History:
-    """What the model's data says that each user did: all splits, in time order.
+    """The model's events of all users: all splits, each user's events in time order.
 
     Attributes
     ----------
     indptr
         The events of user row i are indptr[i]:indptr[i + 1]; int64 (users + 1,).
     movie_idx
-        Movie rows, int32 (events,); −1 for a movie that the model does not know, whose event still ages the others.
+        Movie rows, int32 (events,). −1 is a movie that the model does not know; its event still makes earlier ones
+        older.
     preference
         −2, −1, +1 or +2, int8 (events,).
     timestamp
@@ -42,7 +43,7 @@ class History:
         return slice(int(self.indptr[user_idx]), int(self.indptr[user_idx + 1]))
 
     def of_rows(self, first: int, end: int) -> History:
-        """The events of the users of some adjacent rows; the first user has row 0."""
+        """The events of the users in a range of rows; the first of them becomes row 0."""
         indptr = self.indptr[first : end + 1]
         events = slice(int(indptr[0]), int(indptr[-1]))
         return self._picked(indptr - events.start, events).checked()
@@ -60,7 +61,7 @@ class History:
         return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
 
     def checked(self) -> History:
-        """All events, looked at: those that were made in memory are what they should be."""
+        """All events, validated. Events made in memory need no check; a subclass may check what it reads."""
         return self
 
     def _picked(self, indptr: NDArray[np.int64], events: slice | NDArray[Any]) -> Self:
@@ -68,7 +69,7 @@ class History:
 
 
 def picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bounds of some users' entries once they are put together, and where these entries lie now."""
+    """Bounds of some users' entries once they are joined, and the positions where those entries are now."""
     lengths = indptr[users + 1] - indptr[users]
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     return bounds, np.arange(bounds[-1]) + np.repeat(indptr[users] - bounds[:-1], lengths)

@@ -1,8 +1,8 @@
-"""Which popular movies to show to somebody of whom little is known.
+"""Which popular movies to show to a user with few or no opinions.
 
-Popularity is told on the scale of a personal score: the share of all users who liked a movie is the preference that
-one would predict for somebody of whom nothing is known. Since all users count, not only those who rated the movie, five
-fans of a rarity never beat five thousand.
+Popularity uses the scale of a personal score: the share of all users who liked a movie is the preference that one would
+predict for an unknown user. All users count, not only those who rated the movie, so five fans of a rare movie never
+outweigh five thousand of a popular one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlrec.ranking.diversity import maximal_marginal_relevance
 
-# The cards that a new user may come to see before the first like; behind them plain popularity ranks.
+# As many cards as a new user may see before the first like; after these, plain popularity ranks.
 _SPREAD_OVER = 300
 
 
@@ -39,7 +39,7 @@ def liked_share(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float
 def spread_order(
     share: NDArray[np.float32], movie_genres: Sequence[Sequence[str]], diversity: float
 ) -> NDArray[np.float32]:
-    """Scores that rank the popular movies for somebody new, spread over genres so that the first answers teach most.
+    """Scores that rank the popular movies for a new user, spread over genres so that the first swipes teach the most.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def spread_order(
     movie_genres
         Genres by movie row.
     diversity
-        How far genres are spread, 0 to 1; see `maximal_marginal_relevance`, with genres as traits.
+        How far the list is spread over genres, 0 to 1; see `maximal_marginal_relevance`, with genres as traits.
 
     Returns
     -------
@@ -70,20 +70,20 @@ def spread_order(
 
 
 def wary_share(share: NDArray[np.float32], disliked: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Liked share for somebody who has disliked everything so far: less of what is like the disliked movies.
+    """Liked share for a user who has disliked everything so far: lower for movies similar to the disliked ones.
 
-    Fold-in says nothing of such a user, because a dislike only pulls scores towards 0.
+    Fold-in gives such a user no taste, because a dislike only pulls scores towards 0.
 
     Parameters
     ----------
     share
         Float32 (movies,).
     disliked
-        Scores of a user who had liked just what this one disliked, float32 (movies,).
+        Scores for a user who liked exactly what this one disliked, float32 (movies,).
 
     Returns
     -------
     ndarray
-        share · (1 − disliked), with disliked held between 0 and 1; float32 (movies,).
+        share · (1 − disliked), with disliked clipped to 0 to 1; float32 (movies,).
     """
     return share * (1.0 - np.clip(disliked, 0.0, 1.0))

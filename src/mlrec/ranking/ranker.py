@@ -1,9 +1,9 @@
-"""The rule that ranks movies for a user: personal taste, with popularity in its place while little is known.
+"""The rule that ranks movies for a user: personal taste, mixed with popularity while the user has few opinions.
 
     score = (1 - weight) * personal + weight * liked share
 
-The weight of popularity falls with the number of opinions. A user without taste (nobody, or somebody who has only
-disliked or only skipped) has no personal score, and gets the popular movies. Lists, batches, explanations, evaluation
+The weight of popularity falls with the number of opinions. A user without taste (an unknown user, or one who has only
+disliked or only skipped) has no personal score and gets the popular movies. Lists, batches, explanations, evaluation
 and replay all rank by this rule.
 """
 
@@ -23,14 +23,14 @@ from mlrec.ranking.scores import user_scores
 from mlrec.settings import ServeSettings
 
 PopularWeight = Callable[[NDArray[np.integer[Any]] | int], NDArray[np.float64]]
-"""Numbers of opinions, (users,) or one, to the weight of popularity, 0 to 1, of the same shape."""
+"""Maps numbers of opinions, (users,) or one, to the weight of popularity, 0 to 1, in the same shape."""
 
 
 def popular_weight(n_opinions: NDArray[np.int64] | int, handover: int) -> NDArray[np.float64]:
-    """Weight of popularity in a user's scores: 1 without an opinion, 0 from `handover` opinions on, a line between.
+    """Weight of popularity in a user's scores: 1 without opinions, 0 from `handover` opinions on, linear in between.
 
-    score = (1 − weight) · personal + weight · liked share. Replay chose the rule and the default of `handover`:
-    docs/decisions/0004.
+    score = (1 − weight) · personal + weight · liked share. The rule and the default of `handover` were chosen by
+    replay: docs/decisions/0004.
     """
     return np.maximum(0.0, 1.0 - np.asarray(n_opinions) / handover) if handover else np.zeros(np.shape(n_opinions))
 
@@ -38,7 +38,7 @@ def popular_weight(n_opinions: NDArray[np.int64] | int, handover: int) -> NDArra
 def blended(
     personal: NDArray[np.float32], share: NDArray[np.float32], weight: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Mix personal scores with the liked share; both float32 (movies,), or (users, movies) with one weight a user."""
+    """Mix personal scores with the liked share; both float32 (movies,), or (users, movies) with one weight per user."""
     w = np.asarray(weight, dtype=np.float32)[..., None]
     return (1 - w) * personal + w * share
 
@@ -70,11 +70,11 @@ class Scores:
     Attributes
     ----------
     shown
-        What a recommendation tells as its score.
+        The score that a recommendation shows.
     order
-        What ranks: the scores themselves, but for a new user the list that is spread over genres.
+        The values to rank by. These are the scores, except for a new user, whose list is spread over genres.
     popular_part
-        How much of `shown` is popularity.
+        The part of `shown` that comes from popularity.
     """
 
     shown: NDArray[np.float32]
@@ -84,7 +84,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Ranker:
-    """Scores movies for users, however little is known of them.
+    """Scores movies for users, including users with few or no opinions.
 
     Attributes
     ----------
@@ -95,9 +95,9 @@ class Ranker:
     share
         Share of users who liked each movie, float32 (movies,).
     spread
-        What ranks for somebody of whom nothing is known; see `spread_order`.
+        The values to rank by for an unknown user; see `spread_order`.
     popular_weight
-        How popularity hands over to taste as opinions come in.
+        How popularity gives way to taste as opinions come in.
     """
 
     fold_in: FoldIn
@@ -116,7 +116,7 @@ class Ranker:
         movie_genres: Sequence[Sequence[str]],
         settings: ServeSettings,
     ) -> Self:
-        """Derive it from a model; see `liked_share` and `spread_order` for what they take."""
+        """Derive a ranker from a model; see `liked_share` and `spread_order` for the parameters."""
         share = liked_share(popularity, n_users)
         return cls(
             fold_in,
@@ -127,7 +127,7 @@ class Ranker:
         )
 
     def scores(self, vector: NDArray[np.float32], opinions: Opinions) -> Scores:
-        """Score all movies for one user, whose vector is float32 (factors,): zeros for a user without taste."""
+        """Score all movies for one user. The vector is float32 (factors,), zeros for a user without taste."""
         return self._scores(user_scores(vector, self.movie_factors) if vector.any() else None, opinions)
 
     def order(
@@ -136,21 +136,22 @@ class Ranker:
         n_opinions: NDArray[np.integer[Any]],
         opinions_of: Callable[[int], Opinions],
     ) -> NDArray[np.float32]:
-        """What ranks for many users at once: `Scores.order` of each.
+        """`Scores.order` for many users at once.
 
         Parameters
         ----------
         vectors
             Float32 (users, factors); zeros for a user without taste.
         n_opinions
-            How many opinions each of them has, (users,).
+            How many opinions each user has, (users,).
         opinions_of
-            Opinions of the user at a position of `vectors`; asked only for those with popularity in their scores.
+            Returns the opinions of the user at a position in `vectors`. Called only for users with popularity in their
+            scores.
 
         Returns
         -------
         ndarray
-            Float32 (users, movies), a fresh array.
+            Float32 (users, movies), a new array.
         """
         order = user_scores(vectors, self.movie_factors)
         for position in np.flatnonzero(~self.is_personal(vectors, n_opinions)).tolist():
@@ -159,12 +160,12 @@ class Ranker:
         return order
 
     def is_personal(self, vectors: NDArray[np.float32], n_opinions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Which users' scores have no popularity in them, so that only taste ranks; takes what `order` takes."""
+        """Which users are ranked by taste alone, without popularity; parameters as in `order`."""
         has_taste = np.asarray(vectors.any(axis=1))
         return np.asarray(has_taste & (self.popular_weight(n_opinions) == 0))
 
     def contributions(self, movie_idx: int, opinions: Opinions, *, decay: bool = True) -> tuple[Contributions, float]:
-        """Take apart the score of one movie for a user with taste: what each opinion adds, and what popularity adds.
+        """Split the score of one movie for a user with taste into what each opinion adds and what popularity adds.
 
         See `FoldIn.contributions`. The parts sum to `Scores.shown`.
         """
@@ -174,7 +175,7 @@ class Ranker:
         return personal, weight * float(self.share[movie_idx])
 
     def _scores(self, personal: NDArray[np.float32] | None, opinions: Opinions) -> Scores:
-        """The rule; `personal` is None for a user without taste."""
+        """Apply the rule to one user; `personal` is None for a user without taste."""
         if personal is None:
             disliked = opinions.preference < 0
             if not disliked.any():

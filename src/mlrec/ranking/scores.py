@@ -1,4 +1,4 @@
-"""Scores of movies for users, and similarity of movies to each other."""
+"""Scores of movies for users, and similarity between movies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def movie_similarity(
     movie_factors
         Float32 (movies, factors).
     norms
-        Lengths of the vectors, float32 (movies,), if they are at hand.
+        Lengths of the vectors, float32 (movies,), if already computed.
 
     Returns
     -------
@@ -52,14 +52,14 @@ def movie_similarity(
 
 
 def popularity_scores(popularity: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Scores that rank movies by popularity, equally popular ones by row.
+    """Scores that rank movies by popularity, and equally popular movies by row.
 
-    Ranks, not counts: float32 holds every rank exactly, whatever the counts are.
+    The scores are reversed ranks rather than counts, because float32 holds every rank exactly.
 
     Parameters
     ----------
     popularity
-        Likes in training a movie, int64 (movies,).
+        Likes in training per movie, int64 (movies,).
 
     Returns
     -------

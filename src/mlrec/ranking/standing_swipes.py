@@ -1,4 +1,4 @@
-"""All users' opinions in effect as one table: what the app has told, in the form in which a preparation takes it in."""
+"""All users' opinions in effect as one table: the swipes of the app in the form that `mlrec prepare` reads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlrec.ranking.effective_history import SwipeLog
 
 @dataclass(frozen=True)
 class StandingSwipes:
-    """For each user and movie the swipe that stands, see `SwipeLog.standing`; all arrays are int64 (swipes,).
+    """The swipe that stands for each user and movie, see `SwipeLog.standing`; all arrays are int64 (swipes,).
 
     Attributes
     ----------
     user_id, movie_id
-        Public ids; no pair stands twice.
+        Public ids; each pair occurs once.
     preference
         −2 to +2, 0 is a skip.
     at
@@ -40,7 +40,7 @@ class StandingSwipes:
 
     @classmethod
     def of(cls, logs: Iterable[tuple[int, SwipeLog]]) -> Self:
-        """Pick the standing swipes out of users' logs; each user comes once."""
+        """Pick the standing swipes out of users' logs. Each user must occur once."""
         user_ids, tables = [], [np.empty((4, 0), dtype=np.int64)]
         for user_id, log in logs:
             user_ids.append(user_id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# How `top_n_rows` narrows many scores down to few candidates.
-_GROUPS_PER_PLACE = 8
+# How far `top_n_rows` narrows many scores down: groups of movies per rank of the list.
+_GROUPS_PER_RANK = 8
 
 
 def top_n(scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
@@ -15,18 +15,18 @@ def top_n(scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | 
     Parameters
     ----------
     scores
-        A score a movie, (movies,). NaN and −∞ mean that a movie cannot be recommended.
+        One score per movie, (movies,). NaN and −∞ mean that a movie cannot be recommended.
     n
-        How many movies are wanted.
+        Length of the list.
     candidates
         Which movies may be listed, bool (movies,); all by default.
 
     Returns
     -------
     ndarray
-        Movie rows, best first, at most n of them. Equal scores rank by row, so the order is total; nothing is padded.
+        Movie rows, best first, at most n, without padding. Equal scores rank by row, so the order is total.
     """
-    usable = scores > -np.inf  # False for NaN, too
+    usable = scores > -np.inf  # also False for NaN
     if candidates is not None:
         usable &= candidates
     rows = np.flatnonzero(usable)
@@ -37,7 +37,7 @@ def top_n(scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | 
         threshold = np.partition(values, len(rows) - n)[len(rows) - n]
         keep = values >= threshold
         rows, values = rows[keep], values[keep]
-    # A stable sort on falling scores leaves equal scores in the order of their rows.
+    # A stable sort by descending score leaves equal scores in row order.
     return rows[np.argsort(-values, kind="stable")[:n]]
 
 
@@ -49,7 +49,7 @@ def top_n_rows(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     scores
         Float32 (lists, movies), no NaN; −∞ where a movie must not be listed.
     n
-        How many movies are wanted in each list.
+        Length of each list.
 
     Returns
     -------
@@ -60,29 +60,29 @@ def top_n_rows(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     n = min(n, n_movies)
     if not (n_lists and n):
         return np.empty((n_lists, n), dtype=np.int64)
-    # The n-th highest of the groups' maxima is a score that at least n movies reach; with many more groups than places,
-    # few others do. Reading the scores twice for that is cheaper than partitioning them.
-    n_groups = min(_GROUPS_PER_PLACE * n, n_movies)
+    # At least n movies reach the n-th highest of the groups' maxima. With many more groups than ranks, few others do.
+    # Reading the scores twice to find that threshold is cheaper than partitioning them.
+    n_groups = min(_GROUPS_PER_RANK * n, n_movies)
     size = n_movies // n_groups
     maxima = scores[:, : size * n_groups].reshape(n_lists, size, n_groups).max(axis=1)
     reached = np.partition(maxima, n_groups - n, axis=1)[:, n_groups - n, None]
     is_candidate = scores >= np.maximum(reached, np.finfo(scores.dtype).min)  # never −∞
     lists, movies = np.divmod(np.flatnonzero(is_candidate), n_movies)
     counts = np.bincount(lists, minlength=n_lists)
-    # Where many movies tie with the last place, a list is ranked by itself.
-    crowded = np.flatnonzero(counts > _GROUPS_PER_PLACE * n)
+    # A list in which many movies tie with the last rank is ranked on its own.
+    crowded = np.flatnonzero(counts > _GROUPS_PER_RANK * n)
     if len(crowded):
         others = ~np.isin(lists, crowded)
         lists, movies = lists[others], movies[others]
         counts[crowded] = 0
 
-    # The candidates of a list stand in the order of their rows, and a stable sort leaves equal scores so.
-    place = np.arange(len(lists)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # The candidates of a list are in row order, and a stable sort leaves equal scores that way.
+    position = np.arange(len(lists)) - np.repeat(np.cumsum(counts) - counts, counts)
     width = max(n, int(counts.max()))
     candidates = np.full((n_lists, width), -1, dtype=np.int64)
-    candidates[lists, place] = movies
+    candidates[lists, position] = movies
     values = np.full((n_lists, width), -np.inf, dtype=scores.dtype)
-    values[lists, place] = scores[lists, movies]
+    values[lists, position] = scores[lists, movies]
     ranked = np.take_along_axis(candidates, np.argsort(-values, axis=1, kind="stable")[:, :n], axis=1)
     for row in crowded.tolist():
         ranked[row] = top_n(scores[row], n)
@@ -99,7 +99,7 @@ def ranks_of(
     scores
         Float32 (lists, movies), no NaN.
     movie_idx
-        The movie to be found in each list, (lists,); a candidate with a score above −∞.
+        The movie to find in each list, (lists,). It must be a candidate with a score above −∞.
     candidates
         Which movies may be listed, bool (lists, movies).
 

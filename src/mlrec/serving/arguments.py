@@ -1,6 +1,6 @@
-"""What callers hand to the public facade: each argument is checked here, and what it takes is said in its name.
+"""Checking the arguments of the public facade. Messages name the argument and say what it accepts.
 
-A backend hands on what its users send. So lists and texts have a limit, and are counted as they are read.
+A backend passes on what its users send. So lists and texts have a limit, and lists are counted while they are read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from mlrec.errors import SettingsError, shown
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
 
 MOST_OPINIONS = 10_000
-"""Likes and dislikes of a visitor, together."""
+"""Likes and dislikes of a visitor together."""
 MOST_EXCLUDED = 10_000
 MOST_GENRES = 1_000
 LONGEST_TEXT = 500
-"""Characters of a title that is looked for, and of a genre."""
+"""Characters of a search text and of a genre."""
 LONGEST_LIST = 1_000_000
 
 
 def user_id(value: Any, name: str = "user_id") -> int:
-    """The id of a user, whom the model need not know."""
+    """The id of a user, who may be unknown to the model."""
     found = _id(name, value)
     if not -(2**63) <= found < 2**63:
         raise _refusal(name, "an id that fits into 64 bits", value)
@@ -35,31 +35,31 @@ def user_id(value: Any, name: str = "user_id") -> int:
 
 
 def movie_id(value: Any) -> int:
-    """The id of a movie; whether the model knows it is seen later."""
+    """The id of a movie. Whether the model knows the movie is checked later."""
     return _id("movie_id", value)
 
 
 def opinions(likes: Any, dislikes: Any) -> tuple[list[int], list[int]]:
-    """Movie ids that a visitor likes, and those that the visitor dislikes."""
+    """The ids of the movies that a visitor likes and dislikes."""
     liked, disliked = (_ids(*named, MOST_OPINIONS) for named in (("likes", likes), ("dislikes", dislikes)))
     if len(liked) + len(disliked) > MOST_OPINIONS:
-        raise SettingsError(f"likes and dislikes together must be at most {MOST_OPINIONS:,} movie ids.")
+        raise SettingsError(f"likes and dislikes together must have at most {MOST_OPINIONS:,} movie ids.")
     return liked, disliked
 
 
 def excluded(exclude: Any) -> list[int]:
-    """Movie ids not to show."""
+    """Ids of movies to leave out."""
     return _ids("exclude", exclude, MOST_EXCLUDED)
 
 
 def genres(value: Any) -> tuple[str, ...] | None:
-    """Names of genres; one may be given by itself."""
+    """Names of genres; a single one may be given as a string."""
     if value is None:
         return None
-    names = [value] if isinstance(value, str) else _listed("genres", value, MOST_GENRES, "texts")
+    names = [value] if isinstance(value, str) else _listed("genres", value, MOST_GENRES, "strings")
     for name in names:
         if not isinstance(name, str) or len(name) > LONGEST_TEXT:
-            raise _refusal("each of genres", f"a text of up to {LONGEST_TEXT} characters", name)
+            raise _refusal("each of genres", f"a string of up to {LONGEST_TEXT} characters", name)
     return tuple(names)
 
 
@@ -78,34 +78,34 @@ def years(value: Any) -> tuple[int, int] | None:
 
 
 def yes_or_no(name: str, value: Any) -> bool:
-    """A choice between two."""
+    """A boolean."""
     if not isinstance(value, bool | np.bool_):
         raise _refusal(name, "True or False", value)
     return bool(value)
 
 
 def diversity(value: Any) -> float:
-    """How far a list is spread."""
+    """How far a list is spread, 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:  # type: ignore[operator]
         raise _refusal("diversity", "a number between 0 and 1", value)
     return float(value)
 
 
 def length(n: Any) -> int:
-    """How many movies are wanted."""
+    """The length of a list."""
     try:
         found = _whole(n)
     except TypeError:
         found = 0
     if not 1 <= found <= LONGEST_LIST:
-        raise _refusal("n", f"a whole number of at least 1 and at most {LONGEST_LIST:,}", n)
+        raise _refusal("n", f"a whole number from 1 to {LONGEST_LIST:,}", n)
     return found
 
 
 def text(value: Any) -> str:
-    """What somebody types to find a movie."""
+    """A search text."""
     if not isinstance(value, str):
-        raise _refusal("text", "a text: a title, or an id in digits", value)
+        raise _refusal("text", "a string: a title, or an id in digits", value)
     if len(value) > LONGEST_TEXT:
         raise _refusal("text", f"at most {LONGEST_TEXT} characters long", value)
     return value
@@ -116,7 +116,7 @@ def idempotency_key(value: Any, event_id: Any = None) -> str | None:
     if event_id is not None:
         if value is not None:
             raise SettingsError(
-                "idempotency_key and event_id were both given.", "Give idempotency_key only: event_id is its old name."
+                "idempotency_key and event_id were both given.", "Pass only idempotency_key; event_id is its old name."
             )
         warnings.warn(
             "event_id is now called idempotency_key. The old name will be removed in mlrec 1.0.",
@@ -127,31 +127,33 @@ def idempotency_key(value: Any, event_id: Any = None) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_IDEMPOTENCY_KEY or not _is_utf8(value):
-        raise _refusal("idempotency_key", f"a text of 1 to {LONGEST_IDEMPOTENCY_KEY} characters", value)
+        raise _refusal("idempotency_key", f"a string of 1 to {LONGEST_IDEMPOTENCY_KEY} characters", value)
     return value
 
 
 def moment(at: Any) -> int:
-    """When something happened, in epoch seconds."""
+    """The time of an event, in epoch seconds."""
     if isinstance(at, datetime) and at.utcoffset() is None:
-        raise SettingsError("at has no time zone.", "Give an aware datetime, such as datetime.now(UTC).")
+        raise SettingsError("at has no time zone.", "Pass an aware datetime, such as datetime.now(UTC).")
     try:
         seconds = int(at.timestamp()) if isinstance(at, datetime) else _whole(at)
     except (TypeError, ValueError, OverflowError):
         raise _refusal("at", "epoch seconds as a whole number, or an aware datetime", at) from None
     if not 0 <= seconds <= latest_moment():
         raise SettingsError(
-            f"at is {shown(seconds)}, which is no time in epoch seconds, or lies in the future.",
-            "Milliseconds, perhaps, or a clock that is wrong?" if seconds > 0 else "Epoch seconds count from 1970.",
+            f"at must be a time in epoch seconds, from 1970 to at most one day from now, not {shown(seconds)}.",
+            "Check that it is not in milliseconds and that the clock is right."
+            if seconds > 0
+            else "Epoch seconds count from 1970.",
         )
     return seconds
 
 
-# -- what they have in common ------------------------------------------------------------------------------------------
+# -- common checks -----------------------------------------------------------------------------------------------------
 
 
 def _id(name: str, value: Any) -> int:
-    """The one place that knows what an id is."""
+    """Check an id; the only place that defines what an id is."""
     try:
         return _whole(value)
     except TypeError:
@@ -163,7 +165,7 @@ def _ids(name: str, values: Any, most: int) -> list[int]:
 
 
 def _listed(name: str, values: Any, most: int, of: str) -> list[Any]:
-    """The items of anything that can be iterated over, which may have no end."""
+    """The items of any iterable, which may be endless."""
     if isinstance(values, str | bytes | bytearray):
         raise _refusal(name, f"a list of {of}", values)
     try:
@@ -172,12 +174,12 @@ def _listed(name: str, values: Any, most: int, of: str) -> list[Any]:
         raise _refusal(name, f"a list of {of}", values) from None
     items = list(islice(unread, most + 1))
     if len(items) > most:
-        raise SettingsError(f"{name} must be at most {most:,} {of}.")
+        raise SettingsError(f"{name} must have at most {most:,} {of}.")
     return items
 
 
 def _whole(value: Any) -> int:
-    """A whole number as Python's own; raises TypeError for anything else, `True` and 2.0 among it."""
+    """A whole number as a Python int. Raises TypeError for anything else, including `True` and 2.0."""
     if isinstance(value, bool):
         raise TypeError
     return index(value)

@@ -1,4 +1,4 @@
-"""Every user's list at once, in blocks through one matrix product, for those who precompute."""
+"""The lists of all users at once, for precomputing them: one matrix product per block of users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores.interface import SwipeStore
 from mlrec.serving.user_views import UserViews
 
-# Scores held at once (16 MB of float32).
+# Scores in memory at the same time (16 MB of float32).
 _BLOCK_SCORES = 4_000_000
 
 
@@ -29,7 +29,7 @@ class Block:
     Attributes
     ----------
     users
-        How many users the block is about; some may have an empty list.
+        Number of users in the block; some may have an empty list.
     user_id, rank, movie_id
         Int64.
     score
@@ -54,10 +54,10 @@ def recommend_all(
     options: ListOptions,
     progress: Progress,
 ) -> Iterator[Block]:
-    """Yield the lists of all users of the model and of the store, ascending by user id.
+    """Yield the lists of all users in the model and in the store, ascending by user id.
 
-    Most users' vectors lie in the model as they are needed, and one product scores a block of them. The others (who
-    have swiped, of whom little is known, or who want diversity) are ranked one by one.
+    For most users, the saved vector is all that is needed, and one product scores a block of them. The others are
+    ranked one by one: users who have swiped, users with few opinions, and all users if the list is diversified.
     """
     swiped = np.array(store.user_ids(), dtype=np.int64)
     user_ids = np.union1d(np.asarray(served.model.user_ids), swiped)
@@ -85,61 +85,61 @@ def recommend_all(
 
 @dataclass(frozen=True)
 class _Saved:
-    """What a model has saved of some users; those whom it does not know have what another user has.
+    """What a model has saved for some users. For users unknown to the model, the values are those of another user.
 
     Attributes
     ----------
     served
         The model.
     is_known
-        Whether the model knows them, bool (users,).
-    place
-        Rows of `history`, int64 (users,).
+        Whether the model knows each user, bool (users,).
+    history_rows
+        The users' rows in `history`, int64 (users,).
     vectors
         Float32 (users, factors).
     history
-        Of all users of the model from the first to the last of them.
+        The events of all users of the model from the first to the last of these users.
     """
 
     served: ServedModel
     is_known: NDArray[np.bool_]
-    place: NDArray[np.int64]
+    history_rows: NDArray[np.int64]
     vectors: NDArray[np.float32]
     history: History
 
     @classmethod
     def of(cls, served: ServedModel, user_ids: NDArray[np.int64]) -> Self:
-        """Look some users up, ascending by id."""
+        """Look up users, whose ids must ascend."""
         model = served.model
         rows = np.minimum(np.searchsorted(model.user_ids, user_ids), len(model.user_ids) - 1)
         return cls(
             served,
             is_known=model.user_ids[rows] == user_ids,
-            place=rows - rows[0],
+            history_rows=rows - rows[0],
             vectors=model.vectors_of(rows),
             history=model.history.of_rows(int(rows[0]), int(rows[-1]) + 1),
         )
 
     def are_personal(self) -> NDArray[np.bool_]:
-        """Which users have a vector that says all there is, without popularity in it; bool (users,)."""
+        """Which users are ranked by their saved vector alone, without popularity; bool (users,)."""
         learned_before = np.concatenate([[0], np.cumsum(self.served.learned[self.history.split])])
-        n_learned = np.diff(learned_before[self.history.indptr])[self.place]
+        n_learned = np.diff(learned_before[self.history.indptr])[self.history_rows]
         return self.is_known & self.served.ranker.is_personal(self.vectors, n_learned)
 
     def ranked(
         self, chosen: NDArray[np.bool_], n: int, candidates: NDArray[np.bool_], options: ListOptions
     ) -> Iterator[RankedRows]:
-        """Rank for some of the users, all through one product."""
+        """Rank movies for the chosen users, with one product for all of them."""
         if not chosen.any():
             return
         scores = user_scores(self.vectors[chosen], self.served.movie_factors)
         scores[:, ~candidates] = -np.inf
         if not options.include_seen:
-            for position, place in enumerate(self.place[chosen].tolist()):
-                seen = self.history.movie_idx[self.history.of(place)]
+            for position, row in enumerate(self.history_rows[chosen].tolist()):
+                seen = self.history.movie_idx[self.history.of(row)]
                 scores[position, seen[seen >= 0]] = -np.inf
-        for own, places in zip(scores, top_n_rows(scores, n), strict=True):
-            found = places[places >= 0]
+        for own, ranked in zip(scores, top_n_rows(scores, n), strict=True):
+            found = ranked[ranked >= 0]
             yield RankedRows(found, own[found], np.ones(len(found), dtype=bool))
 
 

@@ -1,4 +1,4 @@
-"""Swipe logs as CSV files, to read and to write: for backups, and for moving from one store to another."""
+"""Exporting swipe logs to CSV files and importing them, for backups and for moving from one store to another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mlrec.serving.swipe_rows import COLUMNS, RowReader, SwipeRow
 from mlrec.settings import PrepareSettings
 from mlrec.untrusted_text import for_spreadsheet, for_terminal
 
-# Below the length at which the csv module gives up on a field.
+# Below the length at which the csv module refuses a field.
 _LONGEST_LINE = 100_000
 _BATCH = 10_000
 
@@ -39,20 +39,20 @@ CREATE TABLE rejects (line, text, reason);
 
 @dataclass(frozen=True)
 class Imported:
-    """Outcome of an import.
+    """The result of an import.
 
     Attributes
     ----------
     imported
-        Swipes that have been logged.
+        Number of swipes logged.
     already_there
-        Rows whose swipe was in the log before.
+        Number of rows whose swipe was already in the log.
     undone
-        Rows of swipes that had been taken back; they are left out.
+        Number of rows skipped because their swipe had been undone.
     rejects
-        How many rows could not be used for each reason, the most frequent first.
+        Number of unusable rows for each reason, most frequent first.
     rejects_file
-        Where those rows are listed; None if there are none.
+        The file that lists those rows; None if there are none.
     """
 
     imported: int
@@ -62,7 +62,7 @@ class Imported:
     rejects_file: Path | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the outcome as plain JSON values."""
+        """Return the result as plain JSON values."""
         return {
             "imported": self.imported,
             "already_there": self.already_there,
@@ -73,17 +73,17 @@ class Imported:
 
 
 def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEvent]]]) -> int:
-    """Write swipe logs as CSV, UTF-8, with a header; returns how many swipes were written.
+    """Write swipe logs as CSV in UTF-8 with a header. Returns how many swipes were written.
 
-    Titles are for people, who may open the file in a spreadsheet: one that would be a formula there has an apostrophe
-    before it. Ids, those of the application's own among them, are what an import reads, and stand as they are.
+    Titles are for people, who may open the file in a spreadsheet. A title that would be a formula there gets an
+    apostrophe in front. Ids, including the application's own, are written unchanged, because an import reads them.
 
     Parameters
     ----------
     file
         An open file.
     logs
-        Users, and the events of each in the order of the log.
+        Users, each with the events in the order of the log.
     """
     rows = csv.writer(_Utf8(file), lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -99,7 +99,7 @@ def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEve
                     event.preference,
                     event.at,
                     "true" if event.undone else "false",
-                    # One that would break the line is left out; the swipe is known without it.
+                    # A key that would break the line is left out; the swipe can be identified without it.
                     "" if _BREAKS.search(event.idempotency_key or "") else event.idempotency_key,
                 )
             )
@@ -118,37 +118,37 @@ def import_swipes(
     size: int | None = None,
     progress: Progress = SILENT,
 ) -> Imported:
-    """Log the swipes of a CSV file, all of them in one go. What is in the log already is not logged again.
+    """Log all swipes of a CSV file together. Swipes that are already in the log are not logged again.
 
     Parameters
     ----------
     file
-        The open file, read once from its beginning to its end; see `RowReader` for its columns.
+        The open file, read once from beginning to end; see `RowReader` for its columns.
     label
-        How the file is named to people.
+        Name of the file in messages.
     store
-        Where to. Rows keep their order within a user.
+        The store to log to. Rows keep their order within a user.
     rejects_file
-        Where the rows that cannot be used are listed, with line and reason; not written if there are none.
+        The file for unusable rows, with line and reason. Not written if there are none.
     movie_ids
-        The movies that are known; a row about another is rejected. None takes any movie.
+        The known movies; rows with other movies are rejected. None accepts any movie.
     max_reject_share
-        More bad rows than this share of all rows stop the import.
+        The import stops if a larger share of the rows is bad.
     size
-        Bytes of the file, if known.
+        Size of the file in bytes, if known.
     progress
-        Told of the bytes that are read and the swipes that are logged.
+        Reports the bytes read and the swipes logged.
 
     Raises
     ------
     InputError
-        If the file is no UTF-8 text or its header cannot be used.
+        If the file is not UTF-8 text or its header cannot be used.
     TooManyRejectsError
-        If too many rows are bad. Nothing has been logged; the rows are listed.
+        If too many rows are bad. Nothing is logged; the bad rows are in `rejects_file`.
     StoreUnavailableError, IncompatibleFormatError
         If the store cannot be written.
     """
-    # An unnamed database is a temporary file: the rows are sorted by user there, not in memory.
+    # An unnamed database is a temporary file, so the rows are sorted by user on disk, not in memory.
     with closing(sqlite3.connect("", isolation_level=None)) as scratch:
         try:
             run = _Import(scratch, label, store, max_reject_share, rejects_file)
@@ -157,12 +157,12 @@ def import_swipes(
         except sqlite3.OperationalError as error:
             raise StateError(
                 f"The rows of {label} cannot be sorted: {error}.",
-                "That needs room for temporary files; the variable SQLITE_TMPDIR names another folder for them.",
+                "Free space for temporary files, or set the environment variable SQLITE_TMPDIR to another folder.",
             ) from error
 
 
 class _Import:
-    """One run, on one temporary database."""
+    """One import, with its temporary database."""
 
     def __init__(
         self, scratch: sqlite3.Connection, label: str, store: SwipeStore, max_reject_share: float, rejects_file: Path
@@ -177,11 +177,13 @@ class _Import:
         scratch.executescript(_TABLES)
 
     def read(self, file: IO[bytes], movie_ids: Collection[int] | None, size: int | None, progress: Progress) -> None:
-        """Judge every row, and keep those that can be used."""
+        """Check every row, and keep the usable ones."""
         lines = _lines(file, self.label)
         header = next(lines, None)
         if header is None:
-            raise InputError(f"{self.label} is empty.", "Its first line names the columns: mlrec users import --help")
+            raise InputError(
+                f"{self.label} is empty.", "Its first line must name the columns. See: mlrec users import --help"
+            )
         reader = RowReader(header.text.removeprefix("\ufeff"), self.label)
         forgotten = frozenset(self.store.forgotten())
         with progress.task(f"Reading {self.label}", size, "bytes") as task:
@@ -214,7 +216,7 @@ class _Import:
             "INSERT INTO usable VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 (user_id, line.number, draft.movie_id, draft.preference, draft.at, draft.idempotency_key,
-                 # Only the id of a swipe can still turn out to be wrong.
+                 # Later, only a row with a key can still be rejected, so only its text is kept.
                  line.text if draft.idempotency_key is not None else None)
                 for line, (user_id, draft, _) in rows
             ),
@@ -226,7 +228,7 @@ class _Import:
         self.scratch.execute("INSERT INTO rejects VALUES (?, ?, ?)", (line, text, reason))
 
     def log(self, progress: Progress) -> Imported:
-        """Log what is new, and list what was rejected."""
+        """Log the new swipes, and write the rejected rows."""
         imported = 0
         if self.usable:
             with progress.task("Logging", self.usable, "rows") as task:
@@ -242,7 +244,7 @@ class _Import:
         )
 
     def _new(self, task: Task) -> Iterator[tuple[int, Draft]]:
-        """The drafts that the log lacks, user by user, those of a user in the order of the file."""
+        """The swipes that are not in the log, user by user; each user's swipes are in the order of the file."""
         rows = self.scratch.execute(
             "SELECT user_id, line, text, movie_id, preference, at, idempotency_key FROM usable ORDER BY user_id, line"
         )
@@ -265,9 +267,9 @@ class _Import:
         self._write_rejects()
         line, reason = self.scratch.execute("SELECT line, reason FROM rejects ORDER BY line LIMIT 1").fetchone()
         raise TooManyRejectsError(
-            f"{bad:,} of {self.rows:,} rows are bad ({bad / self.rows:.1%}, allowed {self.max_reject_share:.1%}),"
+            f"{bad:,} of {self.rows:,} rows are bad ({bad / self.rows:.1%}, allowed {self.max_reject_share:.1%});"
             f" the first is {self.label}, line {line}: {reason}.",
-            f"All of them are in {self.rejects_file}. Mend the input, or allow more with --max-reject-share."
+            f"All bad rows are in {self.rejects_file}. Correct the file, or allow more with --max-reject-share."
             " Nothing has been imported.",
         )
 
@@ -285,7 +287,7 @@ class _Import:
 
 
 class _UserLog:
-    """What tells rows that are in a user's log from new ones."""
+    """A user's log, to distinguish rows that are already in it from new ones."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._swipes: set[tuple[int, int, int]] = set()
@@ -298,13 +300,13 @@ class _UserLog:
                 self._by_key[event.idempotency_key] = None if event.undoes else (event.movie_id, event.preference)
 
     def verdict(self, draft: Draft) -> Literal["new", "there", "conflict"]:
-        """Judge the user's next row; one that is new counts as logged from then on."""
+        """Classify the user's next row. A new row counts as logged from then on."""
         movie_id, preference, at, _, key = draft
         is_there = (movie_id, preference, at) in self._swipes
         if key is not None and key in self._by_key:
             return "there" if is_there or self._by_key[key] == (movie_id, preference) else "conflict"
-        # Whoever likes, dislikes and likes again within a second has swiped three times; a row that only says once more
-        # what the one before it said is a repetition.
+        # A user who likes, dislikes and likes again within a second has swiped three times. A row that only repeats the
+        # opinion of the row before it is a duplicate.
         latest = self._latest.get((movie_id, at))
         if (is_there and latest is None) or (key is None and latest == preference):
             return "there"
@@ -321,22 +323,24 @@ class _Line(NamedTuple):
 
 
 def _lines(file: IO[bytes], label: str) -> Iterator[_Line]:
-    """The lines of a file, one a row: a field may be quoted, but not run over two lines."""
+    """The lines of a file, one per row. A field may be quoted, but must not span two lines."""
     number = 0
     while line := file.readline(_LONGEST_LINE):
         number += 1
         if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
-            raise InputError(f"{label}, line {number} is over {_LONGEST_LINE:,} bytes long.", "Is it a CSV file?")
+            raise InputError(
+                f"{label}, line {number} is over {_LONGEST_LINE:,} bytes long.", "Check that it is a CSV file."
+            )
         try:
             yield _Line(number, line.decode().rstrip("\r\n"), len(line))
         except UnicodeDecodeError:
             raise InputError(
-                f"{label} is not UTF-8: see line {number}.", "Save it as UTF-8, as spreadsheets can, and try again."
+                f"{label} is not UTF-8: see line {number}.", "Save the file as UTF-8 and try again."
             ) from None
 
 
 class _Utf8:
-    """An open file as the csv module wants it, whatever the terminal's encoding."""
+    """A text interface to an open binary file for the csv module, always in UTF-8."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""The way back from serving to learning: what the swipe log holds, read for the next preparation."""
+"""The way back from serving to training: reads the swipe log for the next preparation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingS
     Parameters
     ----------
     store
-        Where the swipes are. Those that are logged meanwhile may or may not be among the result.
+        The store of swipes. Swipes logged meanwhile may or may not be in the result.
     progress
-        Told of the users that are read.
+        Reports the users read.
 
     Raises
     ------
     StoreUnavailableError, IncompatibleFormatError
-        If the store cannot be read, or is damaged.
+        If the store cannot be read or is damaged.
     """
     user_ids = store.user_ids()
     with progress.task("Reading swipes", len(user_ids), "users") as task:

@@ -503,7 +503,7 @@ class Recommender:
         """For an undo that had been made before: which swipe it took back."""
         swipe = next(iter(self.store.events(user_id, after=logged.event.undoes - 1)), None)
         if swipe is None or swipe.event_id != logged.event.undoes:
-            raise misfit(user_id, self.store.place, "an undo names no swipe that is there")
+            raise misfit(user_id, self.store.place, "an undo refers to a swipe that is missing")
         return self._state(served, user_id, logged, swipe.movie_id, swipe.preference)
 
     def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:

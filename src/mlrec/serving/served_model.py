@@ -1,4 +1,4 @@
-"""One opened model, with what is derived from it once and then only read, by any number of threads."""
+"""One opened model and everything derived from it. It is derived once, and any number of threads can read it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEAR = 4
 
 
 class ServedModel:
-    """A model as requests use it.
+    """A model in the form that requests use.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class ServedModel:
     def __init__(self, model: Model, settings: ServeSettings) -> None:
         self.model = model
         self.model_id = model.model_id
-        # What the pointer to the published model calls it.
+        # The name by which the pointer to the published model refers to it.
         self.folder_name = model.folder.name if model.folder is not None else model.model_id
-        # Copies: the hot path reads memory, not a file.
+        # Copies, because the hot path should read memory and not a file.
         self.movie_ids = np.array(model.movie_ids)
         self.movie_factors = np.array(model.movie_factors, order="C")
         self.fold_in = FoldIn(self.movie_factors, model.fold_in)
@@ -51,13 +51,13 @@ class ServedModel:
             model.catalogue.genres,
             settings,
         )
-        # Whether the saved vectors are the fold-in of what the model has learned, rather than ALS's own.
+        # Whether the saved vectors are the fold-in of what the model has learned, rather than those of ALS.
         self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info.trained_on for name in SPLITS])
 
     @cached_property
     def titles(self) -> TitleIndex:
-        """Titles, ready to be searched."""
+        """The search index of titles."""
         catalogue = self.model.catalogue
         return TitleIndex(self.movie_ids, catalogue.title, catalogue.year, self.model.popularity)
 
@@ -89,7 +89,7 @@ class ServedModel:
     # -- users -------------------------------------------------------------------------------------------------------
 
     def known_history(self, user_id: int) -> KnownHistory:
-        """What the model's data says of a user."""
+        """What the model's data says about a user."""
         row = self.model.user_idx(user_id)
         if row is None:
             return STRANGER
@@ -97,7 +97,7 @@ class ServedModel:
         return KnownHistory(own.movie_idx, own.preference, own.timestamp, self.learned[own.split])
 
     def saved_vector(self, user_id: int) -> NDArray[np.float32] | None:
-        """The vector that was saved with the model; None for a user whom it does not know."""
+        """The vector that was saved with the model; None for an unknown user."""
         row = self.model.user_idx(user_id)
         return None if row is None else self.model.vectors_of(np.array([row]))[0]
 
@@ -109,7 +109,7 @@ class ServedModel:
         Raises
         ------
         UnknownMovieError
-            If the model does not know the movie; the hint names those with the nearest ids.
+            If the model does not know the movie. The hint names the movies with the nearest ids.
         """
         row = self.model.movie_idx(movie_id)
         if row is None:
@@ -117,7 +117,8 @@ class ServedModel:
             nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - within), kind="stable")[:_NEAR]
             near = "; ".join(f"{self.movie_ids[row]} {self.label(row)}" for row in sorted(nearest.tolist()))
             raise UnknownMovieError(
-                f"The model does not know movie {shown(movie_id)}.", f"Near ids: {near}. Titles: mlrec search"
+                f"The model does not know movie {shown(movie_id)}.",
+                f"Nearest ids: {near}. To find an id by title: mlrec search TITLE",
             )
         return row
 
@@ -126,11 +127,11 @@ class ServedModel:
         return spoken(self.model.catalogue.title[row])
 
     def label(self, row: int) -> str:
-        """Title and year of a movie as one text."""
+        """Title and year of a movie as one string."""
         return label(self.title(row), self.model.catalogue.year[row])
 
     def movie(self, row: int) -> Movie:
-        """All that is known of a movie."""
+        """Everything known about a movie."""
         return Movie(
             **self._public(row), raw_title=self.model.catalogue.title[row], likes=int(self.model.popularity[row])
         )
@@ -138,7 +139,7 @@ class ServedModel:
     def recommendations(
         self, rows: NDArray[np.int64], scores: NDArray[Any], sources: Iterable[Source]
     ) -> list[Recommendation]:
-        """Movie rows as a ranked list."""
+        """Movie rows as a list of recommendations with ranks."""
         return [
             Recommendation(rank=rank, **self._public(row), score=score, source=source)
             for rank, (row, score, source) in enumerate(zip(rows.tolist(), scores.tolist(), sources, strict=True), 1)
@@ -158,7 +159,7 @@ class ServedModel:
     def candidates(
         self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[int]
     ) -> NDArray[np.bool_]:
-        """Movies that pass the filters; a fresh array, bool (movies,).
+        """Movies that pass the filters, as a new array, bool (movies,).
 
         Raises
         ------
@@ -171,7 +172,8 @@ class ServedModel:
             wanted = [genres] if isinstance(genres, str) else list(genres)
             if unknown := [name for name in wanted if name.casefold() not in self._genre_masks]:
                 raise SettingsError(
-                    f"No movie has the genre {', '.join(unknown[:_NEAR])}.", f"Genres: {', '.join(self.genre_names)}"
+                    f"No movie has the genre {', '.join(map(repr, unknown[:_NEAR]))}.",
+                    f"Valid genres: {', '.join(self.genre_names)}",
                 )
             mask &= np.logical_or.reduce([self._genre_masks[name.casefold()] for name in wanted])
         if years is not None:

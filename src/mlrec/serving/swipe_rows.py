@@ -1,4 +1,4 @@
-"""Rows of a swipe log in CSV: the columns, what each field may hold, and why a row cannot be used."""
+"""Rows of a swipe log in CSV: the columns, the valid values of each field, and why a row cannot be used."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from mlrec.preferences import Swipe, from_bucket
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, Draft, latest_moment
 
 COLUMNS = ("user_id", "event_id", "movie_id", "title", "preference", "at", "undone", "client_id")
-"""What mlrec writes: `event_id` counts the user's events, `client_id` is the idempotency key, under the
-column name that exports have always had: other programs read it.
+"""The columns that mlrec writes. `event_id` counts the user's events. `client_id` is the idempotency key; it keeps this
+column name because other programs read exports.
 """
 
 _NEEDED = (("user_id",), ("movie_id",), ("preference", "bucket"), ("at", "timestamp"))
 _KEYS = ("idempotency_key", "client_id", "event_id")
-"""Columns that may hold the caller's idempotency key; the first one that is there counts. In an export, `event_id` is
-the number in the log; in a file that an application has written, it is the former name of the key.
+"""Columns that may hold the caller's idempotency key; the first one present counts. In an export, `event_id` is the
+number in the log. In a file written by an application, it is the former name of the key.
 """
 _OPTIONAL = (*_KEYS, "undone")
 _HEADER_HINT = (
-    "The first line names the columns, with commas between them: user_id, movie_id, preference (or bucket) and at (or"
+    "The first line must name the columns, separated by commas: user_id, movie_id, preference (or bucket) and at (or"
     " timestamp)."
 )
 
 _WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
-# Two ids that differ in a character are two ids, so "007" and "+7" are not 7; pandas writes 7 as "7.0", though.
+# Ids that differ in a character are different ids, so "007" and "+7" are not 7. But pandas writes 7 as "7.0".
 _ID = re.compile(r"(0|-?[1-9]\d*)(?:\.0)?", re.ASCII)
 _LARGEST_ID = 2**63 - 1
 _INT64_DIGITS = 19
-_LAST_SECOND = 253_402_300_799  # of the year 9999
+_LAST_SECOND = 253_402_300_799  # the end of the year 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDONE = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
 
 
 class _FieldError(Exception):
-    """A field that cannot be used; the text is the reason."""
+    """A field cannot be used; the message is the reason."""
 
 
 class SwipeRow(NamedTuple):
-    """A row that can be used."""
+    """A usable row."""
 
     user_id: int
     draft: Draft
@@ -57,16 +57,16 @@ class RowReader:
     Parameters
     ----------
     header
-        The first line of the file. Columns may stand in any order and be written `user_id` or `userId`; others are
-        passed over. The idempotency key is in `idempotency_key`, or else in `client_id`, as mlrec writes it, or else in
+        The first line of the file. Columns may be in any order, and be written `user_id` or `userId`. Other columns are
+        ignored. The idempotency key is in `idempotency_key`, or else in `client_id`, as mlrec writes it, or else in
         `event_id`, its former name.
     label
-        The file, as it is named to people.
+        Name of the file in messages.
 
     Raises
     ------
     InputError
-        If a column is missing, or it is not clear which one counts.
+        If a column is missing or ambiguous.
     """
 
     def __init__(self, header: str, label: str) -> None:
@@ -90,12 +90,12 @@ class RowReader:
             raise InputError(f"{label} has two columns for one thing: idempotency_key and client_id.", _HEADER_HINT)
         self._key = next((place[name] for name in map(_normalized, _KEYS) if name in place), None)
         self._undone = place.get("undone")
-        # In an export of ours every time has been taken once: a clock may have run ahead then.
+        # In an export from mlrec, all times were accepted before, perhaps under a clock that was ahead.
         is_export = {_normalized(name) for name in COLUMNS} <= set(names)
         self._latest = _LAST_SECOND if is_export else None
 
     def read(self, text: str) -> SwipeRow | str:
-        """Read one line; a text is the reason why it cannot be used."""
+        """Read one line. A string is the reason why it cannot be used."""
         if "\0" in text:
             return "NUL byte"
         fields = _cut(text)
@@ -134,7 +134,7 @@ def _normalized(name: str) -> str:
 
 
 def _cut(line: str) -> list[str] | None:
-    """Cut a line into fields; None if a quote stands where none may."""
+    """Split a line into fields; None if a quote is misplaced."""
     if '"' not in line:
         return line.split(",")
     try:
@@ -144,13 +144,13 @@ def _cut(line: str) -> list[str] | None:
 
 
 def _whole(text: str, name: str) -> int:
-    """Read a whole number, also with ".0" behind, as spreadsheets write it."""
+    """Parse a whole number, with an optional ".0" at the end, as spreadsheets write it."""
     if text.isdecimal() and text.isascii() and len(text) < _INT64_DIGITS:
         return int(text)
     match = _WHOLE.fullmatch(text)
     if match is None:
         raise _FieldError(f"unparsable {name}" if text else f"empty {name}")
-    # More digits are not worth a number: nothing that is read here is that large.
+    # More digits need not be parsed: no valid value is that large.
     return int(match[1] + match[2][: _INT64_DIGITS + 1])
 
 
@@ -186,7 +186,7 @@ def _of_bucket(text: str) -> int:
 
 
 def _moment(field: str, latest: int) -> int:
-    """Read epoch seconds, or ISO 8601 with a zone, whose fractions of a second are cut off."""
+    """Parse epoch seconds, or ISO 8601 with a time zone; fractions of a second are cut off."""
     text = field.strip()
     if not text or _WHOLE.fullmatch(text):
         seconds = _whole(text, "at")

@@ -1,7 +1,7 @@
-"""Users as a model sees them: the effective history and the vector that follows from it, kept between calls.
+"""Users as a model sees them: the effective history and the vector derived from it, cached between calls.
 
-Swipes are the truth and live in the store; everything here can be derived again. What is kept is checked on each use
-against the model and the last event of the log, so that another process's swipe, a new model or an undo shows at once.
+Swipes are the truth, and the store holds them. Everything here can be derived again. Each use checks the cache against
+the model and the last event of the log, so a swipe in another process, a new model or an undo takes effect at once.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class UserView:
-    """One user on one model, at one moment.
+    """One user with one model at one moment.
 
     Attributes
     ----------
     served
         The model.
     head
-        Where the user's log stood.
+        The state of the user's log.
     log
         The user's log.
     history
         The opinions in effect.
     vector
-        Float32 (factors,); zeros while nothing is liked.
+        Float32 (factors,); zeros if nothing is liked.
     decay
-        Whether the order of the history means something.
+        Whether the order of the history matters.
     is_folded_in
-        Whether the vector is the exact solve over the history, so that its scores can be taken apart.
+        Whether the vector is the exact solve over the history, so that its scores can be split into parts.
     """
 
     served: ServedModel
@@ -59,17 +59,17 @@ class UserView:
 
     @property
     def has_taste(self) -> bool:
-        """Whether the vector says anything."""
+        """Whether the vector is not zero."""
         return bool(self.vector.any())
 
     @property
     def opinions(self) -> Opinions:
-        """The opinions in effect, as ranking takes them."""
+        """The opinions in effect, in the form that ranking takes."""
         return Opinions(self.history.movie_idx, self.history.preference)
 
 
 class _Kept(NamedTuple):
-    """What is kept of a user: the log as far as it was read, and the view on the current model, if it was derived."""
+    """What is cached for a user: the log as far as it was read, and the view with the current model, if derived."""
 
     head: Head
     log: SwipeLog
@@ -77,17 +77,17 @@ class _Kept(NamedTuple):
 
 
 class UserViews:
-    """Derives views, and keeps those of the users who were asked for last.
+    """Derives views, and caches those of the most recently used users.
 
-    A view holds its model, whose files are open and mapped into memory. So views on one model alone are kept, the one
-    that `turn_to` has named.
+    A view keeps its model alive, with its open files and mapped memory. So only views with one model are cached: the
+    one given to `turn_to`.
 
     Parameters
     ----------
     store
-        Where the swipes are.
+        The store of swipes.
     settings
-        The update rule, and how many users to keep.
+        The update rule, and the number of users to cache.
     """
 
     def __init__(self, store: SwipeStore, settings: ServeSettings) -> None:
@@ -98,7 +98,7 @@ class UserViews:
         self._lock = Lock()
 
     def turn_to(self, served: ServedModel | None) -> None:
-        """Keep views on this model from now on, and let go of all others; None lets go of everything."""
+        """Cache views with this model from now on and drop all others; None drops everything."""
         with self._lock:
             self._current = served
             if served is None:
@@ -107,7 +107,7 @@ class UserViews:
                 self._kept[user_id] = kept._replace(view=None)
 
     def get(self, served: ServedModel, user_id: int) -> UserView:
-        """Return a user's view on a model, as the log stands now."""
+        """Return the view of a user with a model and the current log."""
         head = self._store.head(user_id)
         with self._lock:
             kept = self._kept.get(user_id)
@@ -124,11 +124,11 @@ class UserViews:
         return view
 
     def _log(self, user_id: int, head: Head, kept: _Kept | None) -> tuple[SwipeLog, Head]:
-        """The user's log, and where it stood when it was read; what has been read before is not read again."""
+        """The user's log and its state when it was read. Cached events are not read again."""
         if kept is not None and kept.head == head:
             return kept.log, head
         if kept is not None and kept.head.token:
-            # Read from the last event that is kept, to see that the log still is the one that it was.
+            # Read again from the last cached event, to check that it is still the same log.
             events = self._store.events(user_id, after=kept.head.last_event_id - 1)
             if events and events[0].token == kept.head.token:
                 return kept.log.extended(events[1:]), _head_at(events, head)
@@ -136,7 +136,7 @@ class UserViews:
         return SwipeLog().extended(events), _head_at(events, head)
 
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
-        """Return the view of somebody without an account, whose opinions have no order."""
+        """Return the view of a visitor without an account, whose opinions have no order."""
         rows = movie_idx.astype(np.int32)
         history = EffectiveHistory(rows, served.movie_ids[rows], preference, np.ones(len(rows), dtype=bool), rows)
         if self._settings.rule == "gradient":
@@ -148,7 +148,7 @@ class UserViews:
 
     def _keep(self, user_id: int, view: UserView) -> None:
         with self._lock:
-            if view.served is not self._current:  # the call began on a former model
+            if view.served is not self._current:  # the call began with a former model
                 return
             self._kept[user_id] = _Kept(view.head, view.log, view)
             self._kept.move_to_end(user_id)
@@ -160,7 +160,7 @@ class UserViews:
         history = effective_history(of_model, log, served.movie_ids)
         saved = served.saved_vector(user_id) if known else None
         if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
-            # The log adds nothing to what the model has learned.
+            # The log adds nothing to what the model has already learned.
             vector = _nothing(served) if saved is None else saved
             return UserView(served, head, log, history, vector, True, served.saves_fold_in)
         vector = self._vector(served, user_id, head, history, saved)
@@ -174,7 +174,7 @@ class UserViews:
         history: EffectiveHistory,
         saved: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
-        """The vector by the rule; taken from the store if it was derived from just this."""
+        """The vector by the update rule; taken from the store if it was derived from the same model, rule and log."""
         stamp = f"{self._stamp(served)} {head.last_event_id} {head.token:x}"
         kept = self._kept_vector(user_id, stamp)
         if kept is not None and len(kept) == served.movie_factors.shape[1]:
@@ -186,15 +186,19 @@ class UserViews:
         try:
             self._store.save_vector(user_id, StoredVector(stamp, vector.astype("<f4").tobytes()))
         except StoreUnavailableError as error:
-            # The swipe itself is safe, and the vector can be derived again: no reason to fail.
-            _log.warning("The vector of user %s was not kept: %s", user_id, error.message)
+            # Not a reason to fail: the swipe itself is safe, and the vector can be derived again.
+            _log.warning(
+                "The vector of user %s could not be saved; swipes are not affected: %s", user_id, error.message
+            )
         return vector
 
     def _kept_vector(self, user_id: int, stamp: str) -> NDArray[np.float32] | None:
         try:
             there = self._store.vector(user_id)
         except StoreUnavailableError as error:
-            _log.warning("The kept vector of user %s was not read: %s", user_id, error.message)
+            _log.warning(
+                "The saved vector of user %s could not be read and is derived again: %s", user_id, error.message
+            )
             return None
         if there is None or there.stamp != stamp or len(there.values) % 4:
             return None
@@ -208,7 +212,7 @@ class UserViews:
             start = saved
         elif (history.movie_idx[new] >= 0).any():
             start = served.average_vector
-        else:  # swipes on nothing but movies that the model does not know say nothing
+        else:  # swipes on unknown movies alone have no effect
             return _nothing(served)
         return gradient_vector(
             start, served.movie_factors, history.movie_idx[new], history.preference[new], self._settings.gradient
@@ -218,12 +222,12 @@ class UserViews:
         if self._settings.rule == "fold-in":
             return f"{served.model_id} fold-in"
         gradient = self._settings.gradient
-        # "2": the second version of the rule. The first took half the step, and said "gradient" alone.
+        # "2" is the second version of the rule. The first took half the step, and its stamp said only "gradient".
         return f"{served.model_id} gradient 2 {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:
-    """The head of a log that was read to its end; without events, what the store says of it."""
+    """The head of a log that was read to its end; without events, the head from the store."""
     return Head(events[-1].event_id, events[-1].token, forgotten=False) if events else head
 
 

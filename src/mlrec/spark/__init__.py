@@ -1,1 +1,1 @@
-"""Apache Spark: starting it, watching it, and telling its failures in our words. The only room that opens a session."""
+"""Apache Spark: starting it, watching it, and explaining its failures. Only this package opens a session."""

@@ -1,4 +1,4 @@
-"""What Spark needs before it can start: PySpark, a Java, and a master that answers."""
+"""Checking what Spark needs before it can start: PySpark, Java, and a master that answers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def load_pyspark() -> None:
     Raises
     ------
     MissingExtraError
-        If it, or Arrow, is not installed.
+        If PySpark, pandas or Arrow is not installed.
     SparkUnavailableError
-        If it is too old.
+        If PySpark is too old.
     """
     try:
-        # PySpark wants to see pandas before it gives Arrow, though nobody hands it a frame.
+        # PySpark requires pandas before it returns Arrow, although mlrec passes it no data frame.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         import pandas  # noqa: F401
         import pyarrow  # noqa: F401
@@ -39,46 +39,44 @@ def load_pyspark() -> None:
         raise MissingExtraError("spark", "The engine Spark") from error
     if int(pyspark.__version__.partition(".")[0]) < OLDEST_PYSPARK:
         raise SparkUnavailableError(
-            f"PySpark {pyspark.__version__} is installed; mlrec needs version {OLDEST_PYSPARK} or newer.",
-            "Install it with: pip install 'mlrec[spark]'",
+            f"PySpark {pyspark.__version__} is too old; mlrec needs version {OLDEST_PYSPARK} or newer.",
+            "Upgrade it: pip install -U 'mlrec[spark]'",
         )
 
 
 def require_java() -> int:
-    """Check that the Java that Spark would start is there, and new enough; returns its version.
+    """Check that the Java that Spark would start exists and is new enough. Returns its version.
 
     Raises
     ------
     SparkUnavailableError
-        If it is not.
+        If it does not exist, cannot be run or is too old.
     """
     home = os.environ.get("JAVA_HOME")
     java = Path(home, "bin", "java") if home else shutil.which("java")
-    ways = (
-        f"Install Java {OLDEST_JAVA} (on Debian: apt-get install openjdk-17-jre-headless), or let JAVA_HOME name one."
-    )
+    ways = f"Install Java {OLDEST_JAVA} (on Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME."
     if java is None or not Path(java).is_file():
-        where = f"JAVA_HOME is {home}, where there is no Java." if home else "There is no Java on this machine's PATH."
+        where = f"JAVA_HOME is {home}, which has no bin/java." if home else "There is no java on the PATH."
         raise SparkUnavailableError(f"Spark needs Java. {where}", ways)
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SparkUnavailableError(f"Spark needs Java, and {java} cannot be run: {error}.", ways) from error
-    found = re.search(r'version "(1\.)?(\d+)', told.stderr + told.stdout)
+        raise SparkUnavailableError(f"Spark needs Java, but {java} cannot be run: {error}.", ways) from error
+    found = re.search(r'version "(1\.)?(\d+)', answer.stderr + answer.stdout)
     if found is None:
-        raise SparkUnavailableError(f"Spark needs Java, and {java} does not tell its version.", ways)
+        raise SparkUnavailableError(f"Spark needs Java, but {java} does not report its version.", ways)
     if int(found[2]) < OLDEST_JAVA:
         raise SparkUnavailableError(f"{java} is Java {found[2]}; Spark needs {OLDEST_JAVA} or newer.", ways)
     return int(found[2])
 
 
 def require_master(master: str) -> None:
-    """Check that somebody listens where a standalone master should be; of other masters nothing is known beforehand.
+    """Check that a standalone master accepts connections. Other kinds of masters are not checked.
 
     Raises
     ------
     SparkUnavailableError
-        If nobody does.
+        If it does not.
     """
     if not master.startswith("spark://"):
         return
@@ -89,10 +87,10 @@ def require_master(master: str) -> None:
             with socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER):
                 return
         except ValueError:
-            reason = f"'{port}' is no port"
+            reason = f"'{port}' is not a valid port"
         except OSError as error:
             reason = error.strerror or str(error)
     raise SparkUnavailableError(
         f"The Spark master {master} does not answer: {reason}.",
-        "Start it, or name another with --spark-master; local[*] runs on this machine.",
+        "Start it, or choose another master. To use this machine: --spark-master 'local[*]'",
     )

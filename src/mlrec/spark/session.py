@@ -1,4 +1,4 @@
-"""A session on Apache Spark: quiet, watched, and started only when it is needed."""
+"""A session on Apache Spark: it starts when it is first needed, writes to a log file, and is watched for failures."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 TIMEOUT_SETTING = "spark.mlrec.executorTimeout"
-"""Seconds without any executor after which a job is given up; our own setting among Spark's."""
+"""Seconds without any executor after which a job is cancelled; mlrec's own setting, given like one of Spark's."""
 _DEFAULT_TIMEOUT = 120.0
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 20.0
 _MOMENT_SECONDS = 1.0
-# Who logs what py4j has to say of a broken connection; it also speaks in the name of the root.
-_TALKING = (None, "py4j.clientserver", "py4j.java_gateway")
+# The loggers that py4j reports a broken connection to; it also uses the root logger.
+_PY4J_LOGGERS = (None, "py4j.clientserver", "py4j.java_gateway")
 _MOST_LOCAL_MEMORY = 8 << 30
 
 
 class Spark:
-    """A session that starts with the first use of `session` and ends with the block. One at a time in a process.
+    """A session that starts with the first use of `session` and ends with the block. A process can have only one.
 
-    Spark's own words go to a file, for they belong neither on stdout nor between the lines of a progress bar.
+    Spark's own output goes to a file: it belongs neither on stdout nor between the lines of a progress bar.
 
     Parameters
     ----------
     settings
-        Where it runs.
+        Where Spark runs.
     log
-        The file for Spark's own words.
+        The file for Spark's own output.
     progress
-        Told of the start and of each job.
+        Reports the start and each job.
 
     Raises
     ------
     MissingExtraError
         If PySpark is not installed.
     SparkUnavailableError
-        If there is no Java that fits, or the master does not answer.
+        If there is no suitable Java, or the master does not answer.
     """
 
     def __init__(self, settings: SparkSettings, log: Path, progress: Progress = SILENT) -> None:
@@ -82,12 +82,12 @@ class Spark:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop Spark; at once if the block was interrupted, for the connection may be in the midst of a word."""
+        """Stop Spark. After an interrupt, stop at once, because the connection may be in the middle of a message."""
         self.stop(at_once=error is not None and not isinstance(error, Exception))
 
     @property
     def session(self) -> SparkSession:
-        """The session of PySpark, which is started if need be."""
+        """The PySpark session, started if necessary."""
         if self._session is None:
             with self.progress.task(f"Starting Spark on {self.settings.master}"):
                 self._start()
@@ -96,32 +96,32 @@ class Spark:
 
     @property
     def reader(self) -> DataFrameReader:
-        """A reader to which a path is a path, whatever is in it."""
+        """A reader that takes paths literally, without treating them as patterns."""
         return self.session.read.option("__globPaths__", "false")
 
     def read_parquet(self, path: Path, schema: Any = None) -> DataFrame:
-        """The rows of a Parquet file or a folder of part files. With a schema no file is opened beforehand."""
+        """The rows of a Parquet file or a folder of part files. With a schema, no file is opened in advance."""
         return (self.reader if schema is None else self.reader.schema(schema)).parquet(uri(path))
 
     def ready_workers(self) -> None:
-        """Give the executors' Python mlrec itself, and see that it has what it needs before anything waits for it.
+        """Send mlrec to the executors, and check in advance that their Python has the packages it needs.
 
         Raises
         ------
         SparkFailedError
-            If it lacks a package, or there is no such Python.
+            If a package is missing or their Python cannot be found.
         """
         if self._package is not None:
             return
-        with self.job("Looking at the workers' Python"):
+        with self.job("Checking the workers' Python"):
             context = self.session.sparkContext
-            self._package = TemporaryDirectory(prefix="mlrec-")  # kept: executors that come later fetch it as well
+            self._package = TemporaryDirectory(prefix="mlrec-")  # kept, because executors that join later fetch it too
             context.addPyFile(str(write_package(Path(self._package.name, "mlrec.zip"))))
             context.parallelize([0], 1).map(versions).collect()
 
     @contextmanager
     def job(self, label: str) -> Iterator[None]:
-        """Tell how the jobs of a block go on, give them up when nobody is left to run them, and tell what went wrong.
+        """Report the progress of a block's jobs, cancel them if no executor is left, and explain failures.
 
         Raises
         ------
@@ -138,18 +138,18 @@ class Spark:
                 with watch:
                     yield
             except (AnalysisException, ParseException):
-                raise  # what we asked for makes no sense: a bug
+                raise  # the query itself is wrong: a bug in mlrec
             except (Py4JError, PySparkException, ConnectionError, EOFError) as error:
                 if watch.deserted:
                     raise SparkFailedError(
-                        f"No executor of {self.settings.master} has been there for {self._timeout:g} seconds.",
-                        "Check that its workers run and have cores and memory free. How long to wait:"
+                        f"Spark on {self.settings.master} has had no executor for {self._timeout:g} seconds.",
+                        "Check that its workers are running and have free cores and memory. To wait longer:"
                         f" --spark-conf {TIMEOUT_SETTING}=600",
                     ) from error
                 raise told(error, self.settings.master, self.log, driver_has_ended=self._has_ended()) from error
 
     def _has_ended(self) -> bool:
-        """Whether the process of Java is gone, or about to be."""
+        """Whether the Java process has ended or ends within a moment."""
         if self._gateway is None:
             return True
         with suppress(subprocess.TimeoutExpired):
@@ -168,15 +168,18 @@ class Spark:
 
         if SparkContext._active_spark_context is not None:
             raise SparkUnavailableError(
-                "This process has a Spark session of its own already.", "Stop it, or run mlrec in another process."
+                "This process already has another Spark session.", "Stop it, or run mlrec in another process."
             )
         values = self._conf()
         timeout = values.pop(TIMEOUT_SETTING, str(_DEFAULT_TIMEOUT))
         try:
             self._timeout = float(timeout)
         except ValueError:
-            raise SparkUnavailableError(f"{TIMEOUT_SETTING} must be a number of seconds, not '{timeout}'.") from None
-        # Spark makes this folder when it starts, by default in the current directory. No table is ever put there.
+            raise SparkUnavailableError(
+                f"{TIMEOUT_SETTING} must be a number of seconds, not '{timeout}'.",
+                f"For example: --spark-conf {TIMEOUT_SETTING}=600",
+            ) from None
+        # Spark creates this folder when it starts, by default in the current directory. mlrec puts no tables there.
         self._warehouse = TemporaryDirectory(prefix="mlrec-")
         values.setdefault("spark.sql.warehouse.dir", uri(Path(self._warehouse.name)))
         conf = SparkConf(loadDefaults=False)
@@ -184,43 +187,43 @@ class Spark:
             conf.set(key, value)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._handler = signal.getsignal(signal.SIGINT)
-        for name in _TALKING:
+        for name in _PY4J_LOGGERS:
             logging.getLogger(name).addFilter(_not_of_py4j)
         try:
-            # It may quote paths and rows: a new one is for its owner alone.
+            # The log may quote paths and rows, so only its owner may read it.
             with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
                 self._gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
             context = SparkContext(conf=conf, gateway=self._gateway)
-            self._put_handler_back()  # PySpark's own talks to Spark over the connection that it interrupts
-            # What a broken connection means is told by `job`; PySpark's own thread would print a traceback beside it.
+            self._restore_handler()  # PySpark's own handler would use the very connection that it interrupts
+            # `job` explains a broken connection. PySpark's own thread would print a traceback in addition.
             context._accumulatorServer.handle_error = lambda *_: None
             context.pythonExec = self._python(values)
             self._session = SparkSession(context)
         except (Py4JError, PySparkException, ConnectionError, EOFError) as error:
             self.stop()
             cause = told(error, self.settings.master, self.log).message
-            raise SparkUnavailableError(f"Spark cannot be started. {cause}", f"Its own words: {self.log}") from error
+            raise SparkUnavailableError(f"Spark cannot be started. {cause}", f"Spark's log: {self.log}") from error
         except BaseException:
             self.stop(at_once=True)
             raise
 
-    def _put_handler_back(self) -> None:
+    def _restore_handler(self) -> None:
         if threading.current_thread() is threading.main_thread() and self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
 
     def _conf(self) -> dict[str, str]:
-        """Spark's settings: what mlrec needs, and over it what the user says."""
+        """Spark's settings: those that mlrec needs, overridden by the user's."""
         values = {
             "spark.master": self.settings.master,
             "spark.app.name": "mlrec",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
             "spark.sql.session.timeZone": "UTC",
-            # Three splits are written at once, each row in its turn, instead of being sorted by split first.
+            # All three splits are open at once, so rows need not be sorted by split before they are written.
             "spark.sql.maxConcurrentOutputFileWriters": "3",
             "spark.sql.parquet.compression.codec": "zstd",
             "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
-            # Each Python worker has a processor to itself.
+            # Each Python worker has one processor to itself.
             "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
             "spark.executorEnv.OMP_NUM_THREADS": "1",
         }
@@ -233,12 +236,12 @@ class Spark:
         return values | dict(self.settings.conf)
 
     def _python(self, values: dict[str, str]) -> str:
-        """The Python that workers run: that of the settings, or this one where the workers are on this machine."""
+        """The Python for the workers: that of the settings or, if the workers are on this machine, this one."""
         here = sys.executable if self.settings.is_local else "python3"
         return values.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or here
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop Spark, and wait until its process has gone. May be called twice."""
+        """Stop Spark and wait until its process has ended. May be called twice."""
         from pyspark import SparkContext
 
         session, gateway = self._session, self._gateway
@@ -247,8 +250,8 @@ class Spark:
             if folder is not None:
                 folder.cleanup()
         self._package = self._warehouse = None
-        self._put_handler_back()
-        for name in _TALKING:
+        self._restore_handler()
+        for name in _PY4J_LOGGERS:
             logging.getLogger(name).removeFilter(_not_of_py4j)
         if gateway is None:
             return
@@ -256,11 +259,11 @@ class Spark:
         if at_once:
             process.terminate()
         elif session is not None and process.poll() is None:
-            with suppress(Exception):  # it goes either way
+            with suppress(Exception):  # the process is ended below in any case
                 session.stop()
         with suppress(Exception):
             gateway.shutdown()
-        # PySpark keeps the process for the next session, which may want another one.
+        # PySpark would reuse the process for the next session, which may need another one.
         SparkContext._gateway = SparkContext._jvm = None
         SparkContext._active_spark_context = None
         with suppress(OSError):
@@ -273,12 +276,12 @@ class Spark:
 
 
 def _not_of_py4j(record: logging.LogRecord) -> bool:
-    """Leaves out what py4j logs when a connection breaks: `job` tells what that means."""
+    """Filter out what py4j logs when a connection breaks; `job` explains that itself."""
     return Path(record.pathname).parent.name != "py4j"
 
 
 class _Watch:
-    """A thread that looks after running jobs: it tells how far they are, and ends them when no executor is left."""
+    """A thread that watches running jobs: it reports their progress, and cancels them if no executor is left."""
 
     def __init__(self, context: Any, task: Task, label: str, timeout: float | None) -> None:
         self.deserted = False
@@ -300,7 +303,7 @@ class _Watch:
     def _look(self) -> None:
         tracker = self._context._jsc.sc().statusTracker()
         seen = time.monotonic()
-        # What cannot be asked is not told; the main thread hears of it by itself.
+        # If the connection fails, stop reporting; the main thread gets the error itself.
         with suppress(Exception):
             while not self._over.wait(_LOOK_SECONDS):
                 done = total = 0
@@ -310,7 +313,7 @@ class _Watch:
                         done += info.get().numCompletedTasks()
                         total += info.get().numTasks()
                 self._task.say(f"{self._label}, {done:,} of {total:,} tasks" if total else self._label)
-                # The driver is one of them.
+                # The driver counts as one executor.
                 if len(tracker.getExecutorInfos()) > 1 or not total:
                     seen = time.monotonic()
                 elif self._timeout is not None and time.monotonic() - seen > self._timeout:
@@ -320,10 +323,10 @@ class _Watch:
 
 
 def uri(path: Path) -> str:
-    """How Spark is told of a local path. Not percent-encoded: Hadoop takes it as it is."""
+    """The URI of a local path for Spark, not percent-encoded, because Hadoop takes it literally."""
     return f"file:{path.absolute()}"
 
 
 def _local_memory() -> int:
-    """Bytes for a Spark that shares this machine: half of it, up to a limit."""
+    """Memory in bytes for Spark on this machine: half of the machine's, up to a limit."""
     return min((total_memory() or 2 << 30) // 2, _MOST_LOCAL_MEMORY)

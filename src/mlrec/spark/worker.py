@@ -1,4 +1,4 @@
-"""What runs in the Python of Spark's executors: nothing but numpy, Arrow and mlrec's own pure computation."""
+"""Code that runs in the Python of Spark's executors: only numpy, Arrow and mlrec's own pure computation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VECTORS = "user_idx INT, vector BINARY"
 
 
 def versions(_: object) -> tuple[str, ...]:
-    """Versions of what is needed here: numpy, Arrow, and pandas, without which PySpark gives no Arrow."""
+    """Versions of the packages needed here: numpy, Arrow, and pandas, which PySpark requires to return Arrow."""
     import pandas
     import pyarrow
 
@@ -31,10 +31,10 @@ def versions(_: object) -> tuple[str, ...]:
 def user_vectors(
     movie_factors: Broadcast[NDArray[np.float32]], settings: FoldInSettings
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A function for `mapInArrow`: events to the exact vectors of their users.
+    """A function for `mapInArrow` that turns events into the exact vectors of their users.
 
-    It takes batches with the columns `EVENTS`, in which each user's events stand together in time order, and gives
-    batches as `VECTORS` says, a vector as the bytes of float32 (factors,).
+    It takes batches with the columns `EVENTS`, in which each user's events are adjacent and in time order. It returns
+    batches with the columns `VECTORS`, each vector as the bytes of float32 (factors,).
     """
 
     def solve(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -44,7 +44,7 @@ def user_vectors(
             events = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in EVENTS}
             if kept is not None:
                 events = {name: np.concatenate([kept[name], events[name]]) for name in EVENTS}
-            # The last user of a batch may go on in the next one.
+            # The events of a batch's last user may continue in the next batch.
             users = events["user_idx"]
             end = int(np.searchsorted(users == users[-1], True)) if len(users) else 0
             if end:
@@ -57,7 +57,7 @@ def user_vectors(
 
 
 def _solved(fold_in: FoldIn, events: dict[str, NDArray[Any]]) -> pa.RecordBatch:
-    """The vectors of all users of some events."""
+    """The vectors of all users in some events."""
     import pyarrow as pa
 
     users = events["user_idx"]

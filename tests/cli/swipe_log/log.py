@@ -1,4 +1,4 @@
-"""What is in a swipe log, for tests of the commands around it."""
+"""The content of a swipe log, for tests of the commands around it."""
 
 from __future__ import annotations
 

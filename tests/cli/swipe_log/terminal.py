@@ -1,4 +1,4 @@
-"""mlrec on a terminal of its own."""
+"""Running mlrec in a pseudo-terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `mlrec doctor` says of the swipe log."""
+"""What `mlrec doctor` says about the swipe log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_doctor_finds_a_damaged_store(run, empty):
     assert status == "problem"
     assert "is damaged" in detail
     (empty / "users.db").write_text("something else entirely")
-    assert "no SQLite database" in run("doctor", expect=4).stdout
+    assert "not an SQLite database" in run("doctor", expect=4).stdout
 
 
 def test_doctor_finds_users_of_whom_a_part_is_missing(run, empty):
@@ -75,7 +75,7 @@ def test_doctor_knows_redis(run, empty, redis_url):
     ((status, detail),) = swipes_finding(run("doctor", "--store", "redis://127.0.0.1:1/0", "--json", expect=4))
     assert status == "problem"
     assert "cannot be used" in detail
-    assert "is no store" in run("doctor", "--store", "ftp://x", expect=2).stderr
+    assert "is not a valid store" in run("doctor", "--store", "ftp://x", expect=2).stderr
 
 
 def test_doctor_passes_on_what_is_risky(run, empty, tmp_path):
@@ -85,4 +85,4 @@ def test_doctor_passes_on_what_is_risky(run, empty, tmp_path):
         (_, kept), (status, warning) = swipes_finding(run("doctor", "--store", server.url, "--json"))
     assert "next snapshot" in kept
     assert status == "note"
-    assert "set appendonly yes" in warning
+    assert "Set appendonly yes" in warning

@@ -17,7 +17,7 @@ from tests.cli.swipe_log.log import AT, events_of, opened
         (["history", "--user", "1", "--json", "--csv", "-"], 2, "not both"),
         (["history", "--user", "1", "--csv", "no/folder/x.csv"], 2, "no folder"),
         (["history", "--user", "1", "--csv", "/"], 2, "folder"),
-        (["history", "--user", "1", "--store", "http://x"], 2, "is no store"),
+        (["history", "--user", "1", "--store", "http://x"], 2, "is not a valid store"),
         (["history", "--user", "1", "--store", "redis://127.0.0.1:1/0"], 4, "cannot be used"),
         (["users", "forget"], 2, "ID"),
         (["users", "forget", 2**64], 2, "64 bits"),

@@ -25,7 +25,7 @@ def test_users_are_counted(run, data):
         "forgotten": 1,
         "forgotten_user_ids": [7],
         "store": f"{data}/users.db",
-        "durability": f"SQLite {data}/users.db: an acknowledged swipe survives a loss of power",
+        "durability": f"SQLite {data}/users.db: an acknowledged swipe survives a power failure",
     }
 
 

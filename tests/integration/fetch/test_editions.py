@@ -78,12 +78,12 @@ def other_demo(monkeypatch, place: Path, *rows: int) -> None:
 def test_a_demo_package_with_other_rows_is_told(workspace, monkeypatch, tmp_path):
     other_demo(monkeypatch, tmp_path / "place", 90_000, 9_066)
     (warning,) = fetch(workspace, "demo").warnings
-    assert "has 90,000 rows; that of demo" in warning
+    assert "has 90,000 rows; demo" in warning
     assert "100,004" in warning
 
 
 def test_a_demo_package_with_another_edition_is_refused(workspace, monkeypatch, tmp_path):
     other_demo(monkeypatch, tmp_path / "place", 100_836, 9_742)
-    with pytest.raises(FetchError, match="has 100,836 rows, as that of ml-latest-small; that of demo has 100,004"):
+    with pytest.raises(FetchError, match="has 100,836 rows, which is the size of ml-latest-small; demo has 100,004"):
         fetch(workspace, "demo")
     assert list(workspace.raw.iterdir()) == []

@@ -108,12 +108,12 @@ def test_a_place_that_does_not_exist(workspace, tmp_path):
 
 
 def test_an_unknown_scheme(workspace):
-    with pytest.raises(SettingsError, match="does not fetch by ftp"):
+    with pytest.raises(SettingsError, match="cannot fetch 'ftp://"):
         fetch(workspace, "ml-20m", "ftp://example.org/")
 
 
 def test_an_address_that_cannot_be_taken_apart(workspace):
-    with pytest.raises(SettingsError, match="http://\\[::1 is not an address"):
+    with pytest.raises(SettingsError, match="'http://\\[::1' is not a valid URL"):
         fetch(workspace, "ml-20m", "http://[::1")
 
 

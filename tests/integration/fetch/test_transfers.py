@@ -45,7 +45,7 @@ def test_when_all_attempts_break_off_the_next_fetch_goes_on(workspace, mirror):
     total = len(ARCHIVES["ml-20m"])
     with pytest.raises(FetchError, match=f"Only 4,000 of {total:,} bytes of {re.escape(mirror.url)}") as caught:
         fetch(workspace, "ml-20m", mirror.url)
-    assert "The same command takes up" in caught.value.hint
+    assert "Run the same command again" in caught.value.hint
     assert part_of(workspace, "ml-20m").read_bytes() == ARCHIVES["ml-20m"][:4000]
     assert visible_files(workspace.raw) == {}
 

@@ -1,4 +1,4 @@
-"""Archives that are not to be trusted."""
+"""Archives from untrusted sources."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ BAD_ARCHIVES = {
     "absurd size": (patched(CENTRAL, 24, b"\xfe\xff\xff\xff", PLAIN), r"ratings\.csv claims 4,294,967,294 bytes"),
     "size too small": (patched(CENTRAL, 24, b"\x10\x00\x00\x00", PLAIN), r"ratings\.csv cannot be unpacked"),
     "size too large": (patched(CENTRAL, 24, b"\x00\x00\x01\x00", PLAIN), r"ratings\.csv"),
-    "bzip2": (zip_of({"ratings.csv": RATINGS, "movies.csv": MOVIES}, zipfile.ZIP_BZIP2), "packed in a way"),
+    "bzip2": (zip_of({"ratings.csv": RATINGS, "movies.csv": MOVIES}, zipfile.ZIP_BZIP2), "compressed with a method"),
 }
 
 

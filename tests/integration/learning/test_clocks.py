@@ -16,7 +16,7 @@ from tests.integration.learning.users import LAWS, NEW
 def test_a_future_time_is_refused(rec):
     rec.update_user(NEW, 318, 1, at=int(time.time()) + 3600)  # clocks differ
     for at in (int(time.time()) + 100_000, -3, 1_500_000_000_000):
-        with pytest.raises(SettingsError, match="no time in epoch seconds"):
+        with pytest.raises(SettingsError, match="at must be a time in epoch seconds"):
             rec.update_user(NEW, 318, 1, at=at)
     assert len(rec.history(NEW)) == 1
 

@@ -1,4 +1,4 @@
-"""Everybody's lists at once."""
+"""The lists of all users at once."""
 
 from __future__ import annotations
 

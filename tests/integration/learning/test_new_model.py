@@ -1,4 +1,4 @@
-"""Swipes and a recommender live on when a new model comes."""
+"""Swipes and a recommender stay usable when a new model is published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors that are kept with the swipes."""
+"""Vectors stored with the swipes."""
 
 from __future__ import annotations
 

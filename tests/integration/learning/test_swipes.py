@@ -44,8 +44,8 @@ def test_preferences_by_name_or_number(memory, given, stored):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "words"),
     [
-        ((42, 318, 3), {}, SettingsError, "no preference"),
-        ((42, 318, "lik"), {}, SettingsError, "no preference"),
+        ((42, 318, 3), {}, SettingsError, "not a valid preference"),
+        ((42, 318, "lik"), {}, SettingsError, "not a valid preference"),
         ((42, 318, 1), {"at": -1}, SettingsError, "epoch seconds"),
         ((42, 318, 1), {"at": 1_700_000_000_000}, SettingsError, "epoch seconds"),
         ((42, 318, 1), {"at": datetime(2020, 1, 1)}, SettingsError, "time zone"),

@@ -1,4 +1,4 @@
-"""Visitors, who leave nothing."""
+"""Visitors, of whom nothing is stored."""
 
 from __future__ import annotations
 

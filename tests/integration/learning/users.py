@@ -1,4 +1,4 @@
-"""Users who swipe, as tests of learning make them and look at them."""
+"""Users who swipe, for tests of learning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures: prepared and raw folders that several tests look at."""
+"""Fixtures: prepared and raw folders shared by several tests."""
 
 from __future__ import annotations
 

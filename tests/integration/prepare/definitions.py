@@ -1,4 +1,4 @@
-"""What prepare does, defined once more in plain Python."""
+"""The definitions of prepare, written a second time in plain Python."""
 
 from __future__ import annotations
 

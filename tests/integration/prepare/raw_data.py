@@ -1,4 +1,4 @@
-"""Raw data for tests of prepare, and ways to look at what became of it."""
+"""Raw data for tests of prepare, and ways to inspect the result."""
 
 from __future__ import annotations
 

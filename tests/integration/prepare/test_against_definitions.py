@@ -1,4 +1,4 @@
-"""What prepare writes, against the definitions in plain Python."""
+"""The output of prepare, compared with the definitions in plain Python."""
 
 from __future__ import annotations
 

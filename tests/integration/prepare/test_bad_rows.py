@@ -207,8 +207,8 @@ def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
     ("links", "warning"),
     [
         (b"movieId,imdbId,tmdbId\n1,0114709,862\nx,y,z\n", "1 of 2 rows of links.csv are bad"),
-        (b"movie;imdb\n1;0114709\n", "Links are left out: links.csv, line 1: the header lacks"),
-        (b"", "Links are left out: links.csv, line 1: the header lacks"),
+        (b"movie;imdb\n1;0114709\n", "Continuing without links: links.csv, line 1: the header lacks"),
+        (b"", "Continuing without links: links.csv, line 1: the header lacks"),
     ],
     ids=["bad rows", "another header", "empty"],
 )

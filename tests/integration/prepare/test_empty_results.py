@@ -1,4 +1,4 @@
-"""Inputs of which nothing is left, and inputs that cannot be read."""
+"""Inputs that leave no data, and inputs that cannot be read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.integration.prepare.raw_data import RATINGS_HEADER, loose, names, tex
 @pytest.mark.parametrize(
     ("thresholds", "message", "option"),
     [
-        ({"min_movie_ratings": 7}, "no movie has 7 ratings", "--min-movie-ratings"),
-        ({"min_user_ratings": 4}, "no user has 4 ratings", "--min-user-ratings"),
-        ({"min_user_ratings": 3, "min_movie_ratings": 4}, "no user has 3 ratings", "--min-user-ratings"),
+        ({"min_movie_ratings": 7}, "no movie has 7 or more ratings", "--min-movie-ratings"),
+        ({"min_user_ratings": 4}, "no user has 4 or more ratings", "--min-user-ratings"),
+        ({"min_user_ratings": 3, "min_movie_ratings": 4}, "no user has 3 or more ratings", "--min-user-ratings"),
     ],
 )
 def test_an_empty_result_names_the_threshold(tmp_path, thresholds, message, option):
@@ -29,7 +29,7 @@ def test_an_empty_result_names_the_threshold(tmp_path, thresholds, message, opti
 
 
 def test_a_ratings_file_without_rows(tmp_path):
-    with pytest.raises(EmptyResultError, match=r"ratings\.csv holds no ratings"):
+    with pytest.raises(EmptyResultError, match=r"ratings\.csv contains no ratings"):
         prepare(write_raw(tmp_path, []), loose())
 
 

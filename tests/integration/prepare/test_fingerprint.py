@@ -1,4 +1,4 @@
-"""The fingerprint changes with what changes the rows, and with nothing else."""
+"""The fingerprint changes exactly when the rows may change."""
 
 from __future__ import annotations
 

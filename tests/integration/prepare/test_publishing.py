@@ -1,4 +1,4 @@
-"""One writer, and a folder that is always whole."""
+"""One writer at a time, and a folder that is always complete."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_bad_swipes_count_as_bad_rows_and_leave_the_last_folder_as_it_is(small):
     good = [Swiped(user_id, 1, 1, RATED_AT) for user_id in range(10)]
     with pytest.raises(TooManyRejectsError, match="10 of 20 rows of swipe log are bad") as stopped:
         prepare(small, loose(max_reject_share=0.4), swipes=swipe_table(bad + good))
-    assert "Leave out the swipes" in stopped.value.hint
+    assert "Prepare without swipes" in stopped.value.hint
     assert snapshot(small.prepared.root) == before
     assert len(rejects(small.failed_rejects)) == 10
     manifest = prepare(small, loose(max_reject_share=0.5), swipes=swipe_table(bad + good)).manifest.document

@@ -1,4 +1,4 @@
-"""The steps that read and judge links to other catalogues, each alone."""
+"""The steps that read and check links to other catalogues, each alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps that read and judge movies, each alone."""
+"""The steps that read and check movies, each alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The macros that tell numbers: whole numbers, ratings and times."""
+"""The macros that parse numbers: whole numbers, ratings and times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps that read and judge ratings, each alone."""
+"""The steps that read and check ratings, each alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps that judge swipes, merge them, and leave forgotten users out, each alone."""
+"""The steps that check swipes, merge them, and leave out forgotten users, each alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where swipes are kept: SQLite by default, Redis, or memory, behind one interface."""
+"""Stores of swipes behind one interface: SQLite by default, Redis, or memory."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from mlrec.workspace import Workspace
 
 
 def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeStore:
-    """Open the store that a name means.
+    """Open the store with the given name.
 
     Parameters
     ----------
     name
-        `redis://host:6379/0`, `rediss://…` or `unix:///path/to/redis.sock` for Redis, `valkey://…` or `valkeys://…` for
-        Valkey; `memory` for this process's memory; anything else is the path of an SQLite file. None is `users.db` in
-        the data directory, or memory where there is no data directory.
+        `redis://host:6379/0`, `rediss://…` or `unix:///path/to/redis.sock` for Redis; `valkey://…` or `valkeys://…` for
+        Valkey; `memory` for this process's memory. Anything else is the path of an SQLite file. None means `users.db`
+        in the data directory, or memory if there is no data directory.
     workspace
-        The data directory, which relative paths are relative to; None is the working directory.
+        The data directory, which relative paths are relative to; None means the working directory.
 
     Raises
     ------
     MissingExtraError
-        If Redis is asked for and its client is not installed.
+        If the name is a Redis URL and the Redis client is not installed.
     SettingsError
-        If the name is of no known kind, or a Redis URL that cannot be used.
+        If the name is not valid, or is a Redis URL that cannot be used.
     """
     text = "memory" if name is None else str(name)
     if name is None and workspace is not None:

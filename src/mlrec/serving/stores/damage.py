@@ -1,4 +1,4 @@
-"""Damage in a store: what tells that an event is not as mlrec writes it, and the errors that all stores raise then."""
+"""Damage in a store: checks whether events are as mlrec writes them, and the errors that all stores raise if not."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _RANGES = {
     "event_id": (1, _LARGEST),
     "movie_id": (-_LARGEST - 1, _LARGEST),
     "preference": (-2, 2),
-    "at": (0, 253_402_300_799),  # the year 9999, after which there are no dates
+    "at": (0, 253_402_300_799),  # the end of the year 9999, the last date that Python can show
     "undoes": (0, _LARGEST),
     "token": (1, _LARGEST),
 }
 SHOWN = 3
-"""How many damaged users are named."""
+"""How many damaged users a message names."""
 
 
 def misfit(user_id: int, place: str, what: str) -> IncompatibleFormatError:
-    """For a user of whom a part is missing: what a store keeps beside the log does not fit the log."""
+    """The error for a damaged user: the log and the data stored with it do not match."""
     return IncompatibleFormatError(f"User {user_id} in {place} is damaged: {what}.", _remedy(user_id))
 
 
 def misfits(count: int, first: Mapping[int, str], place: str) -> IncompatibleFormatError:
-    """For all such users of a store: how many they are, and what is wrong with the first of them."""
-    told = "; ".join(f"user {user_id}: {what}" for user_id, what in first.items())
+    """The error for all damaged users of a store: their number, and what is wrong with the first of them."""
+    faults = "; ".join(f"user {user_id}: {what}" for user_id, what in first.items())
     more = f"; and {count - len(first):,} more" if count > len(first) else ""
     users = "1 user is" if count == 1 else f"{count:,} users are"
-    return IncompatibleFormatError(f"{users} damaged in {place}: {told}{more}.", _remedy(next(iter(first))))
+    return IncompatibleFormatError(f"{users} damaged in {place}: {faults}{more}.", _remedy(next(iter(first))))
 
 
 def _remedy(user_id: int) -> str:
     return (
-        "Put a backup in its place. Or let the user begin anew: save what is left with mlrec users export FILE, then"
-        f" mlrec users forget {user_id}, mlrec users allow {user_id}."
+        "Restore a backup. Or start this user afresh: save what is left with 'mlrec users export FILE', then run"
+        f" 'mlrec users forget {user_id}' and 'mlrec users allow {user_id}'."
     )
 
 
 def are_events(events: Sequence[Event]) -> bool:
-    """Whether events hold what events may hold; looked at by column, which costs a tenth of looking at each."""
+    """Whether all values of events are possible. Checking by column takes a tenth of the time of checking by event."""
     if not events:
         return True
     columns = dict(zip(Event._fields, zip(*events, strict=True), strict=True))
@@ -59,7 +59,7 @@ def are_events(events: Sequence[Event]) -> bool:
 
 
 def is_utf_8(texts: Iterable[Any]) -> bool:
-    """Whether texts that a store has read were UTF-8 there; others have surrogates in place of their bytes."""
+    """Whether texts read from a store were valid UTF-8 there; otherwise they contain surrogates."""
     try:
         "".join(texts).encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""What every store of swipes does. The log is the truth and is only appended to; a vector beside it is a cache.
+"""The interface of all stores of swipes. The log is the truth and is append-only; the vector stored with it is a cache.
 
-All implementations pass one suite of tests, tests/contract/test_stores.py. All are safe for several threads, and all
-but the one in memory for several processes.
+All implementations pass one test suite, tests/contract/test_stores.py. All can be used by several threads, and all
+except the memory store by several processes.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ LONGEST_IDEMPOTENCY_KEY = 200
 
 
 class Draft(NamedTuple):
-    """An event that is to be logged.
+    """An event to be logged.
 
     Attributes
     ----------
     movie_id
         Public id.
     preference
-        −2 to +2, 0 is a skip; 0 in a tombstone.
+        −2 to +2; 0 for a skip and for a tombstone.
     at
         Epoch seconds.
     undoes
         0 for a swipe; for a tombstone, the id of the swipe that it undoes.
     idempotency_key
-        The caller's own id of the event, which makes a repeated call change nothing, or None.
+        The caller's own id of the event, or None. With a key, repeating the call changes nothing.
     """
 
     movie_id: int
@@ -46,10 +46,10 @@ class Event(NamedTuple):
     Attributes
     ----------
     event_id
-        Rises with each event of a user and is never used again.
+        Increases with each event of a user and is never reused.
     token
-        Drawn at random with the event. Where a backup takes a store's place, ids are counted anew, and tokens are not:
-        two logs that end in the same token are the same.
+        A random number drawn with the event. After a backup is restored, ids can occur again, but tokens cannot: two
+        logs that end in the same token are the same.
     """
 
     event_id: int
@@ -62,22 +62,22 @@ class Event(NamedTuple):
 
 
 def latest_moment() -> int:
-    """The latest time that a swipe may bear, epoch seconds: a day from now. One of a far future would always stand."""
+    """The latest time allowed for a swipe, in epoch seconds: a day from now. A later one would outrank new swipes."""
     return int(time.time()) + 86_400
 
 
 def new_token() -> int:
-    """Draw the token of an event; above 0 and below 2⁶³."""
+    """Draw the token of an event, above 0 and below 2⁶³."""
     return secrets.randbits(62) + 1
 
 
 class Head(NamedTuple):
-    """The little that must be known of a user at each call. As long as it is the same, so is the log.
+    """The state of a user's log that every call checks. While it is unchanged, the log is unchanged.
 
     Attributes
     ----------
     last_event_id
-        Id of the user's latest event, 0 if there never was one.
+        Id of the user's latest event; 0 if there never was one.
     token
         The token of that event; 0 if the log is empty.
     forgotten
@@ -93,7 +93,7 @@ NOBODY = Head(0, 0, forgotten=False)
 
 
 class Appended(NamedTuple):
-    """Outcome of an append: the event in the log, and whether this call has put it there."""
+    """The result of an append: the event in the log, and whether this call added it."""
 
     event: Event
     is_new: bool
@@ -106,7 +106,7 @@ class StoredVector:
     Attributes
     ----------
     stamp
-        Model, rule, and where the log stood.
+        The model, the rule and the state of the log.
     values
         Float32, little-endian.
     """
@@ -117,7 +117,7 @@ class StoredVector:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a store holds."""
+    """Numbers of what a store holds."""
 
     users: int
     swipes: int
@@ -128,18 +128,18 @@ class Counts:
 class SwipeStore(Protocol):
     """A log of swipes for each user, a vector derived from it, and a blocklist of forgotten users.
 
-    Every method raises `StoreUnavailableError` if the store cannot be reached or written, and
-    `IncompatibleFormatError` if what lies there is damaged or not mlrec's. A user of whom a part is missing, so that
-    what is kept beside the log does not fit the log, is damaged: `head`, `append` and `extend` look at it each time.
-    `forget` works for such a user all the same.
+    Every method raises `StoreUnavailableError` if the store cannot be reached or written, and `IncompatibleFormatError`
+    if its content is damaged or not mlrec's. A user is damaged if a part is missing, so that the log and the data
+    stored with it do not match. `head`, `append` and `extend` check this each time. `forget` works for damaged users
+    too.
     """
 
     @property
     def place(self) -> str:
-        """Where the swipes are kept, for people, without a password."""
+        """Where the swipes are kept, for messages, without a password."""
 
     def head(self, user_id: int) -> Head:
-        """Return where the user's log stands, and whether the user is forgotten."""
+        """Return the state of the user's log, and whether the user is forgotten."""
 
     def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
         """Return the user's events with ids above `after`, ascending."""
@@ -147,19 +147,20 @@ class SwipeStore(Protocol):
     def append(
         self, user_id: int, draft: Draft, *, if_last: int | None = None, in_order: bool = False
     ) -> Appended | None:
-        """Log an event; when this returns, it is as durable as the store makes it.
+        """Log an event. When this returns, the event is as durable as the store can make it.
 
         Parameters
         ----------
         user_id
-            Whose event it is.
+            The user.
         draft
-            If its `idempotency_key` is in the user's log already, nothing is appended, and that event is returned.
+            The event. If its `idempotency_key` is already in the user's log, nothing is appended and the logged event
+            is returned.
         if_last
-            Append only if this is still the token of the user's latest event; else return None.
+            Append only if this is still the token of the user's latest event; otherwise return None.
         in_order
-            If the draft's time lies before the latest time in the user's log, take that one: for what happens now, by
-            whatever clock. In the log nothing that was swiped now is older than what was there.
+            If the draft's time is before the latest time in the user's log, use the latest time instead. This is for
+            swipes that happen now: even if the clock is wrong, they are never older than what is already logged.
 
         Raises
         ------
@@ -168,21 +169,19 @@ class SwipeStore(Protocol):
         """
 
     def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
-        """Log events of several users, all in one go; returns how many were new.
+        """Log events of several users together. Returns how many were new.
 
         Raises
         ------
         ForgottenUserError
-            If one of the users is on the blocklist; nothing is logged then.
+            If one of the users is on the blocklist. Nothing is logged.
         """
 
     def vector(self, user_id: int) -> StoredVector | None:
-        """Return the vector that was saved last, if any."""
+        """Return the last saved vector, if any."""
 
     def save_vector(self, user_id: int, vector: StoredVector) -> None:
-        """Keep a vector in place of the former; nothing is kept of a forgotten user. Losing it does no harm, so a store
-        that is busy may pass over it.
-        """
+        """Replace the saved vector, except for a forgotten user. A busy store may skip this: losing it does no harm."""
 
     def user_ids(self) -> list[int]:
         """Ids of all users with a log, ascending."""
@@ -191,22 +190,22 @@ class SwipeStore(Protocol):
         """Count what is there."""
 
     def forget(self, user_id: int, at: int) -> int:
-        """Delete a user's log and vector and put the user on the blocklist; returns how many events are gone."""
+        """Delete a user's log and vector, and add the user to the blocklist. Returns how many events were deleted."""
 
     def allow(self, user_id: int) -> bool:
-        """Take a user off the blocklist; returns whether the user was on it."""
+        """Remove a user from the blocklist. Returns whether the user was on it."""
 
     def forgotten(self) -> list[int]:
         """Ids of all users on the blocklist, ascending."""
 
     def check(self) -> list[str]:
-        """Look closely for damage, which raises, and for risky configuration; returns warnings, none if all is well.
+        """Check for damage, which raises, and for risky configuration, which returns warnings.
 
-        Every user's log is compared with what is kept beside it.
+        Every user's log is compared with the data stored with it.
         """
 
     def describe(self) -> str:
-        """One line about what is kept, and how durable an acknowledged swipe is."""
+        """One line about the store and how durable an acknowledged swipe is."""
 
     def close(self) -> None:
         """Release connections. Closing twice does no harm."""

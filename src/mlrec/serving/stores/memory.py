@@ -1,4 +1,4 @@
-"""Swipes in this process's memory, lost at its end: for tests, and for a lone model folder without a store."""
+"""Swipes in this process's memory, lost when it ends: for tests, and for serving a model folder without a store."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MemoryStore:
             user = self._users.get(user_id)
             if user is None:
                 return []
-            # Ids are counted without gaps, so the last ones lie at the end.
+            # Ids have no gaps, so the newest ones are at the end.
             newer = min(user.last_event_id - after, len(user.events))
             return user.events[len(user.events) - newer :]
 
@@ -132,7 +132,7 @@ class MemoryStore:
 
     def describe(self) -> str:
         """See `SwipeStore`."""
-        return "swipes live in this process only and end with it"
+        return "swipes are in this process's memory and are lost when it ends"
 
     def close(self) -> None:
         """See `SwipeStore`."""

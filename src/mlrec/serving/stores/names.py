@@ -1,5 +1,7 @@
-"""What the name of a store means. A Redis URL is taken apart here and nowhere else: its password goes into the settings
-of the connection and into no message, so nothing of a URL that cannot be used is repeated.
+"""Interpreting the name of a store. Only this module parses Redis URLs.
+
+The password of a URL goes into the settings of the connection and never into a message. An unusable URL is therefore
+not quoted at all.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from mlrec.errors import SettingsError
 _PLAIN = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 """Schemes of a server on the network, and whether the connection is encrypted."""
 _SOCKET = "unix"
-_NAMES = "Give a path, redis://host:6379/0, unix:///path/to/socket or memory."
+_NAMES = "Use a file path, redis://HOST:6379/0, unix:///path/to/socket or memory."
 _SHAPE = (
     "Write redis://user:password@host:6379/0 or unix:///path/to/socket; in a user name or password, write % as %25,"
     " / as %2F, # as %23, ? as %3F, @ as %40, [ as %5B and ] as %5D."
 )
 
 _REDIS_URL = re.compile(rf"({'|'.join([*_PLAIN, _SOCKET])})://", re.IGNORECASE)
-# redis:host, redis:/host, redis//host, and whatever has a password before an @. What begins as a path is a path.
+# redis:host, redis:/host, redis//host, and anything with a password before an @. A name that begins like a path is one.
 _MISTYPED = re.compile(rf"\W*({'|'.join([*_PLAIN, _SOCKET])})\s*(?::|;|//)|.*:.*@", re.IGNORECASE | re.DOTALL)
 _PATH = re.compile(r"\.{0,2}/(?!/)")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -32,18 +34,18 @@ _MOST_DATABASES = 10**6
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """A Redis server, and how to speak to it.
+    """A Redis server, and how to connect to it.
 
     Attributes
     ----------
     place
-        Scheme, host, port and database, for people.
+        Scheme, host, port and database, for messages.
     is_encrypted
-        Whether the connection is TLS.
+        Whether the connection uses TLS.
     settings
-        Settings of a connection, in the words of the client library; user and password are among them.
+        Connection settings, under the names of the client library, including user and password.
     allow_eviction
-        Whether swipes may be stored where the server is free to delete them.
+        Whether to store swipes even if the server may delete them.
     """
 
     place: str
@@ -52,8 +54,8 @@ class RedisAddress:
     allow_eviction: bool
 
     def masked(self, text: str) -> str:
-        """Another library's or the server's text, without a password that it may repeat."""
-        # A server that does not know a command repeats how its arguments begin, and those of AUTH are cut short.
+        """A text from the server or a library, with the password removed if it occurs."""
+        # A server that does not know a command quotes the beginning of its arguments, so part of a password of AUTH.
         text = text.partition(", with args beginning with")[0]
         for secret in filter(None, (self.settings.get(name) for name in ("password", "ssl_password"))):
             for form in (secret, quote(secret, safe=""), ascii(secret)[1:-1], repr(secret.encode())[2:-1]):
@@ -67,27 +69,27 @@ def is_redis_url(name: str) -> bool:
 
 
 def file_name(name: str) -> str:
-    """The name of a store that is a file.
+    """Check the name of a store that is a file.
 
     Raises
     ------
     SettingsError
-        If it looks like a URL. It is not repeated, for a password may be in it.
+        If it looks like a URL. The message does not quote it, because it may contain a password.
     """
     if scheme := _SCHEME.match(name):
-        raise SettingsError(f"A name that begins with {scheme[1]}:// is no store.", _NAMES)
+        raise SettingsError(f"A name that begins with '{scheme[1]}://' is not a valid store.", _NAMES)
     if not name or "://" in name or "\0" in name:
-        raise SettingsError("The name that was given is no store.", _NAMES)
+        raise SettingsError("The given name is not a valid store.", _NAMES)
     if _MISTYPED.match(name) and not _PATH.match(name):
         raise SettingsError(
-            "The name of the store looks like a Redis URL and is none; it has not been taken for a file.",
-            "Write redis://host:6379/0 with two slashes; write ./NAME for a file that is really named so.",
+            "The name of the store looks like a Redis URL but is not one. It has not been used as a file name.",
+            "Write redis://HOST:6379/0 with two slashes. If it really is a file name, write ./NAME.",
         )
     return name
 
 
 def redis_address(url: str) -> RedisAddress:
-    """Take a Redis URL apart.
+    """Parse a Redis URL.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def redis_address(url: str) -> RedisAddress:
     Raises
     ------
     SettingsError
-        If it cannot be used. Nothing of it is repeated but the name of a parameter.
+        If the URL cannot be used. The message quotes nothing of it except the name of a parameter.
     """
     parts, host, port = _parts(url)
     is_socket = parts.scheme == _SOCKET
@@ -110,17 +112,17 @@ def redis_address(url: str) -> RedisAddress:
             settings[name] = unquote(value)
     if is_socket:
         if host or port is not None:
-            raise _unusable("names a host, but a socket is needed")
+            raise _unusable("has a host, but unix:// needs a socket")
         if not parts.path:
-            raise _unusable("names no socket")
+            raise _unusable("has no path of a socket")
         settings["path"] = unquote(parts.path)
         place = f"unix://{parts.path}" + (f"?db={settings['db']}" if settings.get("db") else "")
     else:
         path = unquote(parts.path).strip("/")
         if path and "db" in settings:
-            raise _unusable("names two databases, one behind the host and one as parameter")
+            raise _unusable("has two databases, one after the host and one as a parameter")
         if path:
-            settings["db"] = _whole(path, "has something behind the host that is no number of a database")
+            settings["db"] = _whole(path, "has something after the host that is not the number of a database")
         settings |= {"host": unquote(host or "localhost"), "port": port or 6379}
         shown = f"[{host}]" if host and ":" in host else host or "localhost"
         place = f"{parts.scheme}://{shown}:{settings['port']}/{settings.get('db', 0)}"
@@ -133,30 +135,30 @@ def _unusable(what: str, hint: str = _SHAPE) -> SettingsError:
 
 def _parts(url: str) -> tuple[SplitResult, str | None, int | None]:
     if url != url.strip() or any(ord(letter) < 32 or ord(letter) == 127 for letter in url):
-        raise _unusable("has white space around it, or a control character in it")
+        raise _unusable("has white space around it or a control character in it")
     try:
         url.encode()
         parts = urlsplit(url)
         host = parts.hostname
-    except ValueError:  # among others UnicodeEncodeError, and a bracket without its counterpart
-        raise _unusable("cannot be taken apart") from None
+    except ValueError:  # includes UnicodeEncodeError, and an unmatched bracket
+        raise _unusable("cannot be parsed") from None
     try:
         port = parts.port
     except ValueError:
-        raise _unusable("has a port that is no number from 1 to 65535") from None
+        raise _unusable("has a port that is not a number from 1 to 65535") from None
     if port == 0:
-        raise _unusable("has a port that is no number from 1 to 65535")
+        raise _unusable("has a port that is not a number from 1 to 65535")
     return parts, host, port
 
 
 def _refuse_loose_characters(parts: SplitResult, is_socket: bool) -> None:
-    """Refuse what a password with a bare /, ? or # leaves behind, rather than take a part of it for something else."""
+    """Refuse a URL whose password has an unescaped /, ? or #: part of it would be taken for something else."""
     if parts.fragment:
-        raise _unusable("has a bare #")
+        raise _unusable("has an unescaped #")
     has_user = "@" in parts.netloc
-    behind = parts.path + (parts.query if has_user else "")
-    if "@" in behind and (parts.netloc or not is_socket or ":" in behind):
-        raise _unusable("has an @ behind the host")
+    after_host = parts.path + (parts.query if has_user else "")
+    if "@" in after_host and (parts.netloc or not is_socket or ":" in after_host):
+        raise _unusable("has an @ after the host")
 
 
 # -- parameters --------------------------------------------------------------------------------------------------------
@@ -166,11 +168,11 @@ def _parameters(query: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in _KNOWN:
-            # A name that is no word may be what is left of a password.
+            # A name that is not a word may be part of a password.
             word = f" '{name}'" if re.fullmatch("[a-z][a-z_]{0,30}", name) and "@" not in query else ""
-            raise _unusable(f"has a parameter{word} that mlrec does not know", f"Parameters: {', '.join(_KNOWN)}.")
+            raise _unusable(f"has an unknown parameter{word}", f"Valid parameters: {', '.join(_KNOWN)}.")
         if name in given:
-            raise _unusable(f"gives the parameter '{name}' twice")
+            raise _unusable(f"has the parameter '{name}' twice")
         given[name] = value
     return given
 
@@ -179,8 +181,8 @@ def _settings(given: Mapping[str, str], is_encrypted: bool) -> tuple[dict[str, A
     settings = {}
     for name, value in given.items():
         if name.startswith("ssl_") and not is_encrypted:
-            raise _unusable(f"has the parameter '{name}', which goes with rediss:// only")
-        settings[name] = _KNOWN[name](value, f"has a parameter '{name}' with a value that cannot be used")
+            raise _unusable(f"has the parameter '{name}', which requires rediss:// or valkeys://")
+        settings[name] = _KNOWN[name](value, f"has the parameter '{name}' with an unusable value")
     return settings, settings.pop("allow_eviction", False)
 
 
@@ -225,7 +227,8 @@ def _requirement(value: str, what: str) -> str:
     return value
 
 
-# What would change how answers are read (decode_responses), or send an append twice (retry_on_timeout), is not here.
+# Parameters that would change how responses are read (decode_responses) or could send an append twice
+# (retry_on_timeout) are left out.
 _KNOWN: dict[str, Callable[[str, str], Any]] = {
     "db": _whole,
     "username": _text,

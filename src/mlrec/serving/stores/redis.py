@@ -1,7 +1,7 @@
-"""Swipes in Redis: a stream of events for each user. As durable as that server is configured to be; `check` says how.
+"""Swipes in Redis: a stream of events for each user. How durable they are depends on the server; `check` reports it.
 
-All keys of a user share the hash tag {user id}, and whatever reads more than one of them or changes one is a script on
-the server (lua/), so it is atomic. Each script begins by looking whether the user's keys fit each other.
+All keys of a user share the hash tag {user id}. Anything that changes a key or reads several runs as a script on the
+server (lua/), so it is atomic. Each script first checks that the user's keys match.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mlrec.serving.stores.redis_connection import RedisConnection, text
 T = TypeVar("T")
 
 _PARTS = ("user", "log", "clients", "forgotten", "vector")
-"""The keys of a user, in the order in which the scripts take them."""
+"""The keys of a user, in the order that the scripts expect."""
 _SCRIPTS = ("head", "append", "save_vector", "forget", "allow", "check")
 _BATCH = 1_000
 
@@ -52,7 +52,7 @@ class RedisStore:
         return self._server.place
 
     def _run(self, name: str, user_id: int, *arguments: Any, client: Any = None) -> Any:
-        """Run one of the scripts for a user; in a pipeline, when that is executed."""
+        """Run one of the scripts for a user. With a pipeline as client, it runs when the pipeline is executed."""
         keys = [_key(user_id, part) for part in _PARTS]
         return self._scripts[name](keys, arguments, client=client)
 
@@ -94,7 +94,7 @@ class RedisStore:
                 raise self._refusal(user_id, outcome, *rest)
 
     def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
-        """See `SwipeStore`; here a user who is forgotten by another process meanwhile stops it halfway."""
+        """See `SwipeStore`. Here, a user forgotten by another process meanwhile stops the work halfway."""
         rows = list(drafts)
         self._server.refuse_if_evicting()
         for user_id in {user_id for user_id, _ in rows}:
@@ -137,7 +137,7 @@ class RedisStore:
     def save_vector(self, user_id: int, vector: StoredVector) -> None:
         """See `SwipeStore`."""
         if self._server.evicts():
-            return  # it might push out swipes
+            return  # the vector might push out swipes
         with self._server.lent():
             self._run("save_vector", user_id, vector.stamp, vector.values)
 
@@ -148,7 +148,7 @@ class RedisStore:
         return sorted(set(self._having("log")))
 
     def _having(self, part: str) -> Iterator[int]:
-        """Ids of the users who have a key, in no order, perhaps repeated."""
+        """Ids of the users who have a given key, unordered, possibly with repeats."""
         with self._server.lent() as server:
             for key in server.scan_iter(match=_key("*", part), count=_BATCH):
                 try:
@@ -183,7 +183,7 @@ class RedisStore:
     def forgotten(self) -> list[int]:
         """See `SwipeStore`."""
         found = set(self._having("forgotten"))
-        for batch in _batches(self._having("user")):  # earlier versions have marked them there only
+        for batch in _batches(self._having("user")):  # earlier versions marked them only there
             with self._server.lent() as server, server.pipeline(transaction=False) as pipeline:
                 for user_id in batch:
                     pipeline.hexists(_key(user_id, "user"), "forgotten_at")

@@ -1,6 +1,4 @@
-"""A Redis server as a store of swipes needs it: in our words when it fails, and looked at for whether it keeps what it
-acknowledges.
-"""
+"""The connection to a Redis server: explains its failures, and checks whether it keeps the swipes it acknowledges."""
 
 from __future__ import annotations
 
@@ -51,8 +49,8 @@ class RedisConnection:
             settings["connection_class"] = redis.UnixDomainSocketConnection
         elif self._address.is_encrypted:
             settings["connection_class"] = redis.SSLConnection
-        # No automatic retries: an append whose answer was lost may have been done, and would be done twice. The caller
-        # retries with an idempotency key.
+        # No automatic retries: an append whose response was lost may have been done, and a retry would do it twice.
+        # The caller retries with an idempotency key.
         pool = redis.ConnectionPool(retry=Retry(NoBackoff(), 0), **settings)
         self.client: Any = redis.Redis.from_pool(pool)
         self._is_ours = False
@@ -60,54 +58,54 @@ class RedisConnection:
 
     @property
     def place(self) -> str:
-        """The server and the number of its database, for people."""
+        """The server and its database number, for messages."""
         return self._address.place
 
     @contextmanager
     def lent(self) -> Iterator[Any]:
-        """Lend the client, once it is clear that the database is ours to read and write."""
-        with self._telling():
+        """Lend the client, after checking that the database belongs to mlrec and has the right format."""
+        with self._translating_errors():
             if not self._is_ours:
                 self.client.set(_FORMAT_KEY, FORMAT_VERSION, nx=True)
                 found = text(self.client.get(_FORMAT_KEY))
                 if found != str(FORMAT_VERSION):
                     raise IncompatibleFormatError(
                         f"The Redis store at {self.place} has format version {found};"
-                        f" this mlrec reads version {FORMAT_VERSION}.",
-                        "Upgrade mlrec.",
+                        f" this version of mlrec reads only {FORMAT_VERSION}.",
+                        "Upgrade mlrec: pip install -U mlrec",
                     )
                 self._is_ours = True
             yield self.client
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Tell in our words what the server or the network says."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Turn errors of the server and the network into errors of mlrec."""
         try:
             yield
         except self._errors.AuthenticationError as error:
-            self._fail(error, "Check user and password in the store's URL.")
+            self._fail(error, "Check the user and the password in the store's URL.")
         except (self._errors.ConnectionError, self._errors.TimeoutError) as error:
-            self._fail(error, "See that the server runs and can be reached, then try again.")
+            self._fail(error, "Check that the server runs and can be reached, then try again.")
         except self._errors.ReadOnlyError as error:
-            self._fail(error, "Name the primary server in the store's URL, not a replica.")
+            self._fail(error, "Use the URL of the primary server, not of a replica.")
         except self._errors.ResponseError as error:
             if "WRONGTYPE" in str(error):
                 raise self.not_ours() from error
-            self._fail(error, "See the server's log and 'mlrec doctor'.")
+            self._fail(error, "Run 'mlrec doctor', and look at the server's log.")
         except self._errors.RedisError as error:
             self._fail(error, "Check the store's URL.")
 
     def _fail(self, error: Exception, hint: str) -> NoReturn:
         said = self._address.masked(str(error))
-        # What repeats the password must not come to light in a traceback either.
+        # An error that quotes the password must not appear in a traceback either.
         cause = error if said == str(error) else None
         raise StoreUnavailableError(f"The Redis store at {self.place} cannot be used: {said}", hint) from cause
 
     def not_ours(self) -> IncompatibleFormatError:
-        """For keys that have our names and not our form."""
+        """The error for keys that have mlrec's names but another type."""
         return IncompatibleFormatError(
-            f"The Redis database at {self.place} has keys named mlrec:… that are not mlrec's.",
-            "Give mlrec a database of its own, such as redis://host:6379/1.",
+            f"The Redis database at {self.place} has keys named mlrec:… that mlrec did not write.",
+            "Use a separate database for mlrec, such as redis://HOST:6379/1.",
         )
 
     def close(self) -> None:
@@ -117,16 +115,16 @@ class RedisConnection:
     # -- whether the server keeps what it acknowledges ---------------------------------------------------------------
 
     def refuse_if_evicting(self) -> None:
-        """Refuse to store swipes where the server is free to delete them, and the URL does not allow it."""
+        """Refuse to store swipes if the server may delete them and the URL does not allow that."""
         if policy := self.evicts():
             raise StoreUnavailableError(
                 f"The Redis server at {self.place} may delete swipes when its memory is full (maxmemory-policy"
-                f" {policy}), so none are stored there.",
-                "Set maxmemory-policy noeviction. To store swipes all the same, add ?allow_eviction=yes to the URL.",
+                f" {policy}), so no swipes are stored there.",
+                "Set maxmemory-policy noeviction. To store swipes anyway, add ?allow_eviction=yes to the URL.",
             )
 
     def evicts(self) -> str | None:
-        """The server's policy if it is free to delete swipes and the URL does not allow it; looked at once a minute."""
+        """The server's policy if it may delete swipes and the URL does not allow that; checked once per minute."""
         if self._address.allow_eviction or time.monotonic() < self._next_look:
             return None
         policy = self._evicting_policy()
@@ -135,16 +133,16 @@ class RedisConnection:
         return policy
 
     def _evicting_policy(self) -> str | None:
-        """The server's policy if it deletes keys when its memory is full. INFO tells it where CONFIG is forbidden."""
+        """The server's policy if it deletes keys when its memory is full. INFO works even if CONFIG is forbidden."""
         with self.lent() as server:
             try:
                 policy = server.info("memory").get("maxmemory_policy", "noeviction")
             except self._errors.ResponseError:
-                return None  # it does not tell
+                return None  # unknown
         return None if policy == "noeviction" else text(policy)
 
     def risks(self) -> list[str]:
-        """What in the server's version or configuration may cost swipes, in words."""
+        """Warnings about the server's version and configuration if they can lose swipes."""
         with self.lent() as server:
             version = text(server.info("server").get("redis_version", ""))
         warnings = []
@@ -152,35 +150,39 @@ class RedisConnection:
         if numbers and tuple(map(int, numbers.groups())) < _OLDEST:
             warnings.append(f"Redis {version} is too old; mlrec needs 6.2 or newer.")
         if policy := self._evicting_policy():
-            refused = "" if self._address.allow_eviction else " Until then no swipe is stored."
+            refused = "" if self._address.allow_eviction else " Until then, no swipes are stored."
             warnings.append(
-                f"The server may delete swipes when its memory is full (maxmemory-policy {policy}): set"
+                f"The server may delete swipes when its memory is full (maxmemory-policy {policy}). Set"
                 f" maxmemory-policy noeviction.{refused}"
             )
         configuration = self._configuration()
         if configuration is None:
-            warnings.append("The server does not tell its configuration (CONFIG is forbidden): ask who runs it.")
+            warnings.append(
+                "The configuration of the server cannot be read because CONFIG is forbidden. Ask its administrator"
+                " whether swipes are durable."
+            )
         elif configuration["appendonly"] != "yes":
-            warnings.append("Swipes since the last snapshot are lost if the server dies: set appendonly yes.")
+            warnings.append("If the server crashes, swipes since the last snapshot are lost. Set appendonly yes.")
         elif configuration["appendfsync"] != "always":
             warnings.append(
-                "Swipes of the last second or more are lost if the machine dies: set appendfsync always to lose none."
+                "If the machine crashes, swipes of the last second or more are lost. To lose none, set appendfsync"
+                " always."
             )
         return warnings
 
     def kept(self) -> str:
-        """What an acknowledged swipe survives, in words."""
+        """How durable an acknowledged swipe is, in words."""
         configuration = self._configuration()
         if configuration is None:
-            return "what an acknowledged swipe survives is up to the server"
+            return "how durable an acknowledged swipe is depends on the server"
         if configuration["appendonly"] != "yes":
-            return "an acknowledged swipe survives once the next snapshot is written (appendonly no)"
+            return "an acknowledged swipe is durable once the next snapshot is written (appendonly no)"
         if configuration["appendfsync"] == "always":
-            return "an acknowledged swipe survives a loss of power (appendfsync always)"
-        return f"an acknowledged swipe survives the server's death (appendfsync {configuration['appendfsync']})"
+            return "an acknowledged swipe survives a power failure (appendfsync always)"
+        return f"an acknowledged swipe survives a crash of the server (appendfsync {configuration['appendfsync']})"
 
     def _configuration(self) -> dict[str, str] | None:
-        """Settings that durability hangs on; None where the server does not tell them."""
+        """Settings that durability depends on; None if the server does not reveal them."""
         names = ("appendonly", "appendfsync")
         with self.lent() as server:
             try:
@@ -192,5 +194,5 @@ class RedisConnection:
 
 
 def text(value: object) -> str:
-    """What the server says, as text."""
+    """A value from the server as text."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Swipes in one SQLite file: write-ahead log, synchronous FULL, so an acknowledged swipe survives a loss of power."""
+"""Swipes in one SQLite file, with write-ahead log and synchronous FULL: acknowledged swipes survive a power failure."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class SqliteStore:
 
     def _extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
         logged = 0
-        latest: tuple[int, int] | None = None  # the last user, and the id of that user's last event
+        latest: tuple[int, int] | None = None  # the last user and the id of that user's last event
         with self._file.writing() as connection:
             for user_id, draft in drafts:
                 if latest is None or latest[0] != user_id:
@@ -95,7 +95,7 @@ class SqliteStore:
         return logged
 
     def _head(self, connection: sqlite3.Connection, user_id: int) -> Head:
-        """What the user's row says, if the log ends as it says. One statement, so both are of one moment."""
+        """The user's row, after checking it against the end of the log. One statement reads both at the same moment."""
         query = (
             "SELECT users.last_event_id, users.token, users.forgotten_at IS NOT NULL, ending.event_id, ending.token"
             " FROM (SELECT ? AS user_id) AS wanted LEFT JOIN users USING (user_id)"
@@ -110,7 +110,7 @@ class SqliteStore:
         if event_id is None and token:
             raise misfit(user_id, self.place, "the events are missing")
         if event_id is not None and (event_id, event_token) != (last, token):
-            raise misfit(user_id, self.place, "the log does not end in the event that the user's row names")
+            raise misfit(user_id, self.place, "the log does not end with the event in the user's row")
         return Head(last, token, bool(is_forgotten))
 
     def _events(self, user_id: int, rows: Iterable[Any]) -> list[Event]:
@@ -150,7 +150,7 @@ class SqliteStore:
                 connection.execute(
                     "INSERT INTO vectors (user_id, stamp, vector)"
                     " SELECT :user, :stamp, :vector FROM users WHERE user_id = :user AND forgotten_at IS NULL"
-                    # A database that a newer version has migrated is passed over, within the one statement.
+                    # The same statement skips a database that a newer version has migrated.
                     " AND (SELECT user_version FROM pragma_user_version) = :version"
                     " ON CONFLICT (user_id) DO UPDATE SET stamp = excluded.stamp, vector = excluded.vector",
                     {"user": user_id, "stamp": vector.stamp, "vector": vector.values, "version": len(MIGRATIONS)},
@@ -170,7 +170,7 @@ class SqliteStore:
         with self._file.reading() as connection:
             found = [user_id for (user_id,) in connection.execute(query)] if connection else []
         if not set(map(type, found)) <= {int}:
-            raise self._file.damaged("a user id is no number")
+            raise self._file.damaged("a user id is not a number")
         return found
 
     def counts(self) -> Counts:
@@ -185,7 +185,7 @@ class SqliteStore:
     def forget(self, user_id: int, at: int) -> int:
         """See `SwipeStore`."""
         with self._file.writing() as connection:
-            # Where the user's row is missing, the log says which ids are used up.
+            # If the user's row is missing, the log shows which ids are used.
             query = "SELECT coalesce(max(event_id), 0) FROM events WHERE user_id = ?"
             (last_event_id,) = connection.execute(query, (user_id,)).fetchone()
             deleted = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
@@ -197,13 +197,13 @@ class SqliteStore:
                 " max(iif(typeof(last_event_id) = 'integer', last_event_id, 0), excluded.last_event_id)",
                 (user_id, last_event_id, at),
             )
-        # Pages with the former content lie in the write-ahead log until it is emptied.
+        # Pages with the former content stay in the write-ahead log until it is emptied.
         with self._file.reading() as emptying:
             (is_busy, *_) = emptying.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() if emptying else (0,)
         if is_busy:
             _log.warning(
-                "What is deleted of user %s can still be found in %s-wal, because somebody is reading the database:"
-                " forget the user again once they have finished.",
+                "Deleted data of user %s can still be found in %s-wal, because another process is reading the database."
+                " Run the same command again when it has finished.",
                 user_id,
                 self.path,
             )
@@ -249,12 +249,12 @@ class SqliteStore:
 
     def describe(self) -> str:
         """See `SwipeStore`."""
-        kept = "an acknowledged swipe survives a loss of power"
-        return f"SQLite {self.path}: {kept if self.path.exists() else 'not there yet, the first swipe makes it'}"
+        kept = "an acknowledged swipe survives a power failure"
+        return f"SQLite {self.path}: {kept if self.path.exists() else 'created by the first swipe'}"
 
 
 class _CallersError(Exception):
-    """Carries what the caller's own iterator has raised past whoever tells SQLite's errors in our words."""
+    """Carries an exception of the caller's own iterator past the code that translates errors of SQLite."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)

@@ -1,7 +1,7 @@
-"""One SQLite file of ours, its connections, and what SQLite says of it in our words.
+"""One SQLite file of mlrec, its connections, and the translation of SQLite's errors.
 
-The file says whose it is (application id) and in which version (user version). It comes into being with the first
-writing, readable by its owner alone; reading from a file that is not there yet finds nothing.
+The file identifies itself by its application id, and its version by its user version. The first write creates it,
+readable only by its owner. Reading from a file that does not exist finds nothing.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from mlrec.errors import IncompatibleFormatError, MlrecError, StoreUnavailableEr
 
 APPLICATION_ID = 0x6D6C7263  # "mlrc"
 MIGRATIONS = ("001_swipe_log",)
-"""Files in sql/, in order: number i takes a database from version i to i + 1."""
+"""Files in sql/, in order: number i migrates a database from version i to i + 1."""
 
 _BUSY = (5, 6)
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _WAIT_SECONDS = 30.0
 _OPENINGS = 100
-# A malformed schema or a table that is not there (1), malformed pages (11), what no constraint would have let in (19,
-# 20), another format (24), no database (26).
+# A malformed schema or a missing table (1), malformed pages (11), values that violate a constraint (19, 20), another
+# format (24), not a database (26).
 _DAMAGE = (1, 11, 19, 20, 24, 26)
 _DISK_FAULTS = {3: "no permission", 8: "read-only", 10: "disk fault", 13: "disk full", 14: "cannot be opened"}
 
@@ -39,15 +39,15 @@ _Pooled = tuple[_Identity, sqlite3.Connection]
 
 _log = logging.getLogger(__name__)
 
-# Connections that a fork has copied from another process: closing them here would damage that process's.
+# Connections that a fork copied from another process. Closing them here would damage those of that process.
 _inherited: list[object] = []
-# Files that have been looked at or made, by identity; see _header.
+# Files that have been read or created, by identity; see _header.
 _held_open: dict[_Identity, list[int]] = {}
 _looking = Lock()
 
 
 class SqliteFile:
-    """Connections to one file, for several threads, each used by one at a time.
+    """Connections to one file, shared by several threads; each connection is used by one thread at a time.
 
     Parameters
     ----------
@@ -57,16 +57,16 @@ class SqliteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Connections that nobody uses just now, with the file that each is open on.
+        # Connections not in use at the moment, each with the identity of its file.
         self._pool: deque[_Pooled] = deque()
         self._owner = os.getpid()
         self._seen: _Identity | None = None
-        self._noticing = Lock()
+        self._seen_lock = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Lend a connection, or None if there is no database yet."""
-        with self._telling():
+        with self._translating_errors():
             pooled = self._pooled()
             if pooled is None and _is_new(self.path):
                 yield None
@@ -76,11 +76,11 @@ class SqliteFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection within a transaction that ends with the block; the database is made if need be."""
-        with self._telling():
+        """Lend a connection within a transaction that ends with the block. Creates the database if necessary."""
+        with self._translating_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lent() as connection:
-                # Said each time: nothing that a swipe's durability hangs on may depend on who used this connection.
+                # Set each time: the durability of a swipe must not depend on who used this connection before.
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -95,8 +95,9 @@ class SqliteFile:
 
     @contextmanager
     def writing_what_may_be_lost(self) -> Iterator[sqlite3.Connection | None]:
-        """Lend a connection, or None if there is no database yet, for a statement that waits neither for another writer
-        nor for the disk, and is passed over if it would have to.
+        """Lend a connection, or None if there is no database yet, for one statement that may be lost.
+
+        The statement waits neither for another writer nor for the disk. If it would have to wait, it is skipped.
         """
         with self.reading() as connection:
             if connection is None:
@@ -114,7 +115,7 @@ class SqliteFile:
 
     @contextmanager
     def lent(self, pooled: _Pooled | None = None) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that nobody else uses meanwhile: one that was taken out of the pool, or any."""
+        """Lend a connection for exclusive use: the given one from the pool, or any."""
         identity, connection = pooled or self._pooled() or self._open()
         try:
             yield connection
@@ -127,19 +128,20 @@ class SqliteFile:
         self._pool.append((identity, connection))
 
     def _pooled(self) -> _Pooled | None:
-        """Take a connection out of the pool. What is written to a file in whose place another has come would be lost:
-        its connections are closed.
+        """Take a connection out of the pool.
+
+        If the file has been replaced by another, writes to the old one would be lost, so its connections are closed.
         """
         if self._owner != os.getpid():
             _inherited.append(self._pool)
-            self._pool, self._owner, self._noticing = deque(), os.getpid(), Lock()
+            self._pool, self._owner, self._seen_lock = deque(), os.getpid(), Lock()
         identity = _identity(self.path)
         if identity != self._seen:
             self._notice()
         for _ in range(len(self._pool)):
             try:
                 pooled = self._pool.pop()
-            except IndexError:  # another thread has taken it
+            except IndexError:  # another thread took it
                 return None
             if pooled[0] == identity:
                 return pooled
@@ -147,13 +149,13 @@ class SqliteFile:
         return None
 
     def _notice(self) -> None:
-        """Say it, once, if the file that this process has worked with is not there any more."""
-        with self._noticing:
+        """Log a warning, once, if the file that this process has used is gone."""
+        with self._seen_lock:
             identity = _identity(self.path)
             if self._seen not in (None, identity):
                 _log.warning(
-                    "%s has been %s while this process was using it: the swipes of the former file are not seen any"
-                    " more. Stop all processes before you put a backup in its place.",
+                    "%s has been %s while this process was using it. The swipes in the former file are no longer"
+                    " visible. Stop all processes before you restore a backup.",
                     self.path,
                     "deleted" if identity is None else "replaced by another file",
                 )
@@ -162,82 +164,82 @@ class SqliteFile:
     def _open(self) -> _Pooled:
         identity, connection = self._connected()
         try:
-            # In this order: in the write-ahead log the application id would stand where _is_new does not look.
+            # Migrate first: if the application id were only in the write-ahead log, _is_new would not see it.
             _migrate(connection, self.path)
             _use_write_ahead_log(connection)
             # On macOS a plain fsync leaves data in the drive's own cache.
             connection.execute("PRAGMA fullfsync = ON")
-            # Who is forgotten must not live on in what a page has no more use for.
+            # Data of forgotten users must not remain in the unused space of a page.
             connection.execute("PRAGMA secure_delete = ON")
         except BaseException:
             connection.close()
             raise
-        with self._noticing:
+        with self._seen_lock:
             self._seen = identity
         return identity, connection
 
     def _connected(self) -> _Pooled:
-        """A connection, and the file that it is open on; once more if the file is replaced at this moment."""
+        """A new connection and the identity of its file; tries again if the file is replaced at this moment."""
         for _ in range(_OPENINGS):
-            if _is_new(self.path):  # refuses what is not ours
+            if _is_new(self.path):  # raises if the file is not mlrec's
                 _make_private(self.path)
             before = _identity(self.path)
             connection = sqlite3.connect(
                 self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
-            # Bytes that are not UTF-8 are found by whoever looks at the values. An error in the middle of a row would
-            # leave the statement open, and with it a lock, for as long as anybody holds the error.
+            # The checks of values find bytes that are not UTF-8. An error in the middle of a row would keep the
+            # statement open, and with it a lock, for as long as a reference to the error exists.
             connection.text_factory = _any_text
             if before is not None and before == _identity(self.path):
                 return before, connection
             connection.close()
         raise StoreUnavailableError(
-            f"{self.path} is replaced again and again while it is being opened.",
-            "See what replaces it, then try again.",
+            f"{self.path} keeps being replaced while it is opened.",
+            "Find out which program replaces it, then try again.",
         )
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Tell in our words what SQLite says of the file or the disk."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Turn errors of SQLite and the disk into errors of mlrec."""
         try:
             yield
         except sqlite3.Error as error:
-            raise self._told(error) from error
-        except UnicodeDecodeError as error:  # SQLite's own message, which repeats what a damaged schema says
+            raise self._translated(error) from error
+        except UnicodeDecodeError as error:  # raised for SQLite's own message, which quotes the damaged schema
             raise self.damaged("its schema is not text") from error
         except OSError as error:
             raise StoreUnavailableError(
                 f"The swipes in {self.path} cannot be read or written: {error.strerror or error}.",
-                "Check the path and its permissions, or name another store with --store.",
+                "Check the path and its permissions, or choose another store with --store.",
             ) from error
 
-    def _told(self, error: sqlite3.Error) -> MlrecError:
+    def _translated(self, error: sqlite3.Error) -> MlrecError:
         code = _code(error)
         if code in _BUSY:
             return StoreUnavailableError(
-                f"{self.path} has been locked by another process for {_WAIT_SECONDS:.0f} seconds.",
-                "See what holds it (on Linux: fuser -v FILE), then try again.",
+                f"Another process has locked {self.path} for {_WAIT_SECONDS:.0f} seconds.",
+                f"Find out which process it is (on Linux: fuser -v {self.path}), then try again.",
             )
         if code in _DAMAGE:
             return self.damaged(str(error))
         if not code and "decode" in str(error):
-            return self.damaged("it holds text that is not UTF-8")
+            return self.damaged("it contains text that is not UTF-8")
         if code in _DISK_FAULTS:
             return StoreUnavailableError(
                 f"The swipes in {self.path} cannot be read or written: {_DISK_FAULTS[code]}.",
-                "Check the disk, and the permissions of the file and its folder, or name another store with --store.",
+                "Check the disk and the permissions of the file and its folder, or choose another store with --store.",
             )
         return StoreUnavailableError(f"The swipes in {self.path} cannot be used: {error}.", "Run 'mlrec doctor'.")
 
     def damaged(self, what: str) -> IncompatibleFormatError:
-        """For a file that cannot be read as a whole."""
+        """The error for a file that cannot be read as a whole."""
         return IncompatibleFormatError(
             f"{self.path} is damaged: {what}. It has been left as it is.",
-            "Put a backup in its place; what can be saved: sqlite3 FILE .recover",
+            f"Restore a backup. To save what can be read: sqlite3 {self.path} .recover",
         )
 
     def open_to_others(self) -> list[Path]:
-        """Which of its files other users of the machine can read."""
+        """Those of its files that other users of the machine can read."""
         names = (self.path, *(Path(f"{self.path}{suffix}") for suffix in ("-wal", "-shm")))
         return [path for path in names if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)]
 
@@ -253,35 +255,38 @@ class SqliteFile:
 
 
 def _any_text(value: bytes) -> str:
-    """A text that can be told from one that was UTF-8, if it was not."""
+    """Decode UTF-8, marking bytes that are not UTF-8 with surrogates."""
     return value.decode(errors="surrogateescape")
 
 
 def _identity(path: Path) -> _Identity | None:
-    """What tells this file from another of the same name; None if there is none."""
+    """What distinguishes this file from another with the same name; None if there is no file."""
     try:
-        status = os.stat(path)  # noqa: PTH116  # on the way of every call, and twice as fast as Path.stat
+        status = os.stat(path)  # noqa: PTH116  # runs in every call, and is twice as fast as Path.stat
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
 
 
 def _header(path: Path) -> bytes:
-    """First bytes of a file, read without ever closing it: that would drop all locks that SQLite holds on the file in
-    this process, and another process would then delete the write-ahead log under our feet (POSIX; "How to corrupt an
-    SQLite database file", section 2.2). A file is held open once, so its inode is not used again meanwhile.
+    """Read the first bytes of a file without ever closing it.
+
+    Closing the file would drop all locks that SQLite holds on it in this process (POSIX), and another process could
+    then delete the write-ahead log while it is in use ("How to corrupt an SQLite database file", section 2.2). Each
+    file is held open once, so its inode is not reused meanwhile.
     """
     with _looking:
         identity = _identity(path)
         if identity not in _held_open:
-            # Without waiting: a named pipe would not open before somebody writes to it.
+            # Do not wait: a named pipe would not open until another process writes to it.
             identity = _hold(os.open(path, os.O_RDONLY | os.O_NONBLOCK), path)
         return os.pread(_held_open[identity][0], _HEADER_BYTES, 0)
 
 
 def _make_private(path: Path) -> None:
-    """Make the file, or find it made, before SQLite does: so nobody else can read it, whatever the umask, at any
-    moment. SQLite gives the files beside it the same permissions.
+    """Create the file, if it does not exist, before SQLite does.
+
+    So nobody else can read it at any moment, whatever the umask. SQLite gives the files beside it the same permissions.
     """
     with _looking:
         if _identity(path) is None:
@@ -292,14 +297,14 @@ def _hold(handle: int, path: Path) -> _Identity:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         os.close(handle)
-        raise IncompatibleFormatError(f"{path} is a folder or a device, not a file.", "Name a file with --store.")
+        raise IncompatibleFormatError(f"{path} is a folder or a device, not a file.", "Choose a file with --store.")
     identity = status.st_dev, status.st_ino
     _held_open.setdefault(identity, []).append(handle)
     return identity
 
 
 def _is_new(path: Path) -> bool:
-    """Whether there is no database yet. A file that is none, or somebody else's, is an error before SQLite opens it."""
+    """Whether there is no database yet. Raises if the file is not a database of mlrec, before SQLite opens it."""
     try:
         header = _header(path)
     except FileNotFoundError:
@@ -308,13 +313,13 @@ def _is_new(path: Path) -> bool:
         return True
     if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
         raise IncompatibleFormatError(
-            f"{path} is no SQLite database, or a damaged one. It has been left as it is.",
-            "Put a backup in its place, move it away, or name another store with --store.",
+            f"{path} is not an SQLite database, or is damaged. It has been left as it is.",
+            "Restore a backup, move the file away, or choose another store with --store.",
         )
     if int.from_bytes(header[68:72]) != APPLICATION_ID:
         raise IncompatibleFormatError(
             f"{path} is a database of another application. It has been left as it is.",
-            "Name another file with --store.",
+            "Choose another file with --store.",
         )
     return False
 
@@ -323,7 +328,7 @@ def _is_new(path: Path) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a database to the newest version; many processes may try at once."""
+    """Migrate a database to the newest version. Several processes may try at the same time."""
     if _checked_version(connection, path, oldest=0) == len(MIGRATIONS):
         return
     connection.execute("BEGIN EXCLUSIVE")
@@ -345,30 +350,30 @@ def _checked_version(connection: sqlite3.Connection, path: Path, *, oldest: int)
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise IncompatibleFormatError(
-            f"{path} has schema version {version}, which a newer mlrec has written; this one works with version"
-            f" {len(MIGRATIONS)}.",
-            "Upgrade mlrec.",
+            f"{path} has schema version {version}, written by a newer version of mlrec. This version of mlrec needs"
+            f" schema version {len(MIGRATIONS)}.",
+            "Upgrade mlrec: pip install -U mlrec",
         )
     if version < oldest:
         raise IncompatibleFormatError(
             f"{path} is damaged: there is no schema version {version}. It has been left as it is.",
-            "Put a backup in its place.",
+            "Restore a backup.",
         )
     return version
 
 
 def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 where Python itself has raised."""
+    """SQLite's primary result code; 0 if Python itself raised the error."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def sql_text(name: str) -> str:
-    """A file in sql/."""
+    """The text of a file in sql/."""
     return resources.files("mlrec.serving.stores").joinpath("sql", f"{name}.sql").read_text()
 
 
 def _statements(text: str) -> Iterator[str]:
-    """Cut a script into statements."""
+    """Split a script into statements."""
     pending = ""
     for piece in text.split(";"):
         pending += piece + ";"
@@ -378,7 +383,7 @@ def _statements(text: str) -> Iterator[str]:
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. While others open the file for the first time SQLite may refuse at once, whatever the timeout."""
+    """Switch to WAL. While others open the file for the first time, SQLite may refuse at once despite the timeout."""
     until = time.monotonic() + _WAIT_SECONDS
     while True:
         try:

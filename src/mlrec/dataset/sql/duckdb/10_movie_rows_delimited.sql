@@ -1,4 +1,4 @@
--- The movie file as text, one row a line: movies.csv and movies.dat.
+-- The movie file as text, one row per line: movies.csv and movies.dat.
 -- In: table raw_lines; variable movies_file (delimiter, width, fields: position of each column).
 -- Out: view movie_rows(line, text, width, movie_id, title, genres); genres joined by '|'.
 CREATE VIEW movie_rows AS

@@ -6,7 +6,7 @@ WITH source AS (
     SELECT file_row_number + 1 AS line,
            field_text(COLUMNS('(?i)^movie_?id$')) AS movie_id,
            CAST(COLUMNS('(?i)^title$') AS VARCHAR) AS title,
-           -- Text is no list, unless it looks like one: then the cast gives NULL.
+           -- Text is not a list. If it looks like one, the cast gives NULL.
            coalesce(array_to_string(TRY_CAST(COLUMNS('(?i)^genres$') AS VARCHAR[]), '|'),
                     CAST(COLUMNS('(?i)^genres$') AS VARCHAR)) AS genres
     FROM read_parquet(getvariable('movies_file').path, file_row_number = true, hive_partitioning = false)

@@ -1,4 +1,4 @@
--- Clean titles, years and genre lists; the first row of an id stands.
+-- Clean titles, years and genre lists; the first row of each id counts.
 -- In: view movie_rows; variable movies_file (label, width).  Out: table movies; adds to rejects.
 CREATE TEMP TABLE judged_movies AS
 WITH faults AS (
@@ -19,7 +19,8 @@ FROM faults;
 INSERT INTO rejects
 SELECT getvariable('movies_file').label, line, text, reason FROM judged_movies WHERE reason IS NOT NULL;
 
--- A line break within a title is a blank. "Title (1995)", "Series (2006–2007)", "Running (2019- )"; what is not a year in brackets at the end stays in the title.
+-- A line break within a title becomes a blank. Years look like "Title (1995)", "Series (2006–2007)" or "Running (2019- )". Any
+-- other text in brackets at the end stays in the title.
 INSERT INTO movies (movie_id, title, year, genres)
 WITH on_one_line AS (
     SELECT movie_id, trim(regexp_replace(title, '\s*[\r\n]\s*', ' ', 'g')) AS title, genres

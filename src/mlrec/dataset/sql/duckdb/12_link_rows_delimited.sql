@@ -1,4 +1,4 @@
--- links.csv as text, one row a line.
+-- links.csv as text, one row per line.
 -- In: table raw_lines; variable links_file (delimiter, width, fields: position of each column).
 -- Out: view link_rows(line, text, width, movie_id, imdb_id, tmdb_id).
 CREATE VIEW link_rows AS

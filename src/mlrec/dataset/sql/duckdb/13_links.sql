@@ -1,4 +1,4 @@
--- Ids of other catalogues, by the first row of a movie. IMDb's is text ("tt0114709"), TMDB's a number; either may be missing.
+-- Ids in other catalogues, from the first row of each movie. IMDb's is text ("tt0114709"), TMDB's a number; either may be missing.
 -- In: view link_rows; variable links_file (label, width); table movies.  Out: fills movies; adds to rejects.
 CREATE TEMP TABLE judged_links AS
 SELECT line, text,

@@ -1,9 +1,8 @@
--- Ratings, if every row is good: one pass, by the rules of 23_judge_ratings.sql. Whether their movies are known is asked of
--- 25_tally.sql: a join here would cost as much as all else, and DuckDB would lose the order of the rows, which 26_disorder.sql
--- needs.
+-- Ratings if every row is good: one pass with the rules of 23_judge_ratings.sql. Only 25_tally.sql shows whether their movies are
+-- known: a join here would cost as much as everything else, and would lose the order of the rows, which 26_disorder.sql needs.
 -- In: view rating_fields.
--- Out: table ratings(user_id, movie_id, rating, timestamp, valid). With a row that is not valid, or one in reject_errors, the
--- caller drops this table and takes 24_ratings_by_row.sql instead.
+-- Out: table ratings(user_id, movie_id, rating, timestamp, valid). If a row is not valid, or reject_errors has one, the caller
+-- drops this table and uses 24_ratings_by_row.sql instead.
 CREATE TABLE ratings AS
 SELECT shifted(whole_number(user_id)) AS user_id,
        whole_number(movie_id) AS movie_id,

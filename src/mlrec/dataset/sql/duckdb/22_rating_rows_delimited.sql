@@ -1,4 +1,4 @@
--- The ratings file as text, one row a line: ratings.csv, ratings.dat, u.data.
+-- The ratings file as text, one row per line: ratings.csv, ratings.dat, u.data.
 -- In: table raw_lines; variable ratings_file (delimiter, width, fields: position of each column).
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE VIEW rating_rows AS

@@ -1,4 +1,4 @@
--- A ratings.parquet as text, one row a row.
+-- A ratings.parquet as text.
 -- In: variable ratings_file (path).
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE VIEW rating_rows AS

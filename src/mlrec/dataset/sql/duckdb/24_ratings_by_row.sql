@@ -1,8 +1,8 @@
--- Ratings, row by row: the slow way, taken only when the quick one met a row that it could not take. A text file comes in
--- blocks of rows, and this runs for each.
+-- Ratings, row by row: the slow way, used only if the quick way found a row that it cannot read. A text file comes in blocks of
+-- rows; this step runs once per block.
 -- In: view judged_ratings; variable ratings_file (label).
--- Out: table ratings(user_id, movie_id, rating, timestamp, valid), which is made if need be and added to; adds to rejects;
--- table newly_judged, all rows.
+-- Out: adds to table ratings(user_id, movie_id, rating, timestamp, valid), which is created if needed; adds to rejects; table
+-- newly_judged, all rows of the block.
 CREATE OR REPLACE TEMP TABLE newly_judged AS FROM judged_ratings;
 
 INSERT INTO rejects

@@ -1,6 +1,6 @@
--- Whether ratings come in strictly ascending order of user and movie, as MovieLens has them: then none is there twice, and
--- nobody needs to look for duplicates.
--- In: table ratings.  Out: view disorder, empty if they do.
+-- Whether ratings are in strictly ascending order of user and movie, as in MovieLens. If so, there are no duplicates, and the
+-- search for them can be skipped.
+-- In: table ratings.  Out: view disorder, empty if the ratings are in order.
 CREATE VIEW disorder AS
 SELECT 1
 FROM (SELECT user_id, movie_id, lag(user_id) OVER () AS user_before, lag(movie_id) OVER () AS movie_before FROM ratings)

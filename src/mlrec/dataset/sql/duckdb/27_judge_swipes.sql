@@ -1,5 +1,5 @@
--- What becomes of each standing swipe. Swipes of forgotten users are passed over.
--- In: tables swipes(user_id, movie_id, preference, timestamp, event_id), one row a user and movie, forgotten(user_id), movies,
+-- The fate of each standing swipe. Swipes of forgotten users are ignored.
+-- In: tables swipes(user_id, movie_id, preference, timestamp, event_id), one row per user and movie, forgotten(user_id), movies,
 -- ratings; variable preferences.
 -- Out: table judged_swipes(user_id, movie_id, preference, timestamp, event_id, reason, fate), where fate is 'rejected',
 -- 'outdated' (a later rating of the movie stands), 'skip' or 'merged'; adds to rejects, with the event id as the line.

@@ -1,7 +1,7 @@
--- Swipes take the place of what was rated before; a skip leaves that place empty. A swipe's rating is the upper end of its
--- bucket, so that 50_preferences.sql gives back just its preference, whatever the cut-points.
+-- Swipes replace earlier ratings; a skip only removes them. A swipe's rating is the upper end of its bucket, so that
+-- 50_preferences.sql returns exactly its preference for any cut-points.
 -- In: tables ratings, judged_swipes; variables preferences, cut_points, max_rating.  Out: table ratings with the swipes.
--- A swipe with one of these fates has no later rating beside it, so all of the movie's ratings go.
+-- A swipe with one of these fates has no later rating of the same movie, so all of the user's ratings of that movie are removed.
 DELETE FROM ratings USING judged_swipes AS swipes
 WHERE ratings.user_id = swipes.user_id AND ratings.movie_id = swipes.movie_id AND swipes.fate IN ('merged', 'skip');
 

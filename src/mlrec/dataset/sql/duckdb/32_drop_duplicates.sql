@@ -1,4 +1,4 @@
--- What stands takes the place of what was rated more than once.
+-- The standing ratings replace those of pairs that were rated more than once.
 -- In: tables ratings, repeated, standing.  Out: table ratings without duplicates.
 DELETE FROM ratings USING repeated
 WHERE ratings.user_id = repeated.user_id AND ratings.movie_id = repeated.movie_id;

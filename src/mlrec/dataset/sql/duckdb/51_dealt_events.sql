@@ -1,5 +1,5 @@
--- As 51_events.sql, but the places of a user's events of the same time are dealt: a hash of the seed and the ids says who comes
--- first. Only the split goes by the place; the rows stay in the total order.
+-- Like 51_events.sql, but a user's events of the same time get their positions at random: by a hash of the seed and the ids.
+-- Only the split uses the position; the rows stay in the total order.
 -- In: view preferences; tables ratings, core_users, core_movies; variable random_seed.
 -- Out: view events, as in 51_events.sql.
 CREATE TABLE sorted_events AS

@@ -1,7 +1,8 @@
 -- The core's preferences in the total order (user, timestamp, movie): the one big sort.
 -- In: view preferences; tables ratings, core_users, core_movies.
--- Out: view events(user_id, movie_id, preference, timestamp, n, position), in order: n = the user's events, position = how
--- many of them come before. The table below carries where a user begins, so that no step has to sort or join again.
+-- Out: view events(user_id, movie_id, preference, timestamp, n, position), in order. n is the number of the user's events,
+-- position the number of those that come before. The table below stores where each user begins, so that no step has to sort or
+-- join again.
 CREATE TABLE sorted_events AS
 WITH spans AS (
     SELECT user_id, CAST(n AS INTEGER) AS n, CAST(sum(n) OVER (ORDER BY user_id) - n AS BIGINT) AS start FROM core_users

@@ -1,9 +1,9 @@
 -- Where a split of each user's history cuts between events of the same time.
--- The place of an event tells the last one to learn from, without grouping all of them.
+-- The position of an event identifies the last one to learn from, without grouping all events.
 -- In: views events, split_events.
--- Out: view new_ties(users, users_cut_in_ties, users_held_out_by_ties), one row, which is kept as ties: users of whom something
--- is held out; those of them with two events of the same time on both sides of a cut; those of whom half or more of what is
--- held out has the time of the last event to learn from.
+-- Out: view new_ties(users, users_cut_in_ties, users_held_out_by_ties), one row, kept as ties: users with held-out events; those
+-- of them for whom a cut separates two events of the same time; those for whom at least half of the held-out events have the time
+-- of the last event to learn from.
 CREATE OR REPLACE TEMP VIEW new_ties AS
 WITH learned AS (
     SELECT user_id, timestamp AS last_learned FROM events WHERE n >= 3 AND position = share_of(n, 1) - 1

@@ -1,4 +1,4 @@
--- The whole catalogue to Parquet; n_ratings = ratings within the core, 0 for a movie that the filter dropped.
+-- The whole catalogue to Parquet. n_ratings is the number of ratings within the core, 0 for a movie that the filter dropped.
 -- In: tables movies, core_movies; parameter path.  Out: a file.
 COPY (
     SELECT movie_id, title, year, genres, imdb_id, tmdb_id, coalesce(n, 0) AS n_ratings

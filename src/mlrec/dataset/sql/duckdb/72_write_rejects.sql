@@ -1,5 +1,5 @@
--- Every input row that could not be used. Lines of the swipe log are told apart by their text: each user counts from 1.
--- A spreadsheet takes text that begins so for a formula, and would run it: an apostrophe goes before.
+-- Every input row that could not be used. Lines of the swipe log are distinguished by their text, because line numbers start at 1
+-- for each user. An apostrophe goes before text that a spreadsheet would run as a formula.
 -- In: table rejects; parameter path.  Out: a CSV file with header, also when there are none.
 COPY (
     SELECT file, line,

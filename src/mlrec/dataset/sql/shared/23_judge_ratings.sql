@@ -1,6 +1,6 @@
--- What is wrong with each row of the ratings file, if anything is.
+-- What is wrong with each row of the ratings file, if anything.
 -- In: views rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text, and movies.
--- Out: view judged_ratings(user_id, movie_id, rating, timestamp, line, text, reason); text where there is a reason.
+-- Out: view judged_ratings(user_id, movie_id, rating, timestamp, line, text, reason); text is set only if there is a reason.
 CREATE OR REPLACE TEMP VIEW judged_ratings AS
 WITH typed AS (
     SELECT line, text, width, user_id AS user_text, movie_id AS movie_text, rating AS rating_text,
@@ -17,7 +17,7 @@ WITH typed AS (
            CASE WHEN width = ratings_width()
                      AND user_id IS NOT NULL AND is_known
                      AND rating_in_range(rating, max_rating()) AND timestamp_in_range(timestamp)
-                    THEN NULL  -- nearly all of them; the others are asked in turn
+                    THEN NULL  -- nearly all rows; the checks below run only for the others
                 WHEN width < 0 THEN 'unclosed quote'
                 WHEN width < ratings_width() THEN 'missing field'
                 WHEN width > ratings_width() THEN 'too many fields'

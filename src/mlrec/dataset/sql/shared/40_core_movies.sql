@@ -1,4 +1,4 @@
--- First half of a round: movies with too few ratings by the remaining users go, and users lose what they rated of these.
+-- First half of a round: drops movies with too few ratings by the remaining users, and removes their ratings from users' counts.
 -- In: ratings, core_users, core_movies.
 -- Out: views new_core_users(user_id, n) and new_core_movies(movie_id, n); both are kept, in this order.
 CREATE OR REPLACE TEMP VIEW new_core_users AS

@@ -1,4 +1,4 @@
--- Second half of a round: users with too few ratings of the remaining movies go, and movies lose their ratings.
+-- Second half of a round: drops users with too few ratings of the remaining movies, and removes their ratings from movies' counts.
 -- In: ratings, core_users, core_movies.
 -- Out: views new_core_movies(movie_id, n) and new_core_users(user_id, n); both are kept, in this order.
 CREATE OR REPLACE TEMP VIEW new_core_movies AS

@@ -1,4 +1,4 @@
--- Ratings as preferences, by the bucket that they fall into.
+-- Ratings as preferences, by the bucket of each rating.
 -- In: ratings.  Out: view preferences(user_id, movie_id, preference, timestamp).
 CREATE OR REPLACE TEMP VIEW preferences AS
 SELECT user_id, movie_id,

@@ -1,4 +1,4 @@
--- Two cutoff times for everybody: those of the events at positions ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ of all N events in time order,
+-- Two cutoff times for all users: those of the events at positions ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ of all N events in time order,
 -- where a : b : c is the split ratio and s its sum.
 -- In: events.  Out: view new_cutoff_times(val_from, test_from), one row; it is kept as cutoff_times.
 CREATE OR REPLACE TEMP VIEW new_cutoff_times AS

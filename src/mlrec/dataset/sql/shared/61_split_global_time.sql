@@ -1,4 +1,4 @@
--- Events before the first cutoff time train, events before the second validate, the rest test.
+-- Events before the first cutoff time go to train, the next ones before the second to validation, the rest to test.
 -- In: events, cutoff_times.  Out: view split_events as in 61_split_user_time.sql.
 CREATE OR REPLACE TEMP VIEW split_events AS
 SELECT user_id, movie_id, preference, timestamp,

@@ -1,5 +1,5 @@
--- Each user's history by time: the first ⌊n·a/s⌋ events train, the next ⌊n·b/s⌋ validation, the rest test, where
--- a : b : c is the split ratio and s its sum; users with fewer than 3 events are all train.
+-- Splits each user's history by time: the first ⌊n·a/s⌋ events go to train, the next ⌊n·b/s⌋ to validation, the rest to test, where
+-- a : b : c is the split ratio and s its sum. All events of a user with fewer than 3 events go to train.
 -- In: events.  Out: view split_events(user_id, movie_id, preference, timestamp, split), in order.
 CREATE OR REPLACE TEMP VIEW split_events AS
 SELECT user_id, movie_id, preference, timestamp,

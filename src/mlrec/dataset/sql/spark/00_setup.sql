@@ -1,17 +1,17 @@
--- What the later steps call; duckdb/00_setup.sql says why each is as it is. The settings come as functions without arguments,
--- which the caller makes: delimiter, header_lines, ratings_width, place_of(column), max_rating, cut_point(i), and so on.
+-- Functions for the later steps; duckdb/00_setup.sql explains each. The caller defines further functions for the settings:
+-- delimiter, header_lines, ratings_width, place_of(column), max_rating, cut_point(i), and so on.
 -- In: nothing.  Out: functions.
--- Spark works out what a function is given before it asks whether the function needs it. So what is given here is a column or a
--- constant, and what costs something stands where it is used, behind the question that seldom leads there.
+-- Spark evaluates the arguments of a function even if the function does not need them. Arguments here are therefore columns or
+-- constants, and anything costly is written where it is used, behind the condition that rarely needs it.
 
--- What DuckDB's trim takes for a blank: U+0020 and Unicode's other space separators.
+-- What DuckDB's trim counts as a blank: U+0020 and the other space separators of Unicode.
 CREATE OR REPLACE TEMPORARY FUNCTION trimmed(field STRING) RETURNS STRING
 RETURN trim(BOTH '\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000' FROM field);
 
 CREATE OR REPLACE TEMPORARY FUNCTION has_blanks(line STRING) RETURNS BOOLEAN
 RETURN contains(line, ' ') OR octet_length(line) <> char_length(line);
 
--- A field as Python's csv reads it: what stands behind a closing quote belongs to it, and so does a quote there.
+-- A field as Python's csv module reads it: text after a closing quote belongs to the field, including further quotes.
 CREATE OR REPLACE TEMPORARY FUNCTION plain(field STRING) RETURNS STRING
 RETURN CASE WHEN startswith(field, '"')
             THEN trimmed(concat(replace(regexp_extract(field, r'(?s)^"((?:[^"]++|"")*+)"', 1), '""', '"'),
@@ -36,7 +36,7 @@ CREATE OR REPLACE TEMPORARY FUNCTION width_of(fields ARRAY<STRING>, expected INT
 RETURN CASE WHEN size(fields) = expected + 1 AND field_at(fields, expected, quotes, blanks) = '' THEN expected
             ELSE size(fields) END;
 
--- What DuckDB reads as a DOUBLE: blanks of ASCII around it, and a minus behind a plus.
+-- What DuckDB reads as a DOUBLE: it allows surrounding ASCII blanks, and a minus after a plus.
 CREATE OR REPLACE TEMPORARY FUNCTION decimal_number(field STRING) RETURNS DOUBLE
 RETURN CASE WHEN field RLIKE r'^\d{1,9}([.]\d{1,9})?\z' THEN CAST(field AS DOUBLE)
             WHEN field RLIKE r'^[ \t\x0b\x0c]*[+]?-?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?[ \t\x0b\x0c]*\z'

@@ -1,5 +1,5 @@
--- The ratings file as text, one row a line: ratings.csv, ratings.dat, u.data.
--- In: view raw_lines(line, text), line = a number that ascends with the place in the file; the header has the lowest ones.
+-- The ratings file as text, one row per line: ratings.csv, ratings.dat, u.data.
+-- In: view raw_lines(line, text), where line is a number that ascends in file order; header lines have the lowest numbers.
 -- A line with a quote that is not closed has the width -1.
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE OR REPLACE TEMP VIEW rating_rows AS

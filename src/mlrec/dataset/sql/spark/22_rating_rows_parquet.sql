@@ -1,4 +1,4 @@
--- A ratings.parquet as text, one row a row.
+-- A ratings.parquet as text.
 -- In: view raw_rows(line, user_id, movie_id, rating, timestamp), line = the row's number, counted from 0.
 -- Out: view rating_rows(line, text, width, user_id, movie_id, rating, timestamp), all fields text.
 CREATE OR REPLACE TEMP VIEW rating_rows AS

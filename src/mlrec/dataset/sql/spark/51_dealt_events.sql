@@ -1,4 +1,4 @@
--- As 51_events.sql, but the places of a user's events of the same time are dealt, by the hash of duckdb/51_dealt_events.sql.
+-- Like 51_events.sql, but a user's events of the same time get random positions, by the hash of duckdb/51_dealt_events.sql.
 -- In: preferences, core_users, core_movies.
 -- Out: view events, as in 51_events.sql.
 CREATE OR REPLACE TEMP VIEW events AS

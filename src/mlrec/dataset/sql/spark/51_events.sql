@@ -1,5 +1,5 @@
--- The core's preferences in the total order (user, timestamp, movie): users by range, so that the part files follow each other,
--- and sorted within each part by what the window needs anyway.
+-- The core's preferences in the total order (user, timestamp, movie). Users are partitioned by range, so that the part files follow
+-- each other. Each part is sorted by the columns that the window needs anyway.
 -- In: preferences, core_users, core_movies.
 -- Out: view events(user_id, movie_id, preference, timestamp, n, position), as in duckdb/51_events.sql.
 CREATE OR REPLACE TEMP VIEW events AS

@@ -1,4 +1,4 @@
--- ARGV: movie_id, preference, at, undoes, client_id or '', token, if_last or '', 1 if at may not lie before the log's.
+-- ARGV: movie_id, preference, at, undoes, client_id or '', token, if_last or '', 1 if at must not be before the log's latest time.
 
 if is_forgotten then return {'forgotten'} end
 local fault = misfit()
@@ -13,8 +13,8 @@ if ARGV[5] ~= '' then
 end
 if ARGV[7] ~= '' and ARGV[7] ~= (token or '0') then return {'moved'} end
 
--- The latest time and the number of client ids are kept with the event up to which they hold. Versions that do not keep
--- them may have appended since, or have deleted that event.
+-- The latest time and the number of client ids are stored with the event up to which they are valid. Versions that do not
+-- store them may have appended events since, or have deleted that event.
 local latest_at, client_ids, from = 0, 0, '-'
 if summed and (summed == last or #redis.call('XRANGE', KEYS[2], '0-' .. summed, '0-' .. summed) == 1) and token then
     latest_at, client_ids, from = tonumber(user[5]), tonumber(user[6]), '(0-' .. summed

@@ -1,4 +1,4 @@
--- All that can be compared for one user, in words; '' if everything fits.
+-- Compares everything stored for one user. Returns what is wrong, '' if nothing is.
 
 local fault = misfit()
 if fault then return fault end
@@ -13,7 +13,7 @@ repeat
         elseif swipes[tonumber(undoes or '')] then
             undone = undone + 1
         else
-            return 'an undo names no swipe that is there'
+            return 'an undo refers to a swipe that is missing'
         end
         local client_id = field(entry, 'client_id')
         if client_id ~= '' then
@@ -25,6 +25,6 @@ repeat
         before, from = event_id, '(' .. entry[1]
     end
 until #entries < 1000
-if redis.call('HLEN', KEYS[3]) ~= client_ids then return 'there are client ids of events that are not there' end
-if tonumber(redis.call('HGET', KEYS[1], 'undone') or '0') ~= undone then return 'undone swipes are counted wrong' end
+if redis.call('HLEN', KEYS[3]) ~= client_ids then return 'there are client ids of missing events' end
+if tonumber(redis.call('HGET', KEYS[1], 'undone') or '0') ~= undone then return 'the number of undone swipes is wrong' end
 return ''

@@ -1,5 +1,5 @@
--- ARGV: epoch seconds. Works whatever is missing: a person's wish does not hang on that. The last event id stays, so
--- that none is used twice. The mark in the hash is for earlier versions, which know no other.
+-- ARGV: epoch seconds. Works even if keys are missing: a person's wish must not depend on them. The last event id stays, so
+-- that no id is reused. The mark in the hash is for earlier versions, which know only that one.
 
 local events = redis.call('XLEN', KEYS[2])
 local latest = math.max(tonumber(last or '0') or 0, ending and number(ending) or 0)

@@ -1,7 +1,7 @@
 -- Version 1: the log of swipes, the vectors derived from it, and the blocklist.
 
--- last_event_id outlives the events of a forgotten user, so that no id is used twice; token is that of the last event, 0
--- without events. forgotten_at puts a user on the blocklist.
+-- last_event_id stays when the events of a user are forgotten, so that no id is reused. token is that of the last event, 0
+-- without events. A user with forgotten_at is on the blocklist.
 CREATE TABLE users (
     user_id INTEGER PRIMARY KEY,
     last_event_id INTEGER NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE users (
     forgotten_at INTEGER
 );
 
--- at is in epoch seconds; undoes is 0 for a swipe, and for a tombstone the event that it undoes; token is drawn at random.
+-- at is in epoch seconds. undoes is 0 for a swipe; for a tombstone, it is the event that the tombstone undoes. token is random.
 CREATE TABLE events (
     user_id INTEGER NOT NULL,
     event_id INTEGER NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE events (
 
 CREATE UNIQUE INDEX events_by_client_id ON events (user_id, client_id) WHERE client_id IS NOT NULL;
 
--- A cache: derived from the log by the model and rule of the stamp, which says where the log stood.
+-- A cache, derived from the log. The stamp holds the model, the rule and the state of the log.
 CREATE TABLE vectors (
     user_id INTEGER PRIMARY KEY,
     stamp TEXT NOT NULL,

@@ -1,5 +1,5 @@
--- Users whose log and row do not fit each other, or whose events are not such as mlrec writes: user id and what is wrong,
--- by user id, perhaps more than one for a user. Inputs: users, events. No parameters.
+-- Users whose log and row do not match, or whose events are not as mlrec writes them: user id and what is wrong, ordered by
+-- user id, possibly several rows per user. Inputs: users, events. No parameters.
 WITH logs AS (
     SELECT
         user_id,
@@ -21,7 +21,7 @@ SELECT
         WHEN n_foreign > 0 THEN 'an event is not as mlrec writes it'
         WHEN users.user_id IS NULL THEN 'the row that says where the log ends is missing'
         WHEN users.last_event_id IS NOT last_id OR users.token IS NOT ending.token
-            THEN 'the log does not end in the event that the user''s row names'
+            THEN 'the log does not end with the event in the user''s row'
         WHEN n_events <> last_id - first_id + 1 THEN 'events are missing in the middle'
     END AS fault
 FROM logs
@@ -37,7 +37,7 @@ WHERE
     AND NOT EXISTS (SELECT 1 FROM events WHERE events.user_id = users.user_id)
 
 UNION ALL
-SELECT tombstone.user_id, 'an undo names no swipe that is there'
+SELECT tombstone.user_id, 'an undo refers to a swipe that is missing'
 FROM events AS tombstone
 LEFT JOIN events AS swipe
     ON swipe.user_id = tombstone.user_id AND swipe.event_id = tombstone.undoes AND swipe.undoes = 0
