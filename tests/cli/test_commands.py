@@ -353,7 +353,7 @@ def test_doctor_looks_at_all_of_the_published_model_and_at_every_other_one(run, 
     found, next_step = findings_of(run, demo_copy.root, expect=4)
     ((status, detail),) = found["published model"]
     assert status == "problem"
-    assert "R_train.npz is not what was written" in detail
+    assert "R_train.npz has changed since it was written" in detail
     assert next_step.startswith("mlrec train")
     (first, second) = found["other models"]
     assert "20200101T000000-als-0000/model_info.json is damaged" in first[1]
@@ -372,7 +372,9 @@ def test_doctor_compares_the_prepared_data_with_what_was_written(run, demo_copy)
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     found, next_step = findings_of(run, demo_copy.root, expect=4)
-    assert found["prepared data"] == [("problem", "val.parquet is not what was written. Run 'mlrec prepare' again.")]
+    assert found["prepared data"] == [
+        ("problem", "val.parquet has changed since it was written. Run 'mlrec prepare' again.")
+    ]
     assert next_step == "mlrec prepare"
     assert "val.parquet is damaged" in run("evaluate", data=demo_copy.root, expect=4).stderr
 
