@@ -184,7 +184,7 @@ def test_a_search_that_finds_nothing_says_so(run, demo):
     done = run("search", "xyzzy", data=demo.root)
     assert done.stdout == "No title matches 'xyzzy'. Try one word of the title.\n"
     assert as_json(run("search", "shawshenk", "--json", data=demo.root))["items"] == []
-    assert "Near titles: 318 The Shawshank" in run("similar", "shawshenk", data=demo.root, expect=3).stderr
+    assert "Similar titles: 318 The Shawshank" in run("similar", "shawshenk", data=demo.root, expect=3).stderr
 
 
 def test_a_list_that_does_not_follow_its_scores_shows_none(run, demo):
