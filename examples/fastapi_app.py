@@ -1,9 +1,10 @@
-"""The backend of an app that shows one card at a time: swipes in, the next list out.
+"""The backend of an app that shows one card at a time: it takes swipes and returns the next list.
 
     uvicorn examples.fastapi_app:app --workers 2
 
-MLREC_DATA_DIR is the data directory, MLREC_STORE another store of swipes than `users.db` in it, MLREC_REFRESH_SECONDS
-how often a worker looks for a newly published model. Who may act for which user is for your authentication to say.
+Set MLREC_DATA_DIR to the data directory. MLREC_STORE names a store of swipes other than `users.db` in it.
+MLREC_REFRESH_SECONDS is how often a worker checks for a newly published model. Your own authentication must decide who
+may act for which user.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from mlrec import Explanation, MlrecError, Recommendation, Recommender, ServeSet
 from mlrec.serving.arguments import LONGEST_TEXT, MOST_GENRES, MOST_OPINIONS
 from mlrec.serving.results import Movie
 
-LARGEST_BODY = 256 * 1024  # bytes; as many likes as a visitor may have take about half of it
+LARGEST_BODY = 256 * 1024  # bytes; the most likes that a visitor may send take about half of it
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Recommender]]:
-    """Open one recommender for this worker's threads; here and not at import, where a fork could still follow."""
+    """Open one recommender for this worker's threads; not at import, because the server may fork after that."""
     seconds = os.environ.get("MLREC_REFRESH_SECONDS", ServeSettings.refresh_seconds)
     with Recommender.open(
         os.environ.get("MLREC_DATA_DIR", "data"),
@@ -44,7 +45,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Recommender]]:
 
 
 def as_written(value: object) -> object:
-    """Refuses what pydantic would take for a whole number, though no id is written so: "1_0" is not user 10."""
+    """Refuse what pydantic accepts as a whole number although nobody writes an id like that: "1_0" is not user 10."""
     if isinstance(value, str) and not re.fullmatch(r"0|-?[1-9]\d*", value, re.ASCII):
         raise ValueError("an id is a whole number")
     return value
@@ -59,7 +60,7 @@ async def opened(request: Request) -> Recommender:  # async: there is nothing to
 
 
 class LimitedBody:
-    """Refuses a body that is too large before it is held in memory, whether or not it says its length."""
+    """Refuse a body that is too large before it fills the memory, whether or not its length is declared."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -100,14 +101,14 @@ class Wanted(BaseModel):
 
 
 class Visitor(BaseModel):
-    """What somebody without an account has said so far."""
+    """The opinions of a visitor without an account."""
 
     likes: list[int] = Field([], max_length=MOST_OPINIONS)
     dislikes: list[int] = Field([], max_length=MOST_OPINIONS)
 
 
 class NewSwipe(BaseModel):
-    """The answer to a card. With an idempotency key of its own it can be sent again when the reply was lost."""
+    """The answer to a card. If it has an idempotency key, it can be sent again when the reply was lost."""
 
     movie_id: int
     swipe: Literal["superdislike", "dislike", "skip", "like", "superlike"]
@@ -116,9 +117,9 @@ class NewSwipe(BaseModel):
 
 
 def one_key(key: str | None, former: str | None) -> str | None:
-    """The idempotency key of a request, which may still call it `event_id`."""
+    """Return the idempotency key of a request, which may still be named `event_id`."""
     if key is not None and former is not None:
-        raise errors.SettingsError("Give idempotency_key or event_id, its old name, but not both.")
+        raise errors.SettingsError("Give idempotency_key or its old name event_id, but not both.")
     return key if former is None else former
 
 
@@ -137,7 +138,7 @@ class State(BaseModel, from_attributes=True):
 
 
 class Reply(BaseModel):
-    """What comes back from a swipe or an undo."""
+    """The reply to a swipe or an undo."""
 
     state: State
     recommendations: list[Recommendation]
@@ -147,7 +148,7 @@ def reply(recommender: Recommender, state: UserState, n: int) -> Reply:
     return Reply(state=State.model_validate(state), recommendations=recommender.get_top_n(state.user_id, n))
 
 
-# All plain `def`: FastAPI runs them in its thread pool, so a swipe's way to the disk holds up nobody else.
+# All are plain `def`: FastAPI runs them in its thread pool, so writing a swipe to disk does not block other requests.
 @app.get("/users/{user_id}/recommendations")
 def recommend(user_id: Id, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
     return recommender.get_top_n(user_id, **wanted.options())
@@ -155,7 +156,7 @@ def recommend(user_id: Id, wanted: Annotated[Wanted, Query()], recommender: Open
 
 @app.post("/users/{user_id}/swipes")
 def swipe(user_id: Id, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
-    # No filters here: one that cannot be used would refuse the request after its swipe had been stored.
+    # Filters are not accepted here: an invalid one would fail the request after its swipe had been stored.
     key = one_key(made.idempotency_key, made.event_id)
     return reply(recommender, recommender.update_user(user_id, made.movie_id, made.swipe, idempotency_key=key), n)
 
@@ -201,7 +202,7 @@ STATUS: dict[type[MlrecError], int] = {
     errors.UnknownMovieError: 404,
     errors.IdempotencyKeyConflictError: 409,
     errors.NothingToUndoError: 409,
-    errors.ForgottenUserError: 410,  # 403 is about who asks; here nobody may store anything
+    errors.ForgottenUserError: 410,  # 403 depends on who asks; here nobody may store anything
     errors.SettingsError: 422,
     errors.CannotExplainError: 501,  # neither another request nor waiting changes the update rule
     errors.InputError: 400,
@@ -211,7 +212,7 @@ STATUS: dict[type[MlrecError], int] = {
 
 @app.exception_handler(RequestValidationError)
 async def misshapen(_: Request, error: RequestValidationError) -> JSONResponse:
-    # FastAPI's own answer quotes what was sent, which need not be JSON: NaN, half of a surrogate pair.
+    # FastAPI's own reply quotes the input, which may not be valid JSON: NaN, or half of a surrogate pair.
     faults = [{name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()]
     return JSONResponse({"detail": faults}, 422)
 
@@ -221,7 +222,7 @@ async def refuse(request: Request, error: MlrecError) -> JSONResponse:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status != 503:
         return JSONResponse({"error": error.message, "hint": error.hint}, status)
-    # It names files and servers: that is for the log, not for whoever called.
+    # The message names files and servers. It belongs in the log, not in the reply.
     log.error("%s %s: %s %s", request.method, request.url.path, error.message, error.hint)
     headers = {"Retry-After": "5"} if isinstance(error, errors.StoreUnavailableError) else None
-    return JSONResponse({"error": "The service cannot answer now.", "hint": "Try again later."}, status, headers)
+    return JSONResponse({"error": "The service is not available.", "hint": "Try again later."}, status, headers)

@@ -1,6 +1,6 @@
 """mlrec: swipe-style movie recommendation.
 
-The public names are resolved when first used, so that importing the package costs nothing.
+Public names are resolved when they are first used, so that importing the package is fast.
 """
 
 from __future__ import annotations

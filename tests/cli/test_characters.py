@@ -143,7 +143,7 @@ def test_an_argument_that_is_no_text_is_shown_all_the_same(demo):
     words: list[str | bytes] = [MLREC, "--data-dir", str(demo.root), "similar", b"qqqq\xff"]
     done = subprocess.run(words, capture_output=True, timeout=120)
     assert done.returncode == 3
-    assert r"no movie like 'qqqq\udcff'" in done.stderr.decode("ascii")
+    assert r"No movie of the model matches 'qqqq\udcff'" in done.stderr.decode("ascii")
 
 
 # -- the rule ----------------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def test_a_swipe_without_effect_is_told_so(run):
         (["--undo", "--movie", "318", "--preference", "1"], 2, "undo"),
         (["--at", "5"], 2, "--movie"),
         (["--movie", "star wars", "--preference", "1"], 3, "260 Star Wars: Episode IV"),
-        (["--movie", "nosuchmovie zz", "--preference", "1"], 3, "no movie like"),
+        (["--movie", "nosuchmovie zz", "--preference", "1"], 3, "No movie of the model matches"),
         (["--movie", "318", "--preference", "1", "--at", "99999999999999"], 2, "epoch seconds"),
         (["--undo"], 3, "no swipe to undo"),
         (["--store", "nosuch://x"], 2, "not a valid store"),

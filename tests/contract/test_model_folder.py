@@ -334,22 +334,22 @@ def put(place, value):
     ("name", "change", "words"),
     [
         ("movie_embeddings", put(7, np.nan), "movie_embeddings.npy has a value that is not finite"),
-        ("movie_embeddings", put((7, 3), 1e30), "movie_embeddings.npy has a value that is not finite, or larger"),
-        ("movie_embeddings", lambda a: a.astype(np.float64), "movie_embeddings.npy holds another kind of array"),
-        ("movie_embeddings", np.asfortranarray, "movie_embeddings.npy holds another kind of array"),
-        ("movie_embeddings", lambda a: a.astype(">f4"), "movie_embeddings.npy holds another kind of array"),
-        ("movie_embeddings", lambda a: a[:, :-1], "do not fit each other"),
-        ("user_embeddings", lambda a: a[:-1], "do not fit each other"),
-        ("movie_ids", lambda a: a[::-1], "movie_ids.npy does not ascend"),
-        ("movie_ids", put(4, 1), "movie_ids.npy does not ascend"),
-        ("user_ids", put(0, 10**12), "user_ids.npy does not ascend"),
+        ("movie_embeddings", put((7, 3), 1e30), "movie_embeddings.npy has a value that is not finite or is impossibly"),
+        ("movie_embeddings", lambda a: a.astype(np.float64), "movie_embeddings.npy holds an array of another type"),
+        ("movie_embeddings", np.asfortranarray, "movie_embeddings.npy holds an array of another type"),
+        ("movie_embeddings", lambda a: a.astype(">f4"), "movie_embeddings.npy holds an array of another type"),
+        ("movie_embeddings", lambda a: a[:, :-1], "do not match each other"),
+        ("user_embeddings", lambda a: a[:-1], "do not match each other"),
+        ("movie_ids", lambda a: a[::-1], "movie_ids.npy is not in ascending order"),
+        ("movie_ids", put(4, 1), "movie_ids.npy is not in ascending order"),
+        ("user_ids", put(0, 10**12), "user_ids.npy is not in ascending order"),
         ("popularity", put(3, -1), "popularity.npy"),
         ("popularity", put(3, 671), "popularity.npy"),
-        ("popularity", lambda a: a[:0], "do not fit each other"),
+        ("popularity", lambda a: a[:0], "do not match each other"),
         ("history_indptr", put(0, 1), "history_indptr.npy"),
         ("history_indptr", put(5, 10**9), "history_indptr.npy"),
         ("history_indptr", put(-1, 0), "history_indptr.npy"),
-        ("history_split", lambda a: a[:-1], "do not fit each other"),
+        ("history_split", lambda a: a[:-1], "do not match each other"),
     ],
 )
 def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums(
@@ -365,13 +365,13 @@ def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("history_movie_idx", 1303, "history_movie_idx.npy has a movie that the model does not have"),
-        ("history_movie_idx", -2, "history_movie_idx.npy has a movie that the model does not have"),
+        ("history_movie_idx", 1303, "history_movie_idx.npy has a movie that is not in the model"),
+        ("history_movie_idx", -2, "history_movie_idx.npy has a movie that is not in the model"),
         ("history_preference", 0, "history_preference.npy"),
         ("history_preference", 3, "history_preference.npy"),
         ("history_split", 3, "history_split.npy"),
         ("history_split", -1, "history_split.npy"),
-        ("history_timestamp", -(2**62), "history_timestamp.npy has events that are not in the order of time"),
+        ("history_timestamp", -(2**62), "history_timestamp.npy has events that are not in time order"),
         ("user_embeddings", np.nan, "user_embeddings.npy has a value that is not finite"),
     ],
 )
@@ -404,7 +404,7 @@ def test_a_change_that_could_be_is_told_by_the_checksum(demo_copy):
     preference[np.flatnonzero(preference == 1)[0]] = 2
     np.save(files.array("history_preference"), preference)
     for call in (lambda: mlrec.Recommender.open(demo_copy.root), lambda: registry.publish(demo_copy, files.root.name)):
-        with pytest.raises(IncompatibleFormatError, match=r"history_preference\.npy is not what was written"):
+        with pytest.raises(IncompatibleFormatError, match=r"history_preference\.npy has changed since it was written"):
             call()
 
 

@@ -234,7 +234,7 @@ def test_regularization_that_followed_the_data_is_written_down(demo, demo_copy):
 
 def test_a_model_that_knows_the_answers_is_refused(demo_copy):
     trained = train(demo_copy, TrainSettings(on="all", iterations=1))
-    with pytest.raises(StateError, match="knows the answers"):
+    with pytest.raises(StateError, match="cannot be evaluated on it"):
         evaluate(demo_copy, model_id=trained.model_id)
 
 

@@ -283,7 +283,7 @@ def test_a_forgotten_user_is_410_and_still_gets_the_popular_list(client, store):
 def test_a_score_that_has_no_parts_is_501(served):
     train(served, TrainSettings.preset("baseline", iterations=1))
     with TestClient(app) as client:
-        assert "add up" in refused(client.get(f"/users/42/why/{TOY_STORY}"), 501)
+        assert "cannot be explained" in refused(client.get(f"/users/42/why/{TOY_STORY}"), 501)
 
 
 def test_a_store_that_is_out_of_reach_is_503_and_worth_another_try(served, monkeypatch, caplog):

@@ -147,7 +147,7 @@ def test_for_a_model_of_everything_without_a_judge_its_settings_are_trained_anew
     ids = registry.list_ids(workspace)
     gate = is_not_worse(workspace, baseline)
     assert not gate.passed
-    assert gate.judged_in_its_place == f"{final.model_id}, trained anew on the train part"
+    assert gate.judged_in_its_place == f"{final.model_id}, retrained on the train split"
     assert compared(gate).difference == compare(workspace, baseline, default).difference
     assert registry.list_ids(workspace) == ids
 
@@ -182,7 +182,7 @@ def test_models_of_another_user_offset_are_refused_and_the_gate_trains_their_set
     new = train(workspace, BASELINE, publish=False)
     gate = is_not_worse(workspace, new.model_id)
     assert not gate.passed
-    assert gate.judged_in_its_place == f"{everything.model_id}, trained anew on the train part"
+    assert gate.judged_in_its_place == f"{everything.model_id}, retrained on the train split"
 
 
 def test_a_few_answers_that_are_left_by_chance_judge_nobody(both, demo_raw, tmp_path):
@@ -196,7 +196,7 @@ def test_a_few_answers_that_are_left_by_chance_judge_nobody(both, demo_raw, tmp_
     prepare(workspace, PrepareSettings(split_ratio=(7, 1, 2)), raw=raw)
     new = train(workspace, publish=False)
     gate = is_not_worse(workspace, new.model_id)
-    assert gate.judged_in_its_place == f"{final.model_id}, trained anew on the train part"
+    assert gate.judged_in_its_place == f"{final.model_id}, retrained on the train split"
     assert compared(gate).users > 500
 
 
@@ -260,7 +260,7 @@ def test_one_user_cannot_tell_who_is_worse(both, tmp_path, demo_raw):
     new = train(workspace, publish=False)
     gate = publish_if_better(workspace, new.model_id)
     assert not gate.passed
-    assert "cannot be told from 1 user" in gate.reason
+    assert "cannot tell from 1 user" in gate.reason
     lead = compared(gate).difference["ndcg@10"]
     assert (lead.low, lead.high, lead.p) == (None, None, None)
 

@@ -120,7 +120,7 @@ def test_several_threads_get_what_one_gets(recommender):
 def test_no_model_is_a_clear_error(tmp_path):
     with pytest.raises(ModelMissingError, match="no model"):
         Recommender.open(tmp_path)
-    with pytest.raises(MlrecError, match="no model"):
+    with pytest.raises(MlrecError, match="does not contain a model"):
         Recommender.open(model=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

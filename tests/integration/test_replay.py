@@ -214,7 +214,7 @@ def test_large_data_is_not_retrained(demo, monkeypatch):
     monkeypatch.setattr(replay_module, "QUICK_EVENTS", 1000)
     result = replay(demo, ReplaySettings(sample=10))
     assert "retrain" not in result.arms
-    assert "learns for minutes" in result.skipped["retrain"]
+    assert "takes minutes to train" in result.skipped["retrain"]
     assert (result.users, result.held_out_users) == (10, 134)
 
 
@@ -241,7 +241,7 @@ def test_the_models_own_settings_are_used(replayed, demo):
         replay(demo, model_id="20200101T000000-als-0000")
 
 
-@pytest.mark.parametrize(("share", "what"), [(0.0001, "holds nobody out"), (0.9999, "nothing to learn from")])
+@pytest.mark.parametrize(("share", "what"), [(0.0001, "nobody can be held out"), (0.9999, "nothing to learn from")])
 def test_a_share_that_leaves_nothing_is_an_error(demo, share, what):
     with pytest.raises(EmptyResultError, match=what):
         replay(demo, ReplaySettings(held_out_share=share))

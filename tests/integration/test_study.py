@@ -191,7 +191,7 @@ def test_a_digit_of_a_value_that_has_changed_is_noticed(files):
     content = files.journal.read_bytes()
     place = content.rindex(b'"values":[0.') + len(b'"values":[0.')
     files.journal.write_bytes(content[:place] + (b"1" if content[place] != ord("1") else b"2") + content[place + 1 :])
-    refused(files, r"line \d+ is not what was written")
+    refused(files, r"line \d+ has changed since it was written")
 
 
 def without_checksums(files):
@@ -215,7 +215,7 @@ def test_a_journal_of_an_earlier_version_goes_on(files, tmp_path):
         (b'"user_attr":{"mlrec"', b'"user_attr":{"mlrek"', "unknown origin"),
         (b'"settings":{"factors":64', b'"settings":{"factors":-4', "factors must be between"),
         (b'"settings":{"factors"', b'"settings":{"faktors"', "settings.factors is missing"),
-        (b'"settings":{', b'"settinks":{', "without its settings"),
+        (b'"settings":{', b'"settinks":{', "lacks its settings"),
         (b'"values":[0', b'"values":[NaN,0', "damaged"),
         (b'"op_code":5', b'"op_code":55', "damaged"),
     ],

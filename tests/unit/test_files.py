@@ -38,10 +38,10 @@ def test_json_survives(tmp_path):
     ("content", "advice"),
     [
         ('{"format_version": 2}', "Upgrade mlrec"),
-        ('{"format_version": 0}', "Make it again"),
-        ("{}", "Make it again"),
-        ("[1]", "Make it again"),
-        ('{"format_vers', "Make it again"),
+        ('{"format_version": 0}', "Create the file again"),
+        ("{}", "Create the file again"),
+        ("[1]", "Create the file again"),
+        ('{"format_vers', "Create the file again"),
     ],
 )
 def test_another_format_says_what_to_do(tmp_path, content, advice):

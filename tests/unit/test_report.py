@@ -103,7 +103,7 @@ EVALUATION = Evaluation(
         "als - ease": {"ndcg@10": Difference(-0.0066, -0.02, 0.009, 0.4)},
     },
     segments=SEGMENTS,
-    skipped={"cosine": "learns for minutes from 3,000,000 events"},
+    skipped={"cosine": "takes minutes to train on 3,000,000 events"},
 )
 
 
@@ -135,7 +135,7 @@ REPLAY = Replay(
         Part(5, None, 500, 60, arms(0.2, 0.18, 0.07)),
     ],
     update_seconds={"fold-in": 0.00004, "retrain": 1.25},
-    skipped={"retrain": "learns for minutes"},
+    skipped={"retrain": "takes minutes to train"},
 )
 
 
@@ -408,14 +408,14 @@ def test_the_summary_says_who_is_ahead_and_who_is_not():
 def test_the_small_print_says_what_the_figures_are_of():
     text = rendered()
     for said in (
-        "66 users have no such movie in this part and are left out",
+        "66 users had no relevant movie in this split and were skipped",
         "who get popular movies: 3",
-        "cosine learns for minutes from 3,000,000 events and was left out",
+        "cosine takes minutes to train on 3,000,000 events and was skipped",
         "seen other users' future",
         "523 of the 6,670 likes",
         "als is model 20261124T180928-als-7837",
         "fold-in 0.04 ms, retrain 1.2 s",
-        "retrain learns for minutes and was left out",
+        "retrain takes minutes to train and was skipped",
         "7 rows could not be used",
         "f00d" * 16,
         "sha256 " + "5eed" * 16,
@@ -430,7 +430,7 @@ def test_a_model_of_the_protocols_own_is_told():
     anew = replace(EVALUATION, protocol="held-out-users", trained_anew=True)
     text = rendered([anew])
     assert "als was trained for this protocol, with the settings of 20261124T180928-als-7837" in text
-    assert "kept from training" in text
+    assert "has not seen these users" in text
     assert "the default settings" in rendered([replace(anew, model_id=None)])
 
 

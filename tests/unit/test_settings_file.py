@@ -36,9 +36,9 @@ def test_what_is_not_in_the_file_has_its_default(tmp_path):
     [
         ("", "not JSON"),
         ("\xff", "not JSON"),
-        ("[1]", "no object 'settings'"),
-        ('{"factors": 64}', "no object 'settings'"),
-        ('{"settings": 5}', "no object 'settings'"),
+        ("[1]", "no key 'settings'"),
+        ('{"factors": 64}', "no key 'settings'"),
+        ('{"settings": 5}', "no key 'settings'"),
         ('{"settings": {"factor": 64}}', "settings.factor is unknown"),
         ('{"settings": {"factors": "64"}}', "settings.factors must be a whole number, not '64'"),
         ('{"settings": {"factors": 64.5}}', "settings.factors must be a whole number, not 64.5"),

@@ -1,8 +1,8 @@
-"""Whether a folder is what it was when it was complete.
+"""Detect whether a folder has changed since it was completed.
 
-The JSON document that describes a folder, and is written last, is sealed: its record `files` has size and SHA-256 of
-other files of the folder, and SHA-256 of the document itself without that last entry. Documents of earlier versions
-have no seal.
+The JSON document that describes a folder is written last and is sealed. Its record `files` holds the size and SHA-256
+of the other files in the folder, and the SHA-256 of the document itself without that last entry. Documents of earlier
+versions have no seal.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _RECORD = "files"
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:
-    """Checksum of a file in hexadecimal digits."""
+    """Return the checksum of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What a file was when its folder was complete."""
+    """Size in bytes and checksum of a file when its folder was completed."""
 
     bytes: int
     sha256: str
 
     @classmethod
     def of(cls, path: Path) -> FileRecord:
-        """Describe a file."""
+        """Measure a file."""
         return cls(path.stat().st_size, checksum(path))
 
 
@@ -46,7 +46,7 @@ class Seal:
     Attributes
     ----------
     section
-        The part of the document that has the record; by default its top level.
+        The part of the document that holds the record. None is the top level.
     """
 
     section: str | None = None
@@ -59,9 +59,9 @@ class Seal:
         document
             Plain JSON values.
         path
-            Where it will be written.
+            Where the document will be written.
         others
-            Files of the same folder, or of folders in it, that are complete.
+            The other files of the folder and its subfolders. They must be complete.
         """
         record: dict[str, Any] = {
             other.relative_to(path.parent).as_posix(): asdict(FileRecord.of(other)) for other in sorted(others)
@@ -70,7 +70,7 @@ class Seal:
         return self._with_record(document, record | {path.name: own})
 
     def is_intact(self, document: Mapping[str, Any], path: Path) -> bool | None:
-        """Whether a document that was read from a file is what was written there; None if it has no seal."""
+        """Return whether a document is unchanged since it was written; None if it has no seal."""
         record = self._record(document)
         if record is None:
             return None
@@ -78,16 +78,16 @@ class Seal:
         return record.get(path.name) == {"sha256": self._own_sha256(document, others)}
 
     def difference(self, document: Mapping[str, Any], path: Path, *, read_up_to: float = math.inf) -> str | None:
-        """Compare the other files of a folder with what they were.
+        """Compare the other files of a folder with the record in its document.
 
         Parameters
         ----------
         document
-            What was read from the folder's description; it is intact.
+            The folder's document, already known to be intact.
         path
-            The file of the description.
+            The file that the document was read from.
         read_up_to
-            Files of more bytes than this are not read: only their size is compared.
+            Largest file, in bytes, whose content is compared. Of larger files only the size is.
 
         Returns
         -------
@@ -103,7 +103,7 @@ class Seal:
                 if found != then.bytes:
                     return f"{name} has {found:,} bytes instead of {then.bytes:,}"
                 if found <= read_up_to and checksum(path.parent / name) != then.sha256:
-                    return f"{name} is not what was written"
+                    return f"{name} has changed since it was written"
             except DocumentError as error:
                 return f"in {path.name}, {error}"
             except FileNotFoundError:
@@ -113,14 +113,14 @@ class Seal:
         return None
 
     def is_altered(self, document: Mapping[str, Any], path: Path, other: Path) -> bool:
-        """Whether a file of the folder has the size that it had, and another content: no program rewrites a file so.
+        """Return whether a file has its recorded size but other content. No program rewrites a file like that.
 
         Parameters
         ----------
         document, path
             As in `difference`.
         other
-            The file.
+            The file to check.
         """
         entry = (self._record(document) or {}).get(other.relative_to(path.parent).as_posix())
         if entry is None:
@@ -128,7 +128,7 @@ class Seal:
         try:
             then = from_json(FileRecord, entry)
         except DocumentError:
-            return True  # nothing vouches for it
+            return True  # without a readable record, the file cannot be trusted
         return other.stat().st_size == then.bytes and checksum(other) != then.sha256
 
     def _record(self, document: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
-"""JSON documents as frozen dataclasses: reading one by its annotations, and back to plain JSON values.
+"""Read JSON documents into frozen dataclasses by their annotations, and turn them back into plain JSON values.
 
-A document of the next minor version has keys that this one does not know: they are passed over. A key that is missing
-and has no default, or whose value is of another type, is an error that names the key.
+A document of the next minor version may have keys that this version does not know. They are ignored. A missing key
+without a default, or a value of the wrong type, is an error that names the key.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ D = TypeVar("D", bound="Document")
 
 
 class DocumentError(ValueError):
-    """A document lacks a key, or has a value that cannot be; the message begins with the key."""
+    """A document lacks a key or has an impossible value; the message begins with the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A dataclass that stands for a whole file.
+    """A dataclass that holds the content of a whole file.
 
     Attributes
     ----------
     document
-        All that the file says, with what this version does not know; empty if it comes from no file.
+        Everything in the file, including keys that this version does not know. Empty if it was not read from a file.
     """
 
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -40,32 +40,32 @@ class Document:
 
 @dataclass(frozen=True)
 class Needs:
-    """Settings that must be in a document though they have a default: `Annotated[TrainSettings, Needs(...)]`.
+    """Settings that a document must contain although they have defaults: `Annotated[TrainSettings, Needs(...)]`.
 
-    What a file was made with is not a matter of today's defaults.
+    A file records what was used when it was written, and today's defaults may differ.
     """
 
     names: tuple[str, ...]
 
 
 def read_document(path: Path, kind: type[D], format_version: int, *, remedy: str) -> D:
-    """Read a file.
+    """Read a JSON file into a dataclass.
 
     Parameters
     ----------
     path
         The file.
     kind
-        What it is read as.
+        The dataclass.
     format_version
-        The one format version that can be read.
+        The only format version that can be read.
     remedy
-        What to do about a damaged one.
+        What to do if the file is damaged: the hint of the error.
 
     Raises
     ------
     IncompatibleFormatError, FileNotFoundError, StateError
-        As `read_json` does. An error about a key names file and key.
+        As in `read_json`. An error about a key names the file and the key.
     """
     document = read_json(path, format_version, remedy=remedy)
     try:
@@ -75,36 +75,36 @@ def read_document(path: Path, kind: type[D], format_version: int, *, remedy: str
 
 
 def from_json(kind: type[T], value: object, *, at: str = "") -> T:
-    """Plain JSON values as what a type says they are.
+    """Convert plain JSON values to a type.
 
     Parameters
     ----------
     kind
-        A dataclass, made of dataclasses, settings, mappings, tuples and plain values. Where the keys of a mapping are a
-        `Literal`, others are passed over.
+        A dataclass, made of dataclasses, settings, mappings, tuples and plain values. If the keys of a mapping are a
+        `Literal`, other keys are ignored.
     value
         What was read.
     at
-        The key that the value stands under, for messages.
+        The key of the value, for messages.
 
     Raises
     ------
     DocumentError
-        If a key is missing, or a value is of another type.
+        If a key is missing or a value has the wrong type.
     """
     found: T = _read(kind, value, at)
     return found
 
 
 def to_json(record: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """A dataclass as plain JSON values: fields in their order, and tuples as lists.
+    """Convert a dataclass to plain JSON values: fields in their order, tuples as lists.
 
     Parameters
     ----------
     record
-        The dataclass; what it is made of is turned into plain values as well.
+        The dataclass. Its parts are converted too.
     without
-        Fields to leave out. The `document` of a `Document` is always left out.
+        Fields to omit. The `document` of a `Document` is always omitted.
     """
     if isinstance(record, Document):
         without = {*without, "document"}
@@ -186,7 +186,7 @@ def _read_record(kind: Any, value: Any, at: str) -> Any:
             raise DocumentError(f"{_joined(at, one.name)} is missing")
     try:
         return kind(**found)
-    except DocumentError as error:  # values that do not fit each other
+    except DocumentError as error:  # values that contradict each other
         raise DocumentError(_joined(at, str(error))) from error
 
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, and reading JSON that says its format."""
+"""Write files so that a reader sees either the old or the new one, and read JSON that states its format version."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import IO, Any
 from mlrec.errors import IncompatibleFormatError, StateError
 from mlrec.locks import exclusive
 
-# A new temporary file is taken for a leftover only in the moment before it is locked.
+# Another process can mistake a new temporary file for a leftover only in the moment before it is locked.
 _ATTEMPTS = 10
-# No document of ours comes near; one that is deeper would exhaust the stack of whoever prints it.
+# mlrec's own documents are far shallower. Printing a much deeper one would exhaust the stack.
 _DEEPEST = 50
 
 
 def sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to the disk."""
+    """Flush a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -33,7 +33,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Flush every file of a folder, and the folder itself, to the disk."""
+    """Flush every file of a folder, and the folder itself, to disk."""
     for path in folder.rglob("*"):
         sync(path)
     sync(folder)
@@ -41,18 +41,18 @@ def sync_tree(folder: Path) -> None:
 
 @contextmanager
 def temporary_sibling(path: Path, *, folder: bool = False) -> Iterator[Path]:
-    """Own a hidden file or folder beside a path, for what shall take its name once it is complete; removed at the end.
+    """Create a hidden file or folder beside a path, to be renamed to it once complete, and remove it at the end.
 
-    The owner holds a lock on it, which dies with the process. So whoever writes there next can tell what a killed
-    process has left, which is removed first, from what a living one is writing. A process id in the name could not:
-    ids are used again, and mean nothing in another container that shares the volume.
+    The owner holds a lock on it, and the lock ends with the process. The next writer can therefore tell leftovers of a
+    killed process, which it removes, from what a running process is writing. A process id in the name could not tell
+    them apart: ids are reused, and mean nothing in another container that shares the volume.
 
     Parameters
     ----------
     path
-        What shall be written in the end.
+        The final path.
     folder
-        Whether a folder is wanted instead of a file.
+        Whether to create a folder instead of a file.
 
     Yields
     ------
@@ -69,21 +69,24 @@ def temporary_sibling(path: Path, *, folder: bool = False) -> Iterator[Path]:
 
 
 def _owned_sibling(path: Path, folder: bool, lock: ExitStack) -> Path:
-    """Create a temporary sibling, and lock it until the stack is closed."""
+    """Create a temporary sibling and lock it until the stack is closed."""
     for _ in range(_ATTEMPTS):
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         temporary.mkdir(mode=0o700) if folder else temporary.touch(exist_ok=False)
-        with suppress(OSError):  # on a file system without locks, nobody can take it for a leftover either
+        with suppress(OSError):  # on a file system without locks, no process can mistake it for a leftover either
             lock.enter_context(exclusive(temporary))
         if temporary.exists():
             return temporary
-        lock.close()  # another process took it for a leftover before it was locked
-    raise StateError(f"{path} cannot be written: temporary files beside it vanish.", "See what deletes them there.")
+        lock.close()  # another process mistook it for a leftover before it was locked
+    raise StateError(
+        f"{path} cannot be written: the temporary files beside it keep disappearing.",
+        "Find out what deletes files in that folder.",
+    )
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove temporary siblings of a path that nobody holds. What cannot be removed stays: it is in nobody's way."""
-    # Earlier versions put the process id where the random digits are.
+    """Remove temporary siblings of a path that no process holds. What cannot be removed stays and does no harm."""
+    # Earlier versions wrote the process id in place of the random digits.
     leftover = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]+\.tmp")
     for sibling in path.parent.iterdir():
         if leftover.fullmatch(sibling.name):
@@ -99,7 +102,7 @@ def _remove(path: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file through a temporary sibling, flushed to the disk before it takes the name."""
+    """Write a file through a temporary sibling, which is flushed to disk before it is renamed."""
     with temporary_sibling(path) as temporary:
         with temporary.open("wb") as file:
             write(file)
@@ -110,15 +113,14 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def keep_private(written: int | Path, target: Path) -> None:
-    """Before a file that tells what people like takes its name: nobody else may read it. Where one of that name is
-    there already, its mode stands.
+    """Make a file of personal data readable by its owner only, or give it the mode of the file that it replaces.
 
     Parameters
     ----------
     written
-        The open file, as a number, or its path.
+        The file, as an open descriptor or a path, before it is renamed.
     target
-        The name that it is going to have.
+        Its final path.
     """
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
@@ -138,32 +140,32 @@ def read_json(
     format_version: int,
     required: Mapping[str, type] | None = None,
     *,
-    remedy: str = "Make it again.",
+    remedy: str = "Create the file again.",
     any_depth: bool = False,
 ) -> dict[str, Any]:
-    """Read a JSON document that carries a `format_version` and the required keys.
+    """Read a JSON document that has a `format_version` and the required keys.
 
     Parameters
     ----------
     path
         The file.
     format_version
-        The one version that can be read.
+        The only format version that can be read.
     required
-        Keys that must be there, and the types of their values.
+        Keys that the document must have, and the types of their values.
     remedy
-        What to do about a damaged one.
+        What to do if the file is damaged: the hint of the error.
     any_depth
-        Whether it may be nested as deep as it likes: for a large one of which only values of a known shape are used.
+        Accept any depth of nesting. For a large document of which only values of a known shape are used.
 
     Raises
     ------
     IncompatibleFormatError
-        If it is damaged, or written by a version of mlrec with another format.
+        If the file is damaged, or was written by a version of mlrec with another format.
     FileNotFoundError
-        If it is not there.
+        If the file does not exist.
     StateError
-        If the operating system does not let it be read.
+        If the operating system cannot read the file.
     """
     try:
         document = json.loads(path.read_bytes(), parse_constant=_no_number)
@@ -178,10 +180,10 @@ def read_json(
     found = document.get("format_version") if isinstance(document, dict) else None
     if type(found) is not int or found != format_version:
         newer = isinstance(found, int) and found > format_version
-        its = "no format version" if found is None else f"format version {_shortened(found)}"
+        stated = "no format version" if found is None else f"format version {_shortened(found)}"
         raise IncompatibleFormatError(
-            f"{path} has {its}; this mlrec reads version {format_version}.",
-            "Upgrade mlrec." if newer else "Make it again with this version of mlrec.",
+            f"{path} has {stated}, but this version of mlrec reads format version {format_version}.",
+            "Upgrade mlrec." if newer else "Create the file again with this version of mlrec.",
         )
     required = required or {}
     if missing := [key for key in required if key not in document]:
@@ -208,6 +210,6 @@ def _is_deeper_than(levels: int, document: object) -> bool:
 
 
 def _shortened(value: object) -> str:
-    """A JSON value as a message may quote it."""
+    """A JSON value, short enough for a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,4 +1,4 @@
-"""Users' events that are mapped from a model folder, and checked as they are read."""
+"""Users' events, memory-mapped from a model folder and checked as they are read."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from mlrec.errors import IncompatibleFormatError
 from mlrec.ranking.histories import EVENT_ARRAYS, History
 from mlrec.settings import SPLITS
 
-REMEDY = "Train again, or use another model."
+REMEDY = "Train again, or use another model: mlrec models list"
 """What to do about a damaged model."""
 
 
 def damaged_model(folder: Path, what: str) -> IncompatibleFormatError:
-    """The error of a model folder in which something cannot be true."""
+    """Return the error for a model folder with impossible content."""
     return IncompatibleFormatError(f"The model in {folder} is damaged: {what}.", REMEDY)
 
 
 @dataclass(frozen=True)
 class MappedHistory(History):
-    """Events that nobody has looked at yet: they are too many to be looked at when a model is opened.
+    """Events that have not been checked yet, because there are too many to check when a model is opened.
 
-    Whoever needs them takes them through a method of `History`. Each looks at what it hands out, and raises
-    `IncompatibleFormatError` if that cannot be true: a damaged file must not become a wrong list.
+    Read them through a method of `History`. Each method checks what it returns and raises `IncompatibleFormatError` if
+    it is impossible, so that a damaged file cannot become a wrong list.
 
     Attributes
     ----------
     folder
         The model folder.
     n_movies
-        Movies of the model.
+        How many movies the model has.
     """
 
     folder: Path
     n_movies: int
 
     def of(self, user_idx: int) -> slice:
-        """Positions of one user's events."""
+        """Return the positions of one user's events."""
         self.of_rows(user_idx, user_idx + 1)
         return super().of(user_idx)
 
     def checked(self) -> History:
-        """All events, looked at.
+        """Check all events and return them.
 
         Raises
         ------
         IncompatibleFormatError
-            If they cannot be true.
+            If they are impossible.
         """
         for name, fault in self._faults():
             raise damaged_model(self.folder, f"history_{name}.npy has {fault}")
@@ -60,11 +60,11 @@ class MappedHistory(History):
         if not len(self.movie_idx):
             return
         if self.movie_idx.min() < -1 or self.movie_idx.max() >= self.n_movies:
-            yield "movie_idx", "a movie that the model does not have"
+            yield "movie_idx", "a movie that is not in the model"
         if self.preference.min() < -2 or self.preference.max() > 2 or not self.preference.all():
-            yield "preference", "a preference that is none of −2, −1, +1 and +2"
+            yield "preference", "a preference other than −2, −1, +1 and +2"
         if self.split.min() < 0 or self.split.max() >= len(SPLITS):
-            yield "split", "an event of no split"
+            yield "split", "an event that belongs to no split"
         earlier_than_the_last = np.flatnonzero(self.timestamp[1:] < self.timestamp[:-1]) + 1
         if not np.isin(earlier_than_the_last, self.indptr).all():
-            yield "timestamp", "events that are not in the order of time"
+            yield "timestamp", "events that are not in time order"

@@ -1,4 +1,4 @@
-"""A model's evaluation results, `metrics.json`: written by one evaluation after another, read by listings."""
+"""A model's evaluation results, `metrics.json`: each evaluation adds to them, listings read them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mlrec.settings import Relevance, SplitName
 from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
-_REMEDY = "Evaluate the model again."
+_REMEDY = "Evaluate the model again: mlrec evaluate"
 
 KnownPart = Literal["train", "train+val", "fold-in"]
-"""What was known of the users who were judged."""
+"""Which history of the evaluated users the model knew."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its 95% interval, where there is one."""
+    """A figure with its 95% confidence interval, if it has one."""
 
     value: float
     low: float | None
@@ -35,12 +35,12 @@ class Figure:
 
 
 Figures = Mapping[str, Mapping[str, Figure]]
-"""Model, or pair of models, → metric ("ndcg@10") → figure."""
+"""Model or pair of models → metric ("ndcg@10") → figure."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What readers need of one evaluation result. (Not all earlier versions wrote `differences` and `ks`.)"""
+    """The part of an evaluation result that readers need. Some earlier versions lack `differences` and `ks`."""
 
     users: int
     models: Figures
@@ -58,16 +58,16 @@ class Metrics:
     Attributes
     ----------
     results
-        Split → history → relevance → result; empty if the model was never evaluated.
+        Split → history → relevance → result. Empty if the model was never evaluated.
     document
-        The same as plain JSON values, with what this version does not know.
+        The same as plain JSON values, including keys that this version does not know.
     """
 
     results: Results = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def of(self, split: SplitName, history: KnownPart, relevance: Relevance) -> Result | None:
-        """One of the results, if there is such a one."""
+        """Return one of the results, or None if there is none of this kind."""
         return self.results.get(split, {}).get(history, {}).get(relevance)
 
 
@@ -77,7 +77,7 @@ def read_metrics(files: ModelFiles) -> Metrics:
     Raises
     ------
     IncompatibleFormatError
-        If they are damaged, or of another format.
+        If they are damaged or have another format version.
     """
     try:
         document = read_json(files.metrics, FORMAT_VERSION, remedy=_REMEDY)
@@ -91,14 +91,14 @@ def read_metrics(files: ModelFiles) -> Metrics:
 
 
 def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, result: Mapping[str, Any]) -> None:
-    """Put one evaluation result beside the others of a model; it replaces figures of the same kind.
+    """Add an evaluation result to those of a model; it replaces figures of the same kind.
 
-    What an earlier one had of other list lengths or baselines stays. A file that cannot be read is written anew.
+    Figures of an earlier result for other cutoffs or baselines stay. A file that cannot be read is replaced.
 
     Raises
     ------
     ModelMissingError
-        If the model has been deleted meanwhile.
+        If the model was deleted in the meantime.
     """
     try:
         with exclusive(files.info):
@@ -108,12 +108,12 @@ def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, res
             write_json(files.metrics, {"format_version": FORMAT_VERSION, **results})
     except FileNotFoundError:
         raise ModelMissingError(
-            f"Model {files.root.name} was deleted while it was evaluated.", "See 'mlrec models list'."
+            f"Model {files.root.name} was deleted while it was being evaluated.", "See 'mlrec models list'."
         ) from None
 
 
 def readable_metrics(files: ModelFiles) -> Metrics:
-    """Return what `read_metrics` does, or nothing if they cannot be read: listing and evaluating go on."""
+    """Return what `read_metrics` returns, or empty results if it fails, so that listing and evaluating go on."""
     try:
         return read_metrics(files)
     except StateError:
@@ -121,7 +121,7 @@ def readable_metrics(files: ModelFiles) -> Metrics:
 
 
 def _merged(earlier: object, result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result with what an earlier one has beyond it."""
+    """A result, with the cutoffs and baselines that only an earlier result has."""
     merged = dict(result)
     if isinstance(earlier, dict) and {"ks", "models", "differences"} <= earlier.keys():
         merged["ks"] = sorted({*earlier["ks"], *result["ks"]})

@@ -1,4 +1,4 @@
-"""One model folder: what is in it, writing it, and opening it so that nothing damaged gets in."""
+"""One model folder: its content, how it is written, and how it is opened without letting damaged files through."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "history_timestamp": (np.dtype("<i8"), 1),
     "history_split": (np.dtype("<i1"), 1),
 }
-# Files up to this size are compared with their checksum whenever a model is opened: 10 ms of reading in all.
+# Bytes. Smaller files are compared with their checksums whenever a model is opened, which takes about 10 ms in all.
 _QUICKLY_READ = 8 << 20
-# Of a vector. Real ones are about 1; sums of squares must not overflow float32.
+# Largest possible value of a vector. Real values are about 1; sums of squares must not overflow float32.
 _LARGEST_VALUE = 1e15
-_IMPOSSIBLE = "a value that is not finite, or larger than any can be"
-# No film is older or newer, and no year overflows.
+_IMPOSSIBLE = "a value that is not finite or is impossibly large"
+# No movie is older or newer, and no year overflows.
 _YEARS = range(-100_000, 100_000)
 
 
@@ -54,7 +54,7 @@ _FOLD_IN_SETTINGS = ("alpha", "regularization", "dislikes", "half_life", "feedba
 
 @dataclass(frozen=True)
 class Dimensions:
-    """How large a model is; interactions are the events that it has learned from."""
+    """The size of a model; interactions are the events that it learned from."""
 
     users: int
     movies: int
@@ -64,38 +64,38 @@ class Dimensions:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo(Document):
-    """What `model_info.json` says of a model.
+    """The content of `model_info.json`, a model's description.
 
     Attributes
     ----------
     model_id, kind, created_at
-        Its id, what it is ("als"), and when it was trained, ISO 8601.
+        The model's id, its kind ("als"), and when it was trained (ISO 8601).
     settings
-        What it was trained with. A regularization that follows the data has its value.
+        The settings it was trained with. A regularization derived from the data is given as its value.
     regularization_follows_data
-        Whether it does.
+        Whether the regularization was derived from the data.
     fold_in
-        The fold-in rule of the user vectors.
+        The fold-in rule for the user vectors.
     random_seed
-        Of the training.
+        Seed of the training.
     trained_on
-        The splits that it has learned from.
+        The splits that it learned from.
     engine
-        What has learned: name, version, and what is special to it.
+        The library that trained it: name, version, and details of its own.
     judged_by
-        Id of a model of the same settings that was evaluated in this one's place, if this one learned from everything.
+        Id of the model with the same settings that was evaluated instead, if this one learned from all data.
     note
-        What whoever trained it wants to remember of it, if anything.
+        The note that was given at the training, if any.
     prepared_fingerprint
-        Of the prepared data that it was trained on.
+        Fingerprint of the prepared data that it was trained on.
     user_offset
-        What was added to every user id of the raw data.
+        Offset that was added to every user id of the raw data.
     dimensions
-        How large it is.
+        Numbers of users, movies, factors and interactions.
     versions
         Package → version at the training.
     seconds
-        Wall-clock seconds of each stage of the training.
+        Stage of the training → wall-clock seconds.
     """
 
     model_id: str
@@ -118,14 +118,14 @@ class ModelInfo(Document):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is known of each movie, by movie row.
+    """Title, year, genres and foreign ids of each movie, by movie row.
 
     Attributes
     ----------
     title, year, genres
         As in the prepared data.
     imdb_id, tmdb_id
-        Ids of other catalogues, as in `Movies`; empty if no movie has one, and in models of earlier versions.
+        Ids at IMDb and TMDB, as in `Movies`. Empty if no movie has one, and in models of earlier versions.
     """
 
     title: list[str]
@@ -137,26 +137,31 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Model:
-    """A model as serving and evaluation use it. Arrays of an opened model are memory-mapped and read-only.
+    """A model as serving and evaluation use it.
+
+    The arrays of an opened model are memory-mapped and read-only.
 
     Attributes
     ----------
     model_id
-        Its id.
+        The model's id.
     info
-        What model_info.json says.
+        The content of model_info.json.
     user_ids, movie_ids
-        Public ids by row, ascending, int64.
+        Public ids by row, ascending, int64 (users,) and (movies,).
     movie_factors
-        Float32 (movies, factors).
+        float32 (movies, factors).
     user_vectors
-        Float32 (users, factors); zeros for a user without a liked movie in training. Readers take `vectors_of`.
+        float32 (users, factors); zeros for a user without a liked movie in training. Read them with `vectors_of`, which
+        checks them.
     popularity
-        Likes in training by movie row, int64.
-    catalogue, history
-        See there.
+        Likes in training by movie row, int64 (movies,).
+    catalogue
+        Titles, years, genres and foreign ids of the movies.
+    history
+        The users' events.
     folder
-        Where it was opened from; None for one that was made in memory.
+        The folder that it was opened from; None for a model made in memory.
     """
 
     model_id: str
@@ -172,30 +177,32 @@ class Model:
 
     @property
     def fold_in(self) -> FoldInSettings:
-        """The fold-in rule of the user vectors."""
+        """The fold-in rule for the user vectors."""
         return self.info.fold_in
 
     @property
     def train_settings(self) -> TrainSettings:
-        """What was asked for at training: a regularization that followed the data is None here."""
+        """The settings as they were requested: a regularization derived from the data is None here."""
         settings = self.info.settings
         return replace(settings, regularization=None) if self.info.regularization_follows_data else settings
 
     def user_idx(self, user_id: int) -> int | None:
-        """Row of a user, or None for one that the model does not know."""
+        """Return the row of a user, or None if the model does not know the user."""
         return _row(self.user_ids, user_id)
 
     def movie_idx(self, movie_id: int) -> int | None:
-        """Row of a movie, or None for one that the model does not know."""
+        """Return the row of a movie, or None if the model does not know the movie."""
         return _row(self.movie_ids, movie_id)
 
     def vectors_of(self, users: slice | NDArray[np.int64]) -> NDArray[np.float32]:
-        """User vectors of some rows, float32 (rows, factors).
+        """Return the user vectors of some rows, float32 (rows, factors), after checking them.
+
+        Opening a model does not check its user vectors, because there are too many.
 
         Raises
         ------
         IncompatibleFormatError
-            If a value cannot be. Opening a model leaves its user vectors alone: they are too many.
+            If a value is impossible.
         """
         vectors = self.user_vectors[users]
         if self.folder is not None and not _are_possible(vectors):
@@ -211,7 +218,7 @@ def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
 
 
 def _are_possible(vectors: NDArray[np.float32]) -> bool:
-    """Whether values can be those of a vector; NaN compares as false."""
+    """Whether all values are possible in a vector. NaN is not: it compares as false."""
     return not vectors.size or bool(vectors.min() > -_LARGEST_VALUE and vectors.max() < _LARGEST_VALUE)
 
 
@@ -219,9 +226,9 @@ def _are_possible(vectors: NDArray[np.float32]) -> bool:
 
 
 def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[IO[bytes]], object]) -> None:
-    """Write the files of a model into an empty folder; last the description, which seals them.
+    """Write the files of a model into an empty folder. The description, which seals the others, is written last.
 
-    (metrics.json, which comes later and changes, is not among them.)
+    metrics.json is not among them, because it comes later and changes.
     """
     with files.train_matrix.open("wb") as file:
         write_train_matrix(file)
@@ -249,7 +256,7 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
-    """Do what `np.save` does, which hides that a disk is full behind an error of its own."""
+    """Write an array like `np.save`, which would hide a full disk behind an error of its own."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(array.data)
@@ -259,46 +266,46 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 
 
 def read_info(files: ModelFiles, *, read_up_to: float = -1) -> ModelInfo:
-    """Read a model's description, and compare the other files with what it says of them.
+    """Read a model's description, and compare the other files with the record in it.
 
     Parameters
     ----------
     files
-        The model.
+        The model folder.
     read_up_to
-        Files of more bytes than this are not read: only their size is compared.
+        Largest file, in bytes, whose content is compared. Of larger files only the size is.
 
     Raises
     ------
     ModelMissingError
-        If the folder holds no model.
+        If the folder does not contain a model.
     IncompatibleFormatError
-        If the description is damaged or of another format version, or a file is not what it says.
+        If the description is damaged or has another format version, or a file differs from its record.
     """
     try:
         info = read_document(files.info, ModelInfo, FORMAT_VERSION, remedy=REMEDY)
     except FileNotFoundError:
-        raise ModelMissingError(f"{files.root} holds no model.", "Run 'mlrec train' first.") from None
+        raise ModelMissingError(f"{files.root} does not contain a model.", "Run 'mlrec train' first.") from None
     if _SEAL.is_intact(info.document, files.info) is False:
-        raise damaged_model(files.root, f"{files.info.name} is not what was written")
+        raise damaged_model(files.root, f"{files.info.name} has changed since it was written")
     if difference := _SEAL.difference(info.document, files.info, read_up_to=read_up_to):
         raise damaged_model(files.root, difference)
     return info
 
 
 def open_model(files: ModelFiles) -> Model:
-    """Open a model folder; large arrays stay on disk until they are touched.
+    """Open a model folder. Large arrays stay on disk until they are used.
 
-    Small files are compared with their checksums, and all values that serving needs of every user are looked at. The
-    events and vectors of users are looked at as they are read (`MappedHistory`, `Model.vectors_of`), or all at once by
+    Small files are compared with their checksums, and all values that serving uses for every user are checked. The
+    events and vectors of users are checked as they are read (`MappedHistory`, `Model.vectors_of`), or all at once by
     `verify_model`.
 
     Raises
     ------
     ModelMissingError
-        If the folder holds no model.
+        If the folder does not contain a model.
     IncompatibleFormatError
-        If a file is missing, damaged, or of another format version.
+        If a file is missing, damaged, or has another format version.
     """
     info = read_info(files, read_up_to=_QUICKLY_READ)
     arrays = {name: _load(files.array(name), *kind) for name, kind in _ARRAYS.items()}
@@ -324,7 +331,7 @@ def open_model(files: ModelFiles) -> Model:
 
 
 def verify_model(files: ModelFiles) -> Model:
-    """Open a model folder and look at all of it. Raises as `open_model` does."""
+    """Open a model folder and check all of it. Raises the errors of `open_model`."""
     read_info(files, read_up_to=math.inf)
     model = open_model(files)
     model.history.checked()
@@ -333,20 +340,20 @@ def verify_model(files: ModelFiles) -> Model:
 
 
 def _load(path: Path, dtype: np.dtype[Any], n_dimensions: int) -> NDArray[Any]:
-    """Map an array that `_save` or `np.save` has written."""
+    """Map an array that `_save` or `np.save` wrote."""
     try:
         mapped = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise damaged_model(path.parent, f"{path.name} is missing") from None
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}.", "Check the file and its permissions.") from error
-    except Exception as error:  # what a damaged header makes of NumPy's reader is of a dozen kinds
+    except Exception as error:  # a damaged header makes NumPy's reader raise a dozen kinds of errors
         raise IncompatibleFormatError(f"{path} cannot be read: {error}.", REMEDY) from error
-    # Arrays in the order of Fortran have a fitting shape as well.
+    # An array in Fortran order has the right shape too, but must not pass.
     if mapped.dtype != dtype or mapped.ndim != n_dimensions or not mapped.flags.c_contiguous:
-        raise damaged_model(path.parent, f"{path.name} holds another kind of array")
+        raise damaged_model(path.parent, f"{path.name} holds an array of another type or shape")
     if path.stat().st_size != mapped.offset + mapped.nbytes:
-        raise damaged_model(path.parent, f"{path.name} is longer than it says")
+        raise damaged_model(path.parent, f"{path.name} is longer than its header says")
     return np.asarray(mapped)
 
 
@@ -363,21 +370,21 @@ def _read_catalogue(files: ModelFiles) -> Catalogue:
         and set(map(type, genres)) <= {list}
         and {type(name) for names in genres for name in names} <= {str}
     ):
-        raise damaged_model(files.root, f"{files.catalogue.name} has a title, a year or a genre that cannot be")
+        raise damaged_model(files.root, f"{files.catalogue.name} has an impossible title, year or genre")
     ids = {name: document.get(name, []) for name in _IDS}
     for name, kind in _IDS.items():
         if type(ids[name]) is not list or not set(map(type, ids[name])) <= {kind, type(None)}:
-            raise damaged_model(files.root, f"{files.catalogue.name} has a value of {name} that cannot be")
+            raise damaged_model(files.root, f"{files.catalogue.name} has an impossible {name}")
     return Catalogue(title, year, genres, **ids)
 
 
 def _columns(catalogue: Catalogue) -> dict[str, list[Any]]:
-    """The columns that hold anything for certain, and the ids if there are any."""
+    """The columns of a catalogue; foreign ids only if there are any."""
     return {name: column for name, column in vars(catalogue).items() if name not in _IDS or column}
 
 
 def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Dimensions) -> Iterator[str]:
-    """What cannot be true of the arrays of a model, in words."""
+    """What is impossible in the arrays of a model, in words."""
     movie_factors, indptr = arrays["movie_embeddings"], arrays["history_indptr"]
     sizes = {"users": len(arrays["user_ids"]), "movies": len(arrays["movie_ids"]), "factors": movie_factors.shape[1]}
     events = {len(arrays[f"history_{name}"]) for name in EVENT_ARRAYS}
@@ -390,14 +397,14 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
         or len(indptr) != sizes["users"] + 1
         or len(events) != 1
     ):
-        yield "its files do not fit each other"
+        yield "its files do not match each other"
         return
     for name in ("user_ids", "movie_ids"):
         if not (arrays[name][1:] > arrays[name][:-1]).all():
-            yield f"{name}.npy does not ascend"
+            yield f"{name}.npy is not in ascending order"
     if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or int(indptr[-1]) not in events:
         yield "history_indptr.npy does not divide the events among the users"
     if arrays["popularity"].min() < 0 or arrays["popularity"].max() > sizes["users"]:
-        yield "popularity.npy has a number of likes that cannot be"
+        yield "popularity.npy has an impossible number of likes"
     if not _are_possible(movie_factors):
         yield f"movie_embeddings.npy has {_IMPOSSIBLE}"

@@ -1,4 +1,4 @@
-"""The prepared folder as a whole: its manifest, and swapping a new one in."""
+"""The prepared folder as a whole: its manifest, and how a new folder replaces the old one."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from mlrec.workspace import PreparedFiles, Workspace
 
 FORMAT_VERSION = 1
 SEAL = Seal(section="engine")
-"""Of the manifest: the same data from another engine has the same manifest but for what tells of the engine's files."""
+"""The manifest's seal, in its section about the engine: the rest is the same whichever engine prepared the data."""
 REMEDY = "Run 'mlrec prepare' again."
 """What to do about damaged prepared data."""
-# A swap takes two renames; nobody needs to look for longer than a second.
+# A swap takes two renames, so a reader need not look for longer than a second.
 _LOOKS = 200
 _PAUSE = 0.005
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """A raw file. What another engine has not noted is None."""
+    """A raw file. What the engine did not record is None."""
 
     role: str | None = None
     file: str
@@ -48,7 +48,7 @@ class Input:
 
 @dataclass(frozen=True)
 class MergedSwipes:
-    """What has become of the swipes that stood in the log."""
+    """What happened to the swipes that were in the log and not undone."""
 
     standing: int
     merged: int
@@ -59,7 +59,7 @@ class MergedSwipes:
 
 @dataclass(frozen=True)
 class StepCount:
-    """What is left after a step."""
+    """Ratings, users and movies that are left after a step."""
 
     name: str
     ratings: int
@@ -69,7 +69,7 @@ class StepCount:
 
 @dataclass(frozen=True)
 class Rejects:
-    """Rows that could not be used: how many, and how many for each reason."""
+    """How many rows could not be used, in all and by reason."""
 
     rows: int = 0
     by_reason: Mapping[str, int] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Rejects:
 
 @dataclass(frozen=True)
 class TieSummary:
-    """What ties do to the split; see `mlrec.dataset.ties.Ties`."""
+    """The effect of ties on the split; see `mlrec.dataset.ties.Ties`."""
 
     rule: TieRule
     users: int
@@ -87,7 +87,7 @@ class TieSummary:
 
 @dataclass(frozen=True)
 class Cutoffs:
-    """Epoch seconds at which validation and test begin; None if nothing is in them."""
+    """Epoch seconds at which validation and test begin; None if the split is empty."""
 
     val_from: int | None
     test_from: int | None
@@ -95,36 +95,36 @@ class Cutoffs:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest(Document):
-    """What `manifest.json` says of a prepared folder. What another engine has not counted is empty.
+    """The content of `manifest.json`, the description of a prepared folder. What the engine did not count is empty.
 
     Attributes
     ----------
     created_at, mlrec_version
-        When, ISO 8601, and by which version.
+        When it was prepared (ISO 8601), and by which version of mlrec.
     input
         The raw files.
     settings
-        How it was prepared.
+        The settings it was prepared with.
     engine
-        Name and version of what did the work, and its files with their checksums.
+        Name and version of the engine, and its files with their checksums.
     swipes
-        What has become of the swipes that were to be merged; None if there were none.
+        What happened to the swipes to merge; None if no swipes were to be merged.
     steps
-        What each step left, in order.
+        What is left after each step, in order.
     rejects
         Rows that could not be used.
     warnings
-        What the user should know though all went well.
+        What the user should know although the preparation succeeded.
     rating_histogram, ratings_per_month
         Ratings that were read, by value and by calendar month (UTC).
     ties
-        What ties do to the split; None for a split that does not cut between them.
+        The effect of ties on the split; None for a split that does not cut between ties.
     fingerprint
-        Names this data: the same input and settings have the same one.
+        Identifies the data: the same input and settings give the same fingerprint.
     splits
-        Split → events.
+        Split → number of events.
     moments
-        Where a global split cuts; None for another.
+        Where a global time split cuts; None for other splits.
     seconds
         Wall-clock seconds of the preparation.
     """
@@ -153,7 +153,7 @@ class Manifest(Document):
 
 
 def complete(files: PreparedFiles, manifest: Mapping[str, Any]) -> None:
-    """Complete a prepared folder: all of it goes to the disk, then the manifest. From here on readers may use it.
+    """Complete a prepared folder: flush all of it to disk, then write the manifest. Now readers may use it.
 
     Parameters
     ----------
@@ -169,19 +169,19 @@ def complete(files: PreparedFiles, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(workspace: Workspace) -> Manifest:
-    """Return the manifest of the prepared folder, finishing a swap that was interrupted halfway.
+    """Return the manifest of the prepared folder. A swap that was interrupted halfway is finished first.
 
     Raises
     ------
     PreparedDataMissingError
-        If nothing has been prepared yet.
+        If no data has been prepared yet.
     IncompatibleFormatError
-        If it is damaged or of another format.
+        If the manifest is damaged or has another format version.
     """
     for _ in range(_LOOKS):
         with suppress(FileNotFoundError):
             return _read_manifest(workspace.prepared)
-        # The prepared folder is the last to be looked for: a swap that has ended meanwhile has put it in its place.
+        # The prepared folder is checked last: a swap that ended meanwhile has put it in place.
         places = (workspace.prepared_new, workspace.prepared_old, workspace.prepared)
         if not any(files.manifest.exists() for files in places):
             break
@@ -196,13 +196,13 @@ def read_manifest(workspace: Workspace) -> Manifest:
 def _read_manifest(files: PreparedFiles) -> Manifest:
     manifest = read_document(files.manifest, Manifest, FORMAT_VERSION, remedy=REMEDY)
     if SEAL.is_intact(manifest.document, files.manifest) is False:  # manifests of earlier versions have no seal
-        raise IncompatibleFormatError(f"{files.manifest} is damaged: it is not what was written.", REMEDY)
+        raise IncompatibleFormatError(f"{files.manifest} is damaged: it has changed since it was written.", REMEDY)
     return manifest
 
 
 @contextmanager
 def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
-    """Write the next prepared folder: it takes the place of the last one if the block ends well, and is removed if not.
+    """Write a new prepared folder, which replaces the old one if the block succeeds and is removed if it fails.
 
     The caller holds the write lock, and calls `complete` last.
 
@@ -229,10 +229,10 @@ def replacing(workspace: Workspace) -> Iterator[PreparedFiles]:
 
 
 def finish_swap(workspace: Workspace) -> None:
-    """Complete or undo a swap that stands between its two renames. The caller holds the write lock.
+    """Complete or undo a swap that stopped between its two renames. The caller holds the write lock.
 
-    Between the renames `prepared` is missing. The new folder takes its place if it is complete (its manifest is written
-    last), else the old one comes back.
+    Between the renames, `prepared` is missing. The new folder takes its place if it is complete; its manifest is
+    written last. Otherwise the old folder comes back.
     """
     if workspace.prepared.root.exists():
         return

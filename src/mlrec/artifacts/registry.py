@@ -1,4 +1,4 @@
-"""The models of a data directory: adding one, publishing it, going back to an earlier one, and deleting."""
+"""The models of a data directory: add a model, publish it, go back to an earlier one, and delete."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from mlrec.locks import exclusive
 from mlrec.settings import TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
 
-# More often than this, nobody publishes a model and deletes the former one while it is opened.
+# An opening is repeated only if another model is published and the old one deleted meanwhile. That is rare.
 _LOOKS = 10
 
 
 def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable[[IO[bytes]], object]) -> ModelFiles:
-    """Write a model folder: complete under its id, or not at all. The caller holds the write lock.
+    """Write a model folder, which appears complete under its id or not at all. The caller holds the write lock.
 
     Parameters
     ----------
     workspace
-        Where to.
+        The data directory.
     model
-        What to write.
+        The model.
     write_train_matrix
-        Writes R_train.npz to an open file. It comes from the caller, since serving shares this module and must not need
+        Writes R_train.npz to an open file. The caller provides it because serving imports this module and must not need
         scipy.
     """
     _remove_leftovers(workspace)
@@ -57,12 +57,12 @@ def published_id(workspace: Workspace) -> str | None:
 
 
 def resolve(workspace: Workspace, model_id: str | None = None) -> ModelFiles:
-    """Return the folder of a model, by default the published one.
+    """Return the folder of a model, by default of the published one.
 
     Raises
     ------
     ModelMissingError
-        If there is none.
+        If the model does not exist, or none is published.
     """
     wanted = published_id(workspace) if model_id is None else model_id
     if wanted is None:
@@ -73,7 +73,9 @@ def resolve(workspace: Workspace, model_id: str | None = None) -> ModelFiles:
             )
         raise ModelMissingError(f"There is no model in {workspace.root} yet.", workspace.next_step_hint)
     if wanted not in list_ids(workspace):
-        raise ModelMissingError(f"There is no model '{wanted}' in {workspace.models}.", "See 'mlrec models list'.")
+        raise ModelMissingError(
+            f"There is no model '{wanted}' in {workspace.models}.", "List the models: mlrec models list"
+        )
     return workspace.model(wanted)
 
 
@@ -89,36 +91,36 @@ def list_ids(workspace: Workspace) -> list[str]:
 
 
 def open_published(workspace: Workspace) -> Model:
-    """Open the published model, also while others are published and deleted.
+    """Open the published model, even while other processes publish and delete models.
 
     Raises
     ------
     ModelMissingError
-        If there is none.
+        If no model is published.
     IncompatibleFormatError
-        If it is damaged, or of another format.
+        If the model is damaged or has another format version.
     """
     for _ in range(_LOOKS):
         published = published_id(workspace)
         try:
             return open_model(resolve(workspace, published))
         except (ModelMissingError, IncompatibleFormatError):
-            # It may have been deleted after another one was published in its place.
+            # Unless another model was published meanwhile and this one deleted, the error is real.
             if published_id(workspace) == published:
                 raise
-    raise StateError(f"The published model in {workspace.models} changes all the time.", "Try again.")
+    raise StateError(f"The published model in {workspace.models} keeps changing.", "Try again.")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a listing shows of a model.
+    """A model as a listing shows it.
 
     Attributes
     ----------
     model_id
-        Its id.
+        The model's id.
     info
-        Its description; None if that cannot be read, or does not fit the sizes of its files.
+        Its description; None if the description cannot be read or does not match the sizes of the files.
     metrics
         Its evaluation results; empty if they cannot be read.
     """
@@ -133,7 +135,7 @@ class Summary:
         return "damaged" if self.info is None else self.info.kind
 
     def to_json(self) -> dict[str, Any]:
-        """Return an entry of what `mlrec models list --json` prints."""
+        """Return the model's entry in the output of `mlrec models list --json`."""
         document = {} if self.info is None else self.info.document
         return {
             "model_id": self.model_id,
@@ -148,10 +150,10 @@ class Summary:
 
 
 def summary(workspace: Workspace, model_id: str) -> Summary:
-    """What a listing shows of a model. Its arrays are not opened.
+    """Return what a listing shows of a model, without opening its arrays.
 
-    A model whose description cannot be read, or does not fit the sizes of its files, is of kind "damaged", so that the
-    others can still be listed.
+    If the description cannot be read or does not match the sizes of the files, the model's kind is "damaged", so that
+    the other models can still be listed.
     """
     files = workspace.model(model_id)
     try:
@@ -161,12 +163,19 @@ def summary(workspace: Workspace, model_id: str) -> Summary:
 
 
 def settings_of(workspace: Workspace, model_id: str | None = None) -> tuple[str | None, TrainSettings]:
-    """A model's id and what was asked for at its training; by default the published one's, or no id and the defaults.
+    """Return a model's id and its requested training settings.
+
+    Parameters
+    ----------
+    workspace
+        The data directory.
+    model_id
+        The model; by default the published one. If none is published, the result is None and the default settings.
 
     Raises
     ------
     ModelMissingError
-        If there is no such model.
+        If the model does not exist.
     """
     wanted = published_id(workspace) if model_id is None else model_id
     if wanted is None:
@@ -183,7 +192,7 @@ def publish(workspace: Workspace, model_id: str) -> None:
     Raises
     ------
     ModelMissingError
-        If there is no such model.
+        If the model does not exist.
     IncompatibleFormatError
         If any of its files is damaged.
     """
@@ -193,9 +202,9 @@ def publish(workspace: Workspace, model_id: str) -> None:
 
 
 def publish_in_place_of(workspace: Workspace, published: str | None, model_id: str) -> bool:
-    """Publish a model if another one is still the published one, or none is; return whether that was so.
+    """Publish a model only if `published` (None for no model) is still the published one; return whether it was.
 
-    Raises as `publish` does.
+    Raises the errors of `publish`.
     """
     with _held(workspace, model_id) as files:
         verify_model(files)
@@ -207,8 +216,8 @@ def publish_in_place_of(workspace: Workspace, published: str | None, model_id: s
 
 @contextmanager
 def _held(workspace: Workspace, model_id: str) -> Iterator[ModelFiles]:
-    """Find a model, and keep it from being deleted and others from being published meanwhile."""
-    resolve(workspace, model_id)  # without any model there is perhaps no folder that could be locked
+    """Find a model. Until the block ends, no other process can delete a model or publish one."""
+    resolve(workspace, model_id)  # before any model is trained, there may be no folder to lock
     with exclusive(workspace.models):
         yield resolve(workspace, model_id)
 
@@ -223,13 +232,16 @@ def remove(workspace: Workspace, model_id: str) -> None:
     Raises
     ------
     ModelMissingError
-        If there is no such model.
+        If the model does not exist.
     StateError
-        If it is published.
+        If the model is published.
     """
     with _held(workspace, model_id) as files:
         if files.root.name == published_id(workspace):
-            raise StateError(f"Model {model_id} is published.", "Publish another first: mlrec models use <id>")
+            raise StateError(
+                f"Model {model_id} is published and cannot be removed.",
+                "Publish another model first: mlrec models use ID",
+            )
         _take_out_of_sight(workspace, files)
     _remove_leftovers(workspace)
 
@@ -252,11 +264,11 @@ def prune(workspace: Workspace, keep: int) -> list[str]:
 
 
 def _take_out_of_sight(workspace: Workspace, files: ModelFiles) -> None:
-    """Rename what is to be deleted: one step, so that an interrupt leaves no half model under a valid id."""
+    """Hide a model folder before deleting it, so that an interrupt leaves no incomplete model under a valid id."""
     files.root.rename(workspace.unfinished_model(files.root.name).root)
 
 
 def _remove_leftovers(workspace: Workspace) -> None:
-    """Delete what is out of sight, and what a training or a removal that was killed has left."""
+    """Delete hidden folders, including those that a killed training or removal left."""
     for leftover in workspace.unfinished_models():
         shutil.rmtree(leftover.root)

@@ -1,4 +1,4 @@
-"""Training settings in a file: what `mlrec tune` writes, and any JSON document with training settings in it."""
+"""Training settings in a file: one that `mlrec tune` wrote, or any JSON document that contains training settings."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from mlrec.settings import TrainSettings
 from mlrec.workspace import as_path
 
 FORMAT_VERSION = 1
-_LARGEST = 1 << 20  # bytes; a device may have no end
+_LARGEST = 1 << 20  # bytes; reading a device might never end
 
-# All files that programs write have had these from the first. A setting that comes later, with a default that means
-# what was done before, is not to be named here.
+# Every file that mlrec ever wrote contains these. Do not add settings that came later: their default means what earlier
+# versions did.
 _FROM_THE_FIRST = (
     "factors", "regularization", "alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life", "feedback_weight",
     "user_vectors", "on", "random_seed", "threads",
 )  # fmt: skip
 WholeTrainSettings = Annotated[TrainSettings, Needs(_FROM_THE_FIRST)]
-"""Training settings in a document that says what was done; a person's file may leave out what has its default."""
+"""Training settings in a document that records what was used. A file written by a person may omit defaults."""
 
 
 def write_settings(path: Path, settings: TrainSettings, study: Mapping[str, Any]) -> None:
-    """Write training settings, with the study that they come from, atomically."""
+    """Write training settings atomically, with the study that they come from."""
     write_json(path, {"format_version": FORMAT_VERSION, "settings": settings.to_json(), "study": dict(study)})
 
 
 def read_settings(path: str | PathLike[str]) -> TrainSettings:
-    """Read training settings from a JSON document: what its key `settings` holds.
+    """Read training settings from the key `settings` of a JSON document.
 
-    That is what `mlrec tune` writes, and a model's model_info.json has it too; there, a regularization that followed
-    the data follows it again. What is not in the file has its default.
+    `mlrec tune` writes such a document, and every model's model_info.json is one. If the regularization there was
+    derived from the data, it will be derived again. Settings that are not in the file have their defaults.
 
     Raises
     ------
     SettingsFileError
-        If there is no such file, or a key or a value in it is none of training.
+        If the file does not exist, or has a key or a value that is not a training setting.
     """
     path = as_path("path", path)
     try:
@@ -52,18 +52,18 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
             raise SettingsFileError(f"{path} is not a settings file: it is larger than {_LARGEST >> 20} MiB.")
         document = json.loads(content)
     except FileNotFoundError:
-        raise SettingsFileError(f"There is no settings file {path}.", "'mlrec tune' writes one.") from None
+        raise SettingsFileError(f"There is no settings file {path}.", "Create one with 'mlrec tune'.") from None
     except IsADirectoryError:
         raise SettingsFileError(f"{path} is a folder, not a settings file.") from None
     except UnicodeDecodeError:
-        raise SettingsFileError(f"{path} is not JSON, not even text.") from None
+        raise SettingsFileError(f"{path} is not JSON: it is not a text file.") from None
     except (ValueError, RecursionError) as error:
         raise SettingsFileError(f"{path} is not JSON: {error}.") from error
     values = document.get("settings") if isinstance(document, dict) else None
     if not isinstance(values, dict):
         raise SettingsFileError(
-            f"{path} has no object 'settings' with training settings.",
-            "'mlrec tune' writes such a file, and each model's model_info.json is one.",
+            f"{path} has no key 'settings' with training settings.",
+            "Use a file that 'mlrec tune' wrote, or the model_info.json of a model.",
         )
     try:
         settings = TrainSettings.from_json(values)  # strict: a person may have misspelt a name

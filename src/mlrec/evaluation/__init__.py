@@ -1,1 +1,1 @@
-"""Judging a model on held-out movies."""
+"""Evaluation of a model on held-out movies."""

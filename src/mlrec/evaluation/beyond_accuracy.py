@@ -1,7 +1,6 @@
-"""What accuracy hides: how new, how diverse and how popular the listed movies are; docs/evaluation.md has the formulas.
+"""Metrics other than accuracy: novelty, diversity and popularity of the lists. docs/evaluation.md has the formulas.
 
-`ranked` holds rows of movies, int64 (users, ranks), best first; −1 fills up a shorter list, which do not
-count here.
+`ranked` holds movie rows, int64 (users, ranks), best first. A shorter list is filled up with −1, which is not counted.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ Ranked = NDArray[np.int64]
 
 
 def self_information(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float64]:
-    """−log₂ of the share of users who liked a movie, in bits (Zhou et al. 2010); (movies,).
+    """Return −log₂ of the share of users who liked each movie, in bits (Zhou et al. 2010), float64 (movies,).
 
-    A movie that nobody liked counts as liked by one.
+    A movie that nobody liked counts as liked by one user.
     """
     return -np.log2(np.maximum(popularity, 1) / max(n_users, 1))
 
 
 class Directions(NamedTuple):
-    """Genres of each movie as a vector of length 1.
+    """The genres of each movie as a vector of length 1.
 
-    A movie without genres has zeros, and so has the last row, which is what row −1 of a list stands for.
+    The vector is zeros for a movie without genres, and in the last row, which stands for row −1 of a list.
 
     Attributes
     ----------
     vectors
-        Float64 (movies + 1, genres).
+        float64 (movies + 1, genres).
     squared_lengths
-        1 or 0; float64 (movies + 1,).
+        1 or 0, float64 (movies + 1,).
     """
 
     vectors: NDArray[np.float64]
@@ -41,7 +40,7 @@ class Directions(NamedTuple):
 
 
 def genre_directions(genres: Sequence[Sequence[str]]) -> Directions:
-    """Directions of movies whose genres are given by row."""
+    """Return the genre vectors of movies whose genres are given by row."""
     names = sorted({name for own in genres for name in own})
     column = {name: position for position, name in enumerate(names)}
     vectors = np.zeros((len(genres) + 1, len(names)))
@@ -52,23 +51,23 @@ def genre_directions(genres: Sequence[Sequence[str]]) -> Directions:
 
 
 def mean_over_list(ranked: Ranked, values: NDArray[np.floating], k: int) -> NDArray[np.float64]:
-    """Mean of a value over the first k movies of each list; 0 for an empty list. `values` is (movies,)."""
+    """Return the mean of `values` (movies,) over the first k movies of each list, (users,); 0 for an empty list."""
     first = ranked[:, :k]
     sums = np.append(values, 0.0)[first].sum(axis=1)  # row −1 is the 0 at the end
     return np.asarray(sums / np.maximum(np.count_nonzero(first >= 0, axis=1), 1))
 
 
 def intra_list_diversity(ranked: Ranked, directions: Directions, k: int) -> NDArray[np.float64]:
-    """Mean of 1 − cosine over all pairs among the first k movies of each list (Ziegler et al. 2005); (users,).
+    """Return the mean of 1 − cosine over all pairs of the first k movies of each list (Ziegler et al. 2005), (users,).
 
-    0 for a list of fewer than two movies. A movie without genres is like nothing.
+    A list of fewer than two movies has 0. A movie without genres has a cosine of 0 with every movie.
     """
     from scipy import sparse
 
     first = ranked[:, :k]
     n = np.count_nonzero(first >= 0, axis=1)
     n_rows = len(directions.vectors)
-    # A list is a row of ones in a sparse matrix, and Σv the product.
+    # A list is a row of ones in a sparse matrix. Its product with the vectors is Σv.
     bounds = np.arange(len(first) + 1) * first.shape[1]
     lists = sparse.csr_matrix((np.ones(first.size), first.ravel() % n_rows, bounds), shape=(len(first), n_rows))
     # The cosines of all ordered pairs sum to |Σv|² − Σ|v|².

@@ -1,4 +1,4 @@
-"""How far a figure would move with other users: the percentile bootstrap (Efron & Tibshirani 1993, chapter 13)."""
+"""Confidence intervals over users: the percentile bootstrap (Efron & Tibshirani 1993, chapter 13)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mlrec.evaluation.estimates import Difference, Estimate
 
-# Many users are put into so many random groups of equal size, and groups are drawn: their sums vary as those of users
-# drawn one by one do, at a cost that does not depend on the number of users. It leaves an interval's width uncertain by
-# some 2%.
+# More users than this are put into this many random groups of equal size, and groups are drawn. Sums of groups vary
+# like sums of users drawn one by one, but the cost does not depend on the number of users. The width of an interval
+# becomes uncertain by about 2%.
 _MOST_GROUPS = 2_000
 
 
@@ -17,19 +17,19 @@ Numbers = NDArray[np.floating] | NDArray[np.integer]
 
 
 class Bootstrap:
-    """Samples of users, drawn once: all figures see the same samples, so that a difference of two is a paired one.
+    """Bootstrap samples of users. All figures use the same samples, so that their differences are paired.
 
-    Users are drawn, not their events: one user's events resemble each other. From a single user nothing follows for
-    others: then there is no interval.
+    Users are drawn rather than events, because the events of one user resemble each other. A single user says nothing
+    about others, so there is no interval then.
 
     Parameters
     ----------
     n_users
-        How many users there are, at least 1.
+        Number of users, at least 1.
     resamples
-        How many samples.
+        Number of samples.
     random_seed
-        Seed of the draws.
+        Seed for drawing.
     """
 
     def __init__(self, n_users: int, resamples: int, random_seed: int) -> None:
@@ -42,10 +42,18 @@ class Bootstrap:
             row[:] = np.bincount(groups, minlength=self._n_groups)
 
     def ratios(self, numerators: Numbers, denominators: Numbers) -> NDArray[np.float64]:
-        """Σ numerators / Σ denominators in each sample; both (users,), the result float64 (resamples,).
+        """Return Σ numerators / Σ denominators of each sample.
 
-        With denominators of 1 these are means. A sample whose denominators sum to 0 gives 0. NaN where fewer than two
-        users have a denominator.
+        Parameters
+        ----------
+        numerators, denominators
+            (users,). With denominators of 1, the results are means.
+
+        Returns
+        -------
+        ndarray
+            float64 (resamples,). 0 for a sample whose denominators sum to 0. All NaN if fewer than two users have a
+            denominator other than 0.
         """
         if np.count_nonzero(denominators) < 2:
             return np.full(len(self._times), np.nan)
@@ -58,21 +66,21 @@ class Bootstrap:
 
 
 def ratio(numerators: Numbers, denominators: Numbers) -> float:
-    """Σ numerators / Σ denominators; 0 where the denominators sum to 0."""
+    """Return Σ numerators / Σ denominators, or 0 if the denominators sum to 0."""
     below = float(np.sum(denominators, dtype=np.float64))
     return float(np.sum(numerators, dtype=np.float64)) / below if below else 0.0
 
 
 def estimate(value: float, resampled: NDArray[np.float64]) -> Estimate:
-    """A figure with the interval of its resampled values, (resamples,)."""
+    """Return a figure with the confidence interval of its resampled values, (resamples,)."""
     return Estimate(value, *_interval(resampled))
 
 
 def difference(value: float, resampled: NDArray[np.float64]) -> Difference:
-    """A paired difference with interval and p; its resampled values, (resamples,)."""
+    """Return a paired difference with the confidence interval and p of its resampled values, (resamples,)."""
     if np.isnan(resampled).any():
         return Difference(value, None, None, None)
-    # One more on either side: with finite samples no probability is 0 (Davison & Hinkley 1997, section 4.2).
+    # Add 1 on either side: with finitely many samples, no probability is 0 (Davison & Hinkley 1997, section 4.2).
     tail = 1 + min(int(np.count_nonzero(resampled <= 0)), int(np.count_nonzero(resampled >= 0)))
     return Difference(value, *_interval(resampled), p=min(1.0, 2 * tail / (len(resampled) + 1)))
 

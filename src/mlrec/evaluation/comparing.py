@@ -1,7 +1,7 @@
-"""Two models of a data directory on the same held-out movies.
+"""Compare two models of a data directory on the same held-out movies.
 
-Models that learned from different data can be compared, too: both are judged on what the data holds now, and only on
-events that neither has learned from.
+Models that learned from different data can be compared too. Both are evaluated on the current data, and only on events
+that neither has learned from.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from mlrec.workspace import Workspace
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same users and held-out movies.
+    """Metrics of two models on the same users and held-out movies.
 
     Attributes
     ----------
     first, second
-        Their ids.
+        Ids of the models.
     split, history, relevance
-        What was looked for, what was known, and what counts as relevant.
+        The held-out split, what was known of the users, and which movies are relevant, as in `Evaluation`.
     users
-        Users that the figures run over.
+        Number of users in the figures.
     answers_left_out
-        Held-out events that were left out since one of the models has learned from them.
+        Number of held-out events that were ignored because one of the models has learned from them.
     ks
-        List lengths.
+        Cutoffs.
     models
-        Id → metric ("ndcg@10") → estimate.
+        Model id → metric ("ndcg@10") → estimate.
     difference
-        Metric → first less second, paired by user.
+        Metric → first minus second, paired by user.
     """
 
     first: str
@@ -66,7 +66,7 @@ class Comparison:
     difference: dict[str, Difference]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `mlrec models compare --json` prints."""
+        """Return the document that `mlrec models compare --json` prints."""
         return to_json(self)
 
 
@@ -78,32 +78,34 @@ def compare(
     *,
     progress: Progress = SILENT,
 ) -> Comparison:
-    """Compare two models of a data directory on its present prepared data. Nothing is written.
+    """Compare two models of a data directory on its current prepared data. Nothing is written.
 
     Parameters
     ----------
     workspace
         The data directory.
     first, second
-        Ids of models.
+        Ids of the models.
     settings
-        Split, relevance, history, list lengths and bootstrap; defaults to `EvaluateSettings()`.
+        Split, relevance, history, cutoffs and bootstrap. Defaults to `EvaluateSettings()`.
     progress
-        Told of the users that are done.
+        Is told how many users are done.
 
     Raises
     ------
     ModelMissingError
-        If there is no such model.
+        If a model does not exist.
     SettingsError
-        If they are one and the same.
+        If both ids are the same.
     DataChangedError
-        If a model knows the users under other ids than the data does.
+        If a model knows the users under other ids than the data.
     EmptyResultError
-        If no event is relevant, or none that neither has learned from.
+        If no held-out event is relevant, or the models have learned from all that are.
     """
     if first == second:
-        raise SettingsError("A model can be compared with another one only.", "See 'mlrec models list'.")
+        raise SettingsError(
+            "A model cannot be compared with itself.", "Choose two models from this list: mlrec models list"
+        )
     a, b = (model_folder.open_model(registry.resolve(workspace, model_id)) for model_id in (first, second))
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
@@ -113,26 +115,26 @@ def compare(
 def compare_models(
     data: PreparedData, first: Model, second: Model, settings: EvaluateSettings, *, progress: Progress = SILENT
 ) -> Comparison:
-    """Compare two models, with different ids, on some data; see `compare`."""
+    """Compare two models with different ids on some data; see `compare`."""
     for model in (first, second):
         if not knows_these_users(model, data):
             raise DataChangedError(
-                f"Model {model.model_id} knows users under other ids than the prepared data: the user offset has"
-                " changed.",
-                "Compare models that were trained with the present offset.",
+                f"Model {model.model_id} knows users under other ids than the prepared data, because the user offset"
+                " has changed.",
+                "Compare models that were trained with the current offset.",
             )
     all_held_out = data.held_out(settings.split)
     if not _is_relevant(all_held_out, settings).any():
         raise EmptyResultError(
-            f"No user has a relevant movie in the {settings.split} part, so there is nothing to compare on.",
-            "Take the other part, --relevance any, or prepare with another split.",
+            f"No user has a relevant movie in the {settings.split} split, so the models cannot be compared.",
+            "Use the other split or --relevance any, or prepare with another split ratio.",
         )
     unseen = ~(has_learned(first, all_held_out) | has_learned(second, all_held_out))
     held_out = all_held_out.only(unseen)
     if not _is_relevant(held_out, settings).any():
         raise EmptyResultError(
-            f"Models {first.model_id} and {second.model_id} cannot be compared: between them they have learned from"
-            f" all answers of the {settings.split} part.",
+            f"Models {first.model_id} and {second.model_id} cannot be compared: together, they have learned from all"
+            f" relevant movies of the {settings.split} split.",
             "Compare models that were trained with '--on train'.",
         )
     ks = settings.ks or DEFAULT_KS["user-time"]
@@ -172,7 +174,7 @@ def _judged(
 
 
 def _with_events(model: Model, events: Events) -> Model:
-    """A model as it would serve the users of other data: without vectors of theirs, so that they are folded in."""
+    """Return a model as it would serve the users of other data: it has no vectors for them, so they are folded in."""
     user_ids, history = history_of(events, rows_of(events.movie_id, model.movie_ids))
     return replace(model, user_ids=user_ids, history=history, info=replace(model.info, trained_on=()))
 
@@ -182,12 +184,12 @@ def _is_relevant(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bo
 
 
 def knows_these_users(model: Model, data: PreparedData) -> bool:
-    """Whether a user has the same id in a model and in the data."""
+    """Return whether users have the same ids in a model and in the data."""
     return model.info.user_offset == data.manifest.settings.user_offset
 
 
 def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:
-    """Which held-out events a model has learned from, whatever it thought of them; (events,)."""
+    """Return which held-out events a model has learned from, whatever their preference then, bool (events,)."""
     history = model.history.only(model.info.trained_on)
     n_movies = len(model.movie_ids)
     user_idx = np.repeat(np.arange(len(model.user_ids)), np.diff(history.indptr))

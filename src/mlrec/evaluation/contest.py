@@ -1,4 +1,4 @@
-"""The baselines that a model is judged beside: which ones, and how each comes to score movies."""
+"""The baselines that a model is compared with: which ones run, and how each is trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlrec.model.matrix import signed_matrix
 from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, TrainSettings
 
 QUICK_EVENTS = 2_000_000
-"""Above so many training events, a baseline that has to learn takes minutes, and runs on request only."""
+"""With more training events than this, a baseline that must be trained takes minutes and runs on request only."""
 
 _PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
     "als-baseline": lambda: TrainSettings.preset("baseline"),
@@ -27,18 +27,18 @@ _PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
 def chosen_baselines(
     model: Model, known: Known, settings: EvaluateSettings
 ) -> tuple[tuple[BaselineName, ...], dict[str, str]]:
-    """The baselines that are judged, and why others are not."""
+    """Return the baselines to evaluate, and the reason for each that is skipped."""
     if settings.baselines is not None:
         return settings.baselines, {}
     skipped: dict[str, str] = {}
     n_events, n_movies = len(known.train.movie_idx), len(known.popularity)
     if n_events > QUICK_EVENTS:
-        slow = f"learns for minutes from {n_events:,} events"
+        slow = f"takes minutes to train on {n_events:,} events"
         skipped = dict.fromkeys((name for name in BASELINES if name != "popularity"), slow)
     needed, available = baselines.ease_bytes(n_movies), _available_memory()
     if available is not None and needed > available / 2:
         skipped["ease"] = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
-    # The model itself, trained again, would say nothing.
+    # A baseline with the model's own settings would be the same model again.
     own = replace(model.train_settings, threads=0, random_seed=0, on="train")
     same = {name for name, preset in _PRESETS.items() if own == replace(preset(), random_seed=0)}
     return tuple(name for name in BASELINES if name not in {*skipped, *same}), {
@@ -55,12 +55,12 @@ def _available_memory() -> int | None:
 
 @dataclass(frozen=True)
 class Contest:
-    """Makes the scorers of the baselines; what one has learned is gone before the next one learns."""
+    """Makes the scorers of the baselines. Each is freed before the next one is trained."""
 
     jury: Jury
 
     def scorer(self, name: BaselineName) -> Scorer:
-        """Let a baseline learn from train. Raises `TrainingFailedError` if ALS finds no finite factors."""
+        """Train a baseline on train. Raises `TrainingFailedError` if ALS finds no finite factors."""
         known, settings, threads = self.jury.known, self.jury.settings, self.jury.judge.threads
         if name == "popularity":
             return scorers.popularity(known)
@@ -68,7 +68,7 @@ class Contest:
             return self._als(_PRESETS[name]())
         n_movies = len(known.popularity)
         train, likes = (baselines.likes_matrix(history, n_movies) for history in (known.train, known.history))
-        with self.jury.progress.task(f"Learning {name}"):
+        with self.jury.progress.task(f"Training {name}"):
             if name == "cosine":
                 weights = baselines.item_cosine(train, settings.cosine_neighbours, threads)
             else:
@@ -76,7 +76,7 @@ class Contest:
         return scorers.item_weights(known, likes, weights)
 
     def _als(self, settings: TrainSettings) -> Scorer:
-        """ALS, trained in memory on train; users are folded in from what is known, as the judged model's are."""
+        """Train ALS in memory on train. Users are folded in from their known history, as for the evaluated model."""
         known = self.jury.known
         preferences = signed_matrix(known.train, len(known.popularity))
         learned = learn(known.train, preferences, settings, self.jury.judge.threads, progress=self.jury.progress)

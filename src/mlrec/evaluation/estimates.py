@@ -1,16 +1,16 @@
-"""Figures with their uncertainty."""
+"""Figures with their confidence intervals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 LESS_IS_BETTER = ("popularity_lift", "disliked")
-"""Metrics, without their list lengths, that are the better the lower they are."""
+"""Metrics, without their cutoffs, for which lower is better."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure; `low` and `high` are the bounds of its 95% interval over users, None where there is none."""
+    """A figure with its 95% confidence interval over users, `low` to `high`; both are None if there is no interval."""
 
     value: float
     low: float | None = None
@@ -26,9 +26,10 @@ class Difference:
     value
         First minus second.
     low, high
-        Its 95% interval; None where there is none.
+        Its 95% confidence interval; None if there is no interval.
     p
-        Two-sided bootstrap probability of a difference at least as far from 0 if there were none; None likewise.
+        Two-sided bootstrap p-value: the probability of a difference at least as far from 0 if the models were equally
+        good. None if there is no interval.
     """
 
     value: float
@@ -38,12 +39,12 @@ class Difference:
 
     @property
     def is_above(self) -> bool:
-        """Whether the interval lies above 0."""
+        """Whether the whole interval lies above 0."""
         return self.low is not None and self.low > 0
 
     @property
     def is_below(self) -> bool:
-        """Whether the interval lies below 0."""
+        """Whether the whole interval lies below 0."""
         return self.high is not None and self.high < 0
 
 
@@ -55,17 +56,17 @@ Differences = dict[str, dict[str, Difference]]
 
 
 def kind_of(metric: str) -> str:
-    """The metric without its list length: "ndcg" of "ndcg@10"."""
+    """Return the metric without its cutoff: "ndcg" for "ndcg@10"."""
     return metric.partition("@")[0]
 
 
 def metrics_of(figures: Figures) -> list[str]:
-    """Metrics that any of the models has, in their order."""
+    """Return the metrics that any of the models has, in order."""
     return list(dict.fromkeys(metric for row in figures.values() for metric in row))
 
 
 def best_names(figures: Figures, metric: str) -> set[str]:
-    """Who is best at a metric; more than one name on a tie."""
+    """Return the names of the models that are best at a metric; more than one on a tie."""
     values = {name: row[metric].value for name, row in figures.items() if metric in row}
     best = min(values.values()) if kind_of(metric) in LESS_IS_BETTER else max(values.values())
     return {name for name, value in values.items() if value == best}

@@ -1,4 +1,4 @@
-"""Whether a new model may take the published one's place."""
+"""The gate: decide whether a new model may replace the published one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from mlrec.settings import EvaluateSettings
 from mlrec.workspace import Workspace
 
 METRIC = "ndcg@10"
-"""What the gate compares: NDCG of liked movies on validation."""
+"""The metric that the gate compares: NDCG of liked movies on validation."""
 
-# A model that has learned from a larger share of the liked validation events is not judged by the others.
+# A model that has learned from a larger share of the liked validation events is not evaluated on the remaining ones.
 _MOST_LEARNED = 0.5
 
 
@@ -34,18 +34,19 @@ class Gate:
     Attributes
     ----------
     passed
-        Whether it is not worse than the published one.
+        Whether the model is not worse than the published one.
     reason
-        The same in words.
+        The decision in words.
     published
-        Id of the model that was published; None without one.
+        Id of the model that was published; None if there was none.
     judged_in_its_place
-        What stood for it, as it has learned from held-out events: the model that was judged before it was trained on
-        everything, or one of the same settings that was trained for this, in memory.
+        What the new model was compared with if the published model has learned from held-out events: the model that was
+        evaluated before the published one was trained on all data, or one that was retrained in memory with the same
+        settings. None if the published model itself was compared.
     metric
-        What was compared.
+        The metric that was compared.
     comparison
-        The figures; None if no model was published.
+        The figures; None if nothing was compared.
     """
 
     passed: bool
@@ -56,7 +57,7 @@ class Gate:
     comparison: Comparison | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the decision as plain JSON values."""
         return to_json(self)
 
 
@@ -67,25 +68,25 @@ def is_not_worse(
     *,
     progress: Progress = SILENT,
 ) -> Gate:
-    """Judge whether a model is not worse than the published one, on validation, by the paired interval.
+    """Decide whether a model is not worse than the published one on validation. Nothing is written.
 
-    It is worse if the 95% interval of the paired difference lies below 0 as a whole. Nothing is written.
+    The model is worse if the whole 95% confidence interval of the paired difference lies below 0.
 
     Parameters
     ----------
     workspace
         The data directory.
     model_id
-        The model that is to be published; trained on train.
+        The model to publish. It was trained on train.
     settings
-        Bootstrap and threads; what is compared is the gate's own.
+        Bootstrap and threads. Split, relevance and cutoff are fixed.
     progress
-        Told of the users that are done.
+        Is told how many users are done.
 
     Raises
     ------
     EmptyResultError
-        If there is nothing to compare on.
+        If there is no held-out movie to compare the models on.
     IncompatibleFormatError
         If the published model cannot be read.
     """
@@ -94,7 +95,7 @@ def is_not_worse(
     if published is None:
         return Gate(True, "No model was published before.", None, None, METRIC, None)
     if published == model_id:
-        return Gate(True, "It is the published model.", published, None, METRIC, None)
+        return Gate(True, "The model is already published.", published, None, METRIC, None)
     new, old = (model_folder.open_model(registry.resolve(workspace, wanted)) for wanted in (model_id, published))
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
@@ -102,15 +103,15 @@ def is_not_worse(
     comparison = compare_models(data, new, judged, settings, progress=progress)
     lead, n_users = comparison.difference[METRIC], comparison.users
     stands_in = None if judged is old else judged.model_id
-    place = f" (in its place: {stands_in})" if stands_in else ""
-    whose = f"that of the published model {published}{place}"
+    instead = f" (represented by {stands_in})" if stands_in else ""
+    whose = f"that of the published model {published}{instead}"
     if lead.low is None or lead.high is None:
-        reason = f"Whether {METRIC} on validation is worse than {whose} cannot be told from {n_users} user."
+        reason = f"One cannot tell from {n_users} user whether {METRIC} on validation is worse than {whose}."
         return Gate(False, reason, published, stands_in, METRIC, comparison)
     return Gate(
         not lead.is_below,
         f"{METRIC} on validation is {'worse' if lead.is_below else 'not worse'} than {whose}: the difference is"
-        f" {lead.value:+.4f}, 95% interval {lead.low:+.4f} to {lead.high:+.4f}, over {n_users:,} users.",
+        f" {lead.value:+.4f} (95% CI {lead.low:+.4f} to {lead.high:+.4f}) over {n_users:,} users.",
         published,
         stands_in,
         METRIC,
@@ -119,18 +120,18 @@ def is_not_worse(
 
 
 def require_gate(workspace: Workspace) -> None:
-    """Raise, before a model is trained, what would keep it from being judged.
+    """Check, before a model is trained, that the gate can evaluate it.
 
     Raises
     ------
     PreparedDataMissingError, EmptyResultError
-        If there is no validation part.
+        If there is no validation split.
     ModelMissingError, IncompatibleFormatError
         If the published model cannot be opened.
     """
     if not read_manifest(workspace).splits["val"]:
         raise EmptyResultError(
-            "The validation part is empty, so a new model cannot be judged.", "Prepare with another --split-ratio."
+            "The validation split is empty, so a new model cannot be evaluated.", "Prepare with another --split-ratio."
         )
     if registry.published_id(workspace) is not None:
         model_folder.open_model(registry.resolve(workspace))
@@ -143,12 +144,13 @@ def publish_if_better(
     *,
     progress: Progress = SILENT,
 ) -> Gate:
-    """Publish a model if it is not worse than the published one; see `is_not_worse`. Its figures on validation are kept
-    in its folder.
+    """Publish a model if it is not worse than the published one; see `is_not_worse`.
+
+    The model's validation figures are saved in its folder.
     """
     while True:
         gate = is_not_worse(workspace, model_id, settings, progress=progress)
-        # Another model may have been published meanwhile: then that is the one to compare with.
+        # If another model was published meanwhile, compare with that one.
         if not gate.passed or registry.publish_in_place_of(workspace, gate.published, model_id):
             break
     _keep_figures(workspace, model_id, gate.comparison, settings or EvaluateSettings(), progress)
@@ -158,12 +160,12 @@ def publish_if_better(
 def _keep_figures(
     workspace: Workspace, model_id: str, comparison: Comparison | None, settings: EvaluateSettings, progress: Progress
 ) -> None:
-    """Add what is known of a model on validation to its evaluation results, unless it was trained on other data."""
+    """Add a model's validation figures to its evaluation results, unless it was trained on other data."""
     files = registry.resolve(workspace, model_id)
     if model_folder.read_info(files).prepared_fingerprint != read_manifest(workspace).fingerprint:
         return
     if comparison is None or comparison.answers_left_out:
-        # Nothing was compared, or on other answers than an evaluation has.
+        # Nothing was compared, or only some of the movies that an evaluation uses.
         with suppress(EmptyResultError):
             evaluate(
                 workspace, replace(settings, split="val", ks=(10,), baselines=()), model_id=model_id, progress=progress
@@ -177,7 +179,7 @@ def _keep_figures(
 def _judgeable(
     workspace: Workspace, model: Model, new: Model, data: PreparedData, threads: int, progress: Progress
 ) -> Model:
-    """The published model itself if it can be judged fairly, else what can be in its place."""
+    """Return the published model if it can be evaluated fairly, else a model with its settings that can be."""
     held_out = data.held_out("val")
     liked = held_out.preference > 0
     candidates = [model] if "val" not in model.info.trained_on else []
@@ -186,9 +188,9 @@ def _judgeable(
         with suppress(ModelMissingError, IncompatibleFormatError):  # it may have been pruned
             candidates.append(model_folder.open_model(registry.resolve(workspace, judged_by)))
     for candidate in candidates:
-        # Of the few relevant events that one has not learned from by chance, nothing follows.
+        # The few relevant events that a model happens not to have learned from say nothing about it.
         if knows_these_users(candidate, data) and has_learned(candidate, held_out)[liked].mean() < _MOST_LEARNED:
             return candidate
     settings = replace(model.train_settings, on="train", threads=threads)
-    anew, _ = build_model(data, settings, progress=progress)
-    return replace(anew, model_id=f"{model.model_id}, trained anew on the train part")
+    retrained, _ = build_model(data, settings, progress=progress)
+    return replace(retrained, model_id=f"{model.model_id}, retrained on the train split")

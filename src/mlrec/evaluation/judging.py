@@ -1,6 +1,7 @@
-"""Every user's held-out movies are looked for in the list that the user would get from a model.
+"""Look for every user's held-out movies in the list that the user would get from a model.
 
-Users are scored in blocks whose size depends on the number of movies only, so memory does not grow with the users.
+Users are scored in blocks. The size of a block depends only on the number of movies, so memory does not grow with the
+number of users.
 """
 
 from __future__ import annotations
@@ -30,44 +31,44 @@ from mlrec.ranking.histories import History, picked
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import Relevance
 
-# Scores held at once by one thread (16 MB of float32).
+# Scores that one thread holds at once (16 MB of float32).
 _BLOCK_SCORES = 4_000_000
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Movies of each user, like a sparse matrix of bool: user i has movie_idx[indptr[i]:indptr[i + 1]]."""
+    """The movies of each user as a sparse matrix of bool: user i has movie_idx[indptr[i]:indptr[i + 1]]."""
 
     indptr: NDArray[np.int64]
     movie_idx: NDArray[np.int64]
 
     def dense(self, block: slice, n_movies: int) -> NDArray[np.bool_]:
-        """Bool (users of the block, movies)."""
+        """Return a block of users as a dense matrix, bool (users of the block, movies)."""
         starts = self.indptr[block.start : block.stop + 1]
         found = np.zeros((len(starts) - 1, n_movies), dtype=bool)
         found[np.repeat(np.arange(len(found)), np.diff(starts)), self.movie_idx[starts[0] : starts[-1]]] = True
         return found
 
     def only(self, users: NDArray[np.int64]) -> Rows:
-        """Those of some users, in their order."""
+        """Return the movies of some users, in the order of these users."""
         indptr, positions = picked(self.indptr, users)
         return Rows(indptr, self.movie_idx[positions])
 
 
 @dataclass(frozen=True)
 class HeldOutMovies:
-    """What is to be found, and what is not.
+    """Relevant and disliked held-out movies by user.
 
     Attributes
     ----------
     users
         Rows of the users with a relevant held-out movie, (users,).
     n_relevant
-        How many each has, also movies that the model does not know, (users,).
+        Number of relevant movies of each, including movies that the model does not know, (users,).
     relevant, disliked
-        Held-out movies of these users that the model knows: those to be found, and those that the user disliked.
+        Relevant and disliked held-out movies of these users that the model knows.
     users_left_out
-        All other users of the model.
+        Number of the model's other users.
     """
 
     users: NDArray[np.int64]
@@ -78,7 +79,7 @@ class HeldOutMovies:
 
     @classmethod
     def of(cls, model: Model | Interactions, held_out: HeldOut, relevance: Relevance) -> Self:
-        """Read them from a held-out part; a model, or what one learns from, tells the rows of users and movies."""
+        """Collect them from a held-out split. `model` defines the rows of users and movies."""
         is_liked = held_out.preference > 0
         is_relevant = is_liked if relevance == "liked" else np.ones_like(is_liked)
         user_ids, n_relevant = np.unique(held_out.user_id[is_relevant], return_counts=True)
@@ -88,7 +89,7 @@ class HeldOutMovies:
             position = np.searchsorted(user_ids, held_out.user_id[chosen])
             movie_idx = rows_of(held_out.movie_id[chosen], model.movie_ids).astype(np.int64)
             known = movie_idx >= 0
-            # Held-out rows are ordered by user, so the known ones already lie as rows of a CSR matrix do.
+            # Held-out events are ordered by user, so the known ones are already in the order of a CSR matrix.
             return Rows(np.searchsorted(position[known], np.arange(len(user_ids) + 1)), movie_idx[known])
 
         return cls(
@@ -100,7 +101,7 @@ class HeldOutMovies:
         )
 
     def sampled(self, n: int, random_seed: int) -> HeldOutMovies:
-        """Those of n users, drawn at random without replacement; of all if there are not so many."""
+        """Keep n users, drawn at random without replacement, or all if there are not more than n."""
         if not 0 < n < len(self.users):
             return self
         drawn = np.sort(np.random.default_rng(random_seed).choice(len(self.users), n, replace=False))
@@ -114,7 +115,7 @@ class HeldOutMovies:
 
 
 class PerUser(NamedTuple):
-    """A figure as the sum of one column over the sum of another, both float64 (users,); a mean divides by ones."""
+    """A figure as the ratio of the sums of two columns, both float64 (users,); for a mean, the denominators are 1."""
 
     numerators: NDArray[np.float64]
     denominators: NDArray[np.float64]
@@ -122,16 +123,16 @@ class PerUser(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """What was found of one model.
+    """The results of one model by user.
 
     Attributes
     ----------
     per_user
         Metric ("ndcg@10") → columns.
     by_popularity
-        "recall@10" → columns for the relevant movies in each third of popularity; see `popularity_thirds`.
+        Metric ("recall@10") → columns for the relevant movies of each popularity third; see `popularity_thirds`.
     coverage
-        "coverage@10" → share of the movies that are in at least one list.
+        Metric ("coverage@10") → share of movies that are in at least one list.
     """
 
     per_user: dict[str, PerUser]
@@ -140,26 +141,26 @@ class Judged:
 
     @property
     def n_users(self) -> int:
-        """How many users were judged."""
+        """How many users were evaluated."""
         return len(next(iter(self.per_user.values())).numerators)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges one model after the other on the same held-out movies.
+    """Evaluates one model after the other on the same held-out movies.
 
     Attributes
     ----------
     held_out
-        What is to be found.
+        The relevant and the disliked movies.
     known
-        What the models know. It is masked: never listed and never relevant.
+        What the models know. Known movies are masked: they are never listed and never relevant.
     metrics
         Name → metric.
     ks
-        List lengths.
+        Cutoffs.
     threads
-        Threads to score with; the figures do not depend on it.
+        Threads for scoring. The figures do not depend on their number.
     """
 
     held_out: HeldOutMovies
@@ -169,7 +170,7 @@ class Judge:
     threads: int
 
     def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
-        """Judge one model; `advance` is told of users that are done."""
+        """Evaluate one model. `advance` is called with the number of users that were done since the last call."""
         held_out, likes = self.held_out, self.known.likes_in_train
         popularity = likes.astype(np.float64)
         n_users, n_movies = len(held_out.users), len(popularity)
@@ -222,7 +223,7 @@ class Judge:
         )
 
     def _relevant_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
-        """Relevant movies that each judged user has in each third of popularity, float64 (thirds, users)."""
+        """Number of each user's relevant movies in each popularity third, float64 (thirds, users)."""
         relevant, n_users = self.held_out.relevant, len(self.held_out.users)
         user = np.repeat(np.arange(n_users), np.diff(relevant.indptr))
         counts = np.bincount(third[relevant.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
@@ -230,7 +231,7 @@ class Judge:
 
 
 def seen_movies(history: History, users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """What some users have seen: positions among `users`, and movie rows that the model knows, both (events,)."""
+    """Return what some users have seen, as positions in `users` and rows of movies that the model knows, (events,)."""
     indptr, events = picked(history.indptr, users)
     movie_idx = history.movie_idx[events]
     has_row = movie_idx >= 0
@@ -240,14 +241,14 @@ def seen_movies(history: History, users: NDArray[np.int64]) -> tuple[NDArray[np.
 def unseen_lists(
     scores: NDArray[np.float32], positions: NDArray[np.int64], movie_idx: NDArray[np.int32], n: int
 ) -> NDArray[np.int64]:
-    """Lists of what users have not seen: movie rows, (users, n); see `top_n_rows`.
+    """Return ranked lists of unseen movies: movie rows, int64 (users, n); see `top_n_rows`.
 
     Parameters
     ----------
     scores
-        Float32 (users, movies); changed in place.
+        float32 (users, movies); changed in place.
     positions, movie_idx
-        What they have seen; see `seen_movies`.
+        What the users have seen; see `seen_movies`.
     n
         Length of the lists.
     """
@@ -256,12 +257,12 @@ def unseen_lists(
 
 
 def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np.float64]) -> dict[str, PerUser]:
-    """Columns of each figure; `own_popularity` is the mean popularity of what each user knew before, or 0."""
+    """Return the columns of each figure. `own_popularity` is the mean popularity of each user's known movies, or 0."""
     ones = np.ones(len(own_popularity))
     found = {}
     for name, column in values.items():
         if name.startswith("popularity@"):
-            # How much more popular the lists are than what the same users knew before.
+            # How much more popular the lists are than the movies that the same users knew before.
             name = name.replace("popularity", "popularity_lift")
             lead = np.where(own_popularity > 0, column - own_popularity, 0.0)
             found[name] = PerUser(lead, own_popularity)

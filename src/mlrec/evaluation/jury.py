@@ -1,6 +1,6 @@
-"""From a held-out part to figures of each user: who is judged, what is known of them, and the lists that models make.
+"""From a held-out split to figures per user: who is evaluated, what is known of them, and how models rank for them.
 
-`protocol`, `comparing` and `tuning` judge through this, so that they judge alike.
+`protocol`, `comparing` and `tuning` all evaluate through this module, so that their figures are comparable.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from mlrec.settings import EvaluateSettings, FoldInSettings, ServeSettings
 
 @dataclass(frozen=True)
 class Jury:
-    """A held-out part, ready to judge one model after the other on the same users.
+    """A held-out split, ready to evaluate one model after the other on the same users.
 
     Attributes
     ----------
     judge
-        What is to be found, what is known, the metrics, the list lengths and the threads.
+        Relevant movies, known events, metrics, cutoffs and threads.
     settings
-        Part, history and relevance.
+        Split, history and relevance.
     progress
-        Told of the users that are done.
+        Is told how many users are done.
     """
 
     judge: Judge
@@ -54,38 +54,38 @@ class Jury:
         threads: int,
         progress: Progress = SILENT,
     ) -> Self:
-        """Judge all users with a relevant movie in a part; a model, or what one learns from, tells the rows."""
+        """Evaluate all users with a relevant held-out movie. `rows` defines the rows of users and movies."""
         movies = HeldOutMovies.of(rows, held_out, settings.relevance)
         return cls(Judge(movies, known, metrics, ks, threads), settings, progress)
 
     def sampled(self) -> Jury:
-        """Judge those that the settings draw; all of them if the settings do not."""
+        """Evaluate only the sample of users that the settings ask for, or all users if they ask for none."""
         drawn = self.judge.held_out.sampled(self.settings.sample, self.settings.random_seed)
         return replace(self, judge=replace(self.judge, held_out=drawn))
 
     @property
     def known(self) -> Known:
-        """What is known."""
+        """What models may know."""
         return self.judge.known
 
     @property
     def users(self) -> NDArray[np.int64]:
-        """Rows of the judged users."""
+        """Rows of the evaluated users, int64 (users,)."""
         return self.judge.held_out.users
 
     def user_vectors(self, model: Model) -> NDArray[np.float32]:
-        """Vectors by user row: those that serving would use."""
+        """Return the vectors that serving would use, by user row."""
         return user_vectors(model, self.known.history, self.users, self.settings, self.judge.threads, self.progress)
 
     def folded_in(self, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> NDArray[np.float32]:
-        """Vectors by user row, folded in from what is known."""
+        """Return vectors folded in from the known history, by user row."""
         return folded_in(movie_factors, rule, self.known.history, self.users, self.judge.threads, self.progress)
 
     def scorer(self, movie_factors: NDArray[np.float32], rule: FoldInSettings, vectors: NDArray[np.float32]) -> Scorer:
-        """Rank as serving does by default; see `scorers.factors`."""
+        """Return a scorer that ranks as serving does by default; see `scorers.factors`."""
         return scorers.factors(self.known, movie_factors, rule, vectors, ServeSettings())
 
     def judged(self, name: str, scorer: Scorer) -> Judged:
-        """Judge one model."""
+        """Evaluate one model."""
         with self.progress.task(f"Evaluating {name}", len(self.users), "users") as task:
             return self.judge.judge(scorer, task.advance)

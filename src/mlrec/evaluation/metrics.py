@@ -1,8 +1,8 @@
-"""Ranking metrics for each user, from hits in a ranked list; docs/evaluation.md has the formulas and edge cases.
+"""Ranking metrics per user from the hits in a ranked list. docs/evaluation.md has the formulas and edge cases.
 
-Relevance is binary. `hits` says for each rank of a list whether the movie there is relevant; ranks beyond
-the end of a shorter list are misses. `n_relevant` counts all of a user's relevant held-out movies, also those that
-the model does not know.
+Relevance is binary. `hits` says for each rank whether the movie there is relevant; ranks beyond the end of a shorter
+list are misses. `n_relevant` counts all of a user's relevant held-out movies, including those that the model does not
+know.
 """
 
 from __future__ import annotations
@@ -17,60 +17,62 @@ Metric = Callable[[Hits, NDArray[np.int64], int], NDArray[np.float64]]
 
 
 def recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Share of the relevant movies that are among the first k.
+    """Return the share of the relevant movies that are among the first k.
 
     Parameters
     ----------
     hits
-        Bool (users, ranks), at least k ranks or the whole catalogue.
+        bool (users, ranks): at least k ranks, or the whole catalogue.
     n_relevant
-        Int64 (users,), each at least 1.
+        int64 (users,), each at least 1.
     k
-        Length of the list.
+        Cutoff.
 
     Returns
     -------
     ndarray
-        Float64 (users,).
+        float64 (users,).
     """
     return np.asarray(hits[:, :k].sum(axis=1) / n_relevant, dtype=np.float64)
 
 
 def capped_recall_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Recall whose divisor is at most k, so that a list full of hits has 1 (Liang et al. 2018, section 4.2)."""
+    """Return recall with a divisor of at most k, so that a list full of hits has 1 (Liang et al. 2018, section 4.2)."""
     return np.asarray(hits[:, :k].sum(axis=1) / np.minimum(n_relevant, k), dtype=np.float64)
 
 
 def precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
-    """Share of the first k ranks that are relevant; the divisor is k also for a shorter list."""
+    """Return the share of the first k ranks that are relevant. The divisor is k even for a shorter list."""
     return np.asarray(hits[:, :k].sum(axis=1) / k, dtype=np.float64)
 
 
 def ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Discounted cumulative gain with discount 1 / log2(rank + 1), over that of min(k, relevant) hits at the top
-    (Järvelin & Kekäläinen 2002, binary gain).
+    """Return the discounted cumulative gain divided by that of the ideal list (Järvelin & Kekäläinen 2002).
+
+    The gain is binary and the discount 1 / log2(rank + 1). The ideal list has min(k, n_relevant) hits at the top.
     """
     return _dcg(hits, k) / _ideal_dcg(np.minimum(n_relevant, k))
 
 
 def published_ndcg_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
-    """NDCG over the ideal order of the hits that were *retrieved*, as the published run computed it.
+    """Return NDCG relative to the ideal order of the *retrieved* hits, as the publication of the baseline computed it.
 
-    It forgives every relevant movie that the list lacks and so reads two to four times too high. Only for comparison.
+    It does not count relevant movies that are missing from the list, so it is two to four times too high. Use it only
+    to compare with the published figures.
     """
     n_hits = hits[:, :k].sum(axis=1)
     return np.where(n_hits > 0, _dcg(hits, k) / _ideal_dcg(np.maximum(n_hits, 1)), 0.0)
 
 
 def average_precision_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Sum of the precisions at the ranks of the hits among the first k, over the number of relevant movies."""
+    """Return the sum of the precisions at the ranks of the hits among the first k, divided by `n_relevant`."""
     found = hits[:, :k]
     precisions = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
     return np.asarray((precisions * found).sum(axis=1) / n_relevant, dtype=np.float64)
 
 
 def reciprocal_rank_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
-    """1 / rank of the first hit; 0 without one among the first k."""
+    """Return 1 / rank of the first hit, or 0 if there is no hit among the first k."""
     found = hits[:, :k]
     if not found.shape[1]:
         return np.zeros(len(hits))
@@ -79,7 +81,7 @@ def reciprocal_rank_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> N
 
 
 def hit_rate_at_k(hits: Hits, n_relevant: NDArray[np.int64], k: int) -> NDArray[np.float64]:  # noqa: ARG001
-    """1 if there is a hit among the first k, else 0."""
+    """Return 1 if there is a hit among the first k, else 0."""
     return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""Judging a model beside baselines, on the same split, history and masks."""
+"""Evaluate a model and baselines on the same split, history and masks."""
 
 from __future__ import annotations
 
@@ -34,43 +34,46 @@ from mlrec.settings import (
 from mlrec.workspace import Workspace
 
 MODEL = "als"
-"""Name of the judged model among the figures."""
+"""Name of the evaluated model in the figures."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one model, beside the baselines, on one held-out part.
+    """Metrics of a model and of the baselines on one held-out split.
 
     Attributes
     ----------
     model_id
-        The model that was judged.
+        The model that was evaluated.
     protocol
-        How events were divided into what is learned, known and to be found.
+        How events were divided into those to learn from, those known of a user, and those to find.
     trained_anew
-        Whether the protocol needed a model of its own: then one was trained in memory, with the settings of `model_id`,
-        or with the defaults if that is None.
-    split, history, relevance
-        What was looked for, what was known ("train", "train+val", or "fold-in" for held-out users), and what counts as
-        relevant.
+        Whether the protocol needed a model of its own. If so, it was trained in memory with the settings of `model_id`,
+        or with the default settings if that is None.
+    split
+        The held-out split.
+    history
+        What was known of the users: "train", "train+val", or "fold-in" for held-out users.
+    relevance
+        Which held-out movies are relevant: "liked" or "any".
     users
-        Users that the figures run over: those with at least one relevant held-out movie, or a sample of them.
+        Number of users in the figures: those with at least one relevant held-out movie, or a sample of them.
     users_left_out
-        Users without a relevant held-out movie.
+        Number of users without a relevant held-out movie.
     users_without_taste
-        Those of `users` of whose taste nothing is known; they get popular movies, here as in serving.
+        Number of `users` whose taste is unknown. They get popular movies, as in serving.
     sample
-        How many users were drawn; None if all were judged.
+        How many users were drawn; None if all were evaluated.
     ks
-        List lengths.
+        Cutoffs.
     models
         Name → metric ("ndcg@10") → estimate; "als" is the model, the others are baselines.
     differences
-        "als - popularity" and so on → metric → paired difference.
+        Pair ("als - popularity") → metric → paired difference.
     segments
-        Figures by length of the users' history, and by popularity of the movies to be found.
+        Figures by length of the users' history, and by popularity of the relevant movies.
     skipped
-        Baselines that were not judged → why.
+        Baseline that was not evaluated → reason.
     """
 
     model_id: str | None
@@ -90,7 +93,7 @@ class Evaluation:
     skipped: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `mlrec evaluate --json` prints."""
+        """Return the document that `mlrec evaluate --json` prints."""
         return to_json(self)
 
 
@@ -101,31 +104,32 @@ def evaluate(
     model_id: str | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
-    """Judge a model on a held-out part.
+    """Evaluate a model on a held-out split.
 
-    A protocol that divides the data otherwise than the prepared folder needs a model of its own. It is trained in
-    memory, and nothing is written. Under the prepared folder's own protocol the result is kept in the model's folder,
-    unless it is of a sample.
+    Under the protocol of the prepared folder, the result is saved in the model's folder, unless it is of a sample. A
+    protocol that divides the data in another way needs a model of its own, which is trained in memory. Nothing is saved
+    then.
 
     Parameters
     ----------
     workspace
         The data directory.
     settings
-        Defaults to `EvaluateSettings()`.
+        Protocol, split, metrics and baselines. Defaults to `EvaluateSettings()`.
     model_id
-        By default the published model. A protocol with a model of its own takes its settings.
+        The model; by default the published one. If the protocol needs a model of its own, the settings of this model
+        are used.
     progress
-        Told of what learns, and of the users that are done.
+        Is told what is being trained, and how many users are done.
 
     Raises
     ------
     ModelMissingError
-        If there is no such model.
+        If the model does not exist.
     DataChangedError
-        If the prepared data is not what the model was trained on.
+        If the model was trained on other prepared data.
     StateError
-        If the model was trained on what is to be found.
+        If the model has learned from the held-out split.
     EmptyResultError
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
@@ -136,16 +140,16 @@ def evaluate(
     model = model_folder.open_model(files)
     if settings.split in model.info.trained_on:
         raise StateError(
-            f"Model {model.model_id} was trained on the {settings.split} part, so it knows the answers.",
-            f"Evaluate the one that was judged in its place: mlrec evaluate --model {judge}"
+            f"Model {model.model_id} has learned from the {settings.split} split, so it cannot be evaluated on it.",
+            f"Evaluate the model with the same settings that has not: mlrec evaluate --model {judge}"
             if (judge := model.info.judged_by)
-            else "Evaluate a model trained with '--on train'.",
+            else "Evaluate a model that was trained with '--on train'.",
         )
     held_out = read_held_out(workspace, settings.split)
     if held_out.manifest.fingerprint != model.info.prepared_fingerprint:
         raise DataChangedError(
             f"The prepared data has changed since model {model.model_id} was trained.",
-            "Train again, or prepare the data that it was trained on.",
+            "Train again, or prepare the data that the model was trained on.",
         )
     result = _judge(model, held_out, settings, held_out.manifest.settings.split, progress)
     if result.sample is None:
@@ -156,7 +160,7 @@ def evaluate(
 def _evaluate_anew(
     workspace: Workspace, settings: EvaluateSettings, protocol: ProtocolName, model_id: str | None, progress: Progress
 ) -> Evaluation:
-    """Train a model for a protocol, in memory, and judge that."""
+    """Train a model for a protocol in memory, and evaluate it."""
     settings_of, train_settings = registry.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
@@ -164,7 +168,7 @@ def _evaluate_anew(
     model, _ = build_model(data, replace(train_settings, on="train", threads=settings.threads), progress=progress)
     judged_as = settings
     if protocol == "held-out-users":
-        # These users are known by what is folded in, whichever part they stand for.
+        # Whichever split is asked for, what is folded in of these users is marked as validation and the rest as test.
         judged_as = replace(settings, split="test", history="known")
     result = _judge(model, data.held_out(judged_as.split), judged_as, protocol, progress)
     if protocol == "held-out-users":
@@ -203,8 +207,8 @@ def _judge(
     everybody = Jury.of(model, known, held_out, settings, metrics, ks, threads, progress)
     if not len(everybody.users):
         raise EmptyResultError(
-            f"No user has a relevant movie in the {settings.split} part.",
-            "Evaluate the other part, with --relevance any, or prepare with other thresholds.",
+            f"No user has a relevant movie in the {settings.split} split.",
+            "Evaluate the other split, use --relevance any, or prepare with other thresholds.",
         )
     jury = everybody.sampled()
     found: dict[str, Judged] = {}

@@ -1,4 +1,4 @@
-"""The models that are judged: each turns users into scores of all movies, from the same history."""
+"""The models to evaluate, as scorers: each scores all movies for some users, from the same history."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Scorer = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""User rows (users,) to scores, float32 (users, movies); the array is the caller's to change."""
+"""Takes user rows (users,) and returns scores, float32 (users, movies). The caller may change the array."""
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What all models may use.
+    """What all models may know.
 
     Attributes
     ----------
     train
         The events that models learn from.
     history
-        The events that are known of a user when movies are recommended, all of `train` among them. Same user rows.
+        The events that are known of a user when movies are recommended. They include those of `train` and have the same
+        user rows.
     popularity
-        Likes by movie row in what the model has learned from, int64 (movies,).
+        Likes by movie row in the data that the model learned from, int64 (movies,).
     genres
-        By movie row.
+        Genres by movie row.
     """
 
     train: History
@@ -47,7 +48,7 @@ class Known:
 
     @classmethod
     def of(cls, model: Model, history_splits: tuple[SplitName, ...]) -> Self:
-        """What a model that has learned from train knows of its users by some splits."""
+        """Return what a model that learned from train knows of its users if the history is that of some splits."""
         train = model.history.only(("train",))
         return cls(
             train=train,
@@ -58,18 +59,18 @@ class Known:
 
     @cached_property
     def likes_in_train(self) -> NDArray[np.int64]:
-        """Likes in train by movie row, int64 (movies,): the popularity that lists of all models are measured by."""
+        """Likes in train by movie row, int64 (movies,): the popularity that measures the lists of all models."""
         liked = (self.train.preference > 0) & (self.train.movie_idx >= 0)
         return np.bincount(self.train.movie_idx[liked], minlength=len(self.popularity)).astype(np.int64)
 
     @property
     def n_users(self) -> int:
-        """Users, those without events as well."""
+        """Number of users, including those without events."""
         return len(self.history.indptr) - 1
 
 
 def popularity(known: Known) -> Scorer:
-    """The same list for everybody: likes in train."""
+    """Return a scorer that gives all users the same scores: likes in train."""
     scores = popularity_scores(known.popularity)
     return lambda rows: np.tile(scores, (len(rows), 1))
 
@@ -81,20 +82,20 @@ def factors(
     vectors: NDArray[np.float32],
     serve: ServeSettings,
 ) -> Scorer:
-    """What serving ranks by: vectors of users and movies, and popularity where little is known.
+    """Return a scorer that ranks as serving does: by user vectors and movie factors, and by popularity for new users.
 
     Parameters
     ----------
     known
-        What is known.
+        What the models may know.
     movie_factors
-        Float32 (movies, factors).
+        float32 (movies, factors).
     rule
-        How a user is folded in.
+        The fold-in rule.
     vectors
-        By user row, float32 (users, factors); zeros for users without taste.
+        User vectors by user row, float32 (users, factors); zeros for users whose taste is unknown.
     serve
-        How popularity hands over to taste.
+        How ranking hands over from popularity to personal scores.
     """
     own = np.ascontiguousarray(movie_factors)
     ranker = Ranker.of(FoldIn(own, rule), own, known.popularity, known.n_users, known.genres, serve)
@@ -111,18 +112,18 @@ def factors(
 
 
 def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Scorer:
-    """A user's scores are the sum of the weights that the user's likes give to other movies.
+    """Return a scorer that sums the weights between a user's likes and each other movie.
 
-    Users without a known like get the popular list, as they do from every model.
+    Users without a known like get the popular list, as with every model.
 
     Parameters
     ----------
     known
-        What is known.
+        What the models may know.
     likes
         Known likes, CSR float32 (users, movies).
     weights
-        Float32 (movies, movies), sparse or dense.
+        Weights between movies, float32 (movies, movies), sparse or dense.
     """
     popular = popularity_scores(known.popularity)
 

@@ -1,4 +1,4 @@
-"""Parts of the users and of the movies, for whom a model may be better or worse than on average."""
+"""Segments of users and of movies, for which a model may be better or worse than on average."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mlrec.evaluation.wording import span_name
 
 THIRDS = 3
 
-# Users are put together by how many events are known of them: from each of these numbers up to the next.
+# Users are grouped by their number of known events: from each of these numbers up to the next.
 _FEWEST_KNOWN = (0, 1, 10, 20, 50, 100, 200, 500)
 
 
 def popularity_thirds(popularity: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Which third of all likes a movie belongs to: 0 the few most popular movies, 2 the many least popular ones.
+    """Divide movies into thirds by likes: 0 for the few most popular movies, 2 for the many least popular ones.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def popularity_thirds(popularity: NDArray[np.int64]) -> NDArray[np.int8]:
     Returns
     -------
     ndarray
-        Int8 (movies,). The movies are taken in the order of popularity, ties by row; one that stands on a border
-        belongs to the more popular third.
+        int8 (movies,). The movies are ordered by popularity, ties by row. Each third has a third of all likes; a movie
+        on a border belongs to the more popular third.
     """
     order = np.argsort(-popularity, kind="stable")
     likes_before = np.cumsum(popularity[order]) - popularity[order]
@@ -35,17 +35,17 @@ def popularity_thirds(popularity: NDArray[np.int64]) -> NDArray[np.int8]:
 
 
 def history_spans(n_known: NDArray[np.int64]) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Groups of users by how many events are known of them; groups without anybody are left out.
+    """Group users by their number of known events. Empty groups are omitted.
 
     Parameters
     ----------
     n_known
-        Known events by user, (users,).
+        Number of known events by user, (users,).
 
     Returns
     -------
     list
-        A name ("20 to 49") and who belongs to it, bool (users,).
+        Name ("20 to 49") and members, bool (users,), of each group.
     """
     found = []
     for fewest, below in zip(_FEWEST_KNOWN, (*_FEWEST_KNOWN[1:], None), strict=True):

@@ -1,6 +1,6 @@
-"""Dividing events into what is learned, what is known of a user, and what is to be found: the protocols.
+"""The protocols: divide events into those to learn from, those known of a user, and those to find.
 
-`mlrec prepare` writes one division to disk; these make the others, in memory, from the same events.
+`mlrec prepare` writes one such division to disk. These functions make the others in memory from the same events.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from mlrec.dataset.reading import Events
 from mlrec.errors import EmptyResultError
 from mlrec.settings import Relevance, SplitName
 
-# A moment that never comes.
+# A time after all events.
 _NEVER = np.iinfo(np.int64).max
 
-# What is folded in of a user who was kept from training stands as validation, what is to be found as test: so whatever
-# judges a test part by its known history judges these users, too.
+# For a held-out user, events to fold in are marked as validation and events to find as test. So the code that evaluates
+# a test split with its known history evaluates these users too.
 _LEARNED, _FOLDED_IN, _PREDICTED = range(3)
 
 
 def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
-    """Split each user's history by time: the first ⌊n·a/s⌋ events train, the next ⌊n·b/s⌋ validate, the rest test.
+    """Split each user's history by time: the first ⌊n·a/s⌋ events are train, the next ⌊n·b/s⌋ val, the rest test.
 
     Parameters
     ----------
     events
-        In the order user, time, movie.
+        Events ordered by user, time and movie.
     ratio
-        a, b and c; s is their sum. Users with fewer than 3 events are all train.
+        a, b and c; s is their sum. All events of a user with fewer than 3 events are train.
 
     Returns
     -------
     Events
-        The same events with other splits: those that `mlrec prepare` makes.
+        The same events with the splits that `mlrec prepare` makes.
     """
     _, starts, user_idx, n_events = np.unique(
         events.user_id, return_index=True, return_inverse=True, return_counts=True
@@ -48,9 +48,9 @@ def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
 
 
 def by_global_time(events: Events, ratio: Sequence[int]) -> Events:
-    """Split at two cutoff times for everybody: those of the events ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ in time order, from 0.
+    """Split all users at the same two times: those of the events ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ in time order, from 0.
 
-    Parameters and result are those of `by_user_time`.
+    Parameters and result are as in `by_user_time`.
     """
     in_time = np.append(np.sort(events.timestamp), _NEVER)
     n_train, n_val = (len(events) * part // sum(ratio) for part in ratio[:2])
@@ -60,41 +60,41 @@ def by_global_time(events: Events, ratio: Sequence[int]) -> Events:
 
 
 def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, share: float, random_seed: int) -> Events:
-    """Keep users from training, fold in 80% of each one's history, predict the rest (Liang et al. 2018, section 4.1).
+    """Hold out users, fold in 80% of each one's history, and predict the rest (Liang et al. 2018, section 4.1).
 
-    Only events that count as relevant are divided, as published. If that means liked, these users' dislikes are neither
-    known nor masked; they stand among what is predicted, where they are not relevant.
+    As in the paper, only relevant events are divided. If only liked movies are relevant, these users' dislikes are
+    neither known nor masked; they are among the events to find, but are not relevant.
 
     Parameters
     ----------
     events
-        In the order user, time, movie.
+        Events ordered by user, time and movie.
     part
-        "val" and "test" hold out different users; neither are learned from.
+        "val" and "test" hold out different users. The model learns from neither.
     relevance
         Which events are relevant.
     share
-        Share of all users that each of the two parts holds out.
+        Share of all users that each of the two splits holds out.
     random_seed
-        Seed of the draw of users and of their events.
+        Seed for drawing users and their events.
 
     Returns
     -------
     Events
-        What is learned from as train, what is folded in as validation, the judged users' other events as test. Events
-        of users whom the other part holds out are left out.
+        Events to learn from as train, events to fold in as val, the evaluated users' other events as test. Events of
+        the users that the other split holds out are omitted.
 
     Raises
     ------
     EmptyResultError
-        If nobody is held out, or nothing is left to learn from.
+        If no user is held out, or nothing is left to learn from.
     """
     draw = np.random.default_rng(random_seed)
     user_ids, user_idx = np.unique(events.user_id, return_inverse=True)
     n_held_out = round(share * len(user_ids))
     if not 0 < 2 * n_held_out < len(user_ids):
         raise EmptyResultError(
-            f"A share of {share:g} of {len(user_ids):,} users for each part holds out {n_held_out:,} users twice.",
+            f"With a share of {share:g}, val and test hold out {n_held_out:,} users each, of {len(user_ids):,} in all.",
             "Hold out a larger share of the users." if n_held_out == 0 else "Hold out a smaller share of the users.",
         )
     drawn = draw.permutation(len(user_ids))
@@ -117,7 +117,7 @@ def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, sha
 def _random_positions(
     user_idx: NDArray[np.int64], is_chosen: NDArray[np.bool_], draw: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A random order of each user's chosen events: their positions in it, and how many there are; both (events,)."""
+    """Shuffle each user's chosen events: return their positions in that order and their number, both (events,)."""
     chosen = np.flatnonzero(is_chosen)
     order = np.lexsort((draw.random(len(chosen)), user_idx[chosen]))
     _, starts, counts = np.unique(user_idx[chosen][order], return_index=True, return_counts=True)

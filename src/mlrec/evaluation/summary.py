@@ -1,4 +1,4 @@
-"""What was found of each user to figures with intervals, for all users and for parts of them."""
+"""Turn the results by user into figures with confidence intervals, for all users and by segment."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Segment:
     Attributes
     ----------
     by
-        "history": users with so many known events. "popularity": relevant movies among those that got the first,
-        second or last third of all likes.
+        "history" for users by their number of known events; "popularity" for relevant movies by popularity third.
     name
-        "20 to 49", or "most popular", "middle" and "least popular".
+        A number of events ("20 to 49"), or "most popular", "middle" or "least popular".
     movies
-        Movies of a third of popularity; None for users.
+        Number of movies in a popularity third; None for users.
     users, answers
-        Users with a relevant movie in this part, and how many such movies they have. (`--json` prints this name.)
+        Number of users with a relevant movie in this segment, and number of such movies. (The name `answers` is part of
+        the JSON output.)
     models
         Name → metric → estimate.
     """
@@ -45,11 +45,11 @@ class Segment:
 
 
 Columns = Mapping[str, Mapping[str, PerUser]]
-"""Model → metric ("ndcg@10") → what it has of each user; all of the same users."""
+"""Model → metric ("ndcg@10") → its columns by user; all have the same users."""
 
 
 def figures_of(columns: Columns, bootstrap: Bootstrap) -> Figures:
-    """Figures with intervals; the bootstrap is of the users of the columns."""
+    """Return figures with confidence intervals. The bootstrap has the same users as the columns."""
     return {
         name: {metric: estimate(ratio(*own), bootstrap.ratios(*own)) for metric, own in of_model.items()}
         for name, of_model in columns.items()
@@ -57,14 +57,14 @@ def figures_of(columns: Columns, bootstrap: Bootstrap) -> Figures:
 
 
 def compared(columns: Columns, bootstrap: Bootstrap, first: str) -> tuple[Figures, Differences]:
-    """Figures with intervals, and the paired differences of one of the models to the others.
+    """Return figures with confidence intervals, and the paired differences between one model and each other one.
 
     Parameters
     ----------
     columns, bootstrap
-        See `figures_of`.
+        As in `figures_of`.
     first
-        Name of the model whose lead is asked for.
+        Name of the model from whose figures the others are subtracted.
     """
     figures: Figures = {name: {} for name in columns}
     differences: Differences = {f"{first} - {name}": {} for name in columns if name != first}
@@ -80,16 +80,16 @@ def compared(columns: Columns, bootstrap: Bootstrap, first: str) -> tuple[Figure
 
 
 def summarized(found: Mapping[str, Judged], bootstrap: Bootstrap, judged: str) -> tuple[Figures, Differences]:
-    """The same of what was judged, with coverage, which has no interval.
+    """Return figures and differences as `compared` does, and coverage, which has no interval.
 
     Parameters
     ----------
     found
-        Name → what was found, of the same users.
+        Name → results of the same users.
     bootstrap
-        Of these users.
+        Bootstrap of these users.
     judged
-        Name of the model whose lead is asked for.
+        Name of the model from whose figures the others are subtracted.
     """
     figures, differences = compared({name: model.per_user for name, model in found.items()}, bootstrap, judged)
     for name, model in found.items():
@@ -106,18 +106,18 @@ def segments(
     popularity: NDArray[np.int64],
     ks: tuple[int, ...],
 ) -> list[Segment]:
-    """NDCG and recall by length of history, and recall by popularity of the movies that were to be found.
+    """Return NDCG and recall by length of history, and recall by popularity of the relevant movies.
 
     Parameters
     ----------
     found, bootstrap
-        See `summarized`.
+        As in `summarized`.
     n_known, n_relevant
-        Known events and relevant movies of the judged users, (users,).
+        Numbers of known events and of relevant movies of the evaluated users, (users,).
     popularity
         Likes by movie row, (movies,).
     ks
-        List lengths.
+        Cutoffs.
     """
     metrics = [f"{metric}@{k}" for k in ks for metric in ("ndcg", "recall")]
     parts = []

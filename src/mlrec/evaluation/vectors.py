@@ -1,4 +1,4 @@
-"""The user vectors that a model is judged with: those that serving would use, given what is known of the users."""
+"""The user vectors that a model is evaluated with: those that serving would use for the known history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def user_vectors(
     threads: int,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Vectors by user row: the saved ones if they know just this history, else folded in for the judged users."""
+    """Return vectors by user row: the saved ones if they come from this history, else ones folded in for `users`."""
     exact = model.train_settings.user_vectors == "fold-in"
     if settings.history_splits == model.info.trained_on and (exact or settings.split == "val"):
         return model.vectors_of(slice(None))
@@ -35,7 +35,7 @@ def folded_in(
     threads: int,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Vectors by user row; zeros for all users but the judged ones."""
+    """Fold in the evaluated users: return vectors by user row, with zeros for all other users."""
     judged = history.of_users(users)
     vectors = np.zeros((len(history.indptr) - 1, movie_factors.shape[1]), dtype=np.float32)
     with progress.task("Folding in users", len(users), "users") as task:

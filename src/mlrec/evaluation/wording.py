@@ -1,6 +1,6 @@
-"""How metrics, parts and figures are put into words, for the terminal and for the report alike.
+"""Words and number formats for metrics, splits and figures, for the terminal and the report.
 
-The command line imports this before it knows what is to be done: nothing heavy is imported here.
+The command line imports this module for every command, so it must not import heavy libraries.
 """
 
 from __future__ import annotations
@@ -12,73 +12,73 @@ from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, kin
 from mlrec.settings import ProtocolName
 
 MEANINGS = {
-    "recall": "Share of a user's relevant movies that the list has.",
-    "capped_recall": "The same, counting no more relevant movies than the list is long.",
+    "recall": "Share of a user's relevant movies that are in the list.",
+    "capped_recall": "Recall that counts no more relevant movies than the list is long.",
     "precision": "Share of the list that is relevant.",
-    "ndcg": "Relevant movies in the list, those at the top counting more; 1 is the best possible list.",
-    "published_ndcg": "The inflated NDCG of the published run, to compare with that only.",
-    "map": "Mean precision at the ranks of the relevant movies.",
-    "mrr": "1 divided by the rank of the first relevant movie; 0 without one.",
-    "hit_rate": "Share of lists that have a relevant movie.",
-    "novelty": "How few people liked the listed movies, in bits.",
+    "ndcg": "How many relevant movies are in the list and how near the top; 1 is the best possible list.",
+    "published_ndcg": "The inflated NDCG of the baseline's publication; use it only to compare with those figures.",
+    "map": "Mean of the precision at the ranks of the relevant movies.",
+    "mrr": "1 divided by the rank of the first relevant movie; 0 if there is none.",
+    "hit_rate": "Share of lists with at least one relevant movie.",
+    "novelty": "How few users liked the listed movies, in bits.",
     "diversity": "How different the genres within a list are, 0 to 1.",
-    "popularity_lift": "How much more popular the lists are than what the same users knew; 0 is as popular.",
+    "popularity_lift": "How much more popular the lists are than what the same users knew; 0 means equally popular.",
     "disliked": "Share of the list that the user turned out to dislike.",
     "coverage": "Share of all movies that are in at least one list.",
 }
 
 PROTOCOLS: Mapping[ProtocolName, str] = {
     "user-time": "each user's own time, so the model has seen other users' future (Ji et al. 2023)",
-    "global-time": "two cutoff times for everybody, so the model has seen nobody's future",
-    "held-out-users": "users kept from training, 80% of whose history is folded in (Liang et al. 2018)",
+    "global-time": "two cutoff times for all users, so the model has seen nobody's future",
+    "held-out-users": "user: the model has not seen these users, 80% of whose history is folded in (Liang et al. 2018)",
 }
-"""What events are split by; goes on after "Split by"."""
+"""How events are split; completes a sentence that begins with "Split by"."""
 
 _CAPITALS = {"ndcg": "NDCG", "published_ndcg": "Published NDCG", "map": "MAP", "mrr": "MRR"}
 _SPLITS = {"train": "training", "val": "validation"}
 
 
 def metric_name(metric: str) -> str:
-    """The metric for people: "Hit rate@10" for "hit_rate@10"."""
+    """Return the metric as people read it: "Hit rate@10" for "hit_rate@10"."""
     kind, at, k = metric.partition("@")
     return _CAPITALS.get(kind, kind.replace("_", " ").capitalize()) + at + k
 
 
 def metric_title(metric: str) -> str:
-    """Its name, and which way is better where that is not plain."""
-    return metric_name(metric) + (", less is better" if kind_of(metric) in LESS_IS_BETTER else "")
+    """Return the metric's name, and a note if lower is better."""
+    return metric_name(metric) + (", lower is better" if kind_of(metric) in LESS_IS_BETTER else "")
 
 
 def split_name(split: str) -> str:
-    """The part for people: "validation" for "val"."""
+    """Return the split as people read it: "validation" for "val"."""
     return _SPLITS.get(split, split)
 
 
 def span_name(fewest: int, below: int | None) -> str:
-    """How a span of numbers is called: "0", "20 to 49", "500 or more"."""
+    """Name a span of numbers: "0", "20 to 49", "500 or more"."""
     if below is None:
         return f"{fewest} or more"
     return str(fewest) if below == fewest + 1 else f"{fewest} to {below - 1}"
 
 
 def short_span(fewest: int, below: int | None) -> str:
-    """The same, as short as the tick of an axis: "0", "2–4", "50+"."""
+    """Name a span of numbers in the short form for an axis: "0", "2–4", "50+"."""
     return span_name(fewest, below).replace(" to ", "–").replace(" or more", "+")
 
 
 def number(value: float) -> str:
-    """A figure."""
+    """Format a figure with four decimals."""
     return f"{value:.4f}"
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """A difference with its sign, which 0 has not."""
+    """Format a difference with its sign; 0 has none."""
     text = f"{value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text
 
 
 def interval(figure: Estimate | Difference, digits: int = 3) -> str:
-    """The bounds, signed for a difference; "none" without an interval."""
+    """Format the bounds of a confidence interval, signed for a difference; "none" if there is no interval."""
     if figure.low is None or figure.high is None:
         return "none"
     if isinstance(figure, Difference):
@@ -87,54 +87,54 @@ def interval(figure: Estimate | Difference, digits: int = 3) -> str:
 
 
 def with_margin(figure: Estimate) -> str:
-    """A figure and half of its interval."""
+    """Format a figure with half the width of its confidence interval."""
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ±{(figure.high - figure.low) / 2:.3f}"
 
 
 def lead_cells(lead: Difference, digits: int = 3) -> list[str]:
-    """A difference, its interval and p."""
+    """Format a difference, its confidence interval and p."""
     return [signed(lead.value), interval(lead, digits), "" if lead.p is None else f"{lead.p:.3f}"]
 
 
 def duration(seconds: float) -> str:
-    """A time with its unit, two digits of it."""
+    """Format a time with its unit and about two digits."""
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{1000 * seconds:.0f} ms" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
 def day(seconds: int) -> str:
-    """The day of a time in epoch seconds, UTC."""
+    """Return the UTC date of a time in epoch seconds."""
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def whom(users: int, sample: int | None) -> str:
-    """How many users the figures run over, and whether they were drawn."""
+    """Say how many users are in the figures, and whether they are a sample."""
     return f"a sample of {users:,} users" if sample else f"{users:,} users"
 
 
 def left_out(users: int) -> str:
-    """That users without a relevant movie are not among those judged."""
-    return f"{users:,} users have no such movie in this part and are left out."
+    """Say how many users were skipped because they have no relevant movie."""
+    return f"{users:,} users had no relevant movie in this split and were skipped."
 
 
 def settings_of(model_id: str | None) -> str:
-    """Whose settings a model was trained with."""
+    """Say which settings a model was trained with."""
     return f"the settings of {model_id}" if model_id else "the default settings"
 
 
 def skipped(name: str, reason: str) -> str:
-    """Why a model or a rule has no figures."""
-    return f"{name} {reason} and was left out"
+    """Say why a model or a rule has no figures."""
+    return f"{name} {reason} and was skipped"
 
 
 def learned_from(events: int, before: int) -> str:
-    """What the model of a replay learned from: events before a time in epoch seconds."""
-    return f"Learned from the {events:,} ratings of other users before {day(before)}."
+    """Say what the model of a replay learned from: events before a time in epoch seconds."""
+    return f"The model learned from the {events:,} ratings of other users before {day(before)}."
 
 
 def updates(seconds: Mapping[str, float]) -> str:
-    """What an update of a user's vector takes by each rule."""
+    """List the time that an update of a user's vector takes with each rule."""
     return ", ".join(f"{name} {duration(own)}" for name, own in seconds.items())

@@ -1,4 +1,4 @@
-"""A user's log as people read it: with titles, and what was undone marked."""
+"""A user's log for people to read: with titles, and with undone swipes marked."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class HistoryEvent:
     Attributes
     ----------
     event_id
-        Rises with each event of the user, tombstones included.
+        Number of the event. It rises with each event of the user, including undos.
     movie_id, title, year
-        The movie; title and year are None if the model does not know it (any more).
+        The movie; title and year are None if the model does not know it.
     preference
         −2, −1, +1 or +2; 0 for a skip.
     at
-        Epoch seconds.
+        When it happened, in epoch seconds.
     undone
-        Whether it was taken back.
+        Whether the swipe was undone.
     idempotency_key
-        The application's own id of the swipe, if it gave one.
+        The caller's own id of the swipe, if it gave one.
     """
 
     event_id: int
@@ -42,12 +42,12 @@ class HistoryEvent:
 
     @property
     def label(self) -> str:
-        """Title and year as one text, or the id."""
+        """Title and year as one text, or the id of an unknown movie."""
         return label(self.title, self.year) if self.title is not None else f"movie {self.movie_id}, not in the model"
 
     @property
     def client_id(self) -> str | None:
-        """The former name of `idempotency_key`, kept until 1.0."""
+        """Deprecated: the former name of `idempotency_key`, kept until 1.0."""
         warnings.warn(
             "client_id is now called idempotency_key. The old name will be removed in mlrec 1.0.",
             DeprecationWarning,
@@ -56,7 +56,7 @@ class HistoryEvent:
         return self.idempotency_key
 
     def to_json(self) -> dict[str, Any]:
-        """Return the event as plain JSON values; the idempotency key is `client_id` there, as it is in exports."""
+        """Return the event as plain JSON values. The idempotency key is named `client_id`, as in exports."""
         return {"client_id" if name == "idempotency_key" else name: value for name, value in vars(self).items()}
 
 
@@ -66,11 +66,11 @@ def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> l
     Parameters
     ----------
     store
-        Where they are.
+        The store of swipes.
     user_id
-        Whose.
+        The user.
     served
-        Where titles come from; None if there is no model.
+        The model that titles come from; None if there is no model.
     """
     events = store.events(user_id)
     undone = {event.undoes for event in events}

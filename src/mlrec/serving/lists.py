@@ -1,4 +1,4 @@
-"""From a user's view to a ranked list, and from a place in the list to the reasons for it."""
+"""Rank movies for a user, and explain the score of a movie."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlrec.serving import arguments
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Source, Standing
 from mlrec.serving.user_views import UserView
 
-# Diversity picks among this many times the wanted movies, and at least so many.
+# Diversity picks from this many times the requested movies, and at least from this many.
 _POOL_FACTOR, _POOL_LEAST = 10, 100
 
 
@@ -27,15 +27,16 @@ class ListOptions:
     Attributes
     ----------
     genres
-        Only movies of at least one of these genres; case does not matter.
+        Only movies of at least one of these genres. Case does not matter.
     years
         Only movies released from the first to the second year, both included.
     exclude
-        Movie ids not to show. Ids that the model does not know are passed over.
+        Ids of movies not to list. Ids that the model does not know are ignored.
     include_seen
-        Also show movies that the user has rated or swiped.
+        Also list movies that the user has rated or swiped.
     diversity
-        0 ranks by score alone; up to 1, movies like those higher in the list give way.
+        0 to 1. At 0, movies are ranked by score alone. The higher the value, the lower a movie that resembles those
+        above it is ranked.
     """
 
     genres: Iterable[str] | None = None
@@ -45,7 +46,7 @@ class ListOptions:
     diversity: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check every value, and read what can be read only once."""
+        """Check every value, and store the content of iterators."""
         checked = {
             "genres": arguments.genres(self.genres),
             "years": arguments.years(self.years),
@@ -59,16 +60,16 @@ class ListOptions:
 
 @dataclass(frozen=True)
 class RankedRows:
-    """A ranked list before movies get their names; all arrays are (places,).
+    """A ranked list as movie rows; all arrays are (movies,).
 
     Attributes
     ----------
     rows
-        Movie rows, best first.
+        Movie rows, best first, int64.
     shown
         Scores, float32.
     is_personal
-        Whether most of a score is the user's own, bool.
+        Whether most of the score comes from the user's own opinions, bool.
     """
 
     rows: NDArray[np.int64]
@@ -80,13 +81,13 @@ NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0,
 
 
 def ranked(view: UserView, n: int, options: ListOptions) -> list[Recommendation]:
-    """Rank the best movies for a user; fewer than n if fewer are left."""
+    """Return the n best movies for a user; fewer if fewer are left."""
     found = ranked_rows(view, arguments.length(n), options)
     return view.served.recommendations(found.rows, found.shown, sources(found.is_personal, options))
 
 
 def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
-    """Rank as `ranked` does, without names."""
+    """Return the same list as `ranked`, as movie rows."""
     candidates = view.served.candidates(options.genres, options.years, options.exclude)
     if not options.include_seen:
         candidates[view.history.seen] = False
@@ -104,24 +105,24 @@ def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
 
 
 def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source]:
-    """Name where each place of a list comes from."""
+    """Return the source of each movie in a list."""
     otherwise: Source = "popular" if options.genres is None else "genre"
     return ["personal" if own else otherwise for own in is_personal.tolist()]
 
 
 def standing(view: UserView, row: int) -> Standing:
-    """Where a movie stands for a user among all movies, by score."""
+    """Return the rank of a movie for a user among all movies, by score."""
     scores = view.served.ranker.scores(view.vector, view.opinions).shown
     return Standing(int(np.count_nonzero(scores > scores[row])) + 1, len(scores))
 
 
 def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
-    """Take apart the score of one movie for a user.
+    """Split a user's score for a movie into the contributions of the user's opinions.
 
     Raises
     ------
     CannotExplainError
-        If the score does not come from fold-in.
+        If the user's vector was not computed by the exact fold-in.
     """
     served, history = view.served, view.history
     name: dict[str, Any] = {
@@ -134,8 +135,8 @@ def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
         return Explanation(**name, score=share, popularity=share, likes=(), dislikes=())
     if not view.is_folded_in:
         raise CannotExplainError(
-            "This user's vector does not come from the exact fold-in, so its scores have no parts that add up.",
-            "Use the update rule fold-in, and a model whose user vectors are folded in (not the baseline preset).",
+            "The score cannot be explained, because the user's vector was not computed by the exact fold-in.",
+            "Use the update rule 'fold-in', and a model with folded-in user vectors (not the baseline preset).",
         )
     parts, popularity = served.ranker.contributions(row, view.opinions, decay=view.decay)
     known = history.movie_idx >= 0
@@ -151,7 +152,7 @@ def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
 def _contributions(
     view: UserView, values: NDArray[np.float64], positions: NDArray[np.int64]
 ) -> tuple[Contribution, ...]:
-    """Name the opinions at some positions of the history, the largest effect, up or down, first."""
+    """Name the opinions at some positions of the history; the largest effect, up or down, comes first."""
     served = view.served
     order = positions[np.argsort(-np.abs(values[positions]), kind="stable")]
     return tuple(

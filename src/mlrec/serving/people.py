@@ -1,4 +1,4 @@
-"""What is known of users: a page of all of them, one user's ratings, and one user in short."""
+"""What is known about users: pages of users, one user's ratings, and a summary of one user."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class RatedMovie:
     Attributes
     ----------
     movie_id, title, year
-        The movie; None if it is not in the model, which then knows no more than that there was one.
+        The movie; None if it is not in the model, which then only knows that there was a rating.
     preference
         −2, −1, +1 or +2.
     at
-        Epoch seconds.
+        When it was given, in epoch seconds.
     split
-        The part of the data that it belongs to.
+        The split that it belongs to: train, val or test.
     """
 
     movie_id: int | None
@@ -43,7 +43,7 @@ class RatedMovie:
 
     @property
     def label(self) -> str:
-        """Title and year as one text."""
+        """Title and year as one text, or words for an unknown movie."""
         return "a movie that is not in the model" if self.title is None else label(self.title, self.year)
 
     def to_json(self) -> dict[str, Any]:
@@ -60,11 +60,11 @@ class UserCounts:
     user_id
         The user.
     ratings
-        How many ratings the model's data has.
+        Number of the user's ratings in the model's data.
     swipes
-        How many swipes are in the log, undone ones aside.
+        Number of swipes in the log, not counting undone ones.
     last_at
-        Epoch seconds of the latest of them; None if there are none.
+        Time of the latest rating or swipe, in epoch seconds; None if there are none.
     """
 
     user_id: int
@@ -75,16 +75,16 @@ class UserCounts:
 
 @dataclass(frozen=True)
 class UserPage:
-    """Some users, ascending by id.
+    """One page of a list of users, ascending by id.
 
     Attributes
     ----------
     users
-        The users of this page.
+        The users on this page.
     total
-        How many users there are in all.
+        Number of users on all pages.
     next_after
-        The id to ask for the next page with; None on the last one.
+        The `after` of the next page; None on the last page.
     """
 
     users: tuple[UserCounts, ...]
@@ -98,26 +98,28 @@ class UserPage:
 
 @dataclass(frozen=True)
 class UserProfile:
-    """One user in short. Of a forgotten user nothing is told.
+    """A summary of one user. For a forgotten user, all counts are 0 and all times None.
 
     Attributes
     ----------
     user_id
         The user.
     is_known
-        Whether the model's data has the user.
+        Whether the user is in the model's data.
     is_forgotten
         Whether the user is on the blocklist.
     has_taste
         Whether recommendations can be personal.
-    ratings, swipes, undone
-        How many ratings the model's data has, and how many swipes the log, the undone ones apart.
+    ratings
+        Number of ratings in the model's data.
+    swipes, undone
+        Number of swipes in the log that are not undone, and that are.
     likes, dislikes
-        How many opinions are in effect.
+        Number of likes and dislikes in effect.
     first_at, last_at
-        Epoch seconds of the first and the latest rating or swipe; None if there are none.
+        Times of the first and the latest rating or swipe, in epoch seconds; None if there are none.
     liked_genres
-        The most frequent genres of the liked movies, with the number of those movies.
+        The most frequent genres of the liked movies → number of these movies.
     """
 
     user_id: int
@@ -139,7 +141,7 @@ class UserProfile:
 
 
 def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
-    """What the model's data says that a user rated, in the order of time; empty for a user whom it does not know."""
+    """Return a user's ratings in the model's data, in time order; an empty list for an unknown user."""
     row = served.model.user_idx(user_id)
     if row is None:
         return []
@@ -159,16 +161,16 @@ def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
 
 
 def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: int | None) -> UserPage:
-    """Users of the model and of the store, ascending by id, forgotten ones left out.
+    """List the users of the model and of the store, ascending by id, without forgotten users.
 
     Parameters
     ----------
     served, store
-        Where they are.
+        The model and the store.
     n
-        How many at most.
+        Most users on the page.
     after
-        Begin behind this id; None begins with the lowest.
+        Start after this user id; None starts with the lowest.
     """
     swiped = np.array(store.user_ids(), dtype=np.int64)
     user_ids = np.setdiff1d(np.union1d(served.model.user_ids, swiped), np.array(store.forgotten(), dtype=np.int64))
@@ -190,13 +192,13 @@ def _counts(served: ServedModel, user_id: int, events: Sequence[Event]) -> UserC
 
 
 def _alive(events: Sequence[Event]) -> tuple[list[Event], int]:
-    """The swipes that have not been undone, and how many have been."""
+    """The swipes that are not undone, and the number of those that are."""
     undone = {event.undoes for event in events if event.undoes}
     return [event for event in events if not event.undoes and event.event_id not in undone], len(undone)
 
 
 def profile_of(view: UserView, store: SwipeStore, user_id: int) -> UserProfile:
-    """One user in short, as the user's view has it."""
+    """Summarize one user from the user's view."""
     served, forgotten = view.served, view.head.forgotten
     rated_at = [] if forgotten else served.known_history(user_id).timestamp.tolist()
     alive, undone = _alive([] if forgotten else store.events(user_id))

@@ -1,4 +1,4 @@
-"""The object that an application holds: a model and a store of swipes, opened once; answers are typed, ids public."""
+"""The object that an application holds: a model and a store of swipes. It takes public ids and gives typed results."""
 
 from __future__ import annotations
 
@@ -47,16 +47,18 @@ from mlrec.workspace import ModelFiles, Workspace, as_path
 _log = logging.getLogger(__name__)
 
 _UNDO_TRIES = 100
-# Seconds between attempts to open a published model that cannot be opened, at most; they begin with 2.
+# Most seconds between attempts to open a published model after a failure; the first pause is 2 seconds.
 _LONGEST_PAUSE = 60.0
 
 
 class Recommender:
-    """Recommendations that learn from swipes. Use `Recommender.open`; close it, or use it as a context manager.
+    """Recommends movies and learns from swipes.
 
-    One object may serve several threads at once, and several processes may share a store: a swipe is logged before the
-    call returns, and shows in every later answer, whichever process gives it. What a call reads of the model is fixed
-    when the call begins.
+    Create a recommender with `Recommender.open`. Close it after use, or use it as a context manager.
+
+    Several threads may share one recommender, and several processes may share one store. A swipe is logged before the
+    call returns, and every later list in any of these processes takes it into account. Each call uses one model from
+    beginning to end.
     """
 
     def __init__(
@@ -85,29 +87,31 @@ class Recommender:
         store: str | PathLike[str] | None = None,
         settings: ServeSettings | None = None,
     ) -> Self:
-        """Open the published model of a data directory, or one model folder, and a store of swipes.
+        """Open a model and a store of swipes.
 
         Parameters
         ----------
         data_dir
-            A data directory; its published model is opened, and `users.db` in it is the store.
+            A data directory. Its published model is opened, and its file `users.db` is the store.
         model
-            A model folder, which needs no data directory around it. Without a store, swipes then live in memory only.
+            A model folder to open instead. It needs no data directory. Unless `store` is given, swipes are then kept in
+            memory only.
         store
-            Another store: a path of an SQLite file, relative to the data directory; `redis://host:6379/0`; `memory`.
+            Another store: the path of an SQLite file, relative to the data directory; `redis://host:6379/0`; or
+            `memory`.
         settings
-            Update rule, handover from popular to personal, and more; defaults to `ServeSettings()`.
+            Update rule, handover from popular to personal lists, and more. Defaults to `ServeSettings()`.
 
         Raises
         ------
         SettingsError
-            If an argument is of another type.
+            If an argument has the wrong type.
         ModelMissingError
-            If there is no model there.
+            If no model is published, or the folder does not contain a model.
         IncompatibleFormatError
             If the model is damaged, or was written by a version of mlrec with another format.
         MissingExtraError
-            If the store is a Redis server and its client is not installed.
+            If the store is a Redis server and the Redis client is not installed.
         """
         if not isinstance(store, str | PathLike | None):
             raise SettingsError(f"store must be the name of a store, not {shown(store)}.")
@@ -132,9 +136,10 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release model and store. Closing twice does no harm; any other use afterwards is a StateError.
+        """Release the model and the store.
 
-        The files of the model are closed as soon as no call under way, and nobody else, holds anything of it.
+        Closing twice does no harm. Any other use afterwards raises StateError. The model's files are closed as soon as
+        no running call and no other code refers to the model.
         """
         with self._switching:
             self._opened = None
@@ -145,16 +150,16 @@ class Recommender:
 
     @property
     def model_id(self) -> str:
-        """Id of the model that answers."""
+        """Id of the model that makes the recommendations."""
         return self._served().model_id
 
     def refresh(self) -> bool:
-        """Switch to the model that is published now, if it is another. Calls under way finish on the former one.
+        """Switch to the published model if it has changed. Running calls finish on the old one.
 
         Returns
         -------
         bool
-            Whether the model has changed. Always False for a lone model folder.
+            Whether the model has changed. Always False if one model folder was opened.
         """
         with self._switching:
             served = self._opened_or_error()
@@ -166,14 +171,14 @@ class Recommender:
 
     def _opened_or_error(self) -> ServedModel:
         if self._opened is None:
-            raise StateError("This recommender is closed.", "Open another with Recommender.open.")
+            raise StateError("This recommender is closed.", "Open a new one with Recommender.open.")
         return self._opened
 
     def _served(self) -> ServedModel:
-        """The model for one call; now and then a look whether another is published, which a thread then opens."""
+        """The model for one call. From time to time, check for a newly published model, which a thread then opens."""
         served = self._opened_or_error()
         if self._workspace is not None and time.monotonic() >= self._next_look:
-            self._next_look = math.inf  # until this look is over
+            self._next_look = math.inf  # until this check is over
             try:
                 if registry.published_id(self._workspace) != served.folder_name:
                     Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
@@ -192,7 +197,7 @@ class Recommender:
             self._look_later(error)
 
     def _look_later(self, error: Exception) -> None:
-        """Whatever was wrong with the new model, serving goes on with the one that it has: a warning, and a pause."""
+        """Log a warning and pause the checks. Whatever is wrong with the new model, the current one goes on serving."""
         served = self._opened
         if served is None:  # closed meanwhile
             return
@@ -200,7 +205,7 @@ class Recommender:
         pause = max(self.settings.refresh_seconds, min(2.0 ** min(self._failed_looks, 10), _LONGEST_PAUSE))
         self._next_look = time.monotonic() + pause
         _log.warning(
-            "The newly published model was not opened, %s goes on serving; next try in %.0f seconds: %s",
+            "The newly published model was not opened; model %s goes on serving. Next try in %.0f seconds. Reason: %s",
             served.model_id, pause, error,
             exc_info=None if isinstance(error, MlrecError | OSError) else error,
         )  # fmt: skip
@@ -223,20 +228,21 @@ class Recommender:
         Parameters
         ----------
         user_id
-            Anybody. A new user gets popular movies, spread over genres; with the first opinions the list becomes
-            personal. `source` of each recommendation says where it comes from.
+            Any user, known or not. A new user gets popular movies, spread over genres; with the first opinions the list
+            becomes personal. The `source` of each recommendation says where it comes from.
         n
-            How many movies; fewer come back if fewer are left.
+            How many movies, 1 to 1,000,000. The list is shorter if fewer movies are left.
         genres
-            Only movies of at least one of these genres; case does not matter.
+            Only movies of at least one of these genres, at most 1,000 of them. Case does not matter.
         years
             Only movies released from the first to the second year, both included.
         exclude
-            Movie ids not to show. Ids that the model does not know are passed over.
+            Ids of movies not to list, at most 10,000. Ids that the model does not know are ignored.
         include_seen
-            Also show movies that the user has rated or swiped.
+            Also list movies that the user has rated or swiped.
         diversity
-            0 ranks by score alone; up to 1, movies like those higher in the list give way (maximal marginal relevance).
+            0 to 1. At 0, movies are ranked by score alone. The higher the value, the lower a movie that resembles those
+            above it is ranked (maximal marginal relevance, Carbonell & Goldstein 1998).
 
         Returns
         -------
@@ -246,8 +252,7 @@ class Recommender:
         Raises
         ------
         SettingsError
-            If an argument is of no use: n is below 1, say, or no movie has one of the genres. At most 1,000,000 movies
-            can be asked for, 10,000 excluded, and 1,000 genres named.
+            If an argument cannot be used: for example, n is below 1, or no movie has one of the genres.
         """
         options = ListOptions(genres, years, exclude, include_seen, diversity)
         return ranked(self._view(user_id), n, options)
@@ -264,14 +269,14 @@ class Recommender:
         include_seen: bool = False,
         diversity: float = 0.0,
     ) -> list[Recommendation]:
-        """Recommend movies to a visitor without an account; nothing is stored.
+        """Recommend movies to a visitor without an account. Nothing is stored.
 
         Parameters
         ----------
         likes, dislikes
-            Movie ids, at most 10,000 of them. Their order does not matter.
+            Movie ids, at most 10,000 in all. Their order does not matter.
         n, genres, years, exclude, include_seen, diversity
-            As in `get_top_n`; seen are the liked and disliked movies.
+            As in `get_top_n`. The liked and disliked movies count as seen.
 
         Raises
         ------
@@ -294,32 +299,37 @@ class Recommender:
         diversity: float = 0.0,
         progress: Progress = SILENT,
     ) -> Iterator[Block]:
-        """Recommend movies to every user of the model and of the store, block by block, for those who precompute.
+        """Recommend movies to every user of the model and of the store, block by block, to compute lists in advance.
 
         Parameters
         ----------
         n, genres, years, exclude, include_seen, diversity
             As in `get_top_n`.
         progress
-            Told of the users that are done.
+            Is told how many users are done.
 
         Yields
         ------
         Block
-            Columns of the lists of some users, ascending by user id.
+            The lists of some users as columns, ascending by user id.
         """
         n, options = arguments.length(n), ListOptions(genres, years, exclude, include_seen, diversity)
         return recommend_all(self._served(), self._users, self.store, n, options, progress)
 
     def similar_movies(self, movie_id: int, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
-        """Movies whose vectors point the same way, by cosine.
+        """Return the movies most similar to a movie: those with the highest cosine between the movie vectors.
 
         Parameters
         ----------
         movie_id
             A movie of the model.
         n
-            How many.
+            How many movies.
+
+        Returns
+        -------
+        list of Recommendation
+            Most similar first. The score is the cosine, −1 to 1.
 
         Raises
         ------
@@ -333,7 +343,7 @@ class Recommender:
         return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
 
     def standing(self, user_id: int, movie_id: int) -> Standing:
-        """Return where a movie's score stands for a user among all movies of the model, seen ones included.
+        """Return the rank of a movie for a user among all movies of the model, including seen ones.
 
         Raises
         ------
@@ -344,20 +354,20 @@ class Recommender:
         return standing(view, view.served.row_of(movie_id))
 
     def explain(self, user_id: int, movie_id: int) -> Explanation:
-        """Take apart a user's score of a movie into what each opinion adds.
+        """Explain a user's score for a movie: how much each of the user's opinions adds to it.
 
         Raises
         ------
         UnknownMovieError
             If the model does not know the movie.
         CannotExplainError
-            If the user's vector does not come from the exact fold-in.
+            If the user's vector was not computed by the exact fold-in.
         """
         view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
         return explained(view, arguments.user_id(user_id), view.served.row_of(movie_id))
 
     def explain_for(self, movie_id: int, likes: Iterable[int] = (), dislikes: Iterable[int] = ()) -> Explanation:
-        """Take apart the score of a movie in the list of `recommend_for`. Raises as `explain` does."""
+        """Explain the score of a movie in the list of `recommend_for`. Raises the errors of both."""
         view, movie_id = self._visitor(likes, dislikes), arguments.movie_id(movie_id)
         return explained(view, None, view.served.row_of(movie_id))
 
@@ -371,7 +381,9 @@ class Recommender:
             for movie_id in movie_ids:
                 row = served.row_of(movie_id)
                 if opinions.setdefault(row, swipe) != swipe:
-                    raise SettingsError(f"Movie {movie_id} is both liked and disliked.", "Give it once.")
+                    raise SettingsError(
+                        f"Movie {movie_id} is both liked and disliked.", "Name it as liked or as disliked, not both."
+                    )
         rows = np.array(sorted(opinions), dtype=np.int32)
         return self._users.visitor(served, rows, np.array([opinions[row] for row in rows.tolist()], dtype=np.int8))
 
@@ -387,46 +399,49 @@ class Recommender:
         idempotency_key: str | None = None,
         event_id: str | None = None,
     ) -> UserState:
-        """Log a swipe and learn from it. When this returns, the swipe is as durable as the store makes it.
+        """Log a swipe and learn from it.
+
+        When the call returns, the swipe is stored as durably as the store allows.
 
         Parameters
         ----------
         user_id
-            Anybody.
+            Any user, known or not.
         movie_id
-            A movie of the model. The opinion that was given last, by `at`, is in effect; the log keeps all.
+            A movie of the model. Of several opinions of a movie, the latest by `at` is in effect. The log keeps all
+            swipes.
         preference
-            −2, −1, +1 or +2; 0 for a skip (seen, no opinion). Names do as well: superdislike, dislike, skip, like,
-            superlike.
+            −2, −1, +1 or +2, or 0 for a skip (seen, no opinion). Or one of the names superdislike, dislike, like,
+            superlike and skip.
         at
-            When it happened, in epoch seconds or as an aware datetime. Now by default: then the swipe is in effect even
-            if the clock has stepped back, for it takes at least the time of the user's latest event.
+            When the swipe happened, in epoch seconds or as an aware datetime. By default now, but not before the user's
+            latest event, so that the swipe is in effect even if the clock has been set back.
         idempotency_key
-            The caller's own id of this swipe, unique per user. A repeated call with it changes nothing, so a call
-            whose answer was lost can be made again.
+            The caller's own id of the swipe, unique per user. Repeating a call with the same key changes nothing, so
+            you can safely repeat a call whose reply was lost.
         event_id
             Deprecated: the former name of `idempotency_key`, accepted until 1.0.
 
         Returns
         -------
         UserState
-            The user after the swipe; `in_effect` says whether the swipe is the latest word on the movie.
+            The user after the swipe. `in_effect` says whether the swipe is the user's current opinion of the movie.
 
         Raises
         ------
         UnknownMovieError
-            If the model does not know the movie; the hint names near ones. Nothing has changed.
+            If the model does not know the movie; the hint names movies with similar ids. Nothing is stored.
         SettingsError
             If the preference, the time or the idempotency key cannot be used, or the key is given under both names.
         IdempotencyKeyConflictError
             If the idempotency key was used for another movie or preference.
         ForgottenUserError
-            If the user asked to be forgotten.
+            If the user was forgotten.
         StoreUnavailableError
-            If the swipe could not be stored. If the store fails in the middle of the call, it may have been: call again
+            If the store failed. If it failed in the middle of the call, the swipe may have been stored: repeat the call
             with the same idempotency key.
         IncompatibleFormatError
-            If the store, or what it has of this user, is damaged.
+            If the store, or its data about this user, is damaged.
         """
         served = self._served()
         swipe, user_id = Swipe.parse(preference), arguments.user_id(user_id)
@@ -435,7 +450,7 @@ class Recommender:
         key = arguments.idempotency_key(idempotency_key, event_id)
         draft = Draft(movie_id, int(swipe), seconds, idempotency_key=key)
         logged = self.store.append(user_id, draft, in_order=at is None)
-        assert logged is not None  # only if_last lets an append be passed over
+        assert logged is not None  # the store skips an append only with if_last
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise IdempotencyKeyConflictError(
                 f"The idempotency key '{key}' was used for another swipe of user {user_id}.",
@@ -444,21 +459,28 @@ class Recommender:
         return self._state(served, user_id, logged, movie_id, int(swipe))
 
     def undo(self, user_id: int, *, idempotency_key: str | None = None, event_id: str | None = None) -> UserState:
-        """Take back the user's latest swipe, as if it had never been made. The log keeps it, with a tombstone.
+        """Undo the user's latest swipe, as if it had never been made.
+
+        The log keeps the swipe, and a tombstone that undoes it.
 
         Parameters
         ----------
         user_id
-            Whose.
+            The user.
         idempotency_key
-            The caller's own id of this undo, as in `update_user`.
+            The caller's own id of the undo, as in `update_user`.
         event_id
             Deprecated: the former name of `idempotency_key`, accepted until 1.0.
+
+        Returns
+        -------
+        UserState
+            The user after the undo. `movie_id` and `preference` are those of the undone swipe.
 
         Raises
         ------
         NothingToUndoError
-            If the user has no swipe in the log that has not been undone.
+            If the log has no swipe of the user that can be undone.
         IdempotencyKeyConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
@@ -477,7 +499,7 @@ class Recommender:
             draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, idempotency_key=key)
             logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
-                continue  # somebody has swiped meanwhile: look again what is the latest
+                continue  # the user has swiped meanwhile: find the latest swipe again
             if not logged.event.undoes:
                 raise IdempotencyKeyConflictError(
                     f"The idempotency key '{key}' was used for a swipe of user {user_id}.",
@@ -487,20 +509,21 @@ class Recommender:
                 return self._undone(served, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
         raise StoreUnavailableError(
-            f"The latest swipe of user {user_id} has changed {_UNDO_TRIES} times while it was being undone; nothing was"
-            " undone.",
+            f"Nothing was undone: the latest swipe of user {user_id} changed {_UNDO_TRIES} times during the attempt.",
             "Another process keeps swiping for this user. Try again when it has stopped.",
         )
 
     def _repeated_undo(self, served: ServedModel, user_id: int, key: str | None) -> UserState:
-        """Where nothing is left to undo, the call may be the repetition of one that took back the last swipe."""
+        """Answer a call that finds nothing to undo: it may repeat the call that undid the last swipe."""
         for event in self.store.events(user_id):
             if event.undoes and key is not None and event.idempotency_key == key:
                 return self._undone(served, user_id, Appended(event, is_new=False))
-        raise NothingToUndoError(f"User {user_id} has no swipe to undo.", f"See: mlrec history --user {user_id}")
+        raise NothingToUndoError(
+            f"User {user_id} has no swipe to undo.", f"Show the log: mlrec history --user {user_id}"
+        )
 
     def _undone(self, served: ServedModel, user_id: int, logged: Appended) -> UserState:
-        """For an undo that had been made before: which swipe it took back."""
+        """Answer a repeated undo with the swipe that it undid."""
         swipe = next(iter(self.store.events(user_id, after=logged.event.undoes - 1)), None)
         if swipe is None or swipe.event_id != logged.event.undoes:
             raise misfit(user_id, self.store.place, "an undo refers to a swipe that is missing")
@@ -522,20 +545,20 @@ class Recommender:
         )
 
     def is_forgotten(self, user_id: int) -> bool:
-        """Whether the user is on the blocklist."""
+        """Return whether the user is on the blocklist."""
         self._opened_or_error()
         return self.store.head(arguments.user_id(user_id)).forgotten
 
     def forget_user(self, user_id: int) -> int:
-        """Delete a user's log and vector, and refuse to store anything of the user from now on.
+        """Delete a user's log and vector, and put the user on the blocklist: no swipe will be stored again.
 
-        The user is a stranger to every recommender on this store, and later preparations leave the user out. A model
-        that has learned from the user's ratings keeps what it learned until it is trained anew.
+        Every recommender on this store then treats the user as a new one, and `mlrec prepare` leaves the user out. A
+        model that learned from the user's ratings keeps what it learned until you retrain.
 
         Returns
         -------
         int
-            How many events are gone.
+            How many events were deleted.
         """
         self._opened_or_error()
         return self.store.forget(arguments.user_id(user_id), int(time.time()))
@@ -543,65 +566,68 @@ class Recommender:
     # -- looking up --------------------------------------------------------------------------------------------------
 
     def history(self, user_id: int) -> list[HistoryEvent]:
-        """Return the user's log, oldest first, undone swipes marked. For ratings of the model's data, see `ratings`."""
+        """Return the user's swipes, oldest first, with undone swipes marked.
+
+        For the ratings in the model's data, see `ratings`.
+        """
         served = self._served()
         return history_of(self.store, arguments.user_id(user_id), served)
 
     def ratings(self, user_id: int) -> list[RatedMovie]:
-        """Return what the user rated by the model's data, oldest first; nothing of a forgotten user."""
+        """Return the user's ratings in the model's data, oldest first; an empty list for a forgotten user."""
         served, user_id = self._served(), arguments.user_id(user_id)
         return [] if self.store.head(user_id).forgotten else ratings_of(served, user_id)
 
     def users(self, n: int = DEFAULT_USERS, *, after: int | None = None) -> UserPage:
-        """List users of the model and of the store, ascending by id, forgotten ones left out.
+        """List the users of the model and of the store, ascending by id, without forgotten users.
 
         Parameters
         ----------
         n
-            How many users a page has at most.
+            Most users on a page.
         after
-            The last id of the page before, for the next page.
+            Start after this user id. For the next page, pass the `next_after` of the last one.
         """
         served, n = self._served(), arguments.length(n)
         return page_of_users(served, self.store, n, None if after is None else arguments.user_id(after, "after"))
 
     def user(self, user_id: int) -> UserProfile:
-        """Return what is known of a user in short: counts, times, and the genres that the user likes most."""
+        """Return a summary of a user: counts, times, and the genres that the user likes most."""
         user_id = arguments.user_id(user_id)
         return profile_of(self._view(user_id), self.store, user_id)
 
     def label_of(self, movie_id: int) -> str:
-        """Title and year of a movie as one text; for one that the model does not know, its id."""
+        """Return title and year of a movie as one text, or its id if the model does not know the movie."""
         served, movie_id = self._served(), arguments.movie_id(movie_id)
         row = served.model.movie_idx(movie_id)
         return f"movie {shown(movie_id)}" if row is None else served.label(row)
 
     def knows_user(self, user_id: int) -> bool:
-        """Whether anything is known of this user's taste; anybody else gets the popular list."""
+        """Return whether anything is known about the user's taste. Other users get the popular list."""
         return self._view(user_id).has_taste
 
     def find_movie(self, text: str) -> Movie:
-        """Return the one movie that an id or a title means; the title need not be exact.
+        """Return the movie with this id or title. The title need not be exact.
 
         Raises
         ------
         UnknownMovieError
-            If none is meant, or several could be.
+            If no movie matches, or several do.
         """
         served = self._served()
         return served.movie(served.titles.resolve(arguments.text(text)))
 
     def search(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
-        """Movies whose titles match a text, best match first; at most n, none if no title is near."""
+        """Return at most n movies whose titles match a text or, if none do, are similar to it; best match first."""
         served = self._served()
         return [served.movie(row) for row in served.titles.search(arguments.text(text), arguments.length(n))]
 
     def near_titles(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
-        """Movies that a text could mean for which `search` finds none: a word of the title is near one of the text."""
+        """Return at most n movies that a misspelt title could mean: a word of theirs is similar to one of the text."""
         served = self._served()
         return [served.movie(row) for row in served.titles.near(arguments.text(text), arguments.length(n))]
 
 
 def _now(served: ServedModel, user_id: int) -> int:
-    """Now, by a clock that may have stepped back: never before what the model's data says of the user."""
+    """The time now, but not before the user's latest event in the model's data: the clock may have been set back."""
     return max(int(time.time()), int(served.known_history(user_id).timestamp.max(initial=0)))

@@ -1,4 +1,4 @@
-"""What a recommender answers: plain, typed, and with public ids only."""
+"""What a recommender returns: plain typed results with public ids only."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Recommendation:
     Attributes
     ----------
     rank
-        Place in the list, from 1.
+        Position in the list, from 1.
     movie_id, title, year, genres, imdb_id, tmdb_id
-        As of a `Movie`.
+        As in `Movie`.
     score
-        Predicted preference: about 1 for a movie that is surely liked, 0 for one that means nothing to the user. With
-        little known of the user, the share of all users who liked the movie takes part in it, and for a new user it is
-        that share. In a list of similar movies: cosine, −1 to 1.
+        Predicted preference: about 1 for a movie that the user surely likes, 0 for a movie without meaning to the user.
+        For a user with few opinions it includes the share of all users who liked the movie; for a new user it is that
+        share. In a list of similar movies it is the cosine, −1 to 1.
     source
         Where the recommendation mostly comes from: the user's own opinions (`personal`), what most people like
-        (`popular`), or like within the genres asked for (`genre`); or similarity to a movie (`similar`).
+        (`popular`) or like within the requested genres (`genre`), or similarity to a movie (`similar`).
     """
 
     rank: int
@@ -45,7 +45,7 @@ class Recommendation:
 
     @property
     def label(self) -> str:
-        """Title and year as one text."""
+        """Title and year as one text: "The Matrix (1999)"."""
         return label(self.title, self.year)
 
     def to_json(self) -> dict[str, Any]:
@@ -60,15 +60,15 @@ class Movie:
     Attributes
     ----------
     movie_id, year, genres
-        As in the prepared catalogue; year is None where the data has none.
+        As in the prepared data; year is None if the data has none.
     title
-        As people say it: "The Matrix".
+        The title as people say it: "The Matrix".
     raw_title
-        As in the data: "Matrix, The".
+        The title as in the data: "Matrix, The".
     likes
         How many users liked it in training.
     imdb_id, tmdb_id
-        Its ids at IMDb ("tt0114709") and TMDB (862), which links.csv tells; None where it does not.
+        The ids at IMDb ("tt0114709") and TMDB (862) from links.csv; None if the file has none.
     """
 
     movie_id: int
@@ -82,7 +82,7 @@ class Movie:
 
     @property
     def label(self) -> str:
-        """Title and year as one text."""
+        """Title and year as one text: "The Matrix (1999)"."""
         return label(self.title, self.year)
 
     def to_json(self) -> dict[str, Any]:
@@ -92,12 +92,12 @@ class Movie:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a movie stands for a user among all movies of the model, those that the user has seen included.
+    """The rank of a movie for a user among all movies of the model, including seen ones.
 
     Attributes
     ----------
     rank
-        1 for the highest score; movies of equal score share a rank.
+        1 for the highest score. Movies with equal scores share a rank.
     of
         How many movies the model has.
     """
@@ -107,7 +107,7 @@ class Standing:
 
     @property
     def top_percent(self) -> int:
-        """The smallest whole percentage that the movie is within: 1 to 100."""
+        """The smallest top percentage that includes the movie: 1 to 100."""
         return -(-100 * self.rank // self.of)
 
 
@@ -120,20 +120,20 @@ class UserState:
     user_id, model_id
         The user, and the model that the vector belongs to.
     event_id
-        Id of the event in the user's log.
+        Number of the event in the user's log.
     movie_id, preference
-        The swipe that was logged, or the one that was undone.
+        The swipe that was logged or undone.
     undone
         Whether the swipe was undone rather than made.
     is_new
-        False if a swipe with this idempotency key had been logged before, and so nothing was done.
+        False if the log already had an event with this idempotency key, so that nothing was changed.
     in_effect
-        Whether the swipe is the latest word on its movie. It is not if a later opinion stands, in the log or in the
-        model's data, or if it has been undone.
+        Whether the swipe is the user's current opinion of the movie. It is not if the log or the model's data has a
+        later opinion, or if it was undone.
     opinions
-        How many opinions make the vector, those of the model's data included.
+        How many opinions the vector is computed from, including those in the model's data.
     vector
-        Float32 (factors,); zeros while nothing is liked.
+        float32 (factors,); zeros until the user likes something.
     """
 
     user_id: int
@@ -148,13 +148,13 @@ class UserState:
     vector: NDArray[np.float32] = field(compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as plain JSON values, without the vector."""
+        """Return the state as plain JSON values without the vector."""
         return to_json(self, without=("vector",))
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one opinion of a user does to a score.
+    """The effect of one opinion of a user on a score.
 
     Attributes
     ----------
@@ -163,8 +163,8 @@ class Contribution:
     preference
         The opinion: −2, −1, +1 or +2.
     value
-        For a like, what it adds to the score. For a dislike, how the score would change if it were left out, all
-        else as it is, with the sign turned: the change that the dislike makes.
+        For a like, what it adds to the score. For a dislike, the score with it less the score without it, everything
+        else being equal.
     """
 
     movie_id: int
@@ -175,30 +175,30 @@ class Contribution:
 
     @property
     def label(self) -> str:
-        """Title and year as one text."""
+        """Title and year as one text: "The Matrix (1999)"."""
         return label(self.title, self.year)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a movie has its score: `popularity` and the values of `likes` sum to `score`.
+    """Why a movie has its score: `popularity` plus the values of `likes` is `score`.
 
     Attributes
     ----------
     user_id
-        None for a visitor without an account.
+        The user; None for a visitor without an account.
     movie_id, title
         The movie.
     score
-        As in the user's list.
+        The score in the user's list.
     popularity
-        What popularity adds; 0 once enough is known of the user. For somebody who has only disliked it is all there is,
-        and held back by what the movie has in common with the disliked ones.
+        What popularity adds; 0 for a user with enough opinions. For a user who has only disliked movies it is the whole
+        score, lowered by the movie's similarity to the disliked ones.
     likes
-        What each liked movie adds, the largest effect, up or down, first. On a model that takes dislikes as likes (the
-        baseline preset) they are among them, with their preference.
+        What each liked movie adds; the largest effect, up or down, comes first. A model that treats dislikes as likes
+        (the baseline preset) has the dislikes here too, with their preference.
     dislikes
-        What each dislike changes, likewise. It is part of the likes' values already.
+        The effect of each dislike, in the same order. The values of `likes` already include these effects.
     """
 
     user_id: int | None
@@ -210,7 +210,7 @@ class Explanation:
     dislikes: tuple[Contribution, ...]
 
     def because(self, n: int = 3) -> list[Contribution]:
-        """Return the liked movies that add most."""
+        """Return the n liked movies that add most to the score; fewer if fewer add to it."""
         return [like for like in self.likes if like.value > 0 and like.preference > 0][:n]
 
     def to_json(self) -> dict[str, Any]:

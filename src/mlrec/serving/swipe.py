@@ -1,6 +1,6 @@
-"""A swiping session: which card comes next, what an answer changes, what a session has brought. No terminal in it.
+"""A swipe session without a terminal: which card comes next, and what an answer changes.
 
-Each answer is stored and learned from before the next card is chosen, so a session that is cut off loses nothing.
+Each answer is stored and learned from before the next card is chosen, so an interrupted session loses nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlrec.serving.recommender import Recommender
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Standing, UserState
 
 TOP = 5
-"""How much of the user's list a session watches."""
+"""How many movies at the top of the user's list a session watches."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Card:
     Attributes
     ----------
     movie
-        The movie, with its score and where it comes from.
+        The movie, with its score and source.
     standing
-        Where its score stands among all movies.
+        Its rank among all movies.
     because
-        The user's likes that speak for it most; empty where nothing personal does.
+        The user's likes that add most to its score; empty if the recommendation is not personal.
     """
 
     movie: Recommendation
@@ -41,17 +41,17 @@ class Card:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the user's list after an answer.
+    """One movie of the user's list after an answer.
 
     Attributes
     ----------
     movie
-        What stands there now.
+        The movie.
     rise
-        How many places it has risen, below 0 if it has fallen, as if the answered movie had not been in the list; None
-        if it was below the top before.
+        How many ranks it has risen, negative if it has fallen. The answered movie is not counted. None if the movie was
+        not in the top before.
     is_back
-        Whether it is the movie whose answer was taken back.
+        Whether it is the movie whose answer was undone.
     """
 
     movie: Recommendation
@@ -61,22 +61,22 @@ class Place:
 
 @dataclass(frozen=True)
 class Effect:
-    """What an answer, or an undo, has changed.
+    """What an answer or an undo has changed.
 
     Attributes
     ----------
     title
-        The movie that was answered.
+        Title of the answered movie.
     swipe
-        The answer; for an undo, the answer that was taken back.
+        The answer; for an undo, the answer that was undone.
     state
         The user afterwards.
     seconds
-        How long it took to store the answer and to learn from it.
+        How long it took to store the answer and learn from it.
     top
         The top of the list now.
     gone
-        Movies that have fallen out of the top, the answered one aside.
+        Movies that are no longer in the top, except the answered one.
     """
 
     title: str
@@ -88,16 +88,16 @@ class Effect:
 
 
 class SwipeSession:
-    """Cards for one user.
+    """A session that shows one user card after card.
 
     Parameters
     ----------
     recommender
         An open recommender.
     user_id
-        Whose session it is.
+        The user.
     genres, years, diversity
-        Which cards may come, as in `Recommender.get_top_n`.
+        Which movies may be shown, as in `Recommender.get_top_n`.
 
     Raises
     ------
@@ -126,19 +126,19 @@ class SwipeSession:
         self._listed = self._list()
 
     def _list(self) -> list[Recommendation]:
-        # One more than is shown: when the first is answered, the next ones move up.
+        # One more than is shown: when the first movie is answered, the others move up.
         return self.recommender.get_top_n(
             self.user_id, TOP + 1, genres=self._genres, years=self._years, diversity=self._diversity
         )
 
     @property
     def top(self) -> list[Recommendation]:
-        """The user's best movies now."""
+        """The user's best movies at the moment."""
         return self._listed[:TOP]
 
     @property
     def card(self) -> Card | None:
-        """The movie to answer next: the best one that the user has not seen; None if all are."""
+        """The card to answer next: the best movie that the user has not seen; None if no movie is left."""
         if not self.top:
             return None
         movie = self.top[0]
@@ -149,7 +149,7 @@ class SwipeSession:
         return Card(movie, self.recommender.standing(self.user_id, movie.movie_id), tuple(reasons))
 
     def why(self, movie_id: int) -> Explanation:
-        """Take apart the score of a card. Raises as `Recommender.explain` does."""
+        """Explain the score of a card. Raises the errors of `Recommender.explain`."""
         return self.recommender.explain(self.user_id, movie_id)
 
     def answer(self, swipe: Swipe) -> Effect:
@@ -158,10 +158,10 @@ class SwipeSession:
         Raises
         ------
         StateError
-            If it could not be stored, or there is no card.
+            If the answer could not be stored, or there is no card.
         """
         if not self.top:
-            raise StateError("There is no card to answer.", "Ask for other genres or years.")
+            raise StateError("There is no card to answer.", "Start a session with other genres or years.")
         movie = self.top[0]
         started = time.perf_counter()
         state = self.recommender.update_user(self.user_id, movie.movie_id, int(swipe))
@@ -170,12 +170,12 @@ class SwipeSession:
         return self._effect(movie.label, swipe, state, seconds)
 
     def undo(self) -> Effect:
-        """Take back the user's latest swipe, be it of this session or an earlier one.
+        """Undo the user's latest swipe, whether from this session or an earlier one.
 
         Raises
         ------
         NothingToUndoError
-            If there is none.
+            If the user has no swipe to undo.
         """
         started = time.perf_counter()
         state = self.recommender.undo(self.user_id)

@@ -1,4 +1,4 @@
-"""Finding movies by what a person types: an id, a title, or something near one."""
+"""Find movies by what a person types: an id, a title, or a text similar to a title."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _ENGLISH_ARTICLE = re.compile(r"^(?:the|an?) (?=.)")
 _ID = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 _SHOWN_CANDIDATES = 8
 _NEAR = 0.75
-# Words that a near title may share a slip of: shorter ones are near to too many.
+# Shorter words are not corrected: they resemble too many others.
 _SHORTEST_WORD = 4
 _NEAR_WORDS = 3
-# Words of a text that are looked at; each is compared with every word of a title.
+# How many words of a text are used; each is compared with every word of every title.
 _MOST_WORDS = 8
 
 
 class TitleIndex:
-    """Titles of a model's movies, ready to be searched.
+    """A search index of the titles of a model's movies.
 
     Parameters
     ----------
     movie_ids
-        Public ids by row.
+        Public ids by row, int64 (movies,).
     titles, years
-        By row, as the data has them.
+        Titles and years by row, as in the data.
     popularity
-        By row; breaks ties between equally good matches.
+        Likes by row, int64 (movies,). Of equally good matches, the more popular comes first.
     """
 
     def __init__(
@@ -56,20 +56,23 @@ class TitleIndex:
         return [normalized(title) for title in self._titles]
 
     def search(self, text: str, n: int) -> list[int]:
-        """Rows of the movies that match best: whole title, its beginning, a word's beginning, any part, then near ones.
+        """Return the rows of the movies that match a text best.
+
+        The best match is the whole title, then its beginning, the beginning of a word, and any part. If no title
+        matches in these ways, similar titles are returned.
 
         Parameters
         ----------
         text
-            What was typed. Case, accents, punctuation and a leading article do not matter; "Hamlet (1996)" asks for
-            the year.
+            What was typed. Case, accents, punctuation and a leading article do not matter. "Hamlet (1996)" searches for
+            a movie of that year.
         n
-            How many at most.
+            Most rows to return.
 
         Returns
         -------
         list of int
-            Movie rows, best first; more popular ones first among equals. Empty if nothing is near.
+            Movie rows, best match first, of equal matches the more popular first. Empty if no title is similar.
         """
         text, year = _split_year(text)
         key = normalized(text)
@@ -89,13 +92,13 @@ class TitleIndex:
         return sorted(rows, key=lambda row: (place[bare[row]], -int(self._popularity[row]), row))[:n]
 
     def near(self, text: str, n: int) -> list[int]:
-        """Rows of movies that could have been meant where `search` finds none: each word may have a slip of its own.
+        """Return the rows of movies that a misspelt text could mean, if `search` finds none: each word may be misspelt.
 
         Returns
         -------
         list of int
-            Movie rows: those with most words that are near ones of the text, then the more popular ones. Empty if no
-            word of a title is near.
+            Movie rows: first those with most words similar to words of the text, of equal ones the more popular first.
+            Empty if no word of a title is similar.
         """
         hits: Counter[int] = Counter()
         words = [word for word in normalized(_split_year(text)[0]).split() if len(word) >= _SHORTEST_WORD]
@@ -114,7 +117,7 @@ class TitleIndex:
         return rows
 
     def resolve(self, text: str) -> int:
-        """Row of the one movie that is meant.
+        """Return the row of the only movie that a text can mean.
 
         Parameters
         ----------
@@ -124,7 +127,7 @@ class TitleIndex:
         Raises
         ------
         UnknownMovieError
-            If no movie is meant, or several could be; the hint names them.
+            If no movie matches, or several do; the hint names candidates.
         """
         if _ID.fullmatch(text.strip()) and abs(movie_id := int(text)) < 2**63:
             position = int(np.searchsorted(self._movie_ids, movie_id))
@@ -139,11 +142,11 @@ class TitleIndex:
         if not meant:
             near = self.near(text, _SHOWN_CANDIDATES)
             raise UnknownMovieError(
-                f"The model knows no movie like {shown(text)}.",
-                f"Near titles: {self._named(near)}" if near else "Try 'mlrec search' with one word of it.",
+                f"No movie of the model matches {shown(text)}.",
+                f"Similar titles: {self._named(near)}" if near else "Try 'mlrec search' with one word of the title.",
             )
         raise UnknownMovieError(
-            f"{shown(text)} could be several movies.", f"Give the id or the year: {self._named(meant)}"
+            f"{shown(text)} matches several movies.", f"Give the id or the year: {self._named(meant)}"
         )
 
     def _named(self, rows: Iterable[int]) -> str:
@@ -152,7 +155,7 @@ class TitleIndex:
 
 
 def normalized(title: str) -> str:
-    """Reduce a title to plain lower-case words, the article first: "Matrix, The" and "the matrix!" are the same."""
+    """Reduce a title to plain lower-case words, article first: "Matrix, The" and "the matrix!" become the same."""
     decomposed = unicodedata.normalize("NFKD", spoken(title, any_case=True)).casefold()
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(re.findall(r"\w+", re.sub("['’]", "", plain)))
@@ -164,12 +167,12 @@ def _split_year(text: str) -> tuple[str, int | None]:
 
 
 def _bare(key: str) -> str:
-    """A normalized title without an English article at its beginning."""
+    """A normalized title without a leading English article."""
     return _ENGLISH_ARTICLE.sub("", key)
 
 
 def _grade(key: str, title: str) -> int | None:
-    """How well a title matches, 0 best; None if not at all."""
+    """How well a title matches: 0 is best; None if it does not match."""
     bare = _bare(title)
     if key in (title, bare):
         return 0

@@ -1,1 +1,1 @@
-"""Judging how a model learns from swipes: new users are replayed event by event."""
+"""Replay: evaluate how a model learns from swipes, by replaying new users event by event."""

@@ -1,4 +1,4 @@
-"""The models of a replay, and the rules by which a list follows the swipes: the arms that are compared."""
+"""The models of a replay and its arms: the update rules that are compared."""
 
 from __future__ import annotations
 
@@ -26,37 +26,41 @@ from mlrec.ranking.scores import popularity_scores, user_scores
 from mlrec.settings import SPLITS, ServeSettings, TrainSettings
 
 SERVED = "fold-in"
-"""The arm that does what serving does; the others are there to be compared with it."""
+"""The arm that does what serving does. The others are compared with it."""
 
-# Updates that are timed for the cost of one.
+# How many updates are timed.
 _TIMED_UPDATES = 500
 
 CEILING = "retrain"
-"""The arm that learns everything anew with each user's first swipes."""
+"""The arm that retrains on everything, including each user's first swipes."""
 
 Arm = Callable[[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]], NDArray[np.float32]]
-"""One user's movie rows (−1 for an unknown movie) and preferences in time order, and positions among them, to scores
-before each of these events, float32 (positions, movies). What comes at or after a position must not matter to it."""
+"""Scores all movies for one user before some of the user's events.
+
+It takes the user's movie rows (−1 for an unknown movie) and preferences in time order, and positions in them. It
+returns the scores before each of these events, float32 (positions, movies). Events at or after a position must not
+affect its scores.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class ReplayModel:
-    """A model of the events before the window.
+    """A model that learned from the events before the window.
 
     Attributes
     ----------
     movie_ids
-        Public ids by row, ascending.
+        Public ids by row, ascending, int64 (movies,).
     genres
-        By movie row.
+        Genres by movie row.
     history
-        What was learned from.
+        The events that it learned from.
     ranker
         Movie factors, fold-in and popularity.
     average_vector
         Mean of the user vectors, float32 (factors,).
     popularity
-        Likes by movie row.
+        Likes by movie row, int64 (movies,).
     """
 
     movie_ids: NDArray[np.int64]
@@ -75,12 +79,12 @@ def learn_before(
     threads: int,
     progress: Progress = SILENT,
 ) -> ReplayModel:
-    """Train on what came before the window, in memory.
+    """Train a model in memory on the events before the window.
 
     Raises
     ------
     EmptyResultError
-        If nothing is liked there.
+        If none of these events is a like.
     TrainingFailedError
         If a factor is not finite.
     """
@@ -98,18 +102,19 @@ def learn_with_swipes(
     threads: int,
     progress: Progress = SILENT,
 ) -> ReplayModel:
-    """Train anew on what came before the window and on the first events of every held-out user.
+    """Retrain on the events before the window and on the first events of every held-out user.
 
     Parameters
     ----------
     model
-        What was learned before the window. The new model has its movies: what is swiped of others is left out.
+        The model of the events before the window. The new model has the same movies; swipes of other movies are
+        ignored.
     window
-        Whose held-out users swipe.
+        The window with the held-out users.
     n_swipes
-        How many events of each are learned.
+        How many events of each held-out user to learn from.
     settings, serve, threads, progress
-        See `learn_before`.
+        As in `learn_before`.
     """
     events = window.replayed
     _, starts, counts = np.unique(events.user_id, return_index=True, return_counts=True)
@@ -153,9 +158,7 @@ def _learned(
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
-    """The arms that are compared: what serving does, the same without dislikes or decay, the other rule of update, and
-    two lists that never learn.
-    """
+    """Return the arms: the rule of serving, its variants without dislikes or decay, the gradient rule, two fixed lists."""
     factors = model.ranker.movie_factors
 
     def gradient(
@@ -179,7 +182,7 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
 
 
 def served_arm(ranker: Ranker) -> Arm:
-    """What serving lists: the exact fold-in, with popularity where little is known."""
+    """Return the arm that ranks as serving does: by exact fold-in, and by popularity for users with few opinions."""
 
     def scores(
         movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
@@ -196,13 +199,13 @@ def _unchanging(scores: NDArray[np.float32]) -> Arm:
 
 
 def retrain_arm(models: Mapping[int, ReplayModel]) -> Arm:
-    """What serving would list if everything had been learned anew a few swipes ago: the ceiling of any update.
+    """Return the arm that ranks as serving would after retraining a few swipes ago: the ceiling for any update rule.
 
     Parameters
     ----------
     models
-        First events of each held-out user that were learned → the model; 0 is among them. A user with n events is
-        served by the model of the largest number up to n, and folded into that.
+        Number of first events of each held-out user that were learned → model. 0 must be among the keys. For a user
+        with n events, the model with the largest number up to n is used, and the user is folded into it.
     """
     learned = np.array(sorted(models))
     arms = [served_arm(models[n].ranker) for n in learned.tolist()]
@@ -221,9 +224,9 @@ def retrain_arm(models: Mapping[int, ReplayModel]) -> Arm:
 
 
 def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> dict[str, float]:
-    """Median seconds that one update of a user's vector takes by each rule, over some of the replayed swipes.
+    """Return the median seconds that an update of a user's vector takes with each rule, over some replayed swipes.
 
-    Storing the swipe and ranking the new list are not part of it.
+    Storing the swipe and ranking the new list are not included.
     """
     events = window.replayed
     _, first, n_events = np.unique(events.user_id, return_index=True, return_counts=True)

@@ -1,9 +1,8 @@
-"""Judging how a model learns from swipes: users whom it has never seen are replayed event by event.
+"""Evaluate how a model learns from swipes: replay users whom it has never seen, event by event.
 
-A moment divides the data. Users whose first event lies at or after it are held out; the model learns from what the
-other users did before it. So nothing that is replayed, and nobody who is replayed, has been seen, and no other user's
-future either. Before each event that is a like, every arm ranks the movies that the user has not seen so far; then the
-event is learned.
+A point in time divides the data. Users whose first event is at or after it are held out. The model learns from what the
+other users did before it. So the model has not seen any replayed user or event, nor any other user's future. Before
+each like of a replayed user, every arm ranks the movies that the user has not seen yet. Then the event is learned.
 """
 
 from __future__ import annotations
@@ -43,24 +42,24 @@ from mlrec.progress import SILENT, Progress
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 from mlrec.workspace import Workspace
 
-# The curve is told for likes with so many events before them, up to the next number.
+# The parts of the learning curve: likes with at least this many events before them, up to the next number.
 _SWIPES = (0, 1, 2, 5, 10, 20, 50)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Likes with so many events before them.
+    """A part of the learning curve: likes with a certain number of events before them.
 
     Attributes
     ----------
     swipes
-        The fewest events before.
+        The smallest number of earlier events.
     below
-        One more than the most; None: no limit.
+        The largest number plus 1; None if there is no limit.
     likes, users
-        How many likes, and of how many users.
+        Number of likes, and of users who gave them.
     arms
-        Name → metric → estimate.
+        Arm → metric → estimate.
     """
 
     swipes: int
@@ -72,34 +71,34 @@ class Part:
 
 @dataclass(frozen=True)
 class Replay:
-    """Figures of the arms.
+    """The results of a replay: metrics of every arm.
 
     Attributes
     ----------
     settings_of
-        Id of the model whose training settings were used; None: the defaults.
+        Id of the model whose training settings were used; None for the default settings.
     starts_at
-        The moment that divides the data, epoch seconds.
+        The time that divides the data, in epoch seconds.
     learned_events
-        Events before it that the model learned from.
+        Number of earlier events that the model learned from.
     users, events, likes
-        Replayed users, their events, and those of them that are likes and so to be predicted.
+        Number of replayed users, of their events, and of their likes, which are to be predicted.
     held_out_users
-        All held-out users, of whom `users` are a sample or all.
+        Number of all held-out users; `users` is this number or that of a sample.
     unknown_likes
-        Likes of movies that the model does not know: misses of every arm.
+        Number of likes of movies that the model does not know. Every arm misses these.
     settings, train, serve
-        How it was replayed, trained and ranked.
+        Settings of the replay, of the training and of the ranking.
     arms
-        Name → "hit_rate@10", "mrr@10" and "disliked@10" → estimate.
+        Arm → metric ("hit_rate@10", "mrr@10", "disliked@10") → estimate.
     differences
-        "fold-in - popularity" and so on → metric → paired difference.
+        Pair ("fold-in - popularity") → metric → paired difference.
     curve
-        How figures change with what has been swiped: one part for each span of events before the like.
+        The learning curve: figures by number of events before the like.
     update_seconds
-        Arm → median seconds that an update takes by its rule; wall clock, so not the same twice.
+        Arm → median wall-clock seconds of an update with its rule. They differ from run to run.
     skipped
-        Arms that were not replayed → why.
+        Arm that was not replayed → reason.
     """
 
     settings_of: str | None
@@ -120,7 +119,7 @@ class Replay:
     skipped: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `mlrec evaluate --replay --json` prints."""
+        """Return the document that `mlrec evaluate --replay --json` prints."""
         return {"protocol": "replay", "k": self.settings.k, **to_json(self)}
 
 
@@ -132,29 +131,33 @@ def replay(
     serve: ServeSettings | None = None,
     progress: Progress = SILENT,
 ) -> Replay:
-    """Train without the latest users, in memory, and replay them. Nothing is written, and no lock is held.
+    """Train a model in memory without the latest users, and replay these users.
+
+    Nothing is written, and no lock is held.
 
     Parameters
     ----------
     workspace
-        The data directory; it must hold prepared data.
+        The data directory. It must have prepared data.
     settings
-        Defaults to `ReplaySettings()`.
+        Which users are replayed, and how. Defaults to `ReplaySettings()`.
     model_id
-        The model whose training settings are used; by default the published one, or the default settings without one.
+        The model whose training settings are used; by default the published one. If none is published, the default
+        settings are used.
     serve
-        How the fold-in arm hands over from popularity, and the step of the gradient arm; defaults to `ServeSettings()`.
+        How the fold-in arm hands over from popularity, and the step size of the gradient arm. Defaults to
+        `ServeSettings()`.
     progress
-        Told of training and of the users that are done.
+        Is told about training, and how many users are done.
 
     Raises
     ------
     PreparedDataMissingError
-        If nothing has been prepared.
+        If no data has been prepared.
     ModelMissingError
-        If there is no such model.
+        If the model does not exist.
     EmptyResultError
-        If nobody is held out, nothing can be learned, or there is no like to predict.
+        If no user is held out, nothing is left to learn from, or there is no like to predict.
     """
     settings, serve = settings or ReplaySettings(), serve or ServeSettings()
     threads = settings.threads or available_threads()
@@ -167,13 +170,13 @@ def replay(
     seconds = update_seconds(window, model, serve)
     arms, skipped = default_arms(model, serve), {}
     if len(window.learned) > QUICK_EVENTS:
-        skipped[CEILING] = f"learns for minutes from {len(window.learned):,} events, {len(_SWIPES) - 1} times"
+        skipped[CEILING] = f"takes minutes to train {len(_SWIPES) - 1} times on {len(window.learned):,} events"
     else:
         arms[CEILING], seconds[CEILING] = _ceiling(held_out, model, train, serve, threads, progress)
     trials = predict(window.replayed, model, arms, settings.k, threads, progress)
     if not len(trials.user_id):
         raise EmptyResultError(
-            "The held-out users like nothing, so there is nothing to predict.", "Hold out a larger share of the users."
+            "The held-out users like no movie, so there is nothing to predict.", "Hold out a larger share of the users."
         )
     figures, differences = summarized(trials, settings)
     return Replay(
@@ -204,7 +207,7 @@ def _ceiling(
     threads: int,
     progress: Progress,
 ) -> tuple[Arm, float]:
-    """The arm that retrains at each point of the curve, and seconds that one retraining takes."""
+    """Return the arm that retrains at each point of the curve, and the mean seconds of one retraining."""
     learned, started = {0: model}, time.perf_counter()
     for n_swipes in _SWIPES[1:]:
         learned[n_swipes] = learn_with_swipes(model, window, n_swipes, train, serve, threads, progress)
@@ -212,14 +215,14 @@ def _ceiling(
 
 
 def summarized(trials: Trials, settings: ReplaySettings) -> tuple[Figures, Differences]:
-    """Hit rate, MRR and disliked movies of the arms, and the served arm's lead over each other one."""
+    """Return hit rate, MRR and disliked share of the arms, and the difference between the served arm and each other."""
     return compared(*_columns(trials, settings), SERVED)
 
 
 def _columns(trials: Trials, settings: ReplaySettings) -> tuple[Columns, Bootstrap]:
-    """What the arms have of each user, and the bootstrap of these users.
+    """Return the results of the arms by user, and the bootstrap of these users.
 
-    Every like counts the same. Users without a like have nothing to be predicted, and are not drawn.
+    Every like has the same weight. Users without a like have nothing to predict and are not drawn.
     """
     _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
     metrics: dict[str, Mapping[str, NDArray[Any]]] = {
@@ -240,7 +243,7 @@ def _columns(trials: Trials, settings: ReplaySettings) -> tuple[Columns, Bootstr
 
 
 def learning_curve(trials: Trials, settings: ReplaySettings) -> list[Part]:
-    """The figures by how many events came before the like; spans without a like are left out."""
+    """Return the figures by number of events before the like. Parts without a like are omitted."""
     parts = []
     for first, below in zip(_SWIPES, (*_SWIPES[1:], None), strict=True):
         chosen = trials.n_before >= first

@@ -1,4 +1,4 @@
-"""Predicting each like of a replayed user from what came before it."""
+"""Predict each like of a replayed user from the user's earlier events."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.top_n import ranks_of, top_n_rows
 
-# Scores held at once by one thread for one arm (16 MB of float32).
+# Scores that one thread holds at once for one arm (16 MB of float32).
 _BLOCK_SCORES = 4_000_000
 
-# A rank that no list has.
+# A rank beyond every list.
 _MISSED = np.iinfo(np.int64).max
 
 
@@ -30,15 +30,15 @@ class Trials:
     Attributes
     ----------
     user_id
-        Whose like it is.
+        The user who liked the movie, int64.
     n_before
-        How many events of the user came before it.
+        Number of earlier events of the user, int64.
     is_known
         Whether the model knows the movie.
     ranks
-        Arm → the movie's rank, from 1, int64; a large number for a movie that the model does not know.
+        Arm → the movie's rank, from 1, int64. Movies that the model does not know have a huge rank.
     disliked
-        Arm → share of its list that the user came to dislike later, float64.
+        Arm → share of its list that the user disliked later, float64.
     """
 
     user_id: NDArray[np.int64]
@@ -48,15 +48,15 @@ class Trials:
     disliked: dict[str, NDArray[np.float64]]
 
     def hits(self, k: int) -> dict[str, NDArray[np.bool_]]:
-        """Arm → whether the movie was among the first k."""
+        """Return arm → whether the movie was among the first k."""
         return {name: rank <= k for name, rank in self.ranks.items()}
 
     def reciprocal_ranks(self, k: int) -> dict[str, NDArray[np.float64]]:
-        """Arm → 1 / rank of the movie if it was among the first k, else 0."""
+        """Return arm → 1 / rank of the movie if it was among the first k, else 0."""
         return {name: np.where(rank <= k, 1.0 / rank, 0.0) for name, rank in self.ranks.items()}
 
     def only(self, chosen: NDArray[np.bool_]) -> Trials:
-        """Some of them."""
+        """Return some of the trials; `chosen` is (likes,)."""
         return Trials(
             self.user_id[chosen],
             self.n_before[chosen],
@@ -74,22 +74,22 @@ def predict(
     threads: int,
     progress: Progress = SILENT,
 ) -> Trials:
-    """Look for each liked movie in the list of each arm just before the user liked it.
+    """Find the rank of each liked movie in the list of each arm just before the user liked it.
 
     Parameters
     ----------
     events
-        The held-out users' events, in the order user, time, movie.
+        The held-out users' events, ordered by user, time and movie.
     model
-        What the movies' rows mean.
+        Defines the movie rows.
     arms
         Name → arm.
     k
-        Length of the lists that disliked movies are looked for in.
+        Cutoff of the lists in which disliked movies are counted.
     threads
-        Threads to replay with; the figures do not depend on it.
+        Threads to replay with. The figures do not depend on their number.
     progress
-        Told of the users that are done.
+        Is told how many users are done.
     """
     movie_idx = rows_of(events.movie_id, model.movie_ids)
     user_ids, starts = np.unique(events.user_id, return_index=True)
@@ -111,7 +111,7 @@ def predict(
                 found[name][(bounds[user] + positions)[is_known]] = ranks_of(
                     scores[is_known], liked[is_known], unseen[is_known]
                 )
-                # A disliked movie that has not been seen is one that is disliked later.
+                # A disliked movie that the user has not seen yet will be disliked later.
                 listed = top_n_rows(np.where(unseen, scores, -np.inf).astype(np.float32), k)
                 to_come = is_disliked[np.maximum(listed, 0)] & (listed >= 0)
                 disliked[name][bounds[user] + positions] = to_come.sum(axis=1) / k
@@ -136,7 +136,7 @@ def predict(
 def _blocks(
     movie_idx: NDArray[np.int32], to_predict: NDArray[np.int64], n_movies: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
-    """Positions among a user's events, with the movies that the user has not seen before each; (positions, movies)."""
+    """Yield blocks of positions, with the movies that the user has not seen before each, bool (positions, movies)."""
     seen_at = np.full(n_movies, len(movie_idx))
     known = np.flatnonzero(movie_idx >= 0)
     seen_at[movie_idx[known]] = known

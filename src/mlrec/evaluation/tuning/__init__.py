@@ -1,1 +1,1 @@
-"""Searching for training settings, in trials that are kept on disk."""
+"""Tuning: search for training settings in trials that are kept on disk."""

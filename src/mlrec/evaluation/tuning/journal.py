@@ -1,8 +1,7 @@
-"""The journal of a tuning study: a file of lines that are only ever appended, each with a checksum.
+"""The journal of a tuning study: an append-only file of lines, each with a checksum.
 
-It takes the place of Optuna's own, which passes over a last line that it cannot read, and locks with a file that would
-outlive a killed process. Its lines are those of Optuna, with one key more; lines without it, of earlier versions, are
-read as well.
+It replaces Optuna's own journal, which ignores a last line that it cannot read, and whose lock file would outlive a
+killed process. The lines are Optuna's with one additional key. Lines of earlier versions without the key are read too.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ class Journal(BaseJournalBackend):
     Parameters
     ----------
     path
-        The file, which is there. A last line that was not written to its end, as a killed process leaves it, is cut
-        off: the next one would be appended to it.
+        The file, which must exist. An incomplete last line, left by a killed process, is cut off, so that the next line
+        is not appended to it.
 
     Raises
     ------
     ValueError, RecursionError
-        If a line is not what was written.
+        If a line has changed since it was written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,11 +43,11 @@ class Journal(BaseJournalBackend):
         self._logs = [_read(line, number) for number, line in enumerate(lines, 1)]
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """Return what is logged, from a number on."""
+        """Return the log entries from a number on."""
         return self._logs[log_number_from:]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Log more; it is on the disk when this returns."""
+        """Append log entries. They are on disk when the call returns."""
         lines = [json.dumps({**log, _CHECKSUM: _checksum(log)}, separators=(",", ":")) + "\n" for log in logs]
         with self._path.open("ab") as file:
             file.write("".join(lines).encode())
@@ -63,7 +62,7 @@ def _read(line: bytes, number: int) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"line {number} cannot be read ({error})") from error
     if not isinstance(log, dict) or ((own := log.pop(_CHECKSUM, None)) is not None and own != _checksum(log)):
-        raise ValueError(f"line {number} is not what was written")
+        raise ValueError(f"line {number} has changed since it was written")
     return log
 
 

@@ -1,4 +1,4 @@
-"""Searching for training settings: by validation alone, and a last look at test when the search is over."""
+"""Search for training settings on validation, and evaluate the result on test after the search."""
 
 from __future__ import annotations
 
@@ -41,13 +41,14 @@ from mlrec.settings import (
 from mlrec.workspace import Workspace, as_path
 
 METRIC = "ndcg@10"
-"""What is maximized, of liked movies on validation."""
+"""The metric to maximize: NDCG of liked movies on validation."""
 
 BEST, DEFAULT = "best", "default"
-"""Names of the two models of a verdict."""
+"""Names of the two models in a verdict."""
 
-# After so many sweeps a trial may end early. Of the best fifth of 70 random settings on the demo data, none was below
-# the median after six sweeps, and 3 of 14 after two. Ranks then and after 24 sweeps correlate with .95 and .69.
+# After these numbers of sweeps a trial may end early. Of the best fifth of 70 random settings on the demo data, none
+# was below the median after 6 sweeps, and 3 of 14 were after 2. The ranks after 6 and after 2 sweeps correlate with
+# those after 24 by 0.95 and 0.69.
 _LOOKS = (6, 12, 24)
 
 _SHOWN_TRIALS = 5
@@ -55,14 +56,14 @@ _SHOWN_TRIALS = 5
 
 @dataclass(frozen=True)
 class Verdict:
-    """The best and the default settings on one held-out part, judged as `mlrec evaluate` does.
+    """The best and the default settings on one held-out split, evaluated as by `mlrec evaluate`.
 
     Attributes
     ----------
     split, history
-        What was looked for, and what was known ("train" or "train+val").
+        The held-out split, and what was known of the users ("train" or "train+val").
     users
-        Users that the figures run over.
+        Number of users in the figures.
     models
         "best" and "default" → metric → estimate.
     differences
@@ -76,36 +77,36 @@ class Verdict:
     differences: Differences
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the verdict as plain JSON values."""
         return to_json(self)
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """Outcome of a tuning.
+    """The result of a tuning.
 
     Attributes
     ----------
     study
         Name of the study.
     origin
-        What its trials have in common.
+        What the trials have in common.
     counts
-        Trials of the study, those of earlier runs among them.
+        Number of trials in the study, including those of earlier runs.
     best
-        The best trial. Its value is that of the sample, and an optimistic one: it is the largest of many.
+        The best trial. Its value comes from the sample and is optimistic, because it is the largest of many.
     top
-        The best trials, the best first.
+        The best trials, best first.
     is_default
-        Whether the best settings are the default ones.
+        Whether the best settings are the default settings.
     importance
-        Setting → share in how trials come to be among the best; empty if they are too few to say.
+        Setting → its share in which trials are among the best; empty if there are too few trials to tell.
     val, test
-        Verdicts; `test` is None if nobody likes anything there.
+        Verdicts on validation and test. `test` is None if no user likes anything there.
     seconds
-        Wall-clock seconds of the search (of this run) and of the verdicts.
+        Wall-clock seconds of the search in this run, and of the verdicts.
     settings_file
-        Where the best settings were written.
+        The file with the best settings.
     """
 
     study: str
@@ -121,7 +122,7 @@ class Tuned:
     settings_file: Path
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `mlrec tune --json` prints."""
+        """Return the document that `mlrec tune --json` prints."""
         return {
             "study": self.study,
             "origin": asdict(self.origin),
@@ -145,36 +146,36 @@ def tune(
     out: str | PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Tuned:
-    """Search for training settings on a workspace's prepared folder, and write the best to a file.
+    """Search for training settings on the prepared data of a workspace, and write the best to a file.
 
-    No model is written. The test part is not read before the search is over. An interrupt keeps the finished trials,
-    and the same call goes on with them.
+    No model is written. The test split is not read before the search is over. An interrupt keeps the finished trials,
+    and the next call with the same arguments continues from them.
 
     Parameters
     ----------
     workspace
         The data directory.
     settings
-        Defaults to `TuneSettings()`.
+        Study, number of trials, time limit, sample and seed. Defaults to `TuneSettings()`.
     fresh
-        Forget the trials of an earlier study of that name.
+        Discard the trials of an earlier study with the same name.
     out
-        The file of settings; by default the study's, in the data directory.
+        The file to write the settings to; by default a file named after the study, in the data directory.
     progress
-        Told of the trials that are finished, with the best so far.
+        Is told how many trials are finished, and the best value so far.
 
     Raises
     ------
     MissingExtraError
         If Optuna is not installed.
     PreparedDataMissingError
-        If nothing has been prepared.
+        If no data has been prepared.
     EmptyResultError
-        If nobody likes anything in the training or the validation part.
+        If no user likes anything in train or in validation.
     WorkspaceLockedError
-        If another process tunes the same study.
+        If another process is tuning the same study.
     DataChangedError, StudyChangedError
-        If the study was made on other data, or with another seed or sample; or if the data changed meanwhile.
+        If the study was made on other data or with another seed or sample, or if the data changed during the call.
     TrainingFailedError
         If no settings gave finite factors.
     """
@@ -184,7 +185,7 @@ def tune(
     started = time.monotonic()
     deadline = started + settings.minutes * 60 if settings.minutes else float("inf")
     threads = settings.threads or available_threads()
-    read_manifest(workspace)  # before anything is written to a directory that may be the wrong one
+    read_manifest(workspace)  # fail before anything is written to what may be the wrong directory
     with blas_threads():
         with progress.task("Reading prepared data"):
             ground = _Ground(read_prepared(workspace, ("train", "val")), threads)
@@ -200,12 +201,12 @@ def tune(
             counts, top, importance = study.counts, study.best(_SHOWN_TRIALS), study.importance()
             if not top:
                 raise TrainingFailedError(
-                    f"None of the {counts.finished} trials gave factors that are finite numbers.",
-                    "Look at the data, or begin another study with '--study NEW'.",
+                    f"None of the {counts.finished} trials gave finite factors.",
+                    "Check the data, or start another study with '--study NEW'.",
                 )
             best = top[0]
             default = TrainSettings(random_seed=settings.random_seed, regularization=regularization)
-            with progress.task("Judging the best and the default settings"):
+            with progress.task("Evaluating the best and the default settings"):
                 val, test = _last_look(workspace, ground.fingerprint, {BEST: best.settings, DEFAULT: default}, threads)
             tuned = Tuned(
                 study=settings.study,
@@ -228,15 +229,15 @@ def tune(
 
 
 def _checked_target(out: Path, workspace: Workspace) -> Path:
-    """Refuse, before hours of work, a file that could not or must not be written."""
-    path = out.resolve()  # the file that a link leads to is replaced, not the link
+    """Refuse a file that cannot or must not be written, before hours of work."""
+    path = out.resolve()  # the file behind a link is replaced, not the link
     if not path.parent.is_dir():
-        raise SettingsError(f"There is no folder {path.parent}.")
+        raise SettingsError(f"There is no folder {path.parent}.", "Create the folder, or write to another one.")
     if path.exists() and not path.is_file():
-        raise SettingsError(f"{path} is not a regular file.")
+        raise SettingsError(f"{path} is not a regular file.", "Write the settings to another file.")
     folders = (workspace.raw, workspace.prepared.root, workspace.models)
     if any(folder.resolve() in path.parents for folder in folders) or path == workspace.users_db.resolve():
-        raise SettingsError(f"{path} belongs to the data directory.", "Write the settings somewhere else.")
+        raise SettingsError(f"{path} is inside the data directory.", "Write the settings to another folder.")
     if path.suffix == workspace.study("any").journal.suffix:
         raise SettingsError(f"{path} has the name of a study's journal.", "Write the settings to a .json file.")
     try:
@@ -244,7 +245,7 @@ def _checked_target(out: Path, workspace: Workspace) -> Path:
             return path
     except OSError as error:
         raise SettingsError(
-            f"No file can be made in {path.parent}: {error.strerror}.", "Write the settings somewhere else."
+            f"No file can be created in {path.parent}: {error.strerror}.", "Write the settings to another folder."
         ) from error
 
 
@@ -272,7 +273,7 @@ def _search(study: Study, ground: _Ground, validation: Jury, trials: int, deadli
         done = min(study.counts.finished, trials)
         task.advance(done)
         tell_best()
-        # However little time there is, there shall be a result.
+        # At least one trial runs, however short the time limit.
         while done < trials and (not done or time.monotonic() < deadline):
             study.run_trial(judge)
             done += 1
@@ -283,18 +284,18 @@ def _search(study: Study, ground: _Ground, validation: Jury, trials: int, deadli
 def _last_look(
     workspace: Workspace, fingerprint: str, candidates: dict[str, TrainSettings], threads: int
 ) -> tuple[Verdict, Verdict | None]:
-    """Verdicts on validation and on test, which is read here and nowhere else; None if nobody likes anything there."""
+    """Return verdicts on validation and test; None for test if no user likes anything there. Only this reads test."""
     ground = _Ground(read_prepared(workspace), threads)
     if ground.fingerprint != fingerprint:
         raise DataChangedError(
-            "The prepared data has changed while it was tuned on.",
-            "Prepare the earlier data again, or begin another study with '--study NEW'.",
+            "The prepared data changed during the tuning.",
+            "Prepare the earlier data again, or start another study with '--study NEW'.",
         )
     models = {name: (settings, ground.fit(settings)) for name, settings in candidates.items()}
     val = _verdict(ground, EvaluateSettings(split="val"), models)
     try:
         return val, _verdict(ground, EvaluateSettings(split="test"), models)
-    except EmptyResultError:  # small data may leave the part empty; the settings are none the worse for it
+    except EmptyResultError:  # test may be empty in small data; the settings are still good
         return val, None
 
 
@@ -309,7 +310,7 @@ def _verdict(
 
 
 def _provenance(tuned: Tuned) -> dict[str, Any]:
-    """What a file of settings says of the study that it comes from."""
+    """What a settings file records about its study."""
 
     def headline(verdict: Verdict) -> dict[str, Any]:
         told = to_json(verdict)
@@ -330,7 +331,7 @@ def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings
 
 
 class _Ground:
-    """Prepared data in memory: what every trial learns from, and what it is judged by."""
+    """Prepared data in memory: what every trial learns from and is evaluated on."""
 
     def __init__(self, data: PreparedData, threads: int) -> None:
         self._data = data
@@ -346,11 +347,11 @@ class _Ground:
         settings: TrainSettings,
         after_sweep: Callable[[int, NDArray[np.float32]], object] | None = None,
     ) -> NDArray[np.float32]:
-        """Movie factors, float32 (movies, factors)."""
+        """Train, and return the movie factors, float32 (movies, factors)."""
         return als.fit(self._preferences, settings, self._threads, SILENT, after_sweep).movies
 
     def jury(self, settings: EvaluateSettings, metrics: Mapping[str, Metric]) -> Jury:
-        """Raises `EmptyResultError` if nobody likes anything in the part."""
+        """Return the jury for a split. Raises `EmptyResultError` if no user likes anything in it."""
         known = Known(
             train=self._train,
             history=self.interactions.history.only(settings.history_splits),
@@ -361,7 +362,7 @@ class _Ground:
         jury = Jury.of(self.interactions, known, held_out, settings, metrics, (10,), self._threads)
         if not len(jury.users):
             raise EmptyResultError(
-                f"No user has a relevant movie in the {settings.split} part.",
-                "Prepare with other thresholds or another split.",
+                f"No user has a relevant movie in the {settings.split} split.",
+                "Prepare with other thresholds or another split ratio.",
             )
         return jury.sampled()

@@ -1,7 +1,7 @@
-"""A tuning study: the settings that are searched, and the trials so far, in a journal on disk (Optuna).
+"""A tuning study: the searched settings and the trials so far, in a journal on disk (Optuna).
 
-A trial is drawn from its place in the study and from the trials before it alone. So a study that was interrupted, at
-any moment, goes on as if it had not been.
+A trial depends only on its number in the study and on the trials before it. A study that was interrupted at any moment
+therefore continues as if it had not been.
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SPACE_VERSION = 1
-"""Raised when the searched settings, their ranges or what a trial's value means change: older studies are refused."""
+"""Increased when the searched settings, their ranges or the meaning of a value change; older studies are refused."""
 
-# Trials that are drawn at random before the sampler models what is good, and complete ones before any is pruned.
+# Number of random trials before the sampler learns from earlier ones, and of complete trials before any is pruned.
 _RANDOM_TRIALS = 16
 _FULL_TRIALS = 8
 
 _ATTRIBUTES = "mlrec"
 _SETTINGS = "settings"
 
-# Importance is told of so many complete trials and more.
+# Importance is reported from this many complete trials.
 _ENOUGH_TRIALS = 20
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What all trials of a study have in common; trials of another origin cannot be compared with them.
+    """What all trials of a study have in common. Trials with another origin cannot be compared with them.
 
     Attributes
     ----------
     prepared_fingerprint
-        Of the prepared data.
+        Fingerprint of the prepared data.
     metric, split, relevance
-        What a trial's value is.
+        The metric, split and relevance of a trial's value.
     sample
-        How many users it is of; 0: all.
+        Number of users that the value is computed on; 0 for all.
     random_seed
-        Of the search, the sample and the initial factors.
+        Seed of the search, the sample and the initial factors.
     space_version
         See `SPACE_VERSION`.
     """
@@ -85,20 +85,20 @@ class Trial:
     settings: TrainSettings
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the trial as plain JSON values."""
         return {"trial": self.number, "value": self.value, "settings": self.settings.to_json()}
 
 
 @dataclass(frozen=True)
 class _Attributes:
-    """What the journal says of a trial beside what Optuna does."""
+    """What mlrec adds to a trial in the journal."""
 
     settings: WholeTrainSettings
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Trials that ran to their end, were stopped early as worse than most, or were interrupted."""
+    """Numbers of trials that were completed, stopped early because they were worse than most, or interrupted."""
 
     complete: int
     pruned: int
@@ -106,7 +106,7 @@ class Counts:
 
     @property
     def finished(self) -> int:
-        """Those that count."""
+        """Number of trials that count: completed and pruned ones."""
         return self.complete + self.pruned
 
 
@@ -116,9 +116,9 @@ class Study:
     Parameters
     ----------
     study
-        Optuna's.
+        Optuna's study.
     regularization
-        λ that the default settings have on this data.
+        λ of the default settings on this data.
     random_seed
         Seed of the search, and of the initial factors of each trial.
     """
@@ -130,14 +130,14 @@ class Study:
 
     @property
     def counts(self) -> Counts:
-        """How many trials there are."""
+        """Numbers of trials by outcome."""
         from optuna.trial import TrialState
 
         states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
         return Counts(*(states.count(state) for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)))
 
     def best(self, n: int) -> list[Trial]:
-        """The n best of the complete trials, the best first; of equal ones the earlier."""
+        """Return the n best complete trials, best first; of equal trials, the earlier first."""
         from optuna.trial import TrialState
 
         complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -147,19 +147,19 @@ class Study:
         ]
 
     def run_trial(self, judge: Callable[[TrainSettings, Callable[[int, float], None]], float]) -> None:
-        """Run the next trial: the first is of the default settings.
+        """Run the next trial. The first trial of a study has the default settings.
 
         Parameters
         ----------
         judge
-            Takes settings to their value, and on the way tells the value after so many sweeps; that call may raise, and
-            the trial then ends early.
+            Takes settings and a function, and returns the value of the settings. It calls the function with a number of
+            sweeps and the value after them. That call may raise, which ends the trial early.
         """
         import optuna
         from optuna.trial import TrialState
 
         finished = self.counts.finished
-        # Interrupted trials have no part in the seed, nor does the sampler look at them.
+        # Interrupted trials do not count for the seed, and the sampler ignores them.
         seed = np.random.SeedSequence([self._random_seed, finished]).generate_state(1)[0]
         sampler = optuna.samplers.TPESampler(seed=int(seed), multivariate=True, n_startup_trials=_RANDOM_TRIALS)
         self._study.sampler = (
@@ -177,16 +177,16 @@ class Study:
         try:
             value = judge(settings, tell)
         except (optuna.TrialPruned, TrainingFailedError):
-            # Settings that give no finite factors are worse than most, and interesting to the sampler for that.
+            # Settings without finite factors are worse than most. The sampler should learn to avoid them.
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, value)
-        # Any other end is told when the study is opened next: a disk that is full cannot take it now.
+        # After any other error, the trial is marked as failed when the study is next opened: the disk may be full now.
 
     def importance(self) -> dict[str, float]:
-        """Share of each setting in how trials come to be among the best tenth (PED-ANOVA, Watanabe et al. 2023).
+        """Return each setting's share in which trials are among the best tenth (PED-ANOVA, Watanabe et al. 2023).
 
-        Empty if the complete trials are too few to say.
+        Empty if there are too few complete trials to tell.
         """
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
@@ -198,20 +198,20 @@ class Study:
 
 @contextmanager
 def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fresh: bool = False) -> Iterator[Study]:
-    """Open a study, or begin it, and keep other processes from it meanwhile.
+    """Open a study, or create it, and lock out other processes until the block ends.
 
-    What a killed process has left, a half-written line of the journal or a trial that never ended, is put right here.
+    This also repairs what a killed process left: an incomplete line in the journal, or a trial that never ended.
 
     Parameters
     ----------
     files
-        Where it is.
+        The files of the study.
     origin
         What its trials have in common.
     regularization
-        λ that the default settings have on this data.
+        λ of the default settings on this data.
     fresh
-        Forget the trials of an earlier study of that name.
+        Discard the trials of an earlier study with the same name.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
     IncompatibleFormatError
         If the journal is damaged.
     DataChangedError, StudyChangedError
-        If the study was made on other data, or otherwise is of another origin.
+        If the study was made on other data, or differs in another part of its origin.
     """
     try:
         import optuna
@@ -239,8 +239,8 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
             stack.enter_context(exclusive(journal, wait=False))
         except BlockingIOError:
             raise WorkspaceLockedError(
-                f"The study '{files.name}' is being tuned by another process.",
-                "Wait until it is done, or begin another study with '--study NEW'.",
+                f"Another process is tuning the study '{files.name}'.",
+                "Wait until it is done, or start another study with '--study NEW'.",
             ) from None
         stack.enter_context(_silent())
         if fresh:
@@ -251,13 +251,13 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
                 study_name=files.name,
                 storage=storage,
                 direction="maximize",
-                # The number of sweeps is itself searched, so trials have no common end that halving could count back
-                # from. The median of those that came as far needs none.
+                # The number of sweeps is one of the searched settings, so successive halving has no common end to count
+                # back from. The median of the trials that came as far does not need one.
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS),
                 load_if_exists=True,
             )
             if len(storage.get_all_studies()) != 1:
-                raise ValueError("it holds another study")
+                raise ValueError("it contains another study")
             _check_origin(study, origin)
             _check_trials(study)
             for trial in study.get_trials(deepcopy=False):
@@ -265,26 +265,26 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
                     study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         except (OSError, DataChangedError, StudyChangedError):
             raise
-        except Exception as error:  # what a damaged journal makes of Optuna's replay is of a dozen kinds
+        except Exception as error:  # a damaged journal makes Optuna raise a dozen kinds of errors
             raise IncompatibleFormatError(
                 f"The journal {journal} is damaged: {str(error) or repr(error)}.",
-                "Begin the study anew with '--fresh', or another one with '--study NEW'.",
+                "Start the study over with '--fresh', or another one with '--study NEW'.",
             ) from error
         yield Study(study, regularization, origin.random_seed)
 
 
 def _check_trials(study: optuna.Study) -> None:
-    """Raise ValueError if a trial cannot be. (Lines of earlier versions have no checksum.)"""
+    """Raise ValueError if a trial is impossible. Checksums cannot tell, because lines of earlier versions have none."""
     space = _space()
     for trial in study.get_trials(deepcopy=False):
         if any(space.get(name) != distribution for name, distribution in trial.distributions.items()):
-            raise ValueError(f"trial {trial.number} is of other settings than are searched")
+            raise ValueError(f"trial {trial.number} has other settings than those that are searched")
         if trial.state.is_finished() and _SETTINGS in trial.user_attrs:
             _settings_of(trial)
         if trial.state == type(trial.state).COMPLETE and not (
             _SETTINGS in trial.user_attrs and len(trial.values) == 1 and math.isfinite(trial.values[0])
         ):
-            raise ValueError(f"trial {trial.number} is complete without its settings or its value")
+            raise ValueError(f"trial {trial.number} is complete but lacks its settings or its value")
 
 
 def _settings_of(trial: FrozenTrial) -> TrainSettings:
@@ -300,26 +300,26 @@ def _check_origin(study: optuna.Study, origin: Origin) -> None:
 
         study.set_user_attr(_ATTRIBUTES, wanted | {"mlrec_version": version("mlrec")})
         return
-    anew = "begin another study with '--study NEW', or this one anew with '--fresh'."
+    otherwise = "start another study with '--study NEW', or start this one over with '--fresh'."
     found = from_json(Origin, study.user_attrs[_ATTRIBUTES], at=_ATTRIBUTES)
     if found.prepared_fingerprint != origin.prepared_fingerprint:
         raise DataChangedError(
-            f"The prepared data is not the data that the study '{study.study_name}' was made on.",
-            f"Prepare that data again, {anew}",
+            f"The study '{study.study_name}' was made on other prepared data.",
+            f"Prepare that data again, {otherwise}",
         )
     for name, value in wanted.items():
         then = getattr(found, name)
         if then != value:
-            option = f"Go on with '--{name.replace('_', '-')} {then}', "
+            option = f"Continue with '--{name.replace('_', '-')} {then}', "
             raise StudyChangedError(
                 f"The study '{study.study_name}' was made with {name} {then}, not {value}.",
-                f"{option}{anew}" if name in ("sample", "random_seed") else anew[0].upper() + anew[1:],
+                f"{option}{otherwise}" if name in ("sample", "random_seed") else otherwise[0].upper() + otherwise[1:],
             )
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep Optuna from logging and from warning of what is experimental, and leave other users of it as they were."""
+    """Silence Optuna's log and its warnings about experimental features, and restore both afterwards."""
     from optuna import logging
     from optuna.exceptions import ExperimentalWarning
 
@@ -334,7 +334,8 @@ def _silent() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-# Optuna has no logarithmic range with steps, hence eighths; and λ is searched around what suits the amount of data.
+# Optuna has no logarithmic range with steps, so factors are searched in units of 8. λ is searched as a multiple of the
+# value that suits the amount of data.
 _SETTING_OF = {"factors_by_8": "factors", "regularization_multiple": "regularization"}
 _DEFAULTS = TrainSettings()
 _DEFAULT_POINT = {
@@ -365,7 +366,7 @@ def _space() -> dict[str, BaseDistribution]:
 
 
 def _settings_at(point: dict[str, Any], regularization: float, random_seed: int) -> TrainSettings:
-    """Settings at a point of the space. Three digits, which people can read: more would say nothing."""
+    """Return the settings at a point of the space, rounded to three digits, because more digits would mean nothing."""
     return TrainSettings(
         factors=8 * point["factors_by_8"],
         regularization=_rounded(point["regularization_multiple"]) * regularization,
