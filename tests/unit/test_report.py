@@ -263,7 +263,7 @@ def test_tables_have_the_figures():
     assert page.row("Coverage@10") == ["Coverage@10", "0.3500", "0.0700", "0.3000"]
     assert page.row("Surprise@10") == ["Surprise@10", "0.5000|0.400 to 0.600", "–", "–"]
     assert page.row("static", "0.0800|0.070 to 0.100")[2] == "+0.0800|+0.060 to +0.090"
-    assert page.row("20 to 49 known|31 users") == ["20 to 49 known|31 users", "0.3210", "0.1230", "0.3000"]
+    assert page.row("20 to 49 events|31 users") == ["20 to 49 events|31 users", "0.3210", "0.1230", "0.3000"]
     tail = "least popular|900 movies, 88 relevant"
     assert page.row(tail) == [tail, "0.0110", "0.0000", "0.0200"]
     assert page.row("read") == ["read", "1,234", "56", "78"]
@@ -280,7 +280,7 @@ def test_the_models_chart_shows_the_figures():
     chart = Page(rendered()).charts["models-0-10"]
     assert [own.text for own in chart.labels(across=False)] == ["ease", "als", "popularity"]
     own, others = chart.of("own"), chart.of("other")
-    assert [mark.text for mark in own] == ["als: NDCG@10 0.1235, 95% interval 0.101 to 0.141"]
+    assert [mark.text for mark in own] == ["als: NDCG@10 0.1235, 95% CI 0.101 to 0.141"]
     assert [chart.value(mark.at["x"], across=True) for mark in own] == pytest.approx([0.12345], abs=1e-4)
     assert [chart.value(mark.at["x"], across=True) for mark in others] == pytest.approx([0.13, 0.0567], abs=1e-4)
     (bounds,) = chart.of("own", "line")
@@ -397,19 +397,19 @@ def test_ticks_of_time_are_months_or_years():
 
 def test_the_summary_says_who_is_ahead_and_who_is_not():
     text = rendered()
-    assert "NDCG@10 of <b>0.123</b> (95% interval 0.101 to 0.141)" in text
+    assert "NDCG@10 of <b>0.123</b> (95% CI 0.101 to 0.141)" in text
     assert "ahead of popularity by <b>0.067</b> (+0.048 to +0.078)" in text
-    assert "level with the best baseline, ease (difference <b>−0.007</b>, −0.020 to +0.009)" in text
+    assert "level with the best baseline (ease), with a difference of <b>−0.007</b> (−0.020 to +0.009)" in text
     behind = {**EVALUATION.differences, "als - ease": {"ndcg@10": Difference(-0.03, -0.04, -0.02, 0.001)}}
     text = rendered([replace(EVALUATION, differences=behind)])
-    assert "behind the best baseline, ease by <b>0.030</b> (−0.040 to −0.020)" in text
+    assert "behind the best baseline (ease) by <b>0.030</b> (−0.040 to −0.020)" in text
 
 
 def test_the_small_print_says_what_the_figures_are_of():
     text = rendered()
     for said in (
         "66 users had no relevant movie in this split and were skipped",
-        "who get popular movies: 3",
+        "3 of the users got popular movies, because their taste is unknown.",
         "cosine takes minutes to train on 3,000,000 events and was skipped",
         "seen other users' future",
         "523 of the 6,670 likes",
@@ -429,7 +429,7 @@ def test_the_small_print_says_what_the_figures_are_of():
 def test_a_model_of_the_protocols_own_is_told():
     anew = replace(EVALUATION, protocol="held-out-users", trained_anew=True)
     text = rendered([anew])
-    assert "als was trained for this protocol, with the settings of 20261124T180928-als-7837" in text
+    assert "als was trained for this protocol with the settings of 20261124T180928-als-7837" in text
     assert "has not seen these users" in text
     assert "the default settings" in rendered([replace(anew, model_id=None)])
 

@@ -22,7 +22,7 @@ SEAL = Seal(section="engine")
 REMEDY = "Run 'mlrec prepare' again."
 """What to do about damaged prepared data."""
 # A swap takes two renames, so a reader need not look for longer than a second.
-_LOOKS = 200
+_ATTEMPTS = 200
 _PAUSE = 0.005
 
 
@@ -178,7 +178,7 @@ def read_manifest(workspace: Workspace) -> Manifest:
     IncompatibleFormatError
         If the manifest is damaged or has another format version.
     """
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         with suppress(FileNotFoundError):
             return _read_manifest(workspace.prepared)
         # The prepared folder is checked last: a swap that ended meanwhile has put it in place.

@@ -17,7 +17,7 @@ from mlrec.settings import TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
 
 # An opening is repeated only if another model is published and the old one deleted meanwhile. That is rare.
-_LOOKS = 10
+_ATTEMPTS = 10
 
 
 def write_model(workspace: Workspace, model: Model, write_train_matrix: Callable[[IO[bytes]], object]) -> ModelFiles:
@@ -100,7 +100,7 @@ def open_published(workspace: Workspace) -> Model:
     IncompatibleFormatError
         If the model is damaged or has another format version.
     """
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         published = published_id(workspace)
         try:
             return open_model(resolve(workspace, published))
@@ -242,7 +242,7 @@ def remove(workspace: Workspace, model_id: str) -> None:
                 f"Model {model_id} is published and cannot be removed.",
                 "Publish another model first: mlrec models use ID",
             )
-        _take_out_of_sight(workspace, files)
+        _hide(workspace, files)
     _remove_leftovers(workspace)
 
 
@@ -258,12 +258,12 @@ def prune(workspace: Workspace, keep: int) -> list[str]:
             ids = list_ids(workspace)
             doomed = [model_id for model_id in ids[: max(len(ids) - keep, 0)] if model_id != published]
             for model_id in doomed:
-                _take_out_of_sight(workspace, workspace.model(model_id))
+                _hide(workspace, workspace.model(model_id))
     _remove_leftovers(workspace)
     return doomed
 
 
-def _take_out_of_sight(workspace: Workspace, files: ModelFiles) -> None:
+def _hide(workspace: Workspace, files: ModelFiles) -> None:
     """Hide a model folder before deleting it, so that an interrupt leaves no incomplete model under a valid id."""
     files.root.rename(workspace.unfinished_model(files.root.name).root)
 

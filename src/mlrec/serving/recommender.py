@@ -75,8 +75,8 @@ class Recommender:
         self._opened: ServedModel | None = ServedModel(model, self.settings)
         self._users.turn_to(self._opened)
         self._switching = Lock()
-        self._next_look = time.monotonic() + self.settings.refresh_seconds
-        self._failed_looks = 0
+        self._next_check = time.monotonic() + self.settings.refresh_seconds
+        self._failed_checks = 0
 
     @classmethod
     def open(
@@ -177,33 +177,33 @@ class Recommender:
     def _served(self) -> ServedModel:
         """The model for one call. From time to time, check for a newly published model, which a thread then opens."""
         served = self._opened_or_error()
-        if self._workspace is not None and time.monotonic() >= self._next_look:
-            self._next_look = math.inf  # until this check is over
+        if self._workspace is not None and time.monotonic() >= self._next_check:
+            self._next_check = math.inf  # until this check is over
             try:
                 if registry.published_id(self._workspace) != served.folder_name:
                     Thread(target=self._refresh_quietly, name="mlrec-refresh", daemon=True).start()
                 else:
-                    self._next_look = time.monotonic() + self.settings.refresh_seconds
+                    self._next_check = time.monotonic() + self.settings.refresh_seconds
             except Exception as error:
-                self._look_later(error)
+                self._check_later(error)
         return served
 
     def _refresh_quietly(self) -> None:
         try:
             self.refresh()
-            self._failed_looks = 0
-            self._next_look = time.monotonic() + self.settings.refresh_seconds
+            self._failed_checks = 0
+            self._next_check = time.monotonic() + self.settings.refresh_seconds
         except Exception as error:
-            self._look_later(error)
+            self._check_later(error)
 
-    def _look_later(self, error: Exception) -> None:
+    def _check_later(self, error: Exception) -> None:
         """Log a warning and pause the checks. Whatever is wrong with the new model, the current one goes on serving."""
         served = self._opened
         if served is None:  # closed meanwhile
             return
-        self._failed_looks += 1
-        pause = max(self.settings.refresh_seconds, min(2.0 ** min(self._failed_looks, 10), _LONGEST_PAUSE))
-        self._next_look = time.monotonic() + pause
+        self._failed_checks += 1
+        pause = max(self.settings.refresh_seconds, min(2.0 ** min(self._failed_checks, 10), _LONGEST_PAUSE))
+        self._next_check = time.monotonic() + pause
         _log.warning(
             "The newly published model was not opened; model %s goes on serving. Next try in %.0f seconds. Reason: %s",
             served.model_id, pause, error,

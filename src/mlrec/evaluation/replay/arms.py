@@ -158,7 +158,7 @@ def _learned(
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
-    """Return the arms: what serving does, without dislikes or without decay, the gradient rule, and two fixed lists."""
+    """Return the arms: the served rule, its variants without dislikes or decay, the gradient rule, two fixed lists."""
     factors = model.ranker.movie_factors
 
     def gradient(

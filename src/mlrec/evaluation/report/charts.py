@@ -1,7 +1,7 @@
-"""The report's charts, as SVG.
+"""The report's charts as SVG.
 
-Colours of data are from Okabe and Ito's palette for colour-blind readers, and have a contrast of 3 or more with light
-and with dark paper; the judged model has the highest of all. Rules also differ by dash and symbol.
+Colours of data are from Okabe and Ito's palette for colour-blind readers. They have a contrast of 3 or more on light
+and on dark paper; the evaluated model has the highest contrast. Rules also differ by dash and symbol.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mlrec.evaluation.report.words import printed
 from mlrec.evaluation.wording import interval, metric_name, number, short_span, signed, split_name
 from mlrec.settings import SPLITS
 
-# The rules beside the served one, then variants of it: the style sheet has their colours and dashes.
+# Looks of the rules other than the served one, then of its variants. The style sheet has their colours and dashes.
 _RULES: tuple[tuple[str, Symbol], ...] = (
     ("rule-1", "square"),
     ("rule-2", "diamond"),
@@ -34,13 +34,13 @@ _RULES: tuple[tuple[str, Symbol], ...] = (
 _VARIANTS: tuple[tuple[str, Symbol], ...] = (("variant-1", "square"), ("variant-2", "diamond"))
 _LONGEST_LABEL = 18
 
-# The plotting area of the scatter chart on a phone, in pixels; labels are placed for it.
+# The plotting area of the scatter chart on a phone, in pixels. Labels are placed for this size.
 _NARROW, _SCATTER_HEIGHT = 235.0, 270
 _SECONDS_PER_DAY = 86_400
 
 
 def models_chart(chart_id: str, evaluation: Evaluation, metric: str) -> str:
-    """One metric of all models with its intervals, the best at the top; a line leads down from the judged one."""
+    """Draw one metric of all models with confidence intervals, best at the top, and a line at the evaluated model."""
     order = sorted(evaluation.models, key=lambda name: -evaluation.models[name][metric].value)
     found = [evaluation.models[name][metric] for name in order]
     ends = svg.padded([end for own in found for end in _ends(own)], 0.06)
@@ -54,12 +54,12 @@ def models_chart(chart_id: str, evaluation: Evaluation, metric: str) -> str:
         low, high = _ends(own)
         plot.segment((low, row), (high, row), look)
         plot.mark(own.value, row, look, tip=f"{name}: {_said(own, metric)}")
-    label = f"{metric_name(metric)} of {len(order)} models with 95% intervals"
+    label = f"{metric_name(metric)} of {len(order)} models with 95% confidence intervals"
     return plot.html(chart_id, label, loud=_cut(MODEL))
 
 
 def popularity_chart(chart_id: str, evaluation: Evaluation, k: int) -> str:
-    """Accuracy of each model against how popular its lists are."""
+    """Draw the accuracy of each model against the popularity of its lists."""
     lift, ndcg, novelty = f"popularity_lift@{k}", f"ndcg@{k}", f"novelty@{k}"
     names = sorted(evaluation.models, key=lambda name: name != MODEL)
     dots = [(evaluation.models[name][lift].value, evaluation.models[name][ndcg].value) for name in names]
@@ -79,9 +79,9 @@ def popularity_chart(chart_id: str, evaluation: Evaluation, k: int) -> str:
 
 
 def rules_of(replay: Replay) -> dict[str, tuple[str, Symbol]]:
-    """The rules that a curve chart shows → look and symbol: the served one, other rules, and variants of the served.
+    """Return the rules of a curve chart with look and symbol: the served rule, other rules, and variants of the served.
 
-    Variants lie so close to it that they are shown on request only.
+    Variants are so close to the served rule that they are shown on request only.
     """
     others = [name for name in replay.curve[0].arms if name != SERVED]
     variants = [name for name in others if name.startswith(f"{SERVED},")]
@@ -94,7 +94,7 @@ def rules_of(replay: Replay) -> dict[str, tuple[str, Symbol]]:
 
 
 def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
-    """One metric by how much had been swiped: the served rule with a band, the others with bars beside each other."""
+    """Draw one metric by number of earlier swipes: the served rule with a band, the others with bars side by side."""
     parts, rules = replay.curve, rules_of(replay)
     highest = max(end for part in parts for name in rules for end in _ends(part.arms[name][metric]))
     ticks = {float(at): short_span(part.swipes, part.below) for at, part in enumerate(parts)}
@@ -102,7 +102,7 @@ def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
     plot = Plot(Axis(-0.4, len(parts) - 0.6, ticks, grid=False), Axis(0.0, top, svg.numbers(0.0, top)), 260)
     low, high = zip(*(_ends(part.arms[SERVED][metric]) for part in parts), strict=True)
     plot.path([*enumerate(high), *reversed([*enumerate(low)])], "band")
-    # The served rule last, above the others; the bars side by side, so that they do not hide each other.
+    # Draw the served rule last, above the others. Bars are side by side so that they do not hide each other.
     for place, (name, (look, symbol)) in reversed([*enumerate(rules.items())]):
         aside = 0.09 * ((place - 1) % 4 - 1) if place else 0.0
         estimates = [part.arms[name][metric] for part in parts]
@@ -113,12 +113,12 @@ def curve_chart(chart_id: str, replay: Replay, metric: str) -> str:
                 plot.segment((at + aside, low_end), (at + aside, high_end), f"{look} bounds")
             tip = f"{name}, {short_span(part.swipes, part.below)} before: {_said(own, metric)}, {part.likes:,} likes"
             plot.mark(at + aside, own.value, look, symbol, tip)
-    label = f"{metric_name(metric)} of {len(rules)} rules by how many movies had been swiped"
-    return plot.html(chart_id, label, x_title="swipes before")
+    label = f"{metric_name(metric)} of {len(rules)} rules by number of earlier swipes"
+    return plot.html(chart_id, label, x_title="earlier swipes")
 
 
 def ratings_chart(chart_id: str, picture: DataPicture) -> str:
-    """How many ratings there are of each value; likes have another colour."""
+    """Draw the number of ratings of each value. Likes have another colour."""
     counts = picture.rating_histogram
     half = 0.4 * min((after - before for before, after in pairwise(counts)), default=1.0)
     x_ends, y_ends = (min(counts) - 1.5 * half, max(counts) + 1.5 * half), (0.0, 1.05 * max(*counts.values(), 1))
@@ -132,10 +132,10 @@ def ratings_chart(chart_id: str, picture: DataPicture) -> str:
 
 
 def steps_chart(chart_id: str, picture: DataPicture, what: str) -> str:
-    """How many ratings, users or movies each step left, the first at the top."""
+    """Draw the number of ratings, users or movies that are left after each step, the first step at the top."""
     rows = {float(row): _cut(f"{row + 1}. {step.name}") for row, step in enumerate(picture.steps)}
     counts = [int(getattr(step, what)) for step in picture.steps]
-    # Room for the number behind the longest bar.
+    # Leave room for the number after the longest bar.
     plot = Plot(
         Axis(0, 1.7 * max(*counts, 1)), Axis(len(rows) - 0.5, -0.5, rows, grid=False), 34 * len(rows), _room(rows), 0
     )
@@ -147,7 +147,7 @@ def steps_chart(chart_id: str, picture: DataPicture, what: str) -> str:
 
 
 def months_chart(chart_id: str, months: Months, cutoff_times: Cutoffs | None) -> str:
-    """Events of each month, stacked by split, with the cutoff times of a split that is the same for everybody."""
+    """Draw the events of each month, stacked by split, and the cutoff times if they are the same for all users."""
     starts = np.array(months.starts, dtype="datetime64[D]").astype(np.int64).tolist()
     totals = [sum(counts) for counts in zip(*months.events.values(), strict=True)]
     x_ends, y_ends = (starts[0], starts[-1] + months.days[-1]), (0.0, 1.05 * max(totals))
@@ -156,7 +156,7 @@ def months_chart(chart_id: str, months: Months, cutoff_times: Cutoffs | None) ->
         below = 0
         for name, counts in months.events.items():
             if count := counts[month]:
-                # Each bar is as wide as its month, so that neighbours touch and gaps are real ones.
+                # Each bar is as wide as its month, so that neighbours touch and a gap means a month without events.
                 tip = f"{months.starts[month][:-3]}: {count:,} of {split_name(name)}"
                 plot.bar((start, start + days), (below, below + count), split_look(name), tip)
                 below += count
@@ -167,12 +167,12 @@ def months_chart(chart_id: str, months: Months, cutoff_times: Cutoffs | None) ->
 
 
 def split_look(split: str) -> str:
-    """The look of a part."""
+    """Return the look of a split."""
     return f"split-{SPLITS.index(split)}"
 
 
 def _said(own: Estimate, metric: str) -> str:
-    return f"{metric_name(metric)} {number(own.value)}, 95% interval {interval(own)}"
+    return f"{metric_name(metric)} {number(own.value)}, 95% CI {interval(own)}"
 
 
 def _ends(own: Estimate) -> tuple[float, float]:
@@ -184,5 +184,5 @@ def _cut(name: str) -> str:
 
 
 def _room(labels: Mapping[float, str]) -> int:
-    """Pixels that the widest of these labels takes, and its distance."""
+    """Pixels for the widest of these labels and its distance from the axis."""
     return 14 + 7 * max(map(len, labels.values()))

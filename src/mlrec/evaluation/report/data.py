@@ -1,4 +1,4 @@
-"""The prepared data as a report shows it: what was read, what the filters left, and when it happened."""
+"""The prepared data as the report shows it: what was read, what is left after filtering, and when it happened."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from mlrec.workspace import Workspace
 
 @dataclass(frozen=True)
 class Months:
-    """Events by calendar month (UTC); a month without an event is left out.
+    """Number of events by calendar month (UTC). Months without events are omitted.
 
     Attributes
     ----------
     starts
         First day of each month, ascending: "2016-10-01".
     days
-        How many days each has.
+        Number of days in each month.
     events
-        Split → events in each month.
+        Split → number of events in each month.
     """
 
     starts: tuple[str, ...]
@@ -37,32 +37,32 @@ class Months:
 
 @dataclass(frozen=True)
 class DataPicture:
-    """Prepared data at a glance. What another engine has not counted is empty.
+    """An overview of prepared data. What the engine did not count is empty.
 
     Attributes
     ----------
     fingerprint
-        Names this data: the same input and settings have the same one.
+        Identifies the data: the same input and settings give the same fingerprint.
     prepared_at
-        When it was prepared, ISO 8601, or an empty string.
+        When it was prepared (ISO 8601), or an empty string.
     files
         Raw file → its SHA-256.
     settings
-        How it was prepared.
+        The settings it was prepared with.
     rating_histogram
-        Rating → how many were read, ascending.
+        Rating → number of ratings that were read, ascending.
     liked_above
-        A rating above this one is a like; None if the settings do not say.
+        Ratings above this value are likes; None if the settings do not say.
     steps
-        What each step left, in order.
+        What is left after each step, in order.
     rejects
-        Rows that could not be used.
+        Number of rows that could not be used.
     splits
-        Split → events.
+        Split → number of events.
     cutoff_times
-        Where the split cuts, if it falls at the same times for everybody.
+        The times at which the split cuts, if they are the same for all users.
     months
-        When the events happened.
+        Number of events by month.
     """
 
     fingerprint: str
@@ -79,17 +79,17 @@ class DataPicture:
 
 
 def read_picture(workspace: Workspace) -> DataPicture:
-    """Take the picture of a workspace's prepared data. Raises as `read_prepared` does."""
+    """Read the overview of a workspace's prepared data. Raises the errors of `read_prepared`."""
     data = read_prepared(workspace)
     try:
         return picture_of(data.manifest, data.events)
-    except ValueError as error:  # a rating in the histogram that is no number
+    except ValueError as error:  # a rating in the histogram is not a number
         raise IncompatibleFormatError(f"{workspace.prepared.manifest} is damaged: {error!r}.", REMEDY) from error
 
 
 def picture_of(manifest: Manifest, events: Events) -> DataPicture:
-    """Take the picture of prepared data: the counts of its manifest, and its events by month."""
-    settings = manifest.document["settings"]  # as they were written: another engine may not have all
+    """Return an overview of prepared data: the counts of its manifest, and its events by month."""
+    settings = manifest.document["settings"]  # as they were written: an engine may not write all of them
     histogram = {float(rating): count for rating, count in manifest.rating_histogram.items()}
     return DataPicture(
         fingerprint=manifest.fingerprint,

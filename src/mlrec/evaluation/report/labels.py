@@ -1,4 +1,4 @@
-"""Where the labels of a scatter chart stand so that they cover neither each other nor a dot."""
+"""Place the labels of a scatter chart so that they cover neither each other nor a dot."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Pixels: how wide a character and how high a line is at the charts' font size, and how far a label is from its dot.
+# Pixels: width of a character and height of a line in the charts' font size, and distance of a label from its dot.
 _CHARACTER = 7.0
 _LINE = 15.0
 _GAP = 8.0
 
 
 class Place(NamedTuple):
-    """Where a label stands: to the left (−1) or right (+1) of its dot, below (−1) or above (+1) it, or level (0)."""
+    """Where a label is: left (−1) or right (+1) of its dot, below (−1) or above (+1) it, or level with it (0)."""
 
     side: int
     level: int
 
     @property
     def anchor(self) -> str:
-        """Which part of the text is at the dot: "start", "middle" or "end"."""
+        """The part of the text that is at the dot: "start", "middle" or "end"."""
         return {1: "start", 0: "middle", -1: "end"}[self.side]
 
     @property
     def shift(self) -> tuple[float, float]:
-        """From the dot to the text's baseline, in pixels to the right and down."""
+        """Distance from the dot to the text's baseline, in pixels to the right and down."""
         return self.side * (_GAP + 1), -self.level * (_LINE / 2 + _GAP) + 4
 
 
@@ -41,7 +41,7 @@ class _Box:
     top: float
 
     def overlap(self, other: _Box) -> float:
-        """Common area."""
+        """The common area."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.top, other.top) - max(self.bottom, other.bottom)
         return max(width, 0.0) * max(height, 0.0)
@@ -52,24 +52,24 @@ class _Box:
 
 
 def label_places(names: Sequence[str], dots: Sequence[tuple[float, float]], width: float, height: float) -> list[Place]:
-    """Choose for each dot the side on which its label stands, the first dot first.
+    """Choose the side of each dot on which its label is placed, dot by dot.
 
-    What does not overlap on a narrow chart does not on a wider one of the same height: dots move apart, and labels stay
-    as wide as they are. So it is enough to choose for the narrowest.
+    Labels that do not overlap on a narrow chart do not overlap on a wider one of the same height, because dots move
+    apart and labels keep their width. So it is enough to place them for the narrowest chart.
 
     Parameters
     ----------
     names
         The labels.
     dots
-        Pixels from the left and from the bottom of the chart.
+        Positions in pixels from the left and the bottom of the chart.
     width, height
-        Its size; a label shall not leave it.
+        Size of the chart in pixels. Labels should stay inside.
 
     Returns
     -------
     list of Place
-        Of each.
+        The place of each label.
     """
     chart = _Box(0, width, 0, height)
     taken = [_Box(x - _GAP, x + _GAP, y - _GAP, y + _GAP) for x, y in dots]

@@ -1,4 +1,4 @@
-"""A report of what was measured on a data directory."""
+"""Make the report of an evaluation or a replay."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mlrec.workspace import Workspace
 def make_report(
     workspace: Workspace, evaluation: Evaluation | None, replay: Replay | None, settings: EvaluateSettings
 ) -> str:
-    """Put what was measured beside a picture of the data.
+    """Make a report of an evaluation, a replay or both, with an overview of the data.
 
     Parameters
     ----------
     workspace
         The data directory that was evaluated.
     evaluation, replay
-        What was measured, at least one of the two.
+        The results, at least one of the two.
     settings
-        Those of the evaluation.
+        Settings of the evaluation.
 
     Returns
     -------

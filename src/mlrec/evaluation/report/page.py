@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing and needs no script: text, tables and charts."""
+"""The report as one HTML file of text, tables and charts. It loads nothing and needs no script."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mlrec.evaluation.wording import day, metric_name, metric_title, split_name
 
 
 class Section(NamedTuple):
-    """A part of the page: the id that the contents lead to, its title, and its HTML."""
+    """A section of the page: its id, which the contents link to, its title and its HTML."""
 
     anchor: str
     title: str
     html: str
 
 
-_FOOT = Section("foot", "Where this comes from", "")
+_FOOT = Section("foot", "Settings and sources", "")
 
 
 def render_report(
@@ -38,23 +38,23 @@ def render_report(
     mlrec_version: str,
     created_at: str,
 ) -> str:
-    """Write the report. The same arguments give the same text.
+    """Render the report. The same arguments give the same text.
 
     Parameters
     ----------
     evaluations
-        Figures on one held-out part or more; may be empty.
+        Evaluations, one for each held-out split; may be empty.
     replay
-        Figures of learning from swipes, if they were measured.
+        The replay, if there was one.
     picture
         The prepared data.
     model_id
-        The model that is judged.
+        The evaluated model.
     settings
-        Title → settings, for the foot of the page: "Training" → `model.info.settings.to_json()`, "Evaluation" →
-        `EvaluateSettings().to_json()`. Those of the data and of the replay are there by themselves.
+        Title → settings, for the end of the page: "Training" → `model.info.settings.to_json()`, "Evaluation" →
+        `EvaluateSettings().to_json()`. The settings of the data and the replay are added automatically.
     mlrec_version, created_at
-        For the foot of the page.
+        The version of mlrec and the time of the report, for the end of the page.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def _models(evaluations: Sequence[Evaluation]) -> Section:
         for k in evaluation.ks:
             metric = f"ndcg@{k}"
             chart = charts.models_chart(f"models-{number}-{k}", evaluation, metric)
-            title = f"{metric_name(metric)} on the {split_name(evaluation.split)} part"
+            title = f"{metric_name(metric)} on the {split_name(evaluation.split)} split"
             parts.append(_figure(chart, title) + tables.lead_table(evaluation, metric))
         parts.append(_folded(f"All metrics on {split_name(evaluation.split)}", tables.metrics_table(evaluation)))
         parts.append(_small(words.small_print(evaluation)))
@@ -102,9 +102,10 @@ def _models(evaluations: Sequence[Evaluation]) -> Section:
     return _section(
         "models",
         "Models side by side",
-        "Each dot is a model, each line its 95% interval: how far the figure would move with other users. Further right"
-        " is better. All models saw the same users, so a lead can be certain even where two lines overlap; the table"
-        " says how large it is, and p how likely chance alone would make one as large.",
+        "Each dot is a model. The line through it is the 95% confidence interval (CI): the range in which the figure"
+        " would probably be with other users. Higher figures, on the right, are better. All models were evaluated on"
+        " the same users, so a lead can be certain even if two lines overlap. The table shows each lead; p is the"
+        " probability that chance alone makes a lead this large.",
         parts,
     )
 
@@ -121,8 +122,9 @@ def _popularity(evaluations: Sequence[Evaluation]) -> Section:
     return _section(
         "popularity",
         "Accuracy against popularity",
-        "Higher is more accurate; further left recommends less of what everybody knows. At 0 lists are as popular as"
-        " what the same users had chosen before, at +1 twice as popular. One wants to be at the upper left.",
+        "Models at the top are more accurate. Models on the left recommend fewer movies that everybody knows. At 0, the"
+        " lists are as popular as the movies that the same users chose before; at +1, they are twice as popular. The"
+        " best place is the upper left.",
         [_grid(figures)],
     )
 
@@ -146,9 +148,9 @@ def _segments(evaluations: Sequence[Evaluation]) -> Section:
         )
     return _section(
         "segments",
-        "For whom, and of what",
-        "A mean hides that a model may serve those well of whom much is known, and find what everybody knows anyway."
-        " Movies fall into three parts that each got a third of all likes.",
+        "Results by user and movie segment",
+        "A good mean can hide that a model works well only for users with a long history, or finds only movies that"
+        " everybody knows. The movies are divided into three segments, each with a third of all likes.",
         parts,
     )
 
@@ -165,21 +167,21 @@ def _replay(replay: Replay) -> Section:
     return _section(
         "replay",
         "Learning from swipes",
-        "People whom the model has never seen are replayed, swipe by swipe; before each like, every rule says what it"
-        " would show. The thick line is the rule that serves, its band the 95% interval; thin lines are other rules."
-        " Names can be switched off and on. Lines fall as what everybody likes has been seen; what counts is how far"
-        " they are apart.",
+        "Users whom the model has never seen are replayed, swipe by swipe. Before each like, every update rule ranks"
+        " the movies. The thick line is the rule used in serving, and the band is its 95% CI. Thin lines are other"
+        " rules. Click a name to hide or show its line. Lines fall because users have soon seen the movies that"
+        " everybody likes, so compare the distances between lines.",
         [
             f'<div class="curves">{_rules(replay)}{_grid(figures)}</div>',
             tables.arms_table(replay),
-            _folded("The numbers of the charts", tables.curve_table(replay)),
+            _folded("The charts in numbers", tables.curve_table(replay)),
             _small(words.replay_print(replay)),
         ],
     )
 
 
 def _rules(replay: Replay) -> str:
-    """The legend of all curves; its boxes hide and show a rule in each of them, by the style sheet alone."""
+    """The legend of all curves. Its check boxes hide and show a rule in all of them, with the style sheet alone."""
     boxes = "".join(
         f'<label><input type="checkbox" class="show-{look}"{"" if look.startswith("variant") else " checked"}>'
         f"{sample(look, symbol)}{escape(name)}</label>"
@@ -191,32 +193,32 @@ def _rules(replay: Replay) -> str:
 def _data(picture: DataPicture) -> Section:
     parts = []
     if picture.rating_histogram:
-        about = "How often each rating was given, in all that was read."
+        about = "How often each rating was given, in all ratings that were read."
         if picture.liked_above is not None:
-            about += f" Ratings above {picture.liked_above:g} (blue) count as liked."
-        parts.append(_figure(charts.ratings_chart("ratings", picture), "What people rate", about))
+            about += f" Ratings above {picture.liked_above:g} (blue) count as likes."
+        parts.append(_figure(charts.ratings_chart("ratings", picture), "Ratings by value", about))
     if picture.steps:
         figures = [
             _figure(charts.steps_chart(f"steps-{what}", picture, what), what.capitalize())
             for what in ("ratings", "users", "movies")
         ]
         about = (
-            "Rare movies and users with few ratings are dropped in rounds, until a round changes nothing. The last bar"
-            " (blue) is what models see."
+            "Movies and users with few ratings are dropped in rounds until a round changes nothing. The last bar (blue)"
+            " is the data that models see."
         )
-        parts.append(f"<h3>What the filters leave</h3><p>{about}</p>{_grid(figures, three=True)}")
+        parts.append(f"<h3>What is left after filtering</h3><p>{about}</p>{_grid(figures, three=True)}")
         parts.append(_folded("The steps in numbers", tables.steps_table(picture)))
     if picture.months.starts:
-        about = "What the filters left, by month and by the part that it belongs to. " + _where_it_falls(picture)
+        about = "Ratings after filtering, by month and split. " + _split_words(picture)
         chart = charts.months_chart("months", picture.months, picture.cutoff_times)
         looks = "".join(
             f'<span><i class="{charts.split_look(name)}"></i>{split_name(name)}</span>'
             for name in picture.months.events
         )
         legend = f'<p class="legend">{looks}</p>'
-        parts.append(_figure(legend + chart, "When it happened, and where the split falls", about))
+        parts.append(_figure(legend + chart, "Ratings over time and the split", about))
     if picture.rejects:
-        parts.append(_small([f"{picture.rejects:,} rows could not be used and were set aside."]))
+        parts.append(_small([f"{picture.rejects:,} rows could not be used. They are listed in rejects.csv."]))
     about = f"Fingerprint <code>{escape(picture.fingerprint[:12])}</code>"
     if picture.steps:
         last = picture.steps[-1]
@@ -224,17 +226,17 @@ def _data(picture: DataPicture) -> Section:
     return _section("data", "The data", f"{about}.", parts)
 
 
-def _where_it_falls(picture: DataPicture) -> str:
+def _split_words(picture: DataPicture) -> str:
     counts = ", ".join(f"{split_name(name)} {count:,}" for name, count in picture.splits.items())
-    said = f"Ratings by part: {escape(counts)}."
+    said = f"Ratings by split: {escape(counts)}."
     if not picture.cutoff_times:
-        return f"{said} Each user's latest ratings are held out, so the parts lie beside each other at all times."
+        return f"{said} Each user's latest ratings are held out, so every month can have ratings of all splits."
     begins = [
         f"{name} begins on {day(cutoff)}"
         for name, cutoff in (("validation", picture.cutoff_times.val_from), ("test", picture.cutoff_times.test_from))
         if cutoff is not None
     ]
-    return f"{said} The split falls at the dotted lines: {' and '.join(begins)}."
+    return f"{said} The dotted lines separate the splits: {' and '.join(begins)}."
 
 
 def _foot(replay: Replay | None, picture: DataPicture, settings: Mapping[str, Mapping[str, Any]]) -> str:
@@ -255,7 +257,7 @@ def _section(anchor: str, title: str, about: str, parts: Iterable[str]) -> Secti
 
 
 def _figure(chart: str, title: str, about: str = "") -> str:
-    """A chart with what it shows above it."""
+    """A chart with its title and explanation above it."""
     about = f"<p>{about}</p>" if about else ""
     return f"<figure><figcaption><h3>{escape(title)}</h3>{about}</figcaption>{chart}</figure>"
 

@@ -1,6 +1,6 @@
-"""Drawing in SVG that needs no script: x is a share of the chart's width, y is in pixels.
+"""Draw charts in SVG that need no script: x is a share of the chart's width, y is in pixels.
 
-So a chart is as wide as the page allows while its text keeps its size. Colours are in the style sheet, by class.
+So a chart is as wide as the page allows, and its text keeps its size. Colours are in the style sheet, by class.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _SYMBOLS: dict[Symbol, str] = {
     "triangle": "M0,-5L5,4h-10z",
     "cross": "M-5,-3L-3,-5L0,-2L3,-5L5,-3L2,0L5,3L3,5L0,2L-3,5L-5,3L-2,0z",
 }
-# What a month is rounded to: months, quarters, years, decades and centuries.
+# Distances between ticks in months: months, quarters, years, decades and centuries.
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The span of an axis, where it has ticks (value → label), and whether lines lead from them across the chart."""
+    """The span of an axis, its ticks (value → label), and whether grid lines lead from them across the chart."""
 
     low: float
     high: float
@@ -36,24 +36,24 @@ class Axis:
     grid: bool = True
 
     def share(self, value: float) -> float:
-        """Where a value lies, from 0 at the low end to 1."""
+        """Return the position of a value on the axis, from 0 at the low end to 1."""
         return (value - self.low) / (self.high - self.low)
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A plotting area that is drawn on, in the units of its axes; what is drawn later lies above.
+    """A plotting area to draw on, in the units of its axes. What is drawn later covers what was drawn before.
 
     Attributes
     ----------
     x, y
         The axes. A y axis whose low end is the larger number runs downwards.
     height
-        Pixels.
+        Height in pixels.
     left
         Pixels to the left of the area, for the labels of the y axis.
     below
-        Pixels below it, for those of the x axis.
+        Pixels below the area, for the labels of the x axis.
     """
 
     x: Axis
@@ -73,7 +73,7 @@ class Plot:
         self._drawn.append(_element("line", look, x1=self._x(x1), y1=self._y(y1), x2=self._x(x2), y2=self._y(y2)))
 
     def path(self, points: Iterable[tuple[float, float]], look: str) -> None:
-        """Draw a line through points; a style that fills it makes an area of it."""
+        """Draw a line through points. A style that fills the line makes it an area."""
         found = " ".join(f"{100 * self.x.share(x):.2f},{self._y(y)}" for x, y in points)
         line = _element("polyline", "", points=found)
         self._drawn.append(
@@ -100,18 +100,18 @@ class Plot:
         self._drawn.append(_element("text", look, escape(text), **at))
 
     def html(self, chart_id: str, label: str, *, x_title: str = "", y_title: str = "", loud: str = "") -> str:
-        """The chart as HTML.
+        """Return the chart as HTML.
 
         Parameters
         ----------
         chart_id
             Id of its element.
         label
-            What it shows, for those who do not see it.
+            What the chart shows, for screen readers.
         x_title, y_title
-            What the axes are.
+            Titles of the axes.
         loud
-            The label of the y axis that stands out.
+            The label of the y axis to highlight.
         """
         grid = [_element("line", "", x1=0, x2="100%", y1=self.height, y2=self.height)] if self.x.ticks else []
         labels = []
@@ -141,14 +141,14 @@ class Plot:
 
 
 def sample(look: str, symbol: Symbol) -> str:
-    """A line with its symbol, as a legend shows it."""
+    """Return a line with its symbol, for a legend."""
     content = _element("line", look, x1=0, x2=34, y1=7, y2=7)
     content += _element("svg", f"mark {look}", _element("path", "", d=_SYMBOLS[symbol]), x=17, y=7)
     return _element("svg", "sample", content, width=34, height=14, aria_hidden="true")
 
 
 def numbers(low: float, high: float, most: int = 6) -> dict[float, str]:
-    """Ticks at round numbers of a span, no more than about `most`: multiples of 1, 2 or 5 times a power of ten."""
+    """Return at most about `most` ticks at round numbers of a span: multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(times * power for times in (1, 2, 5, 10) if times * power >= rough * (1 - 1e-9))
@@ -158,7 +158,7 @@ def numbers(low: float, high: float, most: int = 6) -> dict[float, str]:
 
 
 def months(first: int, last: int, most: int = 6) -> dict[float, str]:
-    """Ticks at the beginnings of months or years between two days, counted from 1970."""
+    """Return ticks at the beginnings of months or years between two days, which are counted from 1970."""
     ends = np.array([first, last], dtype="datetime64[D]").astype("datetime64[M]").astype(np.int64)
     step = next((months for months in _MONTHS if (ends[1] - ends[0]) / months <= most), _MONTHS[-1])
     found = np.arange(-(-ends[0] // step) * step, ends[1] + 1, step).astype("datetime64[M]")
@@ -172,7 +172,7 @@ def months(first: int, last: int, most: int = 6) -> dict[float, str]:
 
 
 def _short(value: float) -> str:
-    """A count as short as an axis needs it: "20k"."""
+    """A count in short form for an axis: "20k"."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{unit}"
@@ -186,11 +186,11 @@ def _element(name: str, look: str, content: str = "", **attributes: object) -> s
 
 
 def _title(tip: str) -> str:
-    """What a pointer that rests on a mark is told."""
+    """The tooltip of a mark."""
     return f"<title>{escape(tip)}</title>" if tip else ""
 
 
 def padded(values: Sequence[float], share: float = 0.14) -> tuple[float, float]:
-    """The span of some values with room at both ends."""
+    """Return the span of some values with room at both ends."""
     room = share * (max(values) - min(values)) or abs(values[0]) or 1.0
     return min(values) - room, max(values) + room

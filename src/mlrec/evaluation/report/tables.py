@@ -1,4 +1,4 @@
-"""The report's tables, as HTML. Whatever comes from data is escaped here."""
+"""The report's tables as HTML. Text from the data is escaped here."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from mlrec.evaluation.wording import (
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: text, whether it is the best of its kind, and a smaller second line."""
+    """A table cell: text, whether it is the best value, and a smaller second line."""
 
     text: str
     best: bool = False
     second: str = ""
 
     def html(self) -> str:
-        """As HTML."""
+        """Return the content of the cell as HTML."""
         text = f"<strong>{escape(self.text)}</strong>" if self.best else escape(self.text)
         return f"{text}<small>{escape(self.second)}</small>" if self.second else text
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[tuple[Cell, Sequence[Cell], bool]]) -> str:
-    """A table in a box that scrolls by itself, and says so where it is too narrow for all columns.
+    """Return a table in a box that scrolls, and that shows so if it is too narrow for all columns.
 
-    A row is its header, its cells, and whether it stands out.
+    A row is a header, cells, and whether the row is highlighted.
     """
     rows = list(rows)
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
@@ -63,7 +63,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[tuple[Cell, Sequence
 
 
 def lead_table(evaluation: Evaluation, metric: str) -> str:
-    """One metric of all models, best first, and how far the judged one is ahead of each other."""
+    """Return one metric of all models, best first, and the evaluated model's lead over each other one."""
     order = sorted(evaluation.models, key=lambda name: -evaluation.models[name][metric].value)
     best = best_names(evaluation.models, metric)
     rows = []
@@ -72,14 +72,14 @@ def lead_table(evaluation: Evaluation, metric: str) -> str:
         lead = evaluation.differences.get(f"{MODEL} - {name}", {}).get(metric)
         rows.append((Cell(name), [_number(own, name in best), Cell(_bounds(own)), *_lead(lead)], name == MODEL))
     return table(
-        f"{metric_name(metric)} on {split_name(evaluation.split)}, and how far {MODEL} leads",
-        ["model", metric_name(metric), "95% interval", f"{MODEL} leads by", "95% interval", "p"],
+        f"{metric_name(metric)} on {split_name(evaluation.split)}, and the lead of {MODEL}",
+        ["model", metric_name(metric), "95% CI", f"{MODEL} leads by", "95% CI", "p"],
         rows,
     )
 
 
 def metrics_table(evaluation: Evaluation) -> str:
-    """All metrics of all models with their intervals."""
+    """Return all metrics of all models with their confidence intervals."""
     names = list(evaluation.models)
     rows = []
     for metric in metrics_of(evaluation.models):
@@ -89,11 +89,11 @@ def metrics_table(evaluation: Evaluation) -> str:
             own = evaluation.models[name].get(metric)
             cells.append(_figure(own, name in best) if own else Cell("–"))
         rows.append((_metric_header(metric), cells, False))
-    return table(f"All metrics on {split_name(evaluation.split)}", ["metric", *names], rows)
+    return table(f"All metrics on {split_name(evaluation.split)}, with 95% CI", ["metric", *names], rows)
 
 
 def arms_table(replay: Replay) -> str:
-    """All metrics of the arms, and how far the served one is ahead in each."""
+    """Return all metrics of the arms, and the lead of the served arm over each other one."""
     metrics = metrics_of(replay.arms)
     best = {metric: best_names(replay.arms, metric) for metric in metrics}
     rows = []
@@ -105,11 +105,11 @@ def arms_table(replay: Replay) -> str:
             cells.append(Cell(printed(signed(lead.value)), second=_bounds(lead)) if lead else Cell(""))
         rows.append((Cell(name), cells, name == SERVED))
     head = [column for metric in metrics for column in (metric_title(metric), f"{SERVED} leads by")]
-    return table("Rules of update over all likes, with 95% intervals", ["rule", *head], rows)
+    return table("Update rules over all likes, with 95% CI", ["rule", *head], rows)
 
 
 def curve_table(replay: Replay) -> str:
-    """The numbers of the replay's charts: metrics of the arms by what was swiped before."""
+    """Return the figures of the replay's charts: metrics of the arms by number of earlier swipes."""
     rows = []
     for part in replay.curve:
         for metric in metrics_of_all(replay.curve):
@@ -120,37 +120,37 @@ def curve_table(replay: Replay) -> str:
                 Cell(f"{own.value:.3f}", second=_bounds(own)) for own in (part.arms[name][metric] for name in part.arms)
             ]
             rows.append((header, cells, False))
-    return table("Figures by swipes before, with 95% intervals", ["swipes", *replay.curve[0].arms], rows)
+    return table("Metrics by number of earlier swipes, with 95% CI", ["swipes", *replay.curve[0].arms], rows)
 
 
 def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"], metric: str) -> str:
-    """One metric of the models for some of the users, or for some of the relevant movies."""
+    """Return one metric of the models by segment of the users or of the relevant movies."""
     rows: list[tuple[Cell, Sequence[Cell], bool]] = []
     for segment in evaluation.segments:
         if segment.by != by:
             continue
         if segment.movies is None:
-            header = Cell(f"{segment.name} known", second=f"{segment.users:,} users")
+            header = Cell(f"{segment.name} events", second=f"{segment.users:,} users")
         else:
             header = Cell(segment.name, second=f"{segment.movies:,} movies, {segment.answers:,} relevant")
         best = best_names(segment.models, metric)
         cells = [_figure(own[metric], name in best) for name, own in segment.models.items()]
         rows.append((header, cells, False))
-    what = "by events known of a user" if by == "history" else "by popularity"
-    return table(f"{metric_name(metric)} {what}, with 95% intervals", ["part", *evaluation.models], rows)
+    what = "by number of known events of a user" if by == "history" else "by popularity of the relevant movies"
+    return table(f"{metric_name(metric)} {what}, with 95% CI", ["segment", *evaluation.models], rows)
 
 
 def steps_table(picture: DataPicture) -> str:
-    """What each step of the preparation left."""
+    """Return what is left after each step of the preparation."""
     rows = [
         (Cell(step.name), [Cell(f"{step.ratings:,}"), Cell(f"{step.users:,}"), Cell(f"{step.movies:,}")], False)
         for step in picture.steps
     ]
-    return table("What each step left", ["step", "ratings", "users", "movies"], rows)
+    return table("What is left after each step", ["step", "ratings", "users", "movies"], rows)
 
 
 def settings_list(title: str, values: Mapping[str, Any]) -> str:
-    """Settings by name, as they were given."""
+    """Return a list of settings with their values."""
     items = "".join(
         f"<div><dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_value(value))}</dd></div>"
         for name, value in values.items()
@@ -159,7 +159,7 @@ def settings_list(title: str, values: Mapping[str, Any]) -> str:
 
 
 def glossary(metrics: Iterable[str]) -> str:
-    """What each of the metrics means, without those that are not known here."""
+    """Explain each metric that has an explanation."""
     kinds = dict.fromkeys(map(kind_of, metrics))
     items = "".join(
         f"<div><dt>{metric_name(kind)}</dt><dd>{MEANINGS[kind]}</dd></div>" for kind in kinds if kind in MEANINGS
@@ -168,7 +168,7 @@ def glossary(metrics: Iterable[str]) -> str:
 
 
 def metrics_of_all(curve: Iterable[Part]) -> list[str]:
-    """Metrics that each rule has in each part of a curve, in their order."""
+    """Return the metrics that every rule has in every part of a curve, in order."""
     rows = [row for part in curve for row in part.arms.values()]
     return [metric for metric in rows[0] if all(metric in row for row in rows)]
 
@@ -182,7 +182,7 @@ def _figure(own: Estimate, best: bool) -> Cell:
 
 
 def _bounds(own: Estimate | Difference) -> str:
-    """The interval; empty where there is none."""
+    """The confidence interval; empty if there is none."""
     return "" if own.low is None else printed(interval(own))
 
 
@@ -191,11 +191,11 @@ def _lead(lead: Difference | None) -> list[Cell]:
 
 
 def _metric_header(metric: str) -> Cell:
-    return Cell(metric_name(metric), second="less is better" if kind_of(metric) in LESS_IS_BETTER else "")
+    return Cell(metric_name(metric), second="lower is better" if kind_of(metric) in LESS_IS_BETTER else "")
 
 
 def _value(value: Any) -> str:
-    """A setting for people; None is how settings write infinity, or what follows from the data."""
+    """A setting for people to read. None stands for infinity, or for a value that is derived from the data."""
     if value is None:
         return "–"
     if isinstance(value, bool):

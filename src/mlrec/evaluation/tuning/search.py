@@ -49,7 +49,7 @@ BEST, DEFAULT = "best", "default"
 # After these numbers of sweeps a trial may end early. Of the best fifth of 70 random settings on the demo data, none
 # was below the median after 6 sweeps, and 3 of 14 were after 2. The ranks after 6 and after 2 sweeps correlate with
 # those after 24 by 0.95 and 0.69.
-_LOOKS = (6, 12, 24)
+_CHECKED_SWEEPS = (6, 12, 24)
 
 _SHOWN_TRIALS = 5
 
@@ -188,15 +188,15 @@ def tune(
     read_manifest(workspace)  # fail before anything is written to what may be the wrong directory
     with blas_threads():
         with progress.task("Reading prepared data"):
-            ground = _Ground(read_prepared(workspace, ("train", "val")), threads)
-            validation = ground.jury(
+            tuning_data = _TuningData(read_prepared(workspace, ("train", "val")), threads)
+            validation = tuning_data.jury(
                 EvaluateSettings(split="val", sample=settings.sample, random_seed=settings.random_seed),
                 {"ndcg": METRICS["ndcg"]},
             )
-        origin = Origin(ground.fingerprint, METRIC, "val", "liked", settings.sample, settings.random_seed)
-        regularization = regularization_for(int(ground.interactions.popularity.sum()))
+        origin = Origin(tuning_data.fingerprint, METRIC, "val", "liked", settings.sample, settings.random_seed)
+        regularization = regularization_for(int(tuning_data.interactions.popularity.sum()))
         with open_study(files, origin, regularization, fresh=fresh) as study:
-            _search(study, ground, validation, settings.trials, deadline, progress)
+            _search(study, tuning_data, validation, settings.trials, deadline, progress)
             searched = time.monotonic()
             counts, top, importance = study.counts, study.best(_SHOWN_TRIALS), study.importance()
             if not top:
@@ -207,7 +207,9 @@ def tune(
             best = top[0]
             default = TrainSettings(random_seed=settings.random_seed, regularization=regularization)
             with progress.task("Evaluating the best and the default settings"):
-                val, test = _last_look(workspace, ground.fingerprint, {BEST: best.settings, DEFAULT: default}, threads)
+                val, test = _verdicts(
+                    workspace, tuning_data.fingerprint, {BEST: best.settings, DEFAULT: default}, threads
+                )
             tuned = Tuned(
                 study=settings.study,
                 origin=origin,
@@ -249,19 +251,21 @@ def _checked_target(out: Path, workspace: Workspace) -> Path:
         ) from error
 
 
-def _search(study: Study, ground: _Ground, validation: Jury, trials: int, deadline: float, progress: Progress) -> None:
+def _search(
+    study: Study, tuning_data: _TuningData, validation: Jury, trials: int, deadline: float, progress: Progress
+) -> None:
     def judge(settings: TrainSettings, tell: Callable[[int, float], None]) -> float:
         found = 0.0
 
         def look(sweeps: int, movie_factors: NDArray[np.float32]) -> None:
             nonlocal found
-            if sweeps == settings.iterations or sweeps in _LOOKS:
+            if sweeps == settings.iterations or sweeps in _CHECKED_SWEEPS:
                 ndcg = _judged(validation, movie_factors, settings.fold_in).per_user[METRIC]
                 found = ratio(ndcg.numerators, ndcg.denominators)
                 if sweeps < settings.iterations:
                     tell(sweeps, found)
 
-        ground.fit(settings, look)
+        tuning_data.fit(settings, look)
         return found
 
     with progress.task("Tuning", trials, "trials") as task:
@@ -281,28 +285,28 @@ def _search(study: Study, ground: _Ground, validation: Jury, trials: int, deadli
             tell_best()
 
 
-def _last_look(
+def _verdicts(
     workspace: Workspace, fingerprint: str, candidates: dict[str, TrainSettings], threads: int
 ) -> tuple[Verdict, Verdict | None]:
     """Return verdicts on validation and test; None for test if no user likes anything there. Only this reads test."""
-    ground = _Ground(read_prepared(workspace), threads)
-    if ground.fingerprint != fingerprint:
+    tuning_data = _TuningData(read_prepared(workspace), threads)
+    if tuning_data.fingerprint != fingerprint:
         raise DataChangedError(
             "The prepared data changed during the tuning.",
             "Prepare the earlier data again, or start another study with '--study NEW'.",
         )
-    models = {name: (settings, ground.fit(settings)) for name, settings in candidates.items()}
-    val = _verdict(ground, EvaluateSettings(split="val"), models)
+    models = {name: (settings, tuning_data.fit(settings)) for name, settings in candidates.items()}
+    val = _verdict(tuning_data, EvaluateSettings(split="val"), models)
     try:
-        return val, _verdict(ground, EvaluateSettings(split="test"), models)
+        return val, _verdict(tuning_data, EvaluateSettings(split="test"), models)
     except EmptyResultError:  # test may be empty in small data; the settings are still good
         return val, None
 
 
 def _verdict(
-    ground: _Ground, settings: EvaluateSettings, models: dict[str, tuple[TrainSettings, NDArray[np.float32]]]
+    tuning_data: _TuningData, settings: EvaluateSettings, models: dict[str, tuple[TrainSettings, NDArray[np.float32]]]
 ) -> Verdict:
-    jury = ground.jury(settings, METRICS)
+    jury = tuning_data.jury(settings, METRICS)
     judged = {name: _judged(jury, movie_factors, train.fold_in) for name, (train, movie_factors) in models.items()}
     bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
     figures, differences = summarized(judged, bootstrap, BEST)
@@ -330,7 +334,7 @@ def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings
     return jury.judged("trial", jury.scorer(movie_factors, rule, jury.folded_in(movie_factors, rule)))
 
 
-class _Ground:
+class _TuningData:
     """Prepared data in memory: what every trial learns from and is evaluated on."""
 
     def __init__(self, data: PreparedData, threads: int) -> None:
