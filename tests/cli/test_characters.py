@@ -118,10 +118,10 @@ def test_a_session_on_a_screen_that_lacks_the_arrows(name, demo_copy):
         shown = session.until("liked The Shawshank")
         assert "1 ^" in shown or "new" in shown
         session.send("h")
-        session.until("Any key goes back.")
+        session.until("Press any key to go back.")
         session.send(" ")
         session.send("w")
-        session.until("Any key goes back.")
+        session.until("Press any key to go back.")
         session.send(" q")
         assert session.end() == 0
     finally:
@@ -136,7 +136,7 @@ def test_bytes_that_are_no_text_are_no_answer(demo_copy):
         timeout=120,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "Line 2: '\ufffd\ufffd' is no answer. The swipes before it are stored." in done.stderr.decode()
+    assert "Line 2: '\ufffd\ufffd' is not an answer. The swipes before it are stored." in done.stderr.decode()
 
 
 def test_an_argument_that_is_no_text_is_shown_all_the_same(demo):

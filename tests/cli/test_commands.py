@@ -173,7 +173,7 @@ def test_dates_instead_of_times_are_warned_of_and_dealing_ties_is_the_way_out(ru
 
 def test_an_unknown_user_is_told_so(run, demo):
     done = run("recommend", "--user", 123456789, data=demo.root)
-    assert "User 123456789 has no taste that the model knows" in done.stderr
+    assert "User 123456789 has no likes that the model knows" in done.stderr
     assert "Shawshank" in done.stdout
 
 
@@ -207,7 +207,7 @@ def test_users_and_their_ratings(run, demo):
     assert set(rated[0]) == {"movie_id", "title", "year", "preference", "at", "split"}
     assert (len(rated), rated[-1]["at"]) == (3, profile["last_at"])
     lines = run("history", "--user", 42, "--ratings", data=demo.root).stdout.splitlines()
-    assert lines[0].split() == ["when", "movie", "year", "opinion", "part", "id"]
+    assert lines[0].split() == ["when", "movie", "year", "opinion", "split", "id"]
     assert len(lines) == profile["ratings"] + 3
     assert "no ratings of user 5000" in run("history", "--user", 5000, "--ratings", data=demo.root).stdout
     assert "--ratings" in run("history", "--user", 42, "--ratings", "--csv", "-", data=demo.root, expect=2).stderr
@@ -238,7 +238,7 @@ def test_brackets_in_titles_are_printed_as_they_are(run, tmp_path):
         "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},5,{u}{m}\n" for u in range(1, 9) for m in (1, 2))
     )
     done = run("run", "--min-movie-ratings", 1, "--min-user-ratings", 1, data=tmp_path / "data")
-    assert "It is not evaluated." in done.stderr  # two ratings a user: all of them train
+    assert "The model is not evaluated on this part." in done.stderr  # two ratings a user: all of them train
     found = run("search", "rec", data=tmp_path / "data").stdout + run("search", "bold", data=tmp_path / "data").stdout
     assert "[REC]" in found
     assert "[/b] Bold" in found
@@ -316,7 +316,7 @@ def test_hints_and_doctor_name_the_same_next_step(run, demo_raw, tmp_path):
         (["evaluate", "--ease-regularization", "0"], 2, "ease_regularization"),
         (["evaluate", "--replay", "--baseline", "ease"], 2, "--baseline"),
         (["evaluate", "--replay", "--split", "test"], 2, "--split"),
-        (["evaluate", "--replay", "-k", "5", "-k", "10"], 2, "one list length"),
+        (["evaluate", "--replay", "-k", "5", "-k", "10"], 2, "only one -k"),
     ],
 )
 def test_mistakes_on_a_trained_model(run, demo, arguments, code, words):

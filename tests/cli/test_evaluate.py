@@ -21,7 +21,7 @@ def test_protocols_and_segments_in_json_and_as_tables(run, demo):
         "20 to 49",
         "least popular",
         "Liang et al. 2018",
-        "nothing was written",
+        "Nothing was written",
     ):
         assert words in shown.stdout
     usual = run("evaluate", "--baseline", "popularity", data=demo.root).stdout
@@ -33,7 +33,7 @@ def test_protocols_and_segments_in_json_and_as_tables(run, demo):
     "options", [("--protocol", "held-out-users"), ("--segments",), ("--ease-regularization", 3)], ids=lambda own: own[0]
 )
 def test_what_replay_has_no_use_for_is_refused(run, demo, options):
-    assert "With --replay it has no meaning" in run("evaluate", "--replay", *options, data=demo.root, expect=2).stderr
+    assert "--replay cannot be combined with" in run("evaluate", "--replay", *options, data=demo.root, expect=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_what_replay_has_no_use_for_is_refused(run, demo, options):
     [
         (("--ease-regularization", "inf"), "ease_regularization"),
         (("--protocol", "held-out-users", "--history", "train"), "defines the known events itself"),
-        (("--held-out-share", 0.5), "for --replay"),
+        (("--held-out-share", 0.5), "or --replay"),
         (("--protocol", "held-out-users", "--held-out-share", 0.5), "held_out_share"),
         (("-k", 10**30), "every k"),
         (("--threads", 10**9), "threads"),
-        (("--report", "-"), "goes to a file"),
+        (("--report", "-"), "needs the name of a file"),
     ],
     ids=lambda own: "".join(map(str, own))[:24] if isinstance(own, tuple) else "",
 )
@@ -104,7 +104,7 @@ def test_the_gate_says_why(run, demo_copy):
     default = registry.published_id(demo_copy)
     refused = run("train", "--preset", "baseline", "--publish-if-better", data=demo_copy.root)
     assert f"is worse than that of the published model {default}" in refused.stdout
-    assert "It is not published" in refused.stdout
+    assert "Not published" in refused.stdout
     assert registry.published_id(demo_copy) == default
     passed = as_json(run("train", "--publish-if-better", "--json", data=demo_copy.root))
     assert (passed["published"], passed["gate"]["passed"]) == (True, True)
@@ -135,11 +135,11 @@ def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, dem
     judged = registry.published_id(demo_copy)
     run("evaluate", "--baseline", "popularity", data=demo_copy.root)
     shown = run("models", "show", data=demo_copy.root).stdout
-    assert "How it was judged" in shown
+    assert "Evaluation results" in shown
     assert max(map(len, shown.splitlines())) < 120
     assert len(shown.splitlines()) < 70
     final = as_json(run("train", "--on", "all", "--iterations", 2, "--json", data=demo_copy.root))["model_id"]
-    assert "It has not been judged" in run("models", "show", data=demo_copy.root).stdout
+    assert "has not been evaluated" in run("models", "show", data=demo_copy.root).stdout
     assert "*" not in run("models", "list", data=demo_copy.root).stdout
     run("prepare", "--raw", demo_raw, "--min-movie-ratings", 50, data=demo_copy.root)
     listed = run("models", "list", data=demo_copy.root).stdout
@@ -151,12 +151,12 @@ def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, dem
 def test_after_a_final_run_the_model_to_evaluate_is_named(run, demo_raw, tmp_path):
     data = tmp_path / "data"
     done = run("run", "--raw", demo_raw, "--final", data=data)
-    assert "one that learns from everything follows" in done.stdout
-    assert "It is not published" not in done.stdout
+    assert "A final model, trained on all data, follows." in done.stdout
+    assert "Not published" not in done.stdout
     refused = run("evaluate", data=data, expect=4)
     command = refused.stderr.split("mlrec evaluate ")[1].split()
     assert "als" in run("evaluate", *command, "--baseline", "popularity", data=data).stdout
-    assert "was judged in its place" in run("models", "show", data=data).stdout
+    assert "was evaluated in its place" in run("models", "show", data=data).stdout
     replaced = run("train", "--publish-if-better", data=data)
     assert "mlrec run --final --publish-if-better" in replaced.stdout
 

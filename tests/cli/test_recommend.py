@@ -43,7 +43,7 @@ def test_a_visitor_by_titles_and_ids(run, tmp_path):
 def test_a_new_user_is_told_where_the_list_comes_from(run):
     done = run("recommend", "--user", 123456789, "-n", 3)
     assert done.stdout.count("popular") == 3
-    assert "User 123456789 has no taste that the model knows" in done.stderr
+    assert "User 123456789 has no likes that the model knows" in done.stderr
     assert run("recommend", "--user", 123456789, "-n", 3, "--genre", "western").stdout.count("genre") >= 3
 
 
@@ -109,7 +109,7 @@ def test_everybodys_lists_in_a_file(run, tmp_path, demo, suffix):
         (["--all-users"], 2, "--out"),
         (["--user", "1", "--out", "x.csv"], 2, "--all-users"),
         (["--all-users", "--out", "x.json"], 2, ".parquet"),
-        (["--all-users", "--out", "x.csv", "--explain"], 2, "one user"),
+        (["--all-users", "--out", "x.csv", "--explain"], 2, "--explain"),
         (["--all-users", "--out", "nowhere/x.csv"], 2, "no folder"),
         (["--user", "1", "--diversity", "2"], 2, "--diversity"),
         (["--like", "star wars"], 3, "260 Star Wars: Episode IV"),

@@ -75,7 +75,7 @@ def test_preferences_names_and_buckets(run, data, options, stored):
 def test_a_retried_swipe_is_told_so(run, data):
     arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like", "--idempotency-key", "x", "--at", 1000)
     run(*arguments)
-    assert "stored before" in run(*arguments).stdout
+    assert "already stored" in run(*arguments).stdout
     assert len(log(data)) == 1
     other = ("swipe", "--user", NEW, "--movie", 318, "--preference", -1, "--idempotency-key", "x")
     assert "used for another swipe" in run(*other, expect=3).stderr
@@ -97,11 +97,11 @@ def test_a_swipe_without_effect_is_told_so(run):
     arguments = ("swipe", "--user", NEW, "--movie", 318, "--preference", "like")
     assert "not in effect" not in run(*arguments, "--idempotency-key", "x").stdout
     older = run(*arguments, "--at", 1000)
-    assert "The swipe is stored, but not in effect: a later opinion on this movie stands." in older.stdout
+    assert "The swipe is stored, but not in effect: a later opinion on this movie counts." in older.stdout
     assert json.loads(run(*arguments, "--at", 1000, "--json").stdout)["in_effect"] is False
     for _ in range(3):
         assert "not in effect" not in run("swipe", "--user", NEW, "--undo").stdout
-    assert "not in effect: it has been taken back." in run(*arguments, "--idempotency-key", "x").stdout
+    assert "not in effect: it was undone." in run(*arguments, "--idempotency-key", "x").stdout
     assert json.loads(run(*arguments, "--json").stdout)["in_effect"] is True
 
 
@@ -185,9 +185,9 @@ def test_words_in_a_pipe(run, data):
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0].startswith("1. The Shawshank Redemption (1994)")
-    assert any("took back: superdisliked" in line for line in lines)
+    assert any("undone: superdisliked" in line for line in lines)
     assert any("you liked The Shawshank Redemption" in line for line in lines)
-    assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 taken back" in lines[-1]
+    assert "1 superliked, 1 liked, 1 skipped, 1 disliked, 1 undone" in lines[-1]
 
 
 def test_a_session_in_json(run):
@@ -232,12 +232,12 @@ def test_a_reader_that_goes_away_is_no_error(data):
 def test_when_every_movie_is_seen_it_ends(run, data):
     text = "skip\n" * 50
     done = run("swipe", "--user", NEW, "--genre", "Film-Noir", text=text)
-    assert "No movie is left that fits." in done.stdout
+    assert "No more movies match." in done.stdout
 
 
 def test_where_no_movie_fits_there_is_no_card(run, data):
     done = run("swipe", "--user", NEW, "--years", "1800-1801", text="like\nlike\n")
-    assert done.stdout == "No movie is left that fits.\nNo swipes.\n"
+    assert done.stdout == "No more movies match.\nNo swipes.\n"
     assert not (data / "users.db").exists()
 
 
@@ -354,20 +354,20 @@ def test_all_keys_on_a_terminal(terminal, data):
         session.send(keys)
         assert "stored and learned in" in session.until(words)
     session.send("u")
-    session.until("took back: liked")
+    session.until("undone: liked")
     session.send("w")
-    session.until("Any key goes back.")
+    session.until("Press any key to go back.")
     session.send(" ")
     session.until("swipes in this session")
     session.send("h")
-    assert "superdislike" in session.until("Any key goes back.")
+    assert "superdislike" in session.until("Press any key to go back.")
     session.send("q")  # goes back only
     session.until("in this session")
     session.send("é")
-    session.until("That key means nothing here")
+    session.until("Unknown key")
     session.send("q")
     assert session.end() == 0
-    assert "1 taken back" in plain(session.output)
+    assert "1 undone" in plain(session.output)
     assert [p for _, p, _ in log(data)] == [1, -1, 2, -2, 0, 1, -1, 2, -2, 0, 1, 1, 0]
     # The terminal is as it was.
     assert termios.tcgetattr(session.slave) == session.settings
@@ -452,9 +452,9 @@ def test_a_list_in_the_narrow_terminal_keeps_title_and_score(terminal):
 def test_a_typo_on_a_dumb_terminal_is_asked_again(terminal, data):
     session = terminal("swipe", "--user", str(NEW), environment={"TERM": "dumb"})
     session.until("1. The Shawshank")
-    assert "Answers, one a line: like, dislike" in plain(session.output)
+    assert "Type one answer per line: like, dislike" in plain(session.output)
     session.send("lke\n")
-    session.until("'lke' is no answer")
+    session.until("'lke' is not an answer")
     session.send("like\nquit\n")
     assert session.end() == 0
     assert len(log(data)) == 1
@@ -468,9 +468,9 @@ def test_a_low_window_keeps_what_was_done_and_the_keys(terminal, columns, rows):
     shown = session.until("liked The Shawshank")
     assert "q quit" in shown.replace("\u00a0", " ")
     session.send("é")
-    session.until("That key means nothing here")
+    session.until("Unknown key")
     session.send("w")
-    session.until("Any key goes back.")
+    session.until("Press any key to go back.")
 
 
 def test_a_session_that_was_stopped_goes_on(terminal, data):

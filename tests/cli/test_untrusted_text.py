@@ -153,7 +153,7 @@ def test_the_screen_of_a_session_obeys_nothing_either(small_model, folders, titl
         console.print(cards.screen(session, session.card, "", width, height))
         session.answer(Swipe.LIKE)
         console.print(cards.screen(session, session.card, "", width, height))
-        console.print(cards.screen(session, session.card, f"{title} is no answer", width, height))
+        console.print(cards.screen(session, session.card, f"{title} is not an answer", width, height))
         console.print(cards.page(cards.why_lines(session.why(session.top[0].movie_id)), height))
     assert not acting(shown.getvalue())
     assert "movie" in shown.getvalue()

@@ -89,7 +89,7 @@ def test_run_final_with_swipes_publishes_a_model_that_knows_them(data):
 def test_people_are_told_how_many_swipes_were_merged(data):
     swipe(data)
     done = run(data, "prepare", "--with-swipes")
-    assert "Swipes: merged 13, skips 1, older than a rating of the movie 0." in done.stdout
+    assert "Swipes: merged 13, skips 1, older than a rating of the same movie 0." in done.stdout
     assert "with swipes" in done.stdout
     assert done.stderr == ""
 
@@ -119,9 +119,7 @@ def test_swipes_that_were_not_merged_are_mentioned_to_a_person_and_not_to_a_pipe
     swipe(data)
     with Recommender.open(data.root) as rec:
         rec.undo(42)
-    assert "The swipe log holds 13 swipes, which --with-swipes merges into the ratings." in on_a_terminal(
-        data, "prepare"
-    )
+    assert "The store has 13 swipes that are not merged." in on_a_terminal(data, "prepare")
     assert "--with-swipes" not in on_a_terminal(data, "prepare", "--with-swipes")
     assert run(data, "prepare").stderr == ""
 

@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_the_last_state_and_no_process(demo_copy, demo_raw):
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, messages = ended(process, 130)
-    assert messages == "Interrupted. What was complete before is still there.\n"
+    assert messages == "Interrupted. Completed work is kept.\n"
     assert hashes(demo_copy) == before
     for _ in range(300):
         if not running(java):

@@ -1,4 +1,4 @@
-"""The command line: parse, one library call, render."""
+"""The command line: parse, call the library once, render."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Entry point of the `mlrec` command. Even an interrupt while Typer is still loading ends without a traceback."""
-    # Where a caller has closed them, as `>&-` does, Python has None in their place.
+    """Entry point of the `mlrec` command. An interrupt ends it without a traceback, even while Typer is loading."""
+    # Python sets a stream to None if the caller has closed it, as `>&-` does.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     try:
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _required_packages() -> set[str]:
-    """The packages that `pip install mlrec` brings along; each is imported by the name that it is installed by."""
+    """The packages that `pip install mlrec` installs. Each is imported under the name it is installed under."""
     from importlib.metadata import requires
 
     named = (requirement for requirement in requires("mlrec") or [] if "extra ==" not in requirement)
@@ -38,12 +38,12 @@ def _required_packages() -> set[str]:
 
 
 def _refuse(package: str) -> NoReturn:
-    """Exit where mlrec was installed without its dependencies, as a backend that only serves may do."""
+    """Exit because a dependency is missing. A backend that only serves may install mlrec without dependencies."""
     from mlrec.cli.exit_codes import STATE
 
     print(
         f"Error: The mlrec command needs the package '{package}', which is not installed.\n"
-        "Install what is missing with: pip install mlrec (serving from Python needs only numpy)",
+        "Serving from Python needs only numpy. To install what the command needs: pip install mlrec",
         file=sys.stderr,
     )
     sys.exit(STATE)

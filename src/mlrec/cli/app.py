@@ -1,4 +1,4 @@
-"""The Typer application: all commands, in the order of their use."""
+"""The Typer application: all commands, in the order in which people use them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from mlrec.cli.help import Command
 app = typer.Typer(
     name="mlrec",
     cls=ErrorBoundary,
-    help="Swipe-style movie recommendation: MovieLens ratings in, recommendations out.",
-    epilog="Begin with: mlrec run demo",
+    help="Recommend movies, and learn from every swipe.",
+    epilog="Start here: mlrec run demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -50,10 +50,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     data_dir: Annotated[
-        str | None, typer.Option(help="Data directory, as on each command.", metavar="DIRECTORY", hidden=True)
+        str | None, typer.Option(help="Data directory, as in every command.", metavar="DIRECTORY", hidden=True)
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     # `mlrec --data-dir X prepare` means `mlrec prepare --data-dir X`, whose option reads this variable.
@@ -76,7 +76,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(models.app, name="models")
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
-# Typer breaks the later paragraphs of a help text where the source does; a terminal knows better.
+# Typer keeps the line breaks of the source in all paragraphs but the first. A terminal wraps them better.
 for _commands in (app, users.app, models.app):
     for _command in _commands.registered_commands:
         _command.cls = Command

@@ -17,7 +17,7 @@ from mlrec.cli import exit_codes, render
 from mlrec.cli.help import Group
 from mlrec.errors import MlrecError
 
-# What an operating system says of a disk or a path, as opposed to what a bug makes of it.
+# Errors that come from a disk or a path. Any other OSError is a bug.
 _DISK_FAULTS = {
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
     errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
@@ -25,7 +25,7 @@ _DISK_FAULTS = {
 
 
 class ErrorBoundary(Group):
-    """Renders what mlrec raises on purpose; anything else is a bug and keeps its traceback."""
+    """Renders the errors that mlrec raises on purpose. Anything else is a bug and keeps its traceback."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         with _plain_words():
@@ -52,17 +52,17 @@ class ErrorBoundary(Group):
             _say(f"Error: {error.message}", error.hint)
             raise typer.Exit(exit_codes.exit_code(type(error))) from error
         except KeyboardInterrupt:
-            _say("Interrupted. What was complete before is still there.")
+            _say("Interrupted. Completed work is kept.")
             raise typer.Exit(exit_codes.INTERRUPTED) from None
         except BrokenPipeError:
-            # The reader has what it wanted. Python would complain again when it flushes at exit.
+            # The reader has closed the pipe. Without this, Python would fail again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(exit_codes.DONE) from None
         except OSError as error:
             if error.errno not in _DISK_FAULTS:
                 raise
             where = f": {error.filename}" if error.filename else ""
-            _say(f"Error: {error.strerror}{where}", "What was complete before is still there.")
+            _say(f"Error: {error.strerror}{where}", "Completed work is kept.")
             raise typer.Exit(exit_codes.STATE) from error
 
 
@@ -73,7 +73,7 @@ def _say(message: str, hint: str = "") -> None:
 
 @contextmanager
 def _plain_words() -> Iterator[None]:
-    """What Typer says of a wrong call quotes the call."""
+    """Make Typer's own messages safe to print, because they quote what the user typed."""
     try:
         yield
     except TyperException as error:
@@ -82,7 +82,7 @@ def _plain_words() -> Iterator[None]:
 
 
 class _Warnings(logging.Handler):
-    """Shows what the library logs, which without it would be Python's to print, as it is."""
+    """Shows the warnings that the library logs. Otherwise Python would print them as they are, unescaped."""
 
     def emit(self, record: logging.LogRecord) -> None:
         render.warn(record.getMessage())

@@ -1,10 +1,10 @@
-"""How a swiping session looks, on a screen and in lines of text."""
+"""How a swipe session looks, on a screen and as lines of text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlrec.cli.render import out, plain, text
+from mlrec.cli.render import counted, out, plain, text
 from mlrec.preferences import Swipe
 
 if TYPE_CHECKING:
@@ -21,34 +21,35 @@ ANSWERS = {
     "superdislike": ("↓", "x", Swipe.SUPERDISLIKE),
     "skip": ("space", "n", Swipe.SKIP),
 }
-"""Name of each answer: arrow or key, letter, meaning."""
+"""Name of each answer, with its arrow or key, its letter and its swipe."""
 REQUESTS = {
     "undo": ("u", "take back the last swipe"),
-    "why": ("w", "why this movie is shown"),
-    "help": ("h", "all keys"),
-    "quit": ("q", "end; everything is stored already"),
+    "why": ("w", "see why this movie is shown"),
+    "help": ("h", "show all keys"),
+    "quit": ("q", "end the session; all swipes are stored"),
 }
-"""Name of each other request: letter, what it does."""
+"""Name of each other request, with its letter and what it does."""
 
 _STYLES = {Swipe.SUPERLIKE: "bold green", Swipe.LIKE: "green", Swipe.SKIP: "dim", Swipe.DISLIKE: "red",
            Swipe.SUPERDISLIKE: "bold red"}  # fmt: skip
-_PAST = {Swipe.SUPERLIKE: "superliked", Swipe.LIKE: "liked", Swipe.SKIP: "skipped", Swipe.DISLIKE: "disliked",
-         Swipe.SUPERDISLIKE: "superdisliked"}  # fmt: skip
-# Lines of a window below which there is no room for blank ones.
+PAST = {Swipe.SUPERLIKE: "superliked", Swipe.LIKE: "liked", Swipe.SKIP: "skipped", Swipe.DISLIKE: "disliked",
+        Swipe.SUPERDISLIKE: "superdisliked"}  # fmt: skip
+"""What a user did, as a verb in the past tense."""
+# With fewer lines than this, a window has no room for blank lines.
 _LOW = 22
-# Lines below which there is no room for a frame.
+# With fewer lines than this, a window has no room for a frame.
 _TIGHT = 14
 _BETWEEN_KEYS = "  "
 
 
 def match(card: Card) -> str:
-    """How well a movie matches, in words. A score says little by itself: 0.07 may be the best that a user has left."""
+    """Return how well a movie matches, in words. A score says little: 0.07 may be the best that a user has left."""
     share = f"top {card.standing.top_percent}% of {card.standing.of:,} movies"
     return f"{share} for you" if card.movie.source == "personal" else share
 
 
 def reason(card: Card) -> str:
-    """Why a card is shown."""
+    """Return why a card is shown."""
     if card.because:
         return because(card.because)
     return {"genre": "popular in the genres you asked for", "popular": "popular with everybody"}.get(
@@ -57,34 +58,32 @@ def reason(card: Card) -> str:
 
 
 def because(contributions: tuple[Contribution, ...] | list[Contribution]) -> str:
-    """The likes that speak for a movie, in words."""
+    """Return the likes that speak for a movie, in words."""
     return "because you liked " + ", ".join(like.label for like in contributions)
 
 
 def moved(place: Place) -> str:
-    """How a place in the list has come about: ▲2, ▼1, =, new, or back after an undo."""
+    """Return how a movie reached its rank: ▲2, ▼1, =, new, or back after an undo."""
     if place.rise is None:
         return "back" if place.is_back else "new"
     return f"▲{place.rise}" if place.rise > 0 else f"▼{-place.rise}" if place.rise < 0 else "="
 
 
 def told(effect: Effect) -> str:
-    """What was done, and how long it took."""
-    what = f"{_PAST[effect.swipe]} {effect.title}"
-    what = f"took back: {what}" if effect.state.undone else what
+    """Return what was done, and how long it took."""
+    what = f"{PAST[effect.swipe]} {effect.title}"
+    what = f"undone: {what}" if effect.state.undone else what
     return f"{what} (stored and learned in {effect.seconds * 1e3:.1f} ms)"
 
 
 def summary(session: SwipeSession) -> str:
-    """What a session has brought, in one line."""
+    """Return a summary of a session, in one line."""
     counts = [
-        f"{count} {_PAST[swipe]}"
-        for swipe in sorted(session.answers, reverse=True)
-        if (count := session.answers[swipe])
+        f"{count} {PAST[swipe]}" for swipe in sorted(session.answers, reverse=True) if (count := session.answers[swipe])
     ]
     undone = sum(effect.state.undone for effect in session.effects)
     if undone:
-        counts.append(f"{undone} taken back")
+        counts.append(f"{undone} undone")
     if not counts:
         return "No swipes."
     took = sorted(effect.seconds for effect in session.effects)
@@ -96,8 +95,10 @@ def summary(session: SwipeSession) -> str:
 
 
 def screen(session: SwipeSession, card: Card | None, notice: str, width: int, height: int) -> RenderableType:
-    """The whole screen: card, keys, effect of the last answer. In a low window what was done stands in the first line,
-    and the end of the list is cut. In a tighter one the frame goes, and the card is cut so that the keys stay.
+    """Return the whole screen: card, keys, effect of the last answer.
+
+    In a low window, the first line says what was done, and the end of the list is cut. In an even lower one, the frame
+    is left out, and the card is cut so that the keys stay visible.
     """
     from rich.console import Group
 
@@ -110,7 +111,7 @@ def screen(session: SwipeSession, card: Card | None, notice: str, width: int, he
     keys = _keys(width, is_low)
     parts: list[RenderableType] = [first]
     if card is None:
-        parts.append(text("No movie is left that fits. u takes back, q ends.", style="bold"))
+        parts.append(text("No more movies match. Press u to undo or q to quit.", style="bold"))
     elif height < _TIGHT:
         parts += _lines(card, width, height - 1 - len(keys))
     else:
@@ -126,8 +127,8 @@ def screen(session: SwipeSession, card: Card | None, notice: str, width: int, he
 
 
 def _header(session: SwipeSession) -> Text:
-    n = session.answers.total()
-    return text(f"User {session.user_id} · {n} swipe{'s' if n != 1 else ''} in this session", style="dim")
+    swipes = counted(session.answers.total(), "swipe")
+    return text(f"User {session.user_id} · {swipes} in this session", style="dim")
 
 
 def _panel(card: Card, is_low: bool) -> RenderableType:
@@ -140,7 +141,7 @@ def _panel(card: Card, is_low: bool) -> RenderableType:
 
 
 def _told_of(card: Card) -> list[Text]:
-    """Title, genres, match and reason, a line each."""
+    """Return title, genres, match and reason, one line each."""
     return [
         text(card.movie.label, style="bold"),
         text(", ".join(card.movie.genres)),
@@ -150,7 +151,7 @@ def _told_of(card: Card) -> list[Text]:
 
 
 def _lines(card: Card, width: int, most: int) -> list[Text]:
-    """A card without a frame in so many lines: the title in up to two, the reason in what is left."""
+    """Return a card without a frame in at most `most` lines: up to two for the title, the rest for the reason."""
     title, genres, standing, why = _told_of(card)
     lines = [*_wrapped(title, width)[:2], genres, standing]
     for line in lines:
@@ -163,7 +164,7 @@ def _wrapped(line: Text, width: int) -> list[Text]:
 
 
 def _places(effect: Effect) -> RenderableType:
-    """The list after an answer, and what has left it."""
+    """Return the list after an answer, and the movies that left it."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 1))
@@ -180,7 +181,7 @@ def _places(effect: Effect) -> RenderableType:
 
 
 def _keys(width: int, is_low: bool) -> list[Text]:
-    """All keys with their names, in as many lines as they need; a key and its name stay together."""
+    """Return all keys with their names, in as many lines as they need. A key and its name stay on one line."""
     from rich.text import Text
 
     words = [(arrow if is_low else f"{arrow}/{letter}", name) for name, (arrow, letter, _) in ANSWERS.items()]
@@ -199,18 +200,18 @@ def page(lines: list[str], height: int) -> RenderableType:
     from rich.text import Text
 
     is_low = height < _TIGHT
-    heading = ["Any key goes back."] if is_low else ["Any key goes back.", ""]
+    heading = ["Press any key to go back."] if is_low else ["Press any key to go back.", ""]
     return Text("\n".join([*heading, *map(plain, lines)]), no_wrap=is_low, overflow="ellipsis")
 
 
 def help_lines() -> list[str]:
-    """All answers and requests with their keys."""
+    """Return all answers and requests with their keys."""
     lines = [f"{f'{arrow} or {letter}':>10}  {name}" for name, (arrow, letter, _) in ANSWERS.items()]
     return lines + [f"{letter:>10}  {name}: {what}" for name, (letter, what) in REQUESTS.items()]
 
 
 def why_lines(explanation: Explanation, most: int = 8) -> list[str]:
-    """The parts of a score, the largest first."""
+    """Return the parts of a score, the largest first."""
     lines = [f"{explanation.title}: {explanation.score:.3f}"]
     if explanation.popularity:
         lines.append(f"{explanation.popularity:+.3f}  popularity")
@@ -222,7 +223,7 @@ def why_lines(explanation: Explanation, most: int = 8) -> list[str]:
     if rest:
         lines.append(f"{sum(like.value for like in rest):+.3f}  {len(rest)} other likes")
     if explanation.dislikes:
-        lines.append("Part of these already, what your dislikes change:")
+        lines.append("Already included above, the effect of your dislikes:")
         lines += [
             f"{dislike.value:+.3f}  you disliked {dislike.label}" for dislike in explanation.dislikes[: most // 2]
         ]

@@ -1,4 +1,4 @@
-"""Options that say where the work is done, and opening what they name."""
+"""The options that choose the engine, and the Spark session that they open."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlrec.cli.options import UsageError
 from mlrec.settings import EngineName
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ Engine = Annotated[
     EngineName,
     typer.Option(
         "--engine",
-        help="local: DuckDB and implicit on this machine; spark: Apache Spark, for ratings beyond one machine (extra"
-        " 'spark', Java 17 or newer).",
+        help="Where to prepare and train. local: DuckDB and implicit on this machine. spark: Apache Spark, for ratings"
+        " that do not fit on one machine; it needs the extra 'spark' and Java 17 or newer.",
     ),
 ]
 SparkMaster = Annotated[
@@ -27,7 +28,7 @@ SparkMaster = Annotated[
     typer.Option(
         "--spark-master",
         metavar="URL",
-        help="Where Spark runs: local[*], spark://host:7077, yarn or k8s://….",
+        help="Spark master: local[*], spark://host:7077, yarn or k8s://…. Requires --engine spark.",
         show_default="local[*]",
     ),
 ]
@@ -36,7 +37,7 @@ SparkConf = Annotated[
     typer.Option(
         "--spark-conf",
         metavar="KEY=VALUE",
-        help="A setting of Spark's own, such as spark.executor.memory=8g; may be given several times.",
+        help="Setting for Spark, such as spark.executor.memory=8g. Repeatable. Requires --engine spark.",
         show_default=False,
     ),
 ]
@@ -46,11 +47,11 @@ SparkConf = Annotated[
 def opened(
     engine: EngineName, master: str | None, conf: list[str] | None, workspace: "Workspace", bar: "Progress"
 ) -> Iterator["Spark | None"]:
-    """A Spark session for the time of a block, if that is the engine."""
+    """Open a Spark session for a block if the engine is Spark; yield None if it is not."""
     if engine == "local":
         for name, value in {"--spark-master": master, "--spark-conf": conf}.items():
             if value:
-                raise typer.BadParameter("It means something only with --engine spark.", param_hint=name)
+                raise UsageError(f"{name} requires --engine spark.")
         yield None
         return
     from mlrec.settings import SparkSettings
@@ -60,7 +61,7 @@ def opened(
     for text in conf or []:
         key, is_pair, value = text.partition("=")
         if not is_pair:
-            raise typer.BadParameter(f"'{text}' is not KEY=VALUE.", param_hint="--spark-conf")
+            raise UsageError(f"--spark-conf needs KEY=VALUE, such as spark.executor.memory=8g, not '{text}'.")
         pairs.append((key.strip(), value.strip()))
     settings = SparkSettings(conf=tuple(pairs)) if master is None else SparkSettings(master, tuple(pairs))
     with Spark(settings, workspace.spark_log, bar) as spark:

@@ -1,4 +1,4 @@
-"""How evaluations look on a terminal."""
+"""Evaluation results as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CURVE = ("fold-in", "retrain", "gradient", "static", "popularity")
 
 
 def show_replay(result: Replay) -> None:
-    """Render the arms, the best in bold type, and how far the served one is ahead of each other."""
+    """Render the update rules, the best in bold, and the lead of the rule that serves over each other one."""
     from mlrec.evaluation.replay.arms import SERVED
 
     k = result.settings.k
@@ -33,18 +33,18 @@ def show_replay(result: Replay) -> None:
         bold |= {(len(rows), column) for column, metric in enumerate(metrics, 1) if name in best[metric]}
         cells = [name, *(number(figures[metric].value) for metric in metrics), interval(own)]
         rows.append([*cells, signed(lead.value), interval(lead)] if lead else cells)
-    sample = f" drawn from {result.held_out_users:,}" if result.users < result.held_out_users else ""
+    sample = f", drawn from {result.held_out_users:,}" if result.users < result.held_out_users else ""
     render.table(
-        ["rule", *(f"#{metric}" for metric in metrics), "#95% interval", f"#{SERVED} leads by", "#95% interval"],
+        ["rule", *(f"#{metric}" for metric in metrics), "#95% CI", f"#{SERVED} leads by", "#95% CI"],
         rows,
-        title=f"next liked movie in the top {k}: {result.likes:,} likes of {result.users:,} new users{sample}",
+        title=f"Next liked movie in the top {k}: {result.likes:,} likes of {result.users:,} new users{sample}",
         bold_cells=bold,
         keys=1,
     )
     curve = [name for name in _CURVE if name in result.arms]
     for metric in reversed(metrics):
         render.table(
-            ["swipes before", "#likes", *(f"#{name}" for name in curve)],
+            ["earlier swipes", "#likes", *(f"#{name}" for name in curve)],
             [
                 (
                     wording.span_name(part.swipes, part.below),
@@ -53,17 +53,17 @@ def show_replay(result: Replay) -> None:
                 )
                 for part in result.curve
             ],
-            title=f"{metric} by what was swiped before, ± half of the 95% interval",
+            title=f"{metric} by number of earlier swipes, ± half the width of the 95% CI",
             keys=1,
         )
     for name, reason in result.skipped.items():
         render.line(f"{wording.skipped(name, reason)}.")
     render.line(
         f"{wording.learned_from(result.learned_events, result.starts_at)}"
-        f" {result.unknown_likes:,} of the likes are of movies that the model does not"
-        " know: misses for all."
+        f" {result.unknown_likes:,} of the likes are for movies that the model does not know. They count as misses for"
+        " every rule."
     )
-    render.note(f"An update of a user's vector takes: {wording.updates(result.update_seconds)} (median here and now).")
+    render.note(f"Median time to update a user's vector on this machine: {wording.updates(result.update_seconds)}.")
 
 
 _ACCURACY = ("recall", "capped_recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
@@ -71,7 +71,7 @@ _BEYOND = ("novelty", "diversity", "popularity_lift", "disliked", "coverage")
 
 
 def show(result: Evaluation, *, with_segments: bool = False) -> None:
-    """Render the figures, one model a row, the best of each in bold type."""
+    """Render the results, one model per row, the best of each metric in bold."""
     for k in result.ks:
         show_headline(result, k)
         shown = [name for name in _ACCURACY if f"{name}@{k}" in result.models["als"]]
@@ -80,17 +80,17 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
     if with_segments:
         _show_segments(result, result.ks[0])
     for name, reason in result.skipped.items():
-        render.line(f"{wording.skipped(name, reason)}; to judge it: --baseline {name}.")
+        render.line(f"{wording.skipped(name, reason)}. To include it: --baseline {name}")
     render.line(f"Split by {wording.PROTOCOLS[result.protocol]}.")
     if result.trained_anew:
         settings_of = wording.settings_of(result.model_id)
-        render.line(f"The model was trained for this, in memory, with {settings_of}; nothing was written.")
+        render.line(f"This model was trained in memory, with {settings_of}. Nothing was written.")
     if result.users_left_out:
         render.line(wording.left_out(result.users_left_out))
 
 
 def show_headline(result: Evaluation, k: int) -> None:
-    """Render NDCG with intervals, and how far the model is ahead of each baseline."""
+    """Render NDCG with confidence intervals, and the lead of the model over each baseline."""
     metric = f"ndcg@{k}"
     best, whom = best_names(result.models, metric), wording.whom(result.users, result.sample)
     rows = []
@@ -101,7 +101,7 @@ def show_headline(result: Evaluation, k: int) -> None:
             cells += lead_cells(lead)
         rows.append(cells)
     render.table(
-        ["model", f"#{metric}", "#95% interval", "#als leads", "#95% interval", "#p"],
+        ["model", f"#{metric}", "#95% CI", "#als leads by", "#95% CI", "#p"],
         rows,
         title=f"{result.split}, {result.relevance} movies, history {result.history}: {whom}",
         bold_cells={(row, 1) for row, name in enumerate(result.models) if name in best},
@@ -123,12 +123,12 @@ def _show_figures(result: Evaluation, metrics: list[str]) -> None:
 
 
 def _show_segments(result: Evaluation, k: int) -> None:
-    """Render NDCG by length of history, and recall by popularity of what was to be found."""
+    """Render NDCG by length of history, and recall by popularity of the relevant movies."""
     users = [segment for segment in result.segments if segment.by == "history"]
     movies = [segment for segment in result.segments if segment.by == "popularity"]
-    _show_parts(f"ndcg@{k} by how many events of a user are known", "known events", users, f"ndcg@{k}")
+    _show_parts(f"ndcg@{k} by length of history", "known events", users, f"ndcg@{k}")
     _show_parts(
-        f"recall@{k} by the popularity of the movies to be found, each a third of all likes",
+        f"recall@{k} by popularity of the relevant movies (each row has a third of all likes)",
         "movies",
         movies,
         f"recall@{k}",
@@ -151,7 +151,7 @@ def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> N
 
 
 def show_comparison(result: Comparison) -> None:
-    """Render two models side by side, the better one of each figure in bold type."""
+    """Render two models side by side, the better one of each metric in bold."""
     models = (result.first, result.second)
     rows: list[list[str]] = []
     bold: set[tuple[int, int]] = set()
@@ -162,11 +162,13 @@ def show_comparison(result: Comparison) -> None:
             [metric, *(number(result.models[name][metric].value) for name in models), *lead_cells(lead, digits=4)]
         )
     render.table(
-        ["metric", f"#{result.first}", f"#{result.second}", "#difference", "#95% interval", "#p"],
+        ["metric", f"#{result.first}", f"#{result.second}", "#difference", "#95% CI", "#p"],
         rows,
         title=f"{result.split}, {result.relevance} movies, history {result.history}: {result.users:,} users",
         bold_cells=bold,
         keys=1,
     )
     if result.answers_left_out:
-        render.line(f"{result.answers_left_out:,} held-out ratings that one of them has learned from are left out.")
+        render.line(
+            f"{result.answers_left_out:,} held-out ratings were skipped, because one of the models was trained on them."
+        )

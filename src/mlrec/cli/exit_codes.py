@@ -1,4 +1,4 @@
-"""The one table of exit codes."""
+"""The table of exit codes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ INTERRUPTED = 130
 TABLE = {
     DONE: "done",
     BUG: "a bug in mlrec, with a traceback",
-    USAGE: "the command was called in a way that cannot work",
-    INPUT: "input or data is bad or missing",
+    USAGE: "the command line is wrong: an unknown option, a bad value, or options that exclude each other",
+    INPUT: "input data is bad or missing",
     STATE: "the model, the data directory or the environment is not in the state that the command needs",
-    INTERRUPTED: "interrupted; what was complete before is still there",
+    INTERRUPTED: "interrupted; completed work is kept",
 }
 
 _CODES: dict[type[MlrecError], int] = {SettingsError: USAGE, InputError: INPUT, StateError: STATE}
 
 
 def exit_code(error: type[MlrecError]) -> int:
-    """Exit code of an error class: its own, or that of the nearest class above it."""
+    """Return the exit code of an error class: its own, or that of the nearest base class."""
     return next(_CODES[base] for base in error.__mro__ if base in _CODES)

@@ -1,6 +1,6 @@
-"""What --help shows beside an option: the kind of its value, and nothing beside a flag, which takes none.
+"""What --help shows next to an option: the type of its value. A flag takes no value, so nothing is shown.
 
-Typer writes `<bool>` there, also for its own --help and --install-completion; an empty metavar leaves it out.
+Typer writes `<bool>` next to flags, including its own --help and --install-completion. An empty metavar removes it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class _BareFlags(_Base):
 
 
 class Command(_BareFlags, TyperCommand):
-    """A command whose flags stand alone in --help."""
+    """A command whose --help shows no type next to flags."""
 
 
 class Group(_BareFlags, TyperGroup):
-    """A group of commands whose flags stand alone in --help."""
+    """A group of commands whose --help shows no type next to flags."""

@@ -19,7 +19,7 @@ _WAIT_SECONDS = 0.2
 
 
 class Keys:
-    """Key presses as names: a letter as it is, "up", "down", "left", "right", "space", "enter", "escape"."""
+    """Key presses as names: a letter, or "up", "down", "left", "right", "space", "enter", "escape"."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
@@ -27,7 +27,7 @@ class Keys:
         self._has_resumed = False
 
     def has_resumed(self) -> bool:
-        """Whether the process was stopped (Ctrl-Z) and goes on again, so that the screen must be drawn anew; once."""
+        """Whether the process has continued after Ctrl-Z, so that the screen must be redrawn. True once per stop."""
         was, self._has_resumed = self._has_resumed, False
         return was
 
@@ -37,7 +37,7 @@ class Keys:
         self._has_resumed = True
 
     def next(self) -> str | None:
-        """Return the next key, or None after a moment without one, so that the caller can look at the window's size.
+        """Return the next key. Without one, return None after a moment, so that the caller can check the window's size.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Keys:
 
 @contextmanager
 def key_presses() -> Iterator[Keys]:
-    """Take single keys from the terminal on stdin for the time of a block; Ctrl-C still interrupts."""
+    """Read single keys from the terminal on stdin within a block. Ctrl-C still interrupts."""
     handle = sys.stdin.fileno()
     keys = Keys(handle)
     before = termios.tcgetattr(handle)

@@ -21,21 +21,23 @@ StoreName = Annotated[
         "--store",
         envvar="MLREC_STORE",
         metavar="STORE",
-        help="Where swipes are kept: a file, relative to the data directory, or redis://host:6379/0.",
+        help="Where swipes are stored: a file, relative to the data directory, or redis://host:6379/0.",
         show_default="users.db in the data directory",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
-ModelId = Annotated[str | None, typer.Option("--model", help="Model id; the published one by default.", metavar="ID")]
-Threads = Annotated[int, typer.Option(metavar="N", min=0, help="Threads; 0 means all processors.")]
-# Not given is not the same as the default: a settings file may say something else.
+ModelId = Annotated[
+    str | None, typer.Option("--model", help="Model id. Without it, the published model.", metavar="ID")
+]
+Threads = Annotated[int, typer.Option(metavar="N", min=0, help="Number of threads. 0: all processors.")]
+# None, because an option that is not given must not override a settings file.
 RandomSeed = Annotated[
     int | None,
     typer.Option(
         "--random-seed",
         metavar="N",
         min=0,
-        help="Seed of the initial factors, and of --ties random where ratings are prepared.",
+        help="Seed for the initial factors and, in 'mlrec run', for --ties random.",
         show_default=str(TrainSettings.random_seed),
     ),
 ]
@@ -45,35 +47,42 @@ TrainThreads = Annotated[
         "--threads",
         metavar="N",
         min=0,
-        help="Threads; 0 means all processors.",
+        help="Number of threads. 0: all processors.",
         show_default=str(TrainSettings.threads),
     ),
 ]
-HeldOut = Annotated[HeldOutSplit, typer.Option("--split", help="The held-out part.")]
-ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="How many movies.")]
+HeldOut = Annotated[HeldOutSplit, typer.Option("--split", help="Held-out part to evaluate on: validation or test.")]
+ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="Number of movies in the list.")]
 TOP_N = DEFAULT_TOP_N
 
 
+class UsageError(typer.BadParameter):
+    """Options that do not go together. The message names them, so Typer's "Invalid value for" is left out."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
 def parse_id(text: str) -> int:
-    """Read an id of a user or a movie as it is written in data. `int` would take "1_0" for 10 and "007" for 7."""
+    """Parse a user or movie id as it is written in data. `int` would read "1_0" as 10 and "007" as 7."""
     if not re.fullmatch(r"0|-?[1-9]\d{0,18}", text, re.ASCII) or not -(2**63) <= int(text) < 2**63:
-        raise typer.BadParameter(f"{shown(text)} is not a valid id: a whole number that fits into 64 bits.")
+        raise typer.BadParameter(f"{shown(text)} is not a valid id. Use a whole number of up to 64 bits.")
     return int(text)
 
 
 def examples(*commands: str) -> str:
-    """Text below a command's help: one example a line."""
+    """Return the text below a command's help: one example per line."""
     return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])
 
 
 def training_settings(preset: PresetName, file: Path | None = None, **overrides: Any) -> TrainSettings:
-    """The preset, or what a settings file says, with the options that were given; None means not given."""
+    """Return the settings of a preset or a file, overridden by the options given. None means not given."""
     given = {key: value for key, value in overrides.items() if value is not None}
     if file is None:
         return TrainSettings.preset(preset, **given)
     if preset != DEFAULT_PRESET:
-        raise typer.BadParameter("Begin with a preset or with a file, not with both.", param_hint="--settings")
+        raise UsageError("Use --preset or --settings, not both.")
     from mlrec.artifacts.settings_file import read_settings
 
-    # What is learned from is not carried over: a model of everything comes after one that was judged.
+    # `on` is not taken from the file: a model trained on all data must follow one that was evaluated.
     return replace(read_settings(file), **{"on": "train", **given})

@@ -1,4 +1,4 @@
-"""Results that go to a file, which appears when it is complete, or with `-` to stdout."""
+"""Results that go to a file, which appears only when it is complete, or to stdout (`-`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
-import typer
+from mlrec.cli.options import UsageError
 
 T = TypeVar("T")
 
@@ -15,22 +15,22 @@ STDOUT = Path("-")
 
 
 def checked_target(target: Path, *, source: str) -> Path:
-    """The file that a result is to go to; a mistake of the user's is told before any work is done for it."""
-    path = target.resolve()  # the file that a link leads to is replaced, not the link
+    """Return the path of a result file. A mistake of the user is reported before any work is done."""
+    path = target.resolve()  # replace the file that a link points to, not the link
     if not path.parent.is_dir():
-        raise typer.BadParameter(f"There is no folder {path.parent}.")
+        raise UsageError(f"There is no folder {path.parent}. Create it first.")
     if path.is_dir():
-        raise typer.BadParameter(f"{target} is a folder.")
+        raise UsageError(f"{target} is a folder. Name a file.")
     if path == Path(source).resolve():
-        raise typer.BadParameter(f"{target} holds the swipes themselves.")
+        raise UsageError(f"{target} is the store of the swipes. Name another file.")
     return path
 
 
 def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str, private: bool = False) -> T:
-    """Write a result to where the user wants it, and return what `write` returns.
+    """Write a result to a file or to stdout, and return what `write` returns.
 
-    `source` is where the result comes from: a file of that name is not replaced. A new file that is `private` is for
-    its owner alone.
+    `source` is where the result comes from. A file of that name is not replaced. If `private`, only the owner can read
+    a new file.
     """
     if target == STDOUT:
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Progress on a terminal; silence in a pipe."""
+"""Progress bars on a terminal, and nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from mlrec.cli import render
 from mlrec.progress import SILENT, Progress, Task
 
-# Columns of a terminal below which a bar would leave no room for the words beside it.
+# In a terminal with fewer columns than this, a bar would leave no room for its label.
 _NARROW = 80
 
 
 class _TerminalProgress:
-    """One transient bar or spinner on stderr for each piece of work."""
+    """One temporary bar or spinner on stderr per task."""
 
     @contextmanager
     def task(self, label: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
@@ -51,5 +51,5 @@ class _TerminalTask:
 
 
 def progress() -> Progress:
-    """Progress for this process."""
+    """Return the progress reporter for this process."""
     return _TerminalProgress() if sys.stderr.isatty() else SILENT

@@ -1,5 +1,5 @@
-"""What goes to stdout (results) and to stderr (the rest). All that is printed passes `plain`: nothing in it is markup,
-and a terminal obeys none of it.
+"""Output to stdout (results) and stderr (everything else). All text passes through `plain`, so nothing in it acts as
+markup or as a command to the terminal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-# Off a terminal there is no width to fit into: titles must not be cut in a file or a pipe.
+# Files and pipes have no width of their own, and titles must not be cut there.
 _PIPE_WIDTH = 240
 _NARROW = 72
 
@@ -29,7 +29,7 @@ def out() -> Console:
 
     class ResultConsole(Console):
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # the error boundary knows what to do; Rich would exit with code 1
+            raise BrokenPipeError  # handled by the error boundary; Rich would exit with code 1
 
     return ResultConsole(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
@@ -43,26 +43,31 @@ def err() -> Console:
 
 
 def is_narrow() -> bool:
-    """Whether a table has to do without what is least needed."""
+    """Whether the terminal is too narrow for the less important columns of a table."""
     return out().width < _NARROW
 
 
 def plain(value: object) -> str:
-    """One line of text that may hold what came from data, as it may be printed: in characters that stdout has, and
-    without those that act on a terminal.
+    """Return one line of text that is safe to print, even if it holds text from data: only characters that stdout can
+    encode, and none that act on a terminal.
     """
     return as_encoded(for_terminal(str(value)))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 swipe", "2 swipes"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def text(value: object, style: str = "") -> Text:
-    """The same as a text of Rich's."""
+    """Return the same as a Rich text."""
     from rich.text import Text
 
     return Text(plain(value), style=style)
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document: as readable as stdout can carry it, and the same document wherever it goes."""
+    """Print one JSON document. Characters that stdout cannot encode are escaped; the document stays the same."""
     shown = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
     try:
         shown.encode(sys.stdout.encoding or "utf-8")
@@ -72,13 +77,13 @@ def print_json(document: Any) -> None:
 
 
 def note(message: str) -> None:
-    """Tell a person something that is not a result; quiet in a pipe."""
+    """Print a note for a person to stderr. Print nothing in a pipe."""
     if sys.stderr.isatty():
         err().print(plain(message), style="dim", soft_wrap=True)
 
 
 def warn(message: str) -> None:
-    """Tell something that a person or a log should know."""
+    """Print a warning to stderr, for a person or a log."""
     err().print(plain(message), style="yellow", soft_wrap=True)
 
 
@@ -96,25 +101,25 @@ def table(
     bold_cells: Iterable[tuple[int, int]] = (),
     keys: int = 0,
 ) -> None:
-    """Print a table; columns whose name begins with `#` are numbers and stand to the right.
+    """Print a table. Columns whose name begins with `#` hold numbers and are aligned right.
 
-    Where it is wider than the terminal, texts are wrapped; a table with keys goes on below instead, so that no figure
-    is cut.
+    If a table is wider than the terminal, its text is wrapped. A table with keys continues below instead, so that no
+    number is cut.
 
     Parameters
     ----------
     columns
         Headings.
     rows
-        Cells; they are shown by `str`.
+        Cells, shown by `str`.
     title
-        A line above.
+        A line above the table.
     bold
-        Numbers of the rows to emphasize.
+        Indices of rows to emphasize.
     bold_cells
-        Numbers of row and column of single cells to emphasize.
+        Row and column indices of single cells to emphasize.
     keys
-        How many of the first columns name a row.
+        Number of leading columns that identify a row.
     """
     from rich import box
     from rich.table import Table
@@ -144,12 +149,12 @@ def table(
         line()
 
 
-# Between two columns: their padding, and the place of a rule.
+# Width between two columns: padding, and room for a rule.
 _GAP = 3
 
 
 def _parts(columns: Sequence[str], rows: Sequence[Sequence[str]], keys: int, width: int) -> list[list[int]]:
-    """Numbers of the columns of each table that a wide one is printed as; each begins with the keys."""
+    """Split a wide table into several: the column indices of each, which begin with the keys."""
     from rich.cells import cell_len
 
     widths = [cell_len(name.removeprefix("#")) for name in columns]

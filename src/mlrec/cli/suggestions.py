@@ -1,4 +1,4 @@
-"""What somebody meant who typed a command that does not exist."""
+"""Suggestions for a command that does not exist."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _INSTEAD = {"version": ["mlrec --version"], "ratings": ["mlrec history --ratings
 
 
 def meant(words: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
-    """Commands that these words could stand for, as they are typed; none if nothing is known of them.
+    """Return the commands that the user may have meant, as one types them. The list may be empty.
 
     Parameters
     ----------
     words
-        What stands behind `mlrec`.
+        The words after `mlrec`.
     commands
-        The commands by name; those with `commands` of their own are groups.
+        The commands by name. A command that has `commands` of its own is a group.
     """
     first, *rest = words
     if first == "help":

@@ -193,7 +193,7 @@ def find_source(raw: Path, scratch: Path) -> RawSource:
     if not raw.exists():
         raise RawDataMissingError(
             f"{raw} does not exist.",
-            "Begin with the demo data: mlrec run demo. Or put your ratings there, then: mlrec run",
+            "Start with the demo data: mlrec run demo. Or put your ratings there and run: mlrec run",
         )
     if raw.is_file():
         candidates = _in_archive(raw)

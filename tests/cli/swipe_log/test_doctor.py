@@ -28,7 +28,7 @@ def test_doctor_counts_swipes(run, data):
         store.forget(8, AT)
     ((status, detail),) = swipes_finding(run("doctor", "--json"))
     assert status == "ok"
-    assert detail.startswith(f"3 of 1 users (1 undone), 1 forgotten; SQLite {data}/users.db: an acknowledged swipe")
+    assert detail.startswith(f"3 (1 undone), users 1, forgotten users 1; SQLite {data}/users.db: an acknowledged swipe")
 
 
 def test_doctor_finds_a_damaged_store(run, empty):

@@ -49,7 +49,7 @@ def test_the_last_second_of_all_has_no_local_time_in_the_east(empty):
 
 def test_history_as_csv(run, data, tmp_path):
     done = run("history", "--user", 42, "--csv", "swipes.csv")
-    assert done.stdout == "3 swipes of user 42 are in swipes.csv.\n"
+    assert done.stdout == "Wrote 3 swipes of user 42 to swipes.csv.\n"
     written = (tmp_path / "swipes.csv").read_text()
     assert list(csv.reader(written.splitlines())) == [
         COLUMNS,

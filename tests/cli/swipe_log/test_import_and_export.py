@@ -40,7 +40,7 @@ def test_import_in_json(run, data, tmp_path):
     assert document(run("history", "--user", 42, "-n", 1, "--json"))["events"][0]["client_id"] == "mine"
 
     again = run("users", "import", "swipes.csv", "--any-movie")
-    assert again.stdout == "Swipes imported: 1; already there: 3; undone, left out: 1.\n"
+    assert again.stdout == "Swipes imported: 1. Already stored: 3. Left out because undone: 1.\n"
     assert again.stderr == ""
     assert not (data / "swipes.rejects.csv").exists()  # nothing was rejected this time
 
@@ -65,8 +65,8 @@ def test_too_many_bad_rows_stop_the_import(run, data, tmp_path):
     assert len((tmp_path / "reports" / "bad.csv").read_text().splitlines()) == 3
     assert document(run("history", "--user", 1, "--json"))["events"] == []
     done = run("users", "import", "swipes.csv", "--max-reject-share", 1)
-    assert done.stdout.startswith("Swipes imported: 1;")
-    assert "left out: 2 (preference out of range 1, unparsable user_id 1)" in done.stderr
+    assert done.stdout.startswith("Swipes imported: 1.")
+    assert "Bad rows left out: 2 (preference out of range 1, unparsable user_id 1)" in done.stderr
 
 
 def test_the_rejects_do_not_take_the_place_of_the_input(run, empty, tmp_path):
@@ -79,9 +79,9 @@ def test_the_rejects_do_not_take_the_place_of_the_input(run, empty, tmp_path):
 def test_without_a_model_any_movie_is_taken_and_that_is_told(run, empty, tmp_path):
     (tmp_path / "swipes.csv").write_text(f"user_id,movie_id,preference,at\n1,77,1,{AT}\n")
     done = run("users", "import", "swipes.csv")
-    assert done.stdout.startswith("Swipes imported: 1;")
+    assert done.stdout.startswith("Swipes imported: 1.")
     assert "There is no model" in done.stderr
-    assert "any movie is taken" in done.stderr
+    assert "Swipes of any movie are imported" in done.stderr
 
 
 def test_a_damaged_model_cannot_tell_movies(run, data, tmp_path):
@@ -108,8 +108,8 @@ def test_an_export_comes_back(run, data, tmp_path):
     with opened(data) as store:
         store.forget(8, AT)
     done = run("users", "export", "backup.csv")
-    assert done.stdout == "4 swipes of 2 users are in backup.csv.\n"
-    assert "1 users are forgotten here" in done.stderr
+    assert done.stdout == "Wrote 4 swipes of 2 users to backup.csv.\n"
+    assert "Forgotten users in this store: 1." in done.stderr
     assert document(run("users", "export", "again.csv", "--json")) == {
         "users": 2, "swipes": 4, "file": "again.csv", "damaged_user_ids": [],
     }  # fmt: skip

@@ -16,7 +16,7 @@ def test_users_are_counted(run, data):
         store.forget(7, AT)
     done = run("users")
     counts = dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines()[:4])
-    assert counts == {"users with swipes": "1", "swipes": "3", "of them undone": "1", "forgotten users": "1"}
+    assert counts == {"users with swipes": "1", "swipes": "3", "undone swipes": "1", "forgotten users": "1"}
     assert f"SQLite {data}/users.db: an acknowledged swipe survives" in done.stdout
     assert document(run("users", "--json")) == {
         "users": 1,
@@ -42,7 +42,7 @@ def test_store_and_data_directory_may_be_named_before_the_subcommand(run, tmp_pa
 
 def test_a_forgotten_user_is_gone_until_allowed(run, data):
     done = run("users", "forget", 42)
-    assert done.stdout.startswith("User 42 is forgotten: 4 events are deleted")
+    assert done.stdout.startswith("User 42 is forgotten: 4 events deleted")
     assert "mlrec run --final" in done.stdout
     assert done.stderr == ""
     assert document(run("history", "--user", 42, "--json"))["events"] == []
@@ -57,7 +57,7 @@ def test_a_forgotten_user_is_gone_until_allowed(run, data):
 
     assert document(run("users", "allow", 42, "--json")) == {"user_id": 42, "was_forgotten": True}
     assert document(run("recommend", "--user", 42, "--json"))["items"][0]["source"] == "personal"
-    assert run("users", "allow", 42).stdout == "User 42 was not forgotten; nothing has changed.\n"
+    assert run("users", "allow", 42).stdout == "User 42 was not forgotten. Nothing changed.\n"
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 130), ("\n", 130), ("\x04", 130)])
@@ -69,7 +69,7 @@ def test_on_a_terminal_forgetting_asks_first(data, answer, code):
     terminal.answer(answer)
     assert terminal.finish() == code
     assert bool(events_of(data, 42)) == (code != 0)
-    assert ("Nothing has been deleted." in terminal.seen) == (code != 0)
+    assert ("Nothing was deleted." in terminal.seen) == (code != 0)
 
 
 def test_an_interrupt_at_the_question_deletes_nothing(data):

@@ -1,5 +1,5 @@
-"""One module a command: parse, one library call, render.
+"""One module per command: parse, call the library once, render.
 
-These modules, and `options`, do without `from __future__ import annotations`: Typer evaluates the annotations of every
-command at every start, and as text they would have to be compiled anew, twice, which is a twentieth of the start-up.
+These modules and `options` do not use `from __future__ import annotations`. Typer evaluates the annotations of every
+command at every start. As strings, they would have to be compiled twice, which takes a twentieth of the start-up time.
 """

@@ -1,4 +1,4 @@
-"""mlrec doctor: is everything in order, and what comes next?"""
+"""mlrec doctor: check the installation and the data, and say what to do next."""
 
 from dataclasses import asdict
 
@@ -16,9 +16,9 @@ _MARKS = {"ok": "✓", "note": "·", "problem": "✗"}
 
 
 def doctor(store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
-    """Check versions, memory, the data directory, the published model and the swipes, and say what to do next.
+    """Check the installation, the data, the published model and the swipes, and show what to do next.
 
-    Exit code 4 if something is broken.
+    The exit code is 4 if something is broken.
     """
     from mlrec.doctor import diagnose
     from mlrec.workspace import Workspace

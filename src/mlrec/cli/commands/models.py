@@ -1,4 +1,4 @@
-"""mlrec models: see, publish and delete models."""
+"""mlrec models: list, show, compare, publish and delete models."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=Group,
-    help="See, compare, publish and delete trained models.",
+    help="List, show, compare, publish and delete trained models.",
     no_args_is_help=True,
     epilog=examples("mlrec models list", "mlrec models use 20261123T142501-als-3f9a"),
 )
 
-# What was held out, and what was known, of the evaluations that a listing shows.
+# The evaluations that the list shows: what was held out, and what was known.
 _HEADLINES: "tuple[tuple[SplitName, KnownPart], ...]" = (("val", "train"), ("test", "train+val"))
 
-OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id; the published one by default.")]
-RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as 'mlrec models list' shows it.")]
+OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id. Without it, the published model.")]
+RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as shown by 'mlrec models list'.")]
 
 
 @app.command("list", epilog=examples("mlrec models list --json"))
 def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
-    """List all models, oldest first; the published one is marked."""
+    """List all models, oldest first. An arrow marks the published one."""
     from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
@@ -72,13 +72,15 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         keys=2,
     )
     if any(_mark(summary, fingerprint) for summary in summaries):
-        render.line("* judged on other data than what is prepared now; 'mlrec models compare' judges on the same.")
+        render.line(
+            "* Evaluated on other data than is prepared now. 'mlrec models compare' evaluates two models on the same."
+        )
     if any(judge and judge.metrics.results for judge in judge_of.values()):
-        render.line("~ of the model that was judged in its place; this one has learned from everything.")
+        render.line("~ Result of the model that was evaluated in its place. This one was trained on all data.")
 
 
 def _fingerprint(workspace: "Workspace") -> str | None:
-    """That of the prepared data; None without any."""
+    """Return the fingerprint of the prepared data, or None without any."""
     from mlrec.artifacts.prepared import read_manifest
     from mlrec.errors import MlrecError
 
@@ -104,7 +106,7 @@ def _settings_cells(summary: "Summary") -> tuple[object, ...]:
 def _cell(
     summary: "Summary", judge: "Summary | None", split: "SplitName", history: "KnownPart", fingerprint: str | None
 ) -> str:
-    """A model's figure, or that of the model that was judged in its place."""
+    """Return a model's result, or that of the model that was evaluated in its place."""
     if judge is None:
         return _headline(summary.metrics, split, history) + _mark(summary, fingerprint)
     figure = _headline(judge.metrics, split, history)
@@ -119,7 +121,7 @@ def _headline(metrics: "Metrics", split: "SplitName", history: "KnownPart") -> s
 
 @app.command("show", epilog=examples("mlrec models show", "mlrec models show 20261123T142501-als-3f9a --json"))
 def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
-    """Show what a model was trained with and on, and how it was judged."""
+    """Show the settings, the data and the evaluation results of a model."""
     from mlrec.artifacts import metrics_file, model_folder, registry
     from mlrec.workspace import Workspace
 
@@ -129,7 +131,7 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
     if as_json:
         render.print_json({**document, "metrics": metrics.document})
         return
-    document.pop("files", None)  # checksums, which are for 'mlrec doctor'
+    document.pop("files", None)  # checksums, for 'mlrec doctor' only
     render.table(["", ""], _flattened(document), title=info.model_id)
     rows = [
         (split, history, relevance, f"{result.users:,}", *_figures(result, model))
@@ -140,12 +142,12 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         if model in result.models
     ]
     if rows:
-        columns = ["part", "history", "movies", "#users", "model", "#ndcg@10", "#95% interval", "#recall@10"]
-        render.table(columns, rows, title="How it was judged", keys=3)
+        columns = ["split", "history", "movies", "#users", "model", "#ndcg@10", "#95% CI", "#recall@10"]
+        render.table(columns, rows, title="Evaluation results", keys=3)
     elif judge := info.judged_by:
-        render.line(f"It has learned from everything; {judge} was judged in its place.")
+        render.line(f"This model was trained on all data. {judge} was evaluated in its place.")
     else:
-        render.line("It has not been judged: mlrec evaluate")
+        render.line(f"This model has not been evaluated. Next: mlrec evaluate --model {info.model_id}")
 
 
 def _figures(result: "Result", model: str) -> list[str]:
@@ -165,20 +167,18 @@ def compare_models(
     split: HeldOut = EvaluateSettings.split,
     k: Annotated[
         list[int] | None,
-        typer.Option(
-            "-k", "--k", metavar="N", min=1, help="List length; may be given several times.", show_default="10"
-        ),
+        typer.Option("-k", "--k", metavar="N", min=1, help="Length of the lists. Repeatable.", show_default="10"),
     ] = None,
     relevance: Annotated[
-        Relevance, typer.Option(help="Movies to be found: the liked ones, or any rated one.")
+        Relevance, typer.Option(help="Which held-out movies are relevant: the liked ones, or any rated one.")
     ] = EvaluateSettings.relevance,
     threads: Threads = 0,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Compare two models on the same users: what each finds, and the paired difference with its interval.
+    """Compare two models on the same users: the metrics of each, and the paired difference with its 95% CI.
 
-    Both are judged on the present prepared data, and only on answers that neither has learned from.
+    Both are evaluated on the data that is prepared now. Held-out movies that either model was trained on do not count.
     """
     from mlrec.evaluation.comparing import compare
     from mlrec.workspace import Workspace
@@ -203,35 +203,39 @@ def _flattened(document: dict[str, Any], prefix: str = "") -> list[tuple[str, st
 
 @app.command("use", epilog=examples("mlrec models use 20261123T142501-als-3f9a"))
 def use_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
-    """Publish a model: serve it from now on. This is also the way back to an earlier one."""
+    """Publish a model, so that serving uses it from now on.
+
+    This is also the way back to an earlier model.
+    """
     from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
     registry.publish(Workspace(data_dir), model_id)
-    render.line(f"{model_id} is published.")
+    render.line(f"Published {model_id}.")
 
 
 @app.command("remove", epilog=examples("mlrec models remove 20261123T142501-als-3f9a"))
 def remove_model(model_id: RequiredId, data_dir: DataDir = DATA_DIR_DEFAULT) -> None:
-    """Delete a model that is not published."""
+    """Delete a model. The published model cannot be deleted."""
     from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
     workspace = Workspace(data_dir)
     with workspace.writing("models remove"):
         registry.remove(workspace, model_id)
-    render.line(f"{model_id} is deleted.")
+    render.line(f"Deleted {model_id}.")
 
 
 @app.command("prune", epilog=examples("mlrec models prune --keep 3"))
 def prune_models(
     keep: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many of the newest to keep, beside the published one.")
+        int,
+        typer.Option(metavar="N", min=1, help="Number of the newest models to keep, in addition to the published one."),
     ] = 5,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Delete all but the newest models and the published one."""
+    """Delete all models except the newest ones and the published one."""
     from mlrec.artifacts import registry
     from mlrec.workspace import Workspace
 
@@ -241,4 +245,4 @@ def prune_models(
     if as_json:
         render.print_json({"deleted": deleted})
     else:
-        render.line(f"{len(deleted)} models deleted.")
+        render.line(f"Deleted {render.counted(len(deleted), 'model')}.")

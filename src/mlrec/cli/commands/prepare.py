@@ -1,4 +1,4 @@
-"""mlrec prepare: raw ratings to the prepared folder."""
+"""mlrec prepare: turn raw ratings into the prepared folder."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,20 +29,20 @@ Raw = Annotated[
     typer.Option(
         "--raw",
         metavar="PATH",
-        help="Folder or zip archive with the raw files, instead of raw/ in the data directory; with --engine spark also"
-        " hdfs://…, s3a://… and what else Spark reads.",
+        help="Folder or zip archive with the raw files, instead of raw/ in the data directory. With --engine spark,"
+        " also hdfs://…, s3a://… or any other path that Spark reads.",
     ),
 ]
 Split = Annotated[
     SplitKind,
-    typer.Option("--split", help="Split each user's history by time, or everybody's at the same two moments."),
+    typer.Option("--split", help="Split each user's own history by time, or all histories at the same two moments."),
 ]
 Ties = Annotated[
     TieRule,
     typer.Option(
         "--ties",
-        help="How events of the same time are divided where a user's split cuts between them: by movie id, or dealt at"
-        " random, which coarse times need.",
+        help="How to order a user's events of the same time if the split cuts between them: by movie id or at random."
+        " Use random if the times are coarse, such as days.",
     ),
 ]
 MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
@@ -51,9 +51,9 @@ WithSwipes = Annotated[
     bool,
     typer.Option(
         "--with-swipes",
-        help="Merge the swipes of the store into the ratings, in place of earlier opinions. The newest fifth of each"
-        " user's events is held out for judging; 'mlrec run --final --with-swipes' gives a model that has learned from"
-        " all of them.",
+        help="Merge the swipes in the store into the ratings. A swipe replaces earlier opinions on the movie. The"
+        " newest fifth of each user's events is held out for evaluation. To train on all events, use 'mlrec run --final"
+        " --with-swipes'.",
     ),
 ]
 
@@ -67,25 +67,28 @@ def prepare(
         tuple[float, float, float],
         typer.Option(
             metavar="X X X",
-            help="Ratings up to these are strong dislike, dislike and like; above the last one is strong like.",
+            help="Highest ratings that become preference −2, −1 and +1. Ratings above the last become +2.",
         ),
     ] = _DEFAULTS.cut_points,
     split: Split = _DEFAULTS.split,
     split_ratio: Annotated[
-        tuple[int, int, int], typer.Option(metavar="N N N", help="Shares of train, validation and test.")
+        tuple[int, int, int], typer.Option(metavar="N N N", help="Ratio of train, validation and test.")
     ] = _DEFAULTS.split_ratio,
     ties: Ties = _DEFAULTS.ties,
     random_seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Seed of '--ties random'.")
+        int, typer.Option(metavar="N", min=0, help="Seed for --ties random.")
     ] = _DEFAULTS.random_seed,
     user_offset: Annotated[
-        int, typer.Option(metavar="N", help="Added to every user id, to keep clear of your own application's ids.")
+        int,
+        typer.Option(
+            metavar="N", help="Number to add to every user id, to keep the ids apart from your own application's."
+        ),
     ] = _DEFAULTS.user_offset,
     max_reject_share: Annotated[
-        float, typer.Option(metavar="X", min=0, max=1, help="Stop if a larger share of a file's rows is bad.")
+        float, typer.Option(metavar="X", min=0, max=1, help="Stop if more than this share of a file's rows is bad.")
     ] = _DEFAULTS.max_reject_share,
     memory_limit: Annotated[
-        str, typer.Option(metavar="SIZE", help="What DuckDB may hold in memory before it spills to disk.")
+        str, typer.Option(metavar="SIZE", help="Memory that DuckDB may use before it spills to disk.")
     ] = _DEFAULTS.memory_limit,
     threads: Threads = _DEFAULTS.threads,
     engine: Engine = DEFAULT_ENGINE,
@@ -95,11 +98,11 @@ def prepare(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Turn raw ratings into swipe preferences: bucket, filter to a dense core, split by time.
+    """Turn ratings into preferences, drop users and movies with few ratings, and split by time.
 
-    Reads movies.csv and ratings.csv, or any MovieLens edition's own files, plain, gzipped or zipped, or Parquet. Rows
-    that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store of
-    swipes are left out, with or without --with-swipes. Both engines give the same rows.
+    The input is movies.csv and ratings.csv, or the files of any MovieLens edition: plain, gzipped, zipped or Parquet.
+    Rows that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store
+    are left out, with or without --with-swipes. Both engines produce the same rows.
     """
     from mlrec.pipeline import prepare as run
     from mlrec.workspace import Workspace
@@ -145,12 +148,13 @@ def show(result: "PrepareResult") -> None:
     if swipes := manifest.swipes:
         render.line(
             f"Swipes: merged {swipes.merged:,}, skips {swipes.skips:,},"
-            f" older than a rating of the movie {swipes.outdated:,}."
+            f" older than a rating of the same movie {swipes.outdated:,}."
         )
     if result.unmerged_swipes:
         render.note(
-            f"The swipe log holds {result.unmerged_swipes:,} swipes, which --with-swipes merges into the ratings."
+            f"The store has {result.unmerged_swipes:,} swipes that are not merged. To merge them into the ratings, add"
+            " --with-swipes."
         )
     if rejects := manifest.rejects.rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())
-        render.warn(f"{rejects:,} bad rows were left out ({reasons}): see {result.folder / 'rejects.csv'}")
+        render.warn(f"{rejects:,} bad rows were left out ({reasons}). See {result.folder / 'rejects.csv'}")

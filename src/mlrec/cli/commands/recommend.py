@@ -1,4 +1,4 @@
-"""mlrec recommend: the best movies for a user, for a visitor, or for everybody."""
+"""mlrec recommend: the best movies for a user, a visitor or all users."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, TOP_N, AsJson, DataDir, ListLength, StoreName, examples, parse_id
+from mlrec.cli.options import (
+    DATA_DIR_DEFAULT,
+    TOP_N,
+    AsJson,
+    DataDir,
+    ListLength,
+    StoreName,
+    UsageError,
+    examples,
+    parse_id,
+)
 from mlrec.cli.progress import progress
 from mlrec.settings import ServeSettings, UpdateRule
 
@@ -26,63 +36,74 @@ EXAMPLES = examples(
 
 
 Genres = Annotated[
-    list[str] | None, typer.Option("--genre", metavar="GENRE", help="Only movies of this genre; may be repeated.")
+    list[str] | None, typer.Option("--genre", metavar="GENRE", help="Only movies of this genre. Repeatable.")
 ]
 Years = Annotated[
     str | None,
-    typer.Option("--years", metavar="FIRST-LAST", help="Only movies of these years: 1990-1999, 1990- or 1990."),
+    typer.Option("--years", metavar="FIRST-LAST", help="Only movies of these years: 1990-1999, 1990-, -1999 or 1990."),
 ]
 Rule = Annotated[
-    UpdateRule, typer.Option("--rule", help="How swipes become a vector: exactly, or by steps of the published design.")
+    UpdateRule,
+    typer.Option(
+        "--rule", help="How swipes update the user's vector: by an exact solve, or by gradient steps (the baseline)."
+    ),
 ]
 
 
 def recommend(
     user: Annotated[
         int | None,
-        typer.Option(
-            "--user", "-u", metavar="ID", help="User id; anybody unknown gets popular movies.", parser=parse_id
-        ),
+        typer.Option("--user", "-u", metavar="ID", help="User id. Unknown users get popular movies.", parser=parse_id),
     ] = None,
     like: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MOVIE",
-            help="For a visitor who likes this movie, by id or title; may be repeated. Nothing is stored.",
+            help="Recommend to a visitor who likes this movie (id or title). Repeatable. Nothing is stored.",
         ),
     ] = None,
     dislike: Annotated[
-        list[str] | None, typer.Option(metavar="MOVIE", help="The same for a movie that the visitor dislikes.")
+        list[str] | None,
+        typer.Option(metavar="MOVIE", help="A movie that the visitor dislikes (id or title). Repeatable."),
     ] = None,
     all_users: Annotated[
-        bool, typer.Option("--all-users", help="Every user's list into a file, for those who precompute; with --out.")
+        bool,
+        typer.Option(
+            "--all-users", help="Write the lists of all users to a file, to serve them later. Requires --out."
+        ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to: a .parquet or .csv file.", dir_okay=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write: .parquet or .csv. Requires --all-users.", dir_okay=False),
     ] = None,
     n: ListLength = TOP_N,
     genre: Genres = None,
     years: Years = None,
     exclude: Annotated[
         list[int] | None,
-        typer.Option(metavar="ID", help="Leave out this movie id; may be given several times.", parser=parse_id),
+        typer.Option(metavar="ID", help="Leave out this movie id. Repeatable.", parser=parse_id),
     ] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Also list movies that the user has rated or swiped.")
     ] = False,
     diversity: Annotated[
         float,
-        typer.Option(metavar="X", min=0, max=1, help="Up to 1: movies like those higher in the list give way."),
+        typer.Option(
+            metavar="X",
+            min=0,
+            max=1,
+            help="How far a movie moves down if it is similar to those above it. 0: not at all.",
+        ),
     ] = 0.0,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say which liked movies speak most for each recommendation.")
+        bool, typer.Option("--explain", help="Show which liked movies contribute most to each recommendation.")
     ] = False,
     rule: Rule = ServeSettings.rule,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Recommend movies to a user, to a visitor without an account (--like), or to everybody (--all-users)."""
+    """Recommend movies to a user, to a visitor without an account (--like), or to all users (--all-users)."""
     likes, dislikes = like or [], dislike or []
     _check_usage(user, bool(likes or dislikes), all_users, out, explain)
     options: dict[str, Any] = {
@@ -102,9 +123,9 @@ def recommend(
             reasons = [recommender.explain(user, item.movie_id) for item in items] if explain else None
             _show(recommender, {"user_id": user}, f"For user {user}", items, reasons, as_json)
             if not as_json and not recommender.knows_user(user):
-                why = "is forgotten" if recommender.is_forgotten(user) else "has no taste that the model knows"
-                spread = "" if by_score(items) else ", spread over genres and not in the order of their scores"
-                render.warn(f"User {user} {why}: these are popular movies{spread}.")
+                why = "is forgotten" if recommender.is_forgotten(user) else "has no likes that the model knows"
+                spread = "" if by_score(items) else ", spread over genres, so their scores are not in order"
+                render.warn(f"User {user} {why}. These are popular movies{spread}.")
         else:
             liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
             like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))
@@ -119,17 +140,15 @@ def recommend(
 
 def _check_usage(user: int | None, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:
     if [user is not None, is_visitor, all_users].count(True) != 1:
-        raise typer.BadParameter(
-            "Say for whom: --user ID, or --like and --dislike for a visitor, or --all-users.", param_hint="--user"
-        )
+        raise UsageError("Use one of --user ID, --like and --dislike (for a visitor), or --all-users.")
     if all_users != (out is not None):
-        raise typer.BadParameter("--all-users and --out go together.", param_hint="--out")
+        raise UsageError("--all-users requires --out FILE." if all_users else "--out requires --all-users.")
     if out is not None and explain:
-        raise typer.BadParameter("Explanations are for one user's list.", param_hint="--explain")
+        raise UsageError("--explain cannot be combined with --all-users.")
     if out is not None and out.suffix not in (".parquet", ".csv"):
-        raise typer.BadParameter(f"{out} is neither a .parquet nor a .csv file.", param_hint="--out")
+        raise UsageError(f"The name of the file must end in .parquet or .csv, not '{out}'.")
     if out is not None and not out.absolute().parent.is_dir():
-        raise typer.BadParameter(f"There is no folder {out.parent}.", param_hint="--out")
+        raise UsageError(f"There is no folder {out.parent}. Create it first.")
 
 
 def _write_all(recommender: "Recommender", n: int, options: dict[str, Any], out: Path, as_json: bool) -> None:
@@ -147,7 +166,8 @@ def _write_all(recommender: "Recommender", n: int, options: dict[str, Any], out:
     if as_json:
         render.print_json({"model_id": recommender.model_id, "users": users, "rows": rows, "out": str(out)})
     else:
-        render.line(f"{rows:,} recommendations for {users:,} users are in {out}.")
+        written, whom = render.counted(rows, "recommendation"), render.counted(users, "user")
+        render.line(f"Wrote {written} for {whom} to {out}.")
 
 
 def _show(
@@ -170,7 +190,7 @@ def _show(
 def show(
     items: "Sequence[Recommendation]", title: str, score_name: str, reasons: "Sequence[Explanation] | None" = None
 ) -> None:
-    """Render a ranked list, with the reasons where they are given."""
+    """Render a ranked list, with the reasons if they are given."""
     columns = ["#rank", "title", "year", "genres", f"#{score_name}", "source", "#id"]
     rows: list[tuple[object, ...]] = [
         (
@@ -188,24 +208,24 @@ def show(
     if reasons is not None:
         kept = [0, 1, 4, 7]
     if not by_score(items):
-        # Figures that rise and fall down a ranked list look like a mistake. --json has them.
+        # Scores that are not in order look like a mistake. --json has them.
         kept.remove(4)
     if reasons is not None:
         columns.append("why")
         rows = [(*row, _why(item, reason)) for row, item, reason in zip(rows, items, reasons, strict=True)]
     if not items:
-        render.line(f"{title}: no movie is left that fits.")
+        render.line(f"{title}: no movies match.")
         return
     render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], title=title)
 
 
 def by_score(items: "Sequence[Recommendation]") -> bool:
-    """Whether a list is in the order of its scores, and not spread over genres or by --diversity."""
+    """Whether a list is in order of score, rather than spread over genres or by --diversity."""
     return all(higher.score >= lower.score for higher, lower in pairwise(items))
 
 
 def _is_plain(items: "Sequence[Recommendation]") -> bool:
-    """Whether a column of sources would say the same in each row, and nothing new."""
+    """Whether a column of sources would say the same in each row."""
     return {item.source for item in items} <= {"personal"} or {item.source for item in items} <= {"similar"}
 
 
@@ -215,14 +235,14 @@ def _why(item: "Recommendation", explanation: "Explanation") -> str:
 
 
 def parse_years(text: str | None) -> tuple[int, int] | None:
-    """Read a span of years: 1990-1999, 1990-, -1999 or 1990."""
+    """Parse a range of years: 1990-1999, 1990-, -1999 or 1990."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d{4})?(-)?(\d{4})?", text.strip())
     if not match or not (match[1] or match[3]):
-        raise typer.BadParameter(f"'{text}' is no span of years such as 1990-1999.", param_hint="--years")
+        raise UsageError(f"--years needs 1990-1999, 1990-, -1999 or 1990, not '{text}'.")
     first = int(match[1]) if match[1] else 0
     last = int(match[3]) if match[3] else 9999 if match[2] else first
     if first > last:
-        raise typer.BadParameter(f"'{text}' ends before it begins.", param_hint="--years")
+        raise UsageError(f"--years '{text}' ends before it begins. Put the earlier year first.")
     return first, last

@@ -1,4 +1,4 @@
-"""mlrec run: everything in one command."""
+"""mlrec run: fetch, prepare, train and evaluate in one command."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -41,10 +41,11 @@ def run(
     ctx: typer.Context,
     edition: Annotated[
         str | None,
-        typer.Argument(help="Fetch this data set first (see 'mlrec fetch --help').", show_default=False),
+        typer.Argument(help="Data set to fetch first (see 'mlrec fetch --help').", show_default=False),
     ] = None,
     final: Annotated[
-        bool, typer.Option("--final", help="After judging the model, train on everything and publish that.")
+        bool,
+        typer.Option("--final", help="After the evaluation, train a final model on all data and publish that one."),
     ] = False,
     publish_if_better: train_command.PublishIfBetter = False,
     note: train_command.Note = None,
@@ -66,11 +67,14 @@ def run(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Prepare, train and evaluate in one command, with the most used options of each."""
+    """Fetch, prepare, train and evaluate in one command, with the most common options of each.
+
+    Without a data set, nothing is fetched, and the files in raw/ are used.
+    """
     from mlrec.pipeline import run as run_pipeline
     from mlrec.workspace import Workspace
 
-    # Before anything is done: a mistake in an option should not cost a download.
+    # First of all, so that a mistake in an option does not cost a download.
     settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads)
     prepare_settings = PrepareSettings(
         min_user_ratings=min_user_ratings,
@@ -103,13 +107,13 @@ def run(
         render.print_json(result.to_json())
         return
     if final and result.final is None:
-        render.line("Nothing was trained on everything, and the published model stays.")
+        render.line("No final model was trained. The published model stays.")
     if result.evaluations:
         _summarize(result.evaluations[-1])
 
 
 def _show(step: "Step", *, judged_first: bool) -> None:
-    """Render a step as soon as it has ended; `judged_first` if a model that learns from everything follows."""
+    """Render a step as soon as it has ended. `judged_first`: a final model, trained on all data, follows."""
     from mlrec.dataset.fetch import FetchResult
     from mlrec.pipeline import NotEvaluated, PrepareResult, TrainResult
 
@@ -134,11 +138,12 @@ def _warn(step: "Step") -> None:
         case PrepareResult():
             prepare_command.warn(step)
         case NotEvaluated():
-            render.warn(f"{step.reason} It is not evaluated.")
+            render.warn(f"{step.reason} The model is not evaluated on this part.")
 
 
 def _summarize(result: "Evaluation") -> None:
     als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
-    comparison = f"{als / popularity:.1f} times popularity's" if popularity else "popularity finds nothing"
-    render.line(f"On {result.split}, NDCG@10 is {als:.4f}: {comparison}.")
-    render.note("More of it: mlrec evaluate --split test. Next: mlrec recommend --user 42")
+    comparison = f", {als / popularity:.1f} times that of popularity" if popularity else "; popularity finds nothing"
+    render.line(f"NDCG@10 on {result.split} is {als:.4f}{comparison}.")
+    render.note("For more metrics: mlrec evaluate --split test")
+    render.note("Next: mlrec recommend --user 42")

@@ -1,4 +1,4 @@
-"""mlrec search: movies by title."""
+"""mlrec search: find movies by title."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,14 +18,14 @@ EXAMPLES = examples(
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="Words of a title; case, accents and punctuation do not matter.")],
+    text: Annotated[str, typer.Argument(help="Words of the title. Case, accents and punctuation do not matter.")],
     n: ListLength = TOP_N,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Look for movies by title.
+    """Find movies by title.
 
-    Exit code 0 whether or not a title matches; with --json, "items" is empty then.
+    The exit code is 0 even if no title matches. With --json, "items" is then empty.
     """
     from mlrec.serving.recommender import Recommender
 

@@ -1,4 +1,4 @@
-"""mlrec similar: movies like a movie."""
+"""mlrec similar: the movies most similar to a movie."""
 
 from typing import Annotated
 
@@ -16,12 +16,12 @@ EXAMPLES = examples(
 
 
 def similar(
-    movie: Annotated[str, typer.Argument(help="A movie id, or a title, which need not be exact.")],
+    movie: Annotated[str, typer.Argument(help="Movie id or title. The title need not be exact.")],
     n: ListLength = TOP_N,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """List the movies that are most like a movie, by the cosine of their vectors."""
+    """List the movies most similar to a movie, by the cosine similarity of their vectors."""
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir) as recommender:
@@ -38,4 +38,4 @@ def similar(
             }
         )
     else:
-        show(items, f"Like {meant.label}", "cosine")
+        show(items, f"Similar to {meant.label}", "similarity")

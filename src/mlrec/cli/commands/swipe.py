@@ -1,4 +1,4 @@
-"""mlrec swipe: answer movies one by one; each answer is stored and learned from at once."""
+"""mlrec swipe: answer movies one by one. Each answer is stored and learned at once."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ import typer
 
 from mlrec.cli import cards, render
 from mlrec.cli.commands.recommend import Genres, Rule, Years, parse_years
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
 from mlrec.preferences import Swipe, from_bucket
 from mlrec.settings import ServeSettings
@@ -40,34 +40,39 @@ def swipe(
             "--user",
             "-u",
             metavar="ID",
-            help="User id; anybody, also one that the model does not know.",
+            help="User id. The model need not know the user.",
             parser=parse_id,
         ),
     ],
     movie: Annotated[
         str | None,
         typer.Option(
-            metavar="MOVIE", help="One movie, by id or title, instead of a session; with --preference or --bucket."
+            metavar="MOVIE",
+            help="Swipe only this movie (id or title) instead of starting a session. Requires --preference or"
+            " --bucket.",
         ),
     ] = None,
     preference: Annotated[
         str | None,
         typer.Option(
-            metavar="P", help="−2, −1, 0, +1, +2, or superdislike, dislike, skip (seen, no opinion), like, superlike."
+            metavar="P",
+            help="−2, −1, 0, +1 or +2; or superdislike, dislike, skip (seen, no opinion), like or superlike.",
         ),
     ] = None,
     bucket: Annotated[
-        int | None, typer.Option(metavar="1-4", help="The same as a rating bucket: 1 is worst, 4 is best.")
+        int | None, typer.Option(metavar="1-4", help="The preference as a rating bucket, from 1 (worst) to 4 (best).")
     ] = None,
     at: Annotated[
-        int | None, typer.Option(metavar="SECONDS", help="When it happened, in epoch seconds; now by default.")
+        int | None, typer.Option(metavar="SECONDS", help="Time of the swipe in epoch seconds. Without it, now.")
     ] = None,
     idempotency_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Your own id of the swipe: a repeated call with it changes nothing."),
+        typer.Option(
+            metavar="KEY", help="Your own id for the swipe. Repeating a call with the same key changes nothing."
+        ),
     ] = None,
     event_id: Annotated[str | None, typer.Option(metavar="KEY", hidden=True)] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back the swipe that was logged last.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo the swipe that was logged last.")] = False,
     genre: Genres = None,
     years: Years = None,
     rule: Rule = ServeSettings.rule,
@@ -75,10 +80,11 @@ def swipe(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Swipe through movies: one card at a time, one key an answer, learned from at once.
+    """Swipe through movies one by one. Each answer is stored and learned at once.
 
-    Arrow keys or letters on a terminal; one word a line in a pipe (like, dislike, superlike, superdislike, skip, undo,
-    why, help, quit). Every answer is stored before the next card comes, so nothing is lost however a session ends.
+    On a terminal, answer with arrow keys or letters. In a pipe, write one word per line: like, dislike, superlike,
+    superdislike, skip, undo, why, help or quit. Each answer is stored before the next movie appears, so nothing is
+    lost, however a session ends.
     """
     given = _preference(preference, bucket)
     key = _key(idempotency_key, event_id)
@@ -106,28 +112,31 @@ def swipe(
 
 def _preference(preference: str | None, bucket: int | None) -> Swipe | None:
     if preference is not None and bucket is not None:
-        raise typer.BadParameter("Give --preference or --bucket, not both.", param_hint="--bucket")
+        raise UsageError("Use --preference or --bucket, not both.")
     return Swipe.parse(preference) if preference is not None else from_bucket(bucket) if bucket is not None else None
 
 
 def _key(key: str | None, former: str | None) -> str | None:
-    """The idempotency key, under its present or its former option."""
+    """Return the idempotency key, whether it was given by the new option or the old one."""
     if former is None:
         return key
     if key is not None:
-        raise typer.BadParameter("It is the old name of --idempotency-key. Give one of them.", param_hint="--event-id")
+        raise UsageError("--event-id is the old name of --idempotency-key. Use only one of them.")
     render.warn("--event-id is now called --idempotency-key. The old name will be removed in mlrec 1.0.")
     return former
 
 
 def _check_usage(movie: str | None, given: Swipe | None, undo: bool, at: int | None, key: str | None) -> None:
     if undo and (movie is not None or given is not None or at is not None):
-        raise typer.BadParameter("An undo takes no movie, preference or time.", param_hint="--undo")
+        raise UsageError("--undo cannot be combined with --movie, --preference, --bucket or --at.")
     if (movie is None) != (given is None):
-        missing = "--movie" if movie is None else "--preference"
-        raise typer.BadParameter("A movie and a preference go together.", param_hint=missing)
+        raise UsageError(
+            "--preference and --bucket require --movie."
+            if movie is None
+            else "--movie requires --preference or --bucket."
+        )
     if movie is None and not undo and (at is not None or key is not None):
-        raise typer.BadParameter("These belong to a single swipe: give --movie.", param_hint="--at, --idempotency-key")
+        raise UsageError("--at requires --movie. --idempotency-key requires --movie or --undo.")
 
 
 def _on_terminal() -> bool:
@@ -144,10 +153,10 @@ def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str,
     if as_json:
         render.print_json({**state.to_json(), "items": [item.to_json() for item in items]})
         return
-    name = Swipe(state.preference).label
-    done = f"took back {name} of" if state.undone else name
-    again = "" if state.is_new else " (stored before; nothing has changed)"
-    render.line(f"User {state.user_id}: {done} {recommender.label_of(state.movie_id)}{again}")
+    undone = "undone: " if state.undone else ""
+    again = "" if state.is_new else " (already stored; nothing changed)"
+    done = f"{undone}{cards.PAST[Swipe(state.preference)]} {recommender.label_of(state.movie_id)}{again}"
+    render.line(f"User {state.user_id}: {done}")
     if not (state.undone or state.in_effect):
         render.line(_why_not_in_effect(recommender, state))
     for item in items:
@@ -156,7 +165,7 @@ def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str,
 
 def _why_not_in_effect(recommender: "Recommender", state: "UserState") -> str:
     is_undone = any(event.undone for event in recommender.history(state.user_id) if event.event_id == state.event_id)
-    reason = "it has been taken back" if is_undone else "a later opinion on this movie stands"
+    reason = "it was undone" if is_undone else "a later opinion on this movie counts"
     return f"The swipe is stored, but not in effect: {reason}."
 
 
@@ -165,9 +174,11 @@ def _why_not_in_effect(recommender: "Recommender", state: "UserState") -> str:
 
 def _in_lines(session: "SwipeSession", as_json: bool) -> None:
     say = (lambda text: None) if as_json else render.line  # noqa: ARG005
-    is_asking = sys.stdin.isatty()  # a person on a terminal that cannot move the cursor, or whose output goes elsewhere
+    is_asking = (
+        sys.stdin.isatty()
+    )  # a person, on a terminal that cannot move the cursor or with output that goes elsewhere
     if is_asking:
-        render.err().print(f"Answers, one a line: {_KNOWN}.", style="dim", soft_wrap=True)
+        render.err().print(f"Type one answer per line: {_KNOWN}.", style="dim", soft_wrap=True)
     has_card = _tell_card(session, say)
     for number, text in enumerate(sys.stdin if has_card else (), start=1):
         word = text.strip().lower()
@@ -177,9 +188,10 @@ def _in_lines(session: "SwipeSession", as_json: bool) -> None:
         if request is None:
             if not is_asking:
                 raise SettingsError(
-                    f"Line {number}: '{word}' is no answer. The swipes before it are stored.", f"Answers: {_KNOWN}"
+                    f"Line {number}: '{word}' is not an answer. The swipes before it are stored.",
+                    f"Answers: {_KNOWN}",
                 )
-            render.warn(f"'{word}' is no answer. Answers: {_KNOWN}.")
+            render.warn(f"'{word}' is not an answer. Answers: {_KNOWN}.")
             continue
         if request == "quit":
             break
@@ -215,7 +227,7 @@ def _in_lines(session: "SwipeSession", as_json: bool) -> None:
 def _tell_card(session: "SwipeSession", say: Any) -> bool:
     card = session.card
     if card is None:
-        say("No movie is left that fits.")
+        say("No more movies match.")
         return False
     number = session.answers.total() + 1
     genres = ", ".join(card.movie.genres)
@@ -235,7 +247,7 @@ def _request(word: str) -> str | None:
 
 
 def _do(session: "SwipeSession", request: str) -> "Effect | str":
-    """Answer or undo; a text says why it could not be done."""
+    """Answer or undo. Returns a text if it cannot be done, which says why."""
     if request == "undo":
         try:
             return session.undo()
@@ -268,7 +280,7 @@ def _on_screen(session: "SwipeSession") -> None:
         render.line(cards.summary(session))
     for movie in session.top:
         render.line(f"{movie.rank:>4}  {movie.label}")
-    render.note(f"All of it is stored. Look back: mlrec history --user {session.user_id}")
+    render.note(f"All swipes are stored. To see them: mlrec history --user {session.user_id}")
 
 
 def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:
@@ -304,9 +316,9 @@ def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:
         elif request == "why":
             page = _why(session)
         elif request is None:
-            notice = "That key means nothing here: h for help."
+            notice = "Unknown key. Press h for help."
         elif request != "undo" and card is None:
-            notice = "No movie is left to answer: u takes back, q ends."
+            notice = "There is no movie to answer. Press u to undo or q to quit."
         else:
             effect = _do(session, request)
             notice = effect if isinstance(effect, str) else ""

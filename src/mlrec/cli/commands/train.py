@@ -1,4 +1,4 @@
-"""mlrec train: the prepared folder to a published model."""
+"""mlrec train: train a model on the prepared data and publish it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ from mlrec.cli.options import (
     DataDir,
     RandomSeed,
     TrainThreads,
+    UsageError,
     examples,
     training_settings,
 )
@@ -44,21 +45,21 @@ _DEFAULTS = TrainSettings()
 
 Preset = Annotated[
     PresetName,
-    typer.Option(help="Settings to start from; baseline is the configuration that was published for this design."),
+    typer.Option(help="Settings to start from. baseline is the public design that mlrec started from."),
 ]
 PublishIfBetter = Annotated[
     bool,
     typer.Option(
         "--publish-if-better",
-        help="Publish the new model only if its NDCG@10 on validation is not worse than the published one's: the 95%"
-        " interval of the paired difference must not lie below 0.",
+        help="Publish the new model only if it is not worse than the published one: the 95% confidence interval of the"
+        " difference in NDCG@10 on validation must not lie below 0.",
     ),
 ]
 Note = Annotated[
     str | None,
     typer.Option(
         metavar="TEXT",
-        help="What to remember of this training; 'mlrec models list' shows it.",
+        help="Note about this training, up to 500 characters. 'mlrec models list' shows it.",
         show_default=False,
     ),
 ]
@@ -67,7 +68,7 @@ SettingsFile = Annotated[
     typer.Option(
         "--settings",
         metavar="FILE",
-        help="Settings to start from, as 'mlrec tune' writes them; a model's model_info.json will do as well.",
+        help="File with settings to start from: one that 'mlrec tune' wrote, or a model's model_info.json.",
         show_default=False,
     ),
 ]
@@ -78,37 +79,42 @@ def train(
     settings_file: SettingsFile = None,
     factors: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Dimensions of the vectors.", show_default=str(_DEFAULTS.factors)),
+        typer.Option(metavar="N", help="Length of the movie and user vectors.", show_default=str(_DEFAULTS.factors)),
     ] = None,
     regularization: Annotated[
         float | None,
-        typer.Option(metavar="X", help="λ of ALS; larger data wants more.", show_default="follows the number of likes"),
+        typer.Option(
+            metavar="X", help="λ of ALS. Larger data needs more.", show_default="depends on the number of likes"
+        ),
     ] = None,
     alpha: Annotated[
         float | None,
         typer.Option(
-            metavar="X", help="Confidence of an event is 1 + alpha·|preference|.", show_default=f"{_DEFAULTS.alpha:g}"
+            metavar="X", help="An event has confidence 1 + alpha·|preference|.", show_default=f"{_DEFAULTS.alpha:g}"
         ),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(metavar="N", help="Sweeps of ALS.", show_default=str(_DEFAULTS.iterations))
+        int | None, typer.Option(metavar="N", help="Number of ALS sweeps.", show_default=str(_DEFAULTS.iterations))
     ] = None,
     dislikes: Annotated[
         Dislikes | None,
         typer.Option(
-            help="What a dislike is in training: preference 0 held with confidence, nothing, or (as published) a like.",
+            help="What a dislike means in training: preference 0 with confidence, nothing, or a like (as in the"
+            " baseline).",
             show_default=_DEFAULTS.dislikes,
         ),
     ] = None,
     fold_in_dislikes: Annotated[
         Dislikes | None,
-        typer.Option(help="The same, when a user's vector is computed.", show_default=_DEFAULTS.fold_in_dislikes),
+        typer.Option(
+            help="What a dislike means when a user's vector is computed.", show_default=_DEFAULTS.fold_in_dislikes
+        ),
     ] = None,
     half_life: Annotated[
         float | None,
         typer.Option(
             metavar="X",
-            help="An event counts half in its user's vector once this many later events have come; inf for no decay.",
+            help="An event counts half in its user's vector after this many later events. inf: no decay.",
             show_default=f"{_DEFAULTS.half_life:g}",
         ),
     ] = None,
@@ -116,18 +122,20 @@ def train(
         float | None,
         typer.Option(
             metavar="X",
-            help="How much an event weighs in its user's vector.",
+            help="Weight of an event in its user's vector, relative to its weight in training.",
             show_default=f"{_DEFAULTS.feedback_weight:g}",
         ),
     ] = None,
     on: Annotated[
         TrainOn | None,
         typer.Option(
-            help="Learn from the train split, for judging, or from everything, for production.",
+            help="Data to train on: the train split, for evaluation, or all data, for production.",
             show_default=_DEFAULTS.on,
         ),
     ] = None,
-    publish: Annotated[bool, typer.Option("--publish/--no-publish", help="Serve the new model from now on.")] = True,
+    publish: Annotated[
+        bool, typer.Option("--publish/--no-publish", help="Publish the new model, so that serving uses it from now on.")
+    ] = True,
     publish_if_better: PublishIfBetter = False,
     note: Note = None,
     random_seed: RandomSeed = None,
@@ -138,16 +146,16 @@ def train(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Learn movie and user vectors with implicit ALS, and publish the model.
+    """Train a model with implicit ALS and publish it.
 
-    An option that is given wins over the preset and over the settings file. Whichever engine has learned, the model
-    serves, swipes, explains and evaluates alike; docs/scaling.md says where the engines differ.
+    Options override the preset and the settings file. Models from both engines serve, learn from swipes, explain and
+    evaluate in the same way. docs/scaling.md lists the differences between the engines.
     """
     from mlrec.pipeline import train as run
     from mlrec.workspace import Workspace
 
     if publish_if_better and not publish:
-        raise typer.BadParameter("It contradicts --no-publish.", param_hint="--publish-if-better")
+        raise UsageError("--publish-if-better cannot be combined with --no-publish.")
     settings = training_settings(
         preset,
         settings_file,
@@ -180,19 +188,21 @@ def train(
 
 
 def show(result: "TrainResult", *, judged_first: bool = False) -> None:
-    """Render the outcome of a training, and why it was published or not; `judged_first` if another one follows it."""
+    """Render the result of a training, and why it was published or not. `judged_first`: a final model follows."""
     gate = result.gate
     took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")
     if gate is not None:
         render.line(gate.reason)
         if gate.passed and gate.comparison and gate.comparison.difference[gate.metric].value < 0:
-            render.line("It is a little lower, though: many such steps may add up. See 'mlrec models compare'.")
+            render.line("Its NDCG@10 is slightly lower, and many such steps may add up. See 'mlrec models compare'.")
     if judged_first and (gate is None or gate.passed):
-        render.line("It is judged; one that learns from everything follows.")
+        render.line("Evaluating it now. A final model, trained on all data, follows.")
     elif result.published:
-        render.line("It is published.")
+        render.line("Published. Serving uses it from now on.")
         if gate is not None and gate.judged_in_its_place:
-            render.line("The last one had learned from everything; so will: mlrec run --final --publish-if-better")
+            render.line(
+                "The model before it was trained on all data. To do so again: mlrec run --final --publish-if-better"
+            )
     else:
-        render.line(f"It is not published; do so with: mlrec models use {result.model_id}")
+        render.line(f"Not published. To publish it: mlrec models use {result.model_id}")

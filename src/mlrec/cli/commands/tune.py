@@ -1,4 +1,4 @@
-"""mlrec tune: which training settings suit this data?"""
+"""mlrec tune: search for training settings that suit the data."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,47 +28,47 @@ _DEFAULTS = TuneSettings()
 def tune(
     trials: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Finished trials that the study shall have, earlier runs included."),
+        typer.Option(metavar="N", min=1, help="Total number of completed trials, including earlier runs."),
     ] = _DEFAULTS.trials,
     minutes: Annotated[
         float,
         typer.Option(
-            metavar="X", help="Begin no trial after so many minutes of this run; 0: no limit.", show_default="no limit"
+            metavar="X", help="Start no new trial after this many minutes. 0: no limit.", show_default="no limit"
         ),
     ] = _DEFAULTS.minutes,
     study: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the study; its trials are kept, and gone on with.")
+        str, typer.Option(metavar="NAME", help="Name of the study. Its trials are kept, and later runs continue it.")
     ] = _DEFAULTS.study,
     sample: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Judge trials by N users, drawn at random; 0: by all.")
+        int, typer.Option(metavar="N", min=0, help="Evaluate trials on N random users. 0: all users.")
     ] = _DEFAULTS.sample,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Forget the trials of an earlier study of that name, and begin anew.")
+        bool, typer.Option("--fresh", help="Discard the trials of an earlier study of this name, and start again.")
     ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write the best settings.",
+            help="File for the best settings.",
             show_default="tuning/NAME.json in the data directory",
         ),
     ] = None,
     random_seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Seed of the search, the sample, and the initial factors.")
+        int, typer.Option(metavar="N", min=0, help="Seed for the search, the sample and the initial factors.")
     ] = _DEFAULTS.random_seed,
     threads: Threads = _DEFAULTS.threads,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Search for training settings, and write the best to a file that 'mlrec train --settings' takes.
+    """Search for better training settings, and write the best to a file for 'mlrec train --settings'.
 
-    Factors, regularization, alpha, iterations, dislikes, half-life and feedback weight are searched for the largest
-    NDCG@10 of liked movies on validation, which each trial is judged by as 'mlrec evaluate' does it. The default
-    settings are the first trial. A trial that does worse than most after as many sweeps ends early. Test is not read
-    before the search is over; then the best and the default settings are judged on it, once.
+    The search varies factors, regularization, alpha, iterations, dislikes, half-life and feedback weight. It maximizes
+    NDCG@10 of liked movies on validation, measured as 'mlrec evaluate' does. The first trial has the default settings.
+    A trial ends early if it does worse than most others after the same number of sweeps. The search does not read the
+    test data. After the search, the best and the default settings are evaluated on it once.
 
-    No model is written or published. An interrupt keeps the finished trials, and the same command goes on with them,
-    as if nothing had been. So does a larger --trials.
+    No model is written or published. An interrupt keeps the completed trials. To continue as if nothing had happened,
+    run the same command again. To extend the search, run it with a larger --trials.
     """
     from mlrec.evaluation.tuning.search import tune as run
     from mlrec.workspace import Workspace
@@ -79,7 +79,8 @@ def tune(
     try:
         result = run(Workspace(data_dir), settings, fresh=fresh, out=out, progress=progress())
     except KeyboardInterrupt:
-        render.warn(f"The same command{' without --fresh' if fresh else ''} goes on with the trials that are finished.")
+        without = " without --fresh" if fresh else ""
+        render.warn(f"Completed trials are kept. To continue with them, run the same command{without} again.")
         raise
     if as_json:
         render.print_json(result.to_json())
@@ -88,7 +89,7 @@ def tune(
 
 
 def show(result: "Tuned") -> None:
-    """Render the best trials, and the verdict on the best of them."""
+    """Render the best trials, and how the best settings compare with the default ones."""
     from mlrec.evaluation.tuning.search import METRIC
 
     counts = result.counts
@@ -115,14 +116,14 @@ def show(result: "Tuned") -> None:
     for verdict in filter(None, (result.val, result.test)):
         _show_verdict(verdict, METRIC)
     if result.is_default:
-        render.line("No trial was better than the default settings, so these are the best.")
+        render.line("No trial was better than the default settings, so those remain the best.")
     elif result.test:
         render.line(_judgement(result.test.differences["best - default"][METRIC]))
     if result.test is None:
-        render.warn("Nobody likes anything in the test part; the settings are judged on validation only.")
+        render.warn("The test data has no liked movies, so the settings are evaluated on validation only.")
     if result.importance:
         shares = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in result.importance.items())
-        render.note(f"What the best tenth of the trials have in common: {shares}.")
+        render.note(f"Importance of each setting for reaching the best tenth of the trials: {shares}.")
     render.line(f"The best settings are in {result.settings_file}.")
     if not result.is_default:
         render.line(f"Next: mlrec train --settings {result.settings_file}")
@@ -132,7 +133,7 @@ def _show_verdict(verdict: "Verdict", metric: str) -> None:
     lead = verdict.differences["best - default"][metric]
     leads = {"best": lead_cells(lead)}
     render.table(
-        ["settings", f"#{metric}", "#95% interval", "#best leads by", "#95% interval", "#p"],
+        ["settings", f"#{metric}", "#95% CI", "#best leads by", "#95% CI", "#p"],
         [
             [name, f"{figures[metric].value:.4f}", interval(figures[metric]), *leads.get(name, [])]
             for name, figures in verdict.models.items()
@@ -143,9 +144,9 @@ def _show_verdict(verdict: "Verdict", metric: str) -> None:
 
 
 def _judgement(lead: "Difference") -> str:
-    """What the lead on test is worth; that on validation is the largest of many, and so says little."""
+    """Say what the lead on test means. The lead on validation is the largest of many, so it says little."""
     if lead.is_above:
-        return "On test, which had no part in the search, the best settings are ahead of the default ones."
+        return "On test, which the search did not see, the best settings are better than the default ones."
     if lead.is_below:
-        return "On test, which had no part in the search, the best settings are behind the default ones: keep those."
-    return "The interval of the lead on test includes 0: on this data the default settings may do just as well."
+        return "On test, which the search did not see, the best settings are worse than the default ones. Keep those."
+    return "On test, the 95% CI of the lead includes 0. On this data, the default settings may be just as good."

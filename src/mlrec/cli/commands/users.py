@@ -1,4 +1,4 @@
-"""mlrec users: count, list and show users; forget one; import and export swipes."""
+"""mlrec users: count, list, show and forget users; import and export swipes."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ import typer
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from, when
 from mlrec.cli.help import Group
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, examples, parse_id
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError
@@ -29,7 +29,7 @@ STDIN = Path("-")
 
 app = typer.Typer(
     cls=Group,
-    help="Count, list and show users; forget a user; import and export swipes.",
+    help="Count, list, show and forget users. Import and export swipes.",
     invoke_without_command=True,
     epilog=examples(
         "mlrec users",
@@ -53,7 +53,7 @@ def users(
         if store is not None:
             os.environ["MLREC_STORE"] = store
         if as_json:
-            raise typer.BadParameter(f"It goes behind '{context.invoked_subcommand}'.", param_hint="--json")
+            raise UsageError(f"Put --json after '{context.invoked_subcommand}'.")
         return
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
@@ -67,7 +67,7 @@ def users(
     rows = {
         "users with swipes": counts.users,
         "swipes": counts.swipes,
-        "of them undone": counts.undone,
+        "undone swipes": counts.undone,
         "forgotten users": counts.forgotten,
     }
     render.table(["", "#"], [(name, f"{count:,}") for name, count in rows.items()])
@@ -76,12 +76,12 @@ def users(
 
 @app.command("list", epilog=examples("mlrec users list", "mlrec users list -n 100 --after 42 --json"))
 def list_users(
-    n: Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="How many users.")] = DEFAULT_USERS,
+    n: Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="Number of users.")] = DEFAULT_USERS,
     after: Annotated[
         int | None,
         typer.Option(
             metavar="ID",
-            help="Begin behind this user id: the last one of the page before.",
+            help="List the users after this id. To get the next page, give the last id of the page before.",
             parser=parse_id,
             show_default=False,
         ),
@@ -90,9 +90,9 @@ def list_users(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """List the users of the published model and of the store by id, with ratings, swipes and last activity.
+    """List users in order of id, with ratings, swipes and last activity.
 
-    Forgotten users are left out.
+    The list has the users of the published model and of the store, except forgotten users.
     """
     from mlrec.serving.recommender import Recommender
 
@@ -119,7 +119,7 @@ def list_users(
 def show_user(
     user: UserId, store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT
 ) -> None:
-    """Show what is known of a user: ratings, swipes, opinions in effect, and the genres that the user likes most."""
+    """Show what is known about a user: ratings, swipes, current opinions and the most liked genres."""
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir, store=store) as recommender:
@@ -128,16 +128,16 @@ def show_user(
         render.print_json(profile.to_json())
         return
     if profile.is_forgotten:
-        render.line(f"User {user} is forgotten: nothing personal is kept or served.")
+        render.line(f"User {user} is forgotten. Nothing personal is stored or served.")
         return
     likes = ", ".join(f"{genre} {count:,}" for genre, count in profile.liked_genres.items())
     rows = {
         "in the model's data": "yes" if profile.is_known else "no",
-        "recommendations": "personal" if profile.has_taste else "popular movies, for want of a like",
+        "recommendations": "personal" if profile.has_taste else "popular movies, because there are no likes",
         "ratings": f"{profile.ratings:,}",
         "swipes": f"{profile.swipes:,}" + (f" ({profile.undone:,} more undone)" if profile.undone else ""),
-        "likes in effect": f"{profile.likes:,}",
-        "dislikes in effect": f"{profile.dislikes:,}",
+        "current likes": f"{profile.likes:,}",
+        "current dislikes": f"{profile.dislikes:,}",
         "first activity": "" if profile.first_at is None else when(profile.first_at),
         "last activity": "" if profile.last_at is None else when(profile.last_at),
         "most liked genres": likes,
@@ -148,14 +148,17 @@ def show_user(
 @app.command("forget", epilog=examples("mlrec users forget 42", "mlrec users forget 42 --yes --json"))
 def forget_user(
     user: UserId,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Off a terminal nothing is asked.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation. In a pipe, nothing is asked anyway.")
+    ] = False,
     store: StoreName = None,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Delete a user's swipes for good, and keep the user out from now on.
+    """Delete a user's swipes permanently, and block the user from now on.
 
-    A blocklist keeps the id: no swipe is stored, nothing personal is served, and preparations leave the ratings out.
+    The id goes on a blocklist. No swipes of the user are stored, nothing personal is served, and 'mlrec prepare' leaves
+    the user's ratings out.
 
     What a model has learned from the user stays in it until the next training.
     """
@@ -166,19 +169,19 @@ def forget_user(
         if not yes:
             _ask(
                 f"Delete all {_count_of_events(opened, user)} of user {user} in {opened.place}, and keep the user out"
-                " of serving and preparations from now on?"
+                " of serving and of prepared data from now on?"
             )
         deleted = opened.forget(user, int(time.time()))
     if as_json:
         render.print_json({"user_id": user, "forgotten": True, "deleted_events": deleted})
         return
-    gone = f"{deleted:,} events are deleted" if deleted else "there were no events to delete"
-    render.line(f"User {user} is forgotten: {gone}, and none will be stored from now on.")
-    render.line("What a model has learned stays in it until you train again: mlrec run --final")
+    gone = f"{render.counted(deleted, 'event')} deleted" if deleted else "there were no events to delete"
+    render.line(f"User {user} is forgotten: {gone}. No events will be stored from now on.")
+    render.line("What a model has learned from the user stays in it until you train again: mlrec run --final")
 
 
 def _count_of_events(store: "SwipeStore", user_id: int) -> str:
-    """How many there are, if that can be told: to forget a user is also the way out for one whose log is damaged."""
+    """Count a user's events, if their log is readable. Forgetting a user is also the remedy for a damaged log."""
     try:
         return f"{len(store.events(user_id)):,} events"
     except IncompatibleFormatError:
@@ -186,12 +189,12 @@ def _count_of_events(store: "SwipeStore", user_id: int) -> str:
 
 
 def _ask(question: str) -> None:
-    """Let a person say no; where nobody can answer, nothing is asked."""
+    """Let a person say no. If nobody can answer, nothing is asked."""
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     print(f"{render.plain(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        print("Nothing has been deleted.", file=sys.stderr)
+        print("Nothing was deleted.", file=sys.stderr)
         raise typer.Exit(exit_codes.INTERRUPTED)
 
 
@@ -199,7 +202,7 @@ def _ask(question: str) -> None:
 def allow_user(
     user: UserId, store: StoreName = None, as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT
 ) -> None:
-    """Take a user off the blocklist. What was deleted does not come back."""
+    """Take a user off the blocklist. Deleted swipes do not come back."""
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
 
@@ -210,7 +213,7 @@ def allow_user(
     elif was_forgotten:
         render.line(f"User {user} may swipe again.")
     else:
-        render.line(f"User {user} was not forgotten; nothing has changed.")
+        render.line(f"User {user} was not forgotten. Nothing changed.")
 
 
 @app.command(
@@ -222,17 +225,18 @@ def allow_user(
     ),
 )
 def import_users(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file; - is stdin.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to read; - is stdin.")],
     rejects: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where rows that cannot be used are listed, with line and reason.",
+            help="File for the rows that cannot be used, with line and reason.",
             show_default="swipes.rejects.csv in the data directory",
         ),
     ] = None,
     max_reject_share: Annotated[
-        float, typer.Option(metavar="X", min=0, max=1, help="Import nothing if a larger share of the rows is bad.")
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="Import nothing if more than this share of the rows is bad."),
     ] = PrepareSettings.max_reject_share,
     any_movie: Annotated[
         bool, typer.Option("--any-movie", help="Also import swipes of movies that the published model does not know.")
@@ -241,9 +245,10 @@ def import_users(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Import swipes from a CSV file: what 'mlrec users export' has written, or your own.
+    """Import swipes from a CSV file that 'mlrec users export' wrote, or from your own.
 
-    UTF-8 with commas; a header, then one swipe a line. Columns in any order; others are passed over:
+    The file is UTF-8 with commas. It has a header and one swipe per line. The columns below may be in any order, and
+    other columns are ignored.
 
     user_id and movie_id (or userId, movieId): whole numbers.
 
@@ -251,14 +256,14 @@ def import_users(
 
     at (or timestamp): epoch seconds, or ISO 8601 with a time zone.
 
-    idempotency_key, optional: your own id of the swipe, unique per user. An export has it in client_id. In a file with
-    neither, event_id counts, which is the former name.
+    idempotency_key (optional): your own id for the swipe, unique per user. In an export, this is client_id. If a file
+    has neither column, event_id is read, which is the former name.
 
-    undone, optional: rows with true are left out.
+    undone (optional): rows with true are left out.
 
-    What is in the log already is not logged again: importing a file twice changes nothing.
+    Swipes that are already stored are not stored again, so importing a file twice changes nothing.
 
-    Swipes of forgotten users and of unknown movies are rejected, like any row that cannot be read.
+    Swipes of forgotten users and of unknown movies are rejected, like rows that cannot be read.
     """
     from mlrec.serving.interchange import import_swipes
     from mlrec.serving.stores import open_store
@@ -268,7 +273,7 @@ def import_users(
     report = rejects or workspace.swipe_rejects
     with _opened(file) as source, closing(open_store(store, workspace)) as opened:
         if report.exists() and file != STDIN and report.samefile(file):
-            raise SettingsError(f"The rejects would take the place of {file} itself.", "Name another --rejects.")
+            raise SettingsError(f"The rejects would overwrite {file}.", "Name another file with --rejects.")
         outcome = import_swipes(
             source,
             "stdin" if file == STDIN else file.name,
@@ -280,24 +285,24 @@ def import_users(
             progress=progress(),
         )
     if rejects is None and not outcome.rejects:
-        report.unlink(missing_ok=True)  # it would be of another import
+        report.unlink(missing_ok=True)  # a report of an earlier import
     if as_json:
         render.print_json(outcome.to_json())
     else:
         render.line(
-            f"Swipes imported: {outcome.imported:,}; already there: {outcome.already_there:,};"
-            f" undone, left out: {outcome.undone:,}."
+            f"Swipes imported: {outcome.imported:,}. Already stored: {outcome.already_there:,}."
+            f" Left out because undone: {outcome.undone:,}."
         )
     if outcome.rejects:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in outcome.rejects.items())
-        render.warn(f"Bad rows, left out: {sum(outcome.rejects.values()):,} ({reasons}). See {report}")
+        render.warn(f"Bad rows left out: {sum(outcome.rejects.values()):,} ({reasons}). See {report}")
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
     if file == STDIN:
         if sys.stdin is None:
-            raise InputError("There is nothing on stdin: it is closed.", "Name a file.")
+            raise InputError("stdin cannot be read: it is closed.", "Name a CSV file.")
         yield sys.stdin.buffer
         return
     try:
@@ -309,13 +314,13 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _known_movies(workspace: "Workspace") -> frozenset[int] | None:
-    """Movies of the published model; None, and a word about it, if there is none."""
+    """Return the movies of the published model. Without a model, warn and return None."""
     from mlrec.artifacts import model_folder, registry
 
     try:
         model = model_folder.open_model(registry.resolve(workspace))
     except ModelMissingError as error:
-        render.warn(f"{error.message} So any movie is taken.")
+        render.warn(f"{error.message} Swipes of any movie are imported.")
         return None
     return frozenset(model.movie_ids.tolist())
 
@@ -330,20 +335,19 @@ def export_users(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Export the swipes of all users as CSV: a backup, or the way into another store.
+    """Export the swipes of all users as CSV, for a backup or for another store.
 
-    user_id, event_id (counts the user's events), movie_id, title: whose swipe of what.
+    The columns are user_id, event_id (which numbers the user's events), movie_id, title, preference (-2 to 2), at
+    (epoch seconds), undone (true or false) and client_id (your application's idempotency key for the swipe, if any,
+    unchanged).
 
-    preference (-2 to 2), at (epoch seconds), undone (true or false): how and when, and whether it was taken back.
+    A title that a spreadsheet would take for a formula begins with an apostrophe. Only the owner can read a new file.
 
-    client_id: the idempotency key that your application gave the swipe, if any, exactly as it is.
-
-    A title that a spreadsheet would take for a formula begins with an apostrophe. A new file is for its owner alone.
-
-    'mlrec users import' reads it, and leaves out the undone. Whoever is forgotten has to be forgotten there, too.
+    'mlrec users import' reads the file and leaves out undone swipes. The file does not say who is forgotten. If you
+    import it into another store, forget these users there, too.
     """
     if as_json and file == STDOUT:
-        raise typer.BadParameter("stdout takes the CSV or the JSON, not both.", param_hint="--json")
+        raise UsageError("stdout takes the CSV or the JSON, not both. Name a file, or leave out --json.")
     from mlrec.serving.history import history_of
     from mlrec.serving.interchange import export_swipes
     from mlrec.serving.stores import open_store
@@ -370,13 +374,14 @@ def export_users(
         n_users = len(user_ids) - len(damaged)
         render.print_json({"users": n_users, "swipes": swipes, "file": str(file), "damaged_user_ids": damaged})
     elif file != STDOUT:
-        render.line(f"{swipes:,} swipes of {len(user_ids) - len(damaged):,} users are in {file}.")
+        users = render.counted(len(user_ids) - len(damaged), "user")
+        render.line(f"Wrote {render.counted(swipes, 'swipe')} of {users} to {file}.")
     if not user_ids:
         render.warn(f"There are no swipes in {place}.")
     if forgotten:
         render.warn(
-            f"{len(forgotten):,} users are forgotten here; 'mlrec users --json' names them, for 'mlrec users forget'"
-            " in another store."
+            f"Forgotten users in this store: {len(forgotten):,}. To use the file in another store, forget them there,"
+            " too. For their ids: mlrec users --json"
         )
     if damaged:
         raise typer.Exit(exit_codes.STATE)
