@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from random import Random
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
@@ -70,13 +69,15 @@ def a_path(chance: Random, data: Path, *, is_output: bool = False) -> str:
     return str(data / inside) if chance.random() < 0.7 else chance.choice(others)
 
 
-def kind_of(hint: Any) -> type:
-    """The plain type of a parameter: int of `list[int] | None`, float of `tuple[float, float]`."""
+def kind_of(hint: Any) -> Any:
+    """The plain type of a parameter: int of `list[int] | None`, float of `tuple[float, float]`; a Literal is one."""
+    if get_origin(hint) is Literal:
+        return hint
     inner = [argument for argument in get_args(hint) if argument not in (type(None), ...)]
     return kind_of(inner[0]) if inner else hint
 
 
-def a_value(chance: Random, name: str, kind: type, data: Path, model_ids: list[str]) -> str:
+def a_value(chance: Random, name: str, kind: Any, data: Path, model_ids: list[str]) -> str:
     """A value for a parameter: often of its kind, now and then of any."""
     if name == "store":
         return chance.choice(STORES)
@@ -86,8 +87,8 @@ def a_value(chance: Random, name: str, kind: type, data: Path, model_ids: list[s
         return chance.choice(("duckdb", "duckdb", "flink"))
     if chance.random() < 0.1:
         kind = chance.choice((str, int, Path))
-    if issubclass(kind, StrEnum):
-        return chance.choice((*kind, "x"))
+    if get_origin(kind) is Literal:
+        return chance.choice((*get_args(kind), "x"))
     if issubclass(kind, int | float):
         few = ("1", "2", "3", "5", "0", "0.1", "10")
         return chance.choice(few if name in PATIENCE or chance.random() < 0.5 else NUMBERS)

@@ -84,7 +84,7 @@ def test_a_filter_that_leaves_nothing_gives_an_empty_list(recommender):
 def test_bad_arguments_are_refused(recommender):
     with pytest.raises(SettingsError, match="Scifi"):
         recommender.get_top_n(42, genres=["Scifi"])
-    with pytest.raises(SettingsError, match="at least 1"):
+    with pytest.raises(SettingsError, match="from 1 to"):
         recommender.get_top_n(42, 0)
     with pytest.raises(UnknownMovieError, match="999999999"):
         recommender.similar_movies(999_999_999)
