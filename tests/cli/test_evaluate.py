@@ -127,7 +127,7 @@ def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tm
     assert "final" not in worse
     assert json.loads((data / "models" / worse["train"]["model_id"] / "metrics.json").read_text())["val"]
     shown = run(*command[:-1], "--preset", "baseline", data=data).stdout
-    assert "the published model stays" in shown
+    assert "The published model stays" in shown
     assert (data / "models" / "CURRENT").read_text().strip() == first["final"]["model_id"]
 
 
@@ -143,7 +143,7 @@ def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, dem
     assert "*" not in run("models", "list", data=demo_copy.root).stdout
     run("prepare", "--raw", demo_raw, "--min-movie-ratings", 50, data=demo_copy.root)
     listed = run("models", "list", data=demo_copy.root).stdout
-    assert "judged on other data" in listed
+    assert "Evaluated on other data" in listed
     assert [line.rstrip().endswith("*") or "*" in line for line in listed.splitlines() if judged in line] == [True]
     assert [("*" in line) for line in listed.splitlines() if final in line] == [False]
 
