@@ -37,7 +37,8 @@ Split = Annotated[
     SplitKind,
     typer.Option(
         "--split",
-        help="Split each user's own history by time (user-time), or all histories at the same two moments (global-time).",
+        help="Split each user's own history by time (user-time), or all histories at the same two moments"
+        " (global-time).",
     ),
 ]
 Ties = Annotated[
