@@ -124,7 +124,7 @@ def test_replay_in_json_and_as_a_table(run, demo):
 
 def test_run_fetches_prepares_trains_and_evaluates(run, tmp_path):
     done = run("run", "demo", data=tmp_path / "data")
-    for words in ("69,096", "Trained ", "popularity", "On test, NDCG@10 is"):
+    for words in ("69,096", "Trained ", "popularity", "NDCG@10 on test is"):
         assert words in done.stdout
     assert "GroupLens" in done.stderr
     done = run("recommend", "--user", 42, data=tmp_path / "data")

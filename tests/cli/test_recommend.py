@@ -105,7 +105,7 @@ def test_everybodys_lists_in_a_file(run, tmp_path, demo, suffix):
     ("arguments", "code", "words"),
     [
         ([], 2, "--user ID"),
-        (["--user", "1", "--like", "1"], 2, "for whom"),
+        (["--user", "1", "--like", "1"], 2, "Use one of"),
         (["--all-users"], 2, "--out"),
         (["--user", "1", "--out", "x.csv"], 2, "--all-users"),
         (["--all-users", "--out", "x.json"], 2, ".parquet"),

@@ -98,7 +98,7 @@ def test_a_progress_bar_on_a_terminal_leaves_the_result(data, tmp_path):
     )
     terminal = Terminal("users", "import", tmp_path / "swipes.csv")
     assert terminal.finish() == 0
-    assert "Swipes imported: 5,000;" in terminal.seen
+    assert "Swipes imported: 5,000." in terminal.seen
     assert "Traceback" not in terminal.seen
 
 

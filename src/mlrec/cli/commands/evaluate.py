@@ -38,9 +38,9 @@ def evaluate(
     protocol: Annotated[
         ProtocolName | None,
         typer.Option(
-            help="How to hold out data: split each user's own history, split all histories at the same two moments, or"
-            " keep whole users out of training. If this differs from the prepared data, a separate model is trained in"
-            " memory.",
+            help="How to hold out data. user-time: split each user's own history. global-time: split all histories at"
+            " the same two moments. held-out-users: keep whole users out of training. If this differs from the"
+            " prepared data, a separate model is trained in memory.",
             show_default="as in the prepared data",
         ),
     ] = None,

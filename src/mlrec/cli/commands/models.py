@@ -146,6 +146,8 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         render.table(columns, rows, title="Evaluation results", keys=3)
     elif judge := info.judged_by:
         render.line(f"This model was trained on all data. {judge} was evaluated in its place.")
+    elif info.settings.on == "all":
+        render.line("This model has not been evaluated, because it was trained on all data.")
     else:
         render.line(f"This model has not been evaluated. Next: mlrec evaluate --model {info.model_id}")
 

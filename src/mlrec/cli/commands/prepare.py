@@ -35,7 +35,11 @@ Raw = Annotated[
 ]
 Split = Annotated[
     SplitKind,
-    typer.Option("--split", help="Split each user's own history by time, or all histories at the same two moments."),
+    typer.Option(
+        "--split",
+        help="Split each user's own history by time (user-time), or all histories at the same two moments"
+        " (global-time).",
+    ),
 ]
 Ties = Annotated[
     TieRule,

@@ -153,10 +153,10 @@ def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str,
     if as_json:
         render.print_json({**state.to_json(), "items": [item.to_json() for item in items]})
         return
-    undone = "undone: " if state.undone else ""
+    undone = " (undone)" if state.undone else ""
     again = "" if state.is_new else " (already stored; nothing changed)"
-    done = f"{undone}{cards.PAST[Swipe(state.preference)]} {recommender.label_of(state.movie_id)}{again}"
-    render.line(f"User {state.user_id}: {done}")
+    done = f"{cards.PAST[Swipe(state.preference)]} {recommender.label_of(state.movie_id)}"
+    render.line(f"User {state.user_id} {done}{undone}{again}")
     if not (state.undone or state.in_effect):
         render.line(_why_not_in_effect(recommender, state))
     for item in items:

@@ -99,16 +99,14 @@ def train(
     dislikes: Annotated[
         Dislikes | None,
         typer.Option(
-            help="What a dislike means in training: preference 0 with confidence, nothing, or a like (as in the"
-            " baseline).",
+            help="What a dislike means in training: preference 0 with confidence (zero), nothing (ignore), or a like"
+            " (as-likes, the baseline).",
             show_default=_DEFAULTS.dislikes,
         ),
     ] = None,
     fold_in_dislikes: Annotated[
         Dislikes | None,
-        typer.Option(
-            help="What a dislike means when a user's vector is computed.", show_default=_DEFAULTS.fold_in_dislikes
-        ),
+        typer.Option(help="The same, when a user's vector is computed.", show_default=_DEFAULTS.fold_in_dislikes),
     ] = None,
     half_life: Annotated[
         float | None,

@@ -33,7 +33,9 @@ def tune(
     minutes: Annotated[
         float,
         typer.Option(
-            metavar="X", help="Start no new trial after this many minutes. 0: no limit.", show_default="no limit"
+            metavar="X",
+            help="Start no new trial after this many minutes of this run. 0: no limit.",
+            show_default="no limit",
         ),
     ] = _DEFAULTS.minutes,
     study: Annotated[
