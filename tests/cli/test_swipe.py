@@ -132,7 +132,7 @@ def test_mistakes_are_told_and_change_nothing(run, data, arguments, code, words)
 
 def test_without_a_model_what_to_do_is_told(run, tmp_path):
     done = run("swipe", "--user", 1, expect=4, MLREC_DATA_DIR=str(tmp_path / "nothing"))
-    assert "mlrec train" in done.stderr
+    assert "mlrec run" in done.stderr
 
 
 def test_a_damaged_store_is_told_and_left_as_it_is(run, data):

@@ -76,7 +76,7 @@ def test_an_empty_part_is_told_and_left_out(demo_raw, tmp_path):
     (left_out,) = [step for step in steps if isinstance(step, NotEvaluated)]
     assert left_out.split == "val"
     assert [evaluation.split for evaluation in result.evaluations] == ["test"]
-    with pytest.raises(EmptyResultError, match="validation part is empty"):
+    with pytest.raises(EmptyResultError, match="validation split is empty"):
         mlrec.train(tmp_path, QUICK, publish="if-better")
 
 
