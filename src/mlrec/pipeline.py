@@ -74,12 +74,12 @@ class TrainResult(Trained):
 
 @dataclass(frozen=True)
 class NotEvaluated:
-    """A held-out part on which the model could not be evaluated. In small data, a part may be empty.
+    """A held-out split on which the model could not be evaluated. In small data, a split may be empty.
 
     Attributes
     ----------
     split
-        The held-out part.
+        The held-out split.
     reason
         Why, in one sentence.
     """
@@ -103,9 +103,9 @@ class RunResult:
     prepared
         The prepared folder.
     trained
-        The model that was trained on the train part and evaluated.
+        The model that was trained on the train split and evaluated.
     evaluations
-        Evaluations of that model on validation and test. An empty part is left out.
+        Evaluations of that model on validation and test. An empty split is omitted.
     final
         The model that was trained on all data. None if `final` was False or the gate was not passed.
     """
@@ -218,7 +218,7 @@ def train(
     Raises
     ------
     SettingsError
-        If `publish` is "if-better" but the model is trained on the validation part, or if the note is too long.
+        If `publish` is "if-better" but the model is trained on the validation split, or if the note is too long.
     InputError
         If no data has been prepared, or there is nothing to train or to compare on.
     StateError
@@ -249,7 +249,7 @@ def evaluate(
     model_id: str | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
-    """Evaluate a model of a data directory on a held-out part, as `mlrec evaluate` does.
+    """Evaluate a model of a data directory on a held-out split, as `mlrec evaluate` does.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ def run(
         As in `train`. With "if-better" and `final`, the evaluated model is compared, and the final one published.
     prepare_settings, train_settings, evaluate_settings
         The settings of each step. None means the defaults. Whatever the settings say, the first model is trained on the
-        train part and evaluated on both held-out parts.
+        train split and evaluated on both held-out splits.
     spark
         The Spark session to prepare and train on. Without one, this machine does the work.
     progress

@@ -179,7 +179,7 @@ def test_an_unknown_user_is_told_so(run, demo):
 
 def test_a_search_that_finds_nothing_says_so(run, demo):
     done = run("search", "shawshenk", data=demo.root)
-    assert "No title matches 'shawshenk'. Near titles:" in done.stdout
+    assert "No title matches 'shawshenk'. Similar titles:" in done.stdout
     assert "318   The Shawshank Redemption" in done.stdout
     done = run("search", "xyzzy", data=demo.root)
     assert done.stdout == "No title matches 'xyzzy'. Try one word of the title.\n"
@@ -238,7 +238,7 @@ def test_brackets_in_titles_are_printed_as_they_are(run, tmp_path):
         "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},5,{u}{m}\n" for u in range(1, 9) for m in (1, 2))
     )
     done = run("run", "--min-movie-ratings", 1, "--min-user-ratings", 1, data=tmp_path / "data")
-    assert "The model is not evaluated on this part." in done.stderr  # two ratings a user: all of them train
+    assert "The model is not evaluated on this split." in done.stderr  # two ratings a user: all of them train
     found = run("search", "rec", data=tmp_path / "data").stdout + run("search", "bold", data=tmp_path / "data").stdout
     assert "[REC]" in found
     assert "[/b] Bold" in found

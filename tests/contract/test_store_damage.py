@@ -266,7 +266,7 @@ def test_an_undo_that_always_comes_too_late_ends(demo, monkeypatch):
         monkeypatch.setattr(rec.store, "append", hurried)
         refused = within(20, lambda: rec.undo(42))
     assert isinstance(refused, StoreUnavailableError)
-    assert "while it was being undone" in refused.message
+    assert "during the attempt" in refused.message
 
 
 # -- what earlier versions have written --------------------------------------------------------------------------------

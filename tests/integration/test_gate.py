@@ -71,7 +71,7 @@ def test_what_cannot_be_compared(both):
     with pytest.raises(ModelMissingError):
         compare(workspace, default, "20200101T000000-als-0000")
     everything = train(workspace, TrainSettings(on="all", iterations=2), publish=False)
-    with pytest.raises(EmptyResultError, match="learned from all answers"):
+    with pytest.raises(EmptyResultError, match="learned from all relevant movies"):
         compare(workspace, default, everything.model_id)
 
 
@@ -238,10 +238,10 @@ def test_what_keeps_a_model_from_being_judged_is_told_before_it_is_trained(both,
         require_gate(workspace)
     registry.publish(workspace, default)
     prepare(workspace, PrepareSettings(split_ratio=(8, 0, 2)), raw=demo_raw)
-    with pytest.raises(EmptyResultError, match="validation part is empty"):
+    with pytest.raises(EmptyResultError, match="validation split is empty"):
         require_gate(workspace)
     one, other = registry.list_ids(workspace)[:2]
-    with pytest.raises(EmptyResultError, match="nothing to compare on"):
+    with pytest.raises(EmptyResultError, match="cannot be compared"):
         compare(workspace, one, other)
 
 

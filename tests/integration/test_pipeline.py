@@ -76,7 +76,7 @@ def test_an_empty_part_is_told_and_left_out(demo_raw, tmp_path):
     (left_out,) = [step for step in steps if isinstance(step, NotEvaluated)]
     assert left_out.split == "val"
     assert [evaluation.split for evaluation in result.evaluations] == ["test"]
-    with pytest.raises(EmptyResultError, match="validation part is empty"):
+    with pytest.raises(EmptyResultError, match="validation split is empty"):
         mlrec.train(tmp_path, QUICK, publish="if-better")
 
 
@@ -93,7 +93,7 @@ def test_the_gate_of_train(demo_copy):
     assert "gate" not in mlrec.train(demo_copy, QUICK, publish=False).to_json()
     assert registry.published_id(demo_copy) == better.model_id
     there = registry.list_ids(demo_copy)
-    with pytest.raises(SettingsError, match="learns from everything"):
+    with pytest.raises(SettingsError, match="cannot be compared with the published one"):
         mlrec.train(demo_copy, mlrec.TrainSettings(on="all"), publish="if-better")
     with pytest.raises(SettingsError, match="publish must be"):
         mlrec.train(demo_copy, publish="maybe")  # type: ignore[arg-type]

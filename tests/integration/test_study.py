@@ -235,7 +235,7 @@ def test_what_a_study_cannot_hold_is_damage_also_without_checksums(files, old, n
 def test_trials_on_other_data_are_refused(files):
     settings_of_trials(files, 2)
     with (
-        pytest.raises(DataChangedError, match="not the data") as caught,
+        pytest.raises(DataChangedError, match="made on other prepared data") as caught,
         open_study(files, replace(ORIGIN, prepared_fingerprint="other"), 20.0),
     ):
         pass
@@ -264,7 +264,7 @@ def test_two_cannot_tune_one_study_at_once(files):
     settings_of_trials(files, 1)
     with (
         exclusive(files.journal),
-        pytest.raises(WorkspaceLockedError, match="another process"),
+        pytest.raises(WorkspaceLockedError, match="Another process"),
         open_study(files, ORIGIN, 20.0),
     ):
         pass

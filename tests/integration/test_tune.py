@@ -255,7 +255,7 @@ def test_data_that_changes_while_it_is_tuned_on_is_told(small, small_raw, monkey
         return read_prepared(workspace, splits)
 
     monkeypatch.setattr(search, "read_prepared", changing)
-    with pytest.raises(DataChangedError, match="while it was tuned on"):
+    with pytest.raises(DataChangedError, match="changed during the tuning"):
         tune(small, TuneSettings(threads=1, trials=1))
     assert not small.study("main").settings.exists()
 

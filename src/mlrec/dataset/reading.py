@@ -162,7 +162,7 @@ def _query(manifest: Manifest, files: PreparedFiles, path: Path, query: str) -> 
     load_duckdb()
     try:
         if any(SEAL.is_altered(manifest.document, files.manifest, part) for part in parts):
-            raise IncompatibleFormatError(f"{path} is damaged: its content is not what was written.", REMEDY)
+            raise IncompatibleFormatError(f"{path} is damaged: it has changed since it was written.", REMEDY)
         with connect() as connection:
             columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()
     except MlrecError:

@@ -95,6 +95,6 @@ def require_likes(n_likes: int) -> None:
     """Raise if the number of likes, that is of entries with preference 1, is zero."""
     if not n_likes:
         raise EmptyResultError(
-            "There is nothing to learn from: the training part has no liked movie.",
+            "There is nothing to learn from: the training split has no liked movie.",
             "Prepare the data with lower thresholds (--min-user-ratings, --min-movie-ratings) or with another --split.",
         )

@@ -138,7 +138,7 @@ def _warn(step: "Step") -> None:
         case PrepareResult():
             prepare_command.warn(step)
         case NotEvaluated():
-            render.warn(f"{step.reason} The model is not evaluated on this part.")
+            render.warn(f"{step.reason} The model is not evaluated on this split.")
 
 
 def _summarize(result: "Evaluation") -> None:

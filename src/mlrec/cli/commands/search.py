@@ -37,7 +37,7 @@ def search(
         render.print_json({"query": text, "model_id": model_id, "items": [movie.to_json() for movie in movies]})
         return
     if not movies:
-        render.line(f"No title matches '{text}'." + (" Near titles:" if near else " Try one word of the title."))
+        render.line(f"No title matches '{text}'." + (" Similar titles:" if near else " Try one word of the title."))
     if movies or near:
         _show(movies or near)
 
