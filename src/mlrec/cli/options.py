@@ -51,7 +51,7 @@ TrainThreads = Annotated[
         show_default=str(TrainSettings.threads),
     ),
 ]
-HeldOut = Annotated[HeldOutSplit, typer.Option("--split", help="Held-out part to evaluate on: validation or test.")]
+HeldOut = Annotated[HeldOutSplit, typer.Option("--split", help="Held-out split to evaluate on: validation or test.")]
 ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="Number of movies in the list.")]
 TOP_N = DEFAULT_TOP_N
 
