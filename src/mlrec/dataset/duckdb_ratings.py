@@ -170,7 +170,8 @@ class DuckDBRatings:
             self._sql.run("61_split_global_time", "Splitting")
         else:
             self._sql.run("61_split_user_time", "Splitting")
-            self._sql.run("62_ties", "Counting ties")
+            self._sql.run("62_last_train_times", "Counting ties")
+            self._sql.run("63_ties", "Counting ties")
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""

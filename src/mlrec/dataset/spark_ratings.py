@@ -307,7 +307,8 @@ class SparkRatings:
             if self._settings.split == "user-time":
                 # Read what was written: counting from the view would sort again.
                 self._spark.read_parquet(splits, in_order.schema).createOrReplaceTempView("split_events")
-                self._run("62_ties")
+                self._run("62_last_train_times")
+                self._run("63_ties")
         self._sql.connection.execute(
             f"CREATE TABLE core_movies AS FROM {_KEPT}",
             {"path": self._pattern("core_movies")},

@@ -112,7 +112,8 @@ def count_ties(db: Database, *splits: str) -> tuple[Any, ...]:
     events = [(*row[:4], 10, 7 if last_learned.get(row[0]) == row[1] else 0) for row in rows]
     db.set(split_ratio=[8, 1, 1])
     db.table("events", EVENT_COLUMNS, events)
-    db.run("62_ties")
+    db.run("62_last_train_times")
+    db.run("63_ties")
     return db.rows("FROM ties")[0]
 
 

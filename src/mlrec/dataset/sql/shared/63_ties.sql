@@ -1,17 +1,14 @@
 -- Where a split of each user's history cuts between events of the same time.
--- The position of an event identifies the last one to learn from, without grouping all events.
--- In: views events, split_events.
+-- In: views split_events, last_train_times.
 -- Out: view new_ties(users, users_cut_in_ties, users_held_out_by_ties), one row, kept as ties: users with held-out events; those
 -- of them for whom a cut separates two events of the same time; those for whom at least half of the held-out events have the time
--- of the last event to learn from.
+-- of their last event in train.
 CREATE OR REPLACE TEMP VIEW new_ties AS
-WITH learned AS (
-    SELECT user_id, timestamp AS last_learned FROM events WHERE n >= 3 AND position = share_of(n, 1) - 1
-), held_out AS (
+WITH held_out AS (
     SELECT user_id, count(*) AS n, count(CASE WHEN timestamp = last_learned THEN 1 END) AS n_tied,
            max(CASE WHEN split = 'val' THEN timestamp END) AS last_of_val,
            min(CASE WHEN split = 'test' THEN timestamp END) AS first_of_test
-    FROM split_events LEFT JOIN learned USING (user_id)
+    FROM split_events LEFT JOIN last_train_times USING (user_id)
     WHERE split <> 'train'
     GROUP BY user_id
 )
