@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mlrec.artifacts.documents import to_json
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import Event, SwipeStore
@@ -48,7 +49,7 @@ class RatedMovie:
 
     def to_json(self) -> dict[str, Any]:
         """Return the rating as plain JSON values."""
-        return asdict(self)
+        return to_json(self)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class UserPage:
 
     def to_json(self) -> dict[str, Any]:
         """Return the page as plain JSON values."""
-        return {**asdict(self), "users": [asdict(user) for user in self.users]}
+        return to_json(self)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class UserProfile:
 
     def to_json(self) -> dict[str, Any]:
         """Return the profile as plain JSON values."""
-        return asdict(self)
+        return to_json(self)
 
 
 def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
