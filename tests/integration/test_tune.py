@@ -194,7 +194,7 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tuned, small, how):
     assert "Traceback" not in messages
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert "The same command goes on" in messages
+        assert "run the same command again" in messages
     result = tune(small, TuneSettings(threads=1, trials=TRIALS))
     assert result.counts == replace(tuned.counts, failed=1)
     # Numbers of trials are shifted by the one that was interrupted.
