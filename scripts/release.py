@@ -29,7 +29,7 @@ from mlrec import Recommender
 
 with Recommender.open(sys.argv[1]) as rec:
     cards = rec.get_top_n(42, n=10)
-    rec.update_user(42, cards[0].movie_id, "like", event_id="release-1")
+    rec.update_user(42, cards[0].movie_id, "like", idempotency_key="release-1")
     assert cards[0].movie_id not in [card.movie_id for card in rec.get_top_n(42, n=10)]
     assert [event.movie_id for event in rec.history(42)] == [cards[0].movie_id]
     rec.undo(42)

@@ -324,7 +324,7 @@ def run(
     InputError, StateError
         As in `prepare`, `train` and `evaluate`. Completed steps are kept.
     """
-    training.require_short(note)
+    training.require_note(note)
     workspace, is_gated = _workspace(data_dir), _is_gated(publish)
     settings = replace(train_settings or TrainSettings(), on="train")
     judging = evaluate_settings or EvaluateSettings()

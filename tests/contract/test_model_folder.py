@@ -18,12 +18,20 @@ from scipy import sparse
 
 import mlrec
 from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.metrics_file import read_metrics
 from mlrec.artifacts.model_folder import verify_model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.artifacts.settings_file import read_settings
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
-from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError, StateError, TrainingFailedError
+from mlrec.errors import (
+    EmptyResultError,
+    IncompatibleFormatError,
+    ModelMissingError,
+    SettingsError,
+    StateError,
+    TrainingFailedError,
+)
 from mlrec.evaluation.protocol import evaluate
 from mlrec.locks import exclusive
 from mlrec.model.train import train
@@ -525,3 +533,24 @@ def test_a_disk_that_is_full_in_the_middle_of_an_array_says_so(demo_copy, room):
     assert done.stdout == "27 File too large\n"
     assert registry.list_ids(demo_copy) == before
     assert not demo_copy.unfinished_models()
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [(5, "note must be a string"), ("\ud800", "not valid text"), ("a" * 5000, "characters; at most")],
+)
+def test_a_note_that_cannot_be_kept_is_refused_before_the_training(demo_copy, note, words):
+    before = registry.list_ids(demo_copy)
+    with pytest.raises(SettingsError, match=words):
+        train(demo_copy, TrainSettings(iterations=1), note=note)
+    assert registry.list_ids(demo_copy) == before
+
+
+def test_a_number_that_is_too_large_for_a_float_is_damage_that_is_named(demo_copy):
+    files = registry.resolve(demo_copy)
+    evaluate(demo_copy, EvaluateSettings(baselines=("popularity",), resamples=1000))
+    text = files.metrics.read_text()
+    value = json.loads(text)["val"]["train"]["liked"]["models"]["als"]["ndcg@10"]["value"]
+    files.metrics.write_text(text.replace(str(value), "1e999"))
+    with pytest.raises(IncompatibleFormatError, match=r"metrics.json is damaged: 1e999 is not a finite number"):
+        read_metrics(files)

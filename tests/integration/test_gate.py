@@ -279,3 +279,27 @@ def test_a_damaged_published_model_is_an_error_and_stays(both):
     with pytest.raises(MlrecError, match="damaged"):
         publish_if_better(workspace, baseline)
     assert registry.published_id(workspace) == default
+
+
+def test_what_hinders_saving_the_figures_does_not_hide_what_was_published(both, monkeypatch, caplog):
+    workspace, default, baseline = both
+    registry.publish(workspace, baseline)
+
+    def full(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gate_module, "add_metrics", full)
+    gate = publish_if_better(workspace, default)
+    assert gate.passed
+    assert registry.published_id(workspace) == default
+    assert "were not saved" in caplog.text
+    assert "No space left" in caplog.text
+
+
+def test_figures_of_the_gate_are_saved_whatever_the_evaluation_afterwards_is_of(demo_copy):
+    shutil.rmtree(demo_copy.models)
+    model_id = train(demo_copy, TrainSettings(iterations=2), publish=False).model_id
+    settings = EvaluateSettings(protocol="global-time", relevance="any", sample=50, split="test")
+    assert publish_if_better(demo_copy, model_id, settings).passed
+    results = read_metrics(demo_copy.model(model_id)).document
+    assert results["val"]["train"]["liked"]["users"] == 604

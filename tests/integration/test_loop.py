@@ -266,7 +266,7 @@ def test_who_is_not_in_the_model_keeps_the_log(looped):
         view = rec._view(BARELY_KNOWN)
         assert len(view.history) == 3
         assert view.history.is_new.all()
-        assert rec.get_top_n(BARELY_KNOWN)[0].source in ("blended", "personal")
+        assert rec.get_top_n(BARELY_KNOWN)[0].source == "personal"
 
 
 def test_a_swipe_after_the_merge_counts_once_and_its_undo_leads_back(looped_copy):

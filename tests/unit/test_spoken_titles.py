@@ -77,3 +77,8 @@ def test_no_title_of_the_demo_ends_in_an_article_any_more(demo_raw):
 def test_a_label_has_the_year_if_there_is_one():
     assert label("The Matrix", 1999) == "The Matrix (1999)"
     assert label("The Matrix", None) == "The Matrix"
+
+
+@pytest.mark.parametrize("title", ["Die, Mommie, Die", "Girl, Interrupted", "Run, Lola, Run"])
+def test_a_last_word_that_is_no_article_stays_where_it_is(title):
+    assert spoken(title) == title

@@ -105,3 +105,10 @@ def test_an_unknown_title_says_so(titles):
 def test_normalized_forms_are_equal():
     assert normalized("Matrix, The") == normalized("THE matrix!") == "the matrix"
     assert normalized("Amélie") == normalized("amelie")
+
+
+def test_an_exact_title_is_meant_before_one_that_has_an_article_more():
+    index = TitleIndex(np.array([1, 2, 3]), ["Hero", "Hero, A", "Heroes"], [2002, 1998, 1977], np.array([5, 9, 1]))
+    assert index.resolve("Hero") == 0
+    assert index.resolve("A Hero") == 1
+    assert index.resolve("hero, a") == 1

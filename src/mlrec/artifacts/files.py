@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import secrets
@@ -168,7 +169,7 @@ def read_json(
         If the operating system cannot read the file.
     """
     try:
-        document = json.loads(path.read_bytes(), parse_constant=_no_number)
+        document = json.loads(path.read_bytes(), parse_constant=_no_number, parse_float=_finite)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -193,6 +194,13 @@ def read_json(
             f"{path} is damaged: {mistyped[0]} cannot be {_shortened(document[mistyped[0]])}.", remedy
         )
     return dict(document)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits} is not a finite number")
+    return number
 
 
 def _no_number(text: str) -> float:

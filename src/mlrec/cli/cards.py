@@ -23,7 +23,7 @@ ANSWERS = {
 }
 """Name of each answer, with its arrow or key, its letter and its swipe."""
 REQUESTS = {
-    "undo": ("u", "take back the last swipe"),
+    "undo": ("u", "undo the last swipe"),
     "why": ("w", "see why this movie is shown"),
     "help": ("h", "show all keys"),
     "quit": ("q", "end the session; all swipes are stored"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from mlrec.artifacts.metrics_file import add_metrics
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import PreparedData, read_prepared
-from mlrec.errors import EmptyResultError, IncompatibleFormatError, ModelMissingError
+from mlrec.errors import EmptyResultError, IncompatibleFormatError, MlrecError, ModelMissingError
 from mlrec.evaluation.comparing import Comparison, compare_models, has_learned, knows_these_users
 from mlrec.evaluation.protocol import MODEL, evaluate
 from mlrec.model.train import build_model
@@ -25,6 +26,8 @@ METRIC = "ndcg@10"
 
 # A model that has learned from a larger share of the liked validation events is not evaluated on the remaining ones.
 _MOST_LEARNED = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,10 @@ def publish_if_better(
         # If another model was published meanwhile, compare with that one.
         if not gate.passed or registry.publish_in_place_of(workspace, gate.published, model_id):
             break
-    _keep_figures(workspace, model_id, gate.comparison, settings or EvaluateSettings(), progress)
+    try:
+        _keep_figures(workspace, model_id, gate.comparison, settings or EvaluateSettings(), progress)
+    except (MlrecError, OSError) as error:  # the decision stands, whatever becomes of the figures
+        _log.warning("The validation figures of model %s were not saved: %s", model_id, error)
     return gate
 
 
@@ -167,9 +173,10 @@ def _keep_figures(
     if comparison is None or comparison.answers_left_out:
         # Nothing was compared, or only some of the movies that an evaluation uses.
         with suppress(EmptyResultError):
-            evaluate(
-                workspace, replace(settings, split="val", ks=(10,), baselines=()), model_id=model_id, progress=progress
+            as_compared = replace(
+                settings, protocol=None, split="val", relevance="liked", ks=(10,), baselines=(), sample=0
             )
+            evaluate(workspace, as_compared, model_id=model_id, progress=progress)
         return
     found = comparison.to_json()
     own = {"users": comparison.users, "ks": found["ks"], "models": {MODEL: found["models"][model_id]}}
@@ -182,6 +189,11 @@ def _judgeable(
     """Return the published model if it can be evaluated fairly, else a model with its settings that can be."""
     held_out = data.held_out("val")
     liked = held_out.preference > 0
+    if not liked.any():
+        raise EmptyResultError(
+            "No user likes a movie in the validation split, so the models cannot be compared.",
+            "Prepare with another --split-ratio, or with lower thresholds.",
+        )
     candidates = [model] if "val" not in model.info.trained_on else []
     judged_by = model.info.judged_by
     if judged_by is not None and judged_by != new.model_id:

@@ -18,7 +18,7 @@ from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Dimensions, Model, ModelInfo
 from mlrec.artifacts.prepared import Manifest, read_manifest
 from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
-from mlrec.errors import SettingsError
+from mlrec.errors import SettingsError, shown
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import Learned, learn
 from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
@@ -109,7 +109,7 @@ def train(
     """
     from scipy import sparse
 
-    require_short(note)
+    require_note(note)
     settings = settings or TrainSettings()
     require_solvable(settings.resolved(1).fold_in)
     watch = _Stopwatch()
@@ -131,10 +131,18 @@ def train(
     return Trained(model.model_id, files.root, publish, model.info.settings, watch.seconds)
 
 
-def require_short(note: str | None) -> None:
-    """Raise a `SettingsError` if a note is longer than one that is kept with a model."""
-    if note is not None and len(note) > _LONGEST_NOTE:
+def require_note(note: str | None) -> None:
+    """Raise a `SettingsError` if a note cannot be kept with a model: too long, or not text."""
+    if note is None:
+        return
+    if not isinstance(note, str):
+        raise SettingsError(f"note must be a string, not {shown(note)}.")
+    if len(note) > _LONGEST_NOTE:
         raise SettingsError(f"The note has {len(note):,} characters; at most {_LONGEST_NOTE} are kept.")
+    try:
+        note.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError("The note is not valid text: it cannot be written as UTF-8.") from error
 
 
 def build_model(

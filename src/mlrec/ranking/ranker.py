@@ -35,14 +35,6 @@ def popular_weight(n_opinions: NDArray[np.int64] | int, handover: int) -> NDArra
     return np.maximum(0.0, 1.0 - np.asarray(n_opinions) / handover) if handover else np.zeros(np.shape(n_opinions))
 
 
-def blended(
-    personal: NDArray[np.float32], share: NDArray[np.float32], weight: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Mix personal scores with the liked share; both float32 (movies,), or (users, movies) with one weight per user."""
-    w = np.asarray(weight, dtype=np.float32)[..., None]
-    return (1 - w) * personal + w * share
-
-
 @dataclass(frozen=True)
 class Opinions:
     """A user's opinions in time order; both arrays are (opinions,).

@@ -41,6 +41,8 @@ def _turned(part: str, any_case: bool) -> str:
     article = last.strip()
     if not name.strip() or not _ARTICLE.fullmatch(article) or not (any_case or article[0].isupper()):
         return part
+    if name.casefold().startswith(f"{article.casefold()},"):  # "Die, Mommie, Die" repeats a word
+        return part
     begins = _ALIAS.match(name).end()  # type: ignore[union-attr]  # it also matches the empty string
     gap = "" if article[-1] in "'’" else " "
     behind = last[len(last.rstrip()) :]

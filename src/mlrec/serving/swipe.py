@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mlrec.errors import CannotExplainError, ForgottenUserError, StateError
+from mlrec.errors import CannotExplainError, ForgottenUserError, StateError, UnknownMovieError
 from mlrec.preferences import Swipe
 from mlrec.serving.recommender import Recommender
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Standing, UserState
@@ -139,6 +139,13 @@ class SwipeSession:
     @property
     def card(self) -> Card | None:
         """The card to answer next: the best movie that the user has not seen; None if no movie is left."""
+        try:
+            return self._card()
+        except UnknownMovieError:  # meanwhile a model without this movie has been published
+            self._listed = self._list()
+            return self._card()
+
+    def _card(self) -> Card | None:
         if not self.top:
             return None
         movie = self.top[0]

@@ -22,8 +22,10 @@ _NEAR = 0.75
 # Shorter words are not corrected: they resemble too many others.
 _SHORTEST_WORD = 4
 _NEAR_WORDS = 3
+# How many letters a misspelled word may be longer or shorter.
+_NEAR_LENGTH = 2
 # How many words of a text are used; each is compared with every word of every title.
-_MOST_WORDS = 8
+_MOST_WORDS = 4
 
 
 class TitleIndex:
@@ -103,7 +105,8 @@ class TitleIndex:
         hits: Counter[int] = Counter()
         words = [word for word in normalized(_split_year(text)[0]).split() if len(word) >= _SHORTEST_WORD]
         for word in dict.fromkeys(words[:_MOST_WORDS]):
-            for near in difflib.get_close_matches(word, self._rows_by_word, n=_NEAR_WORDS, cutoff=_NEAR):
+            candidates = [known for known in self._rows_by_word if abs(len(known) - len(word)) <= _NEAR_LENGTH]
+            for near in difflib.get_close_matches(word, candidates, n=_NEAR_WORDS, cutoff=_NEAR):
                 hits.update(self._rows_by_word[near])
         return sorted(hits, key=lambda row: (-hits[row], -int(self._popularity[row]), row))[:n]
 
@@ -135,8 +138,10 @@ class TitleIndex:
                 return position
         found = self.search(text, _SHOWN_CANDIDATES)
         key = normalized(_split_year(text)[0])
-        exact = [row for row in found if _grade(key, self._keys[row]) == 0]
-        meant = exact or found
+        exact, but_for_an_article = (
+            [row for row in found if _grade(key, self._keys[row]) == grade] for grade in (0, 1)
+        )
+        meant = exact or but_for_an_article or found
         if len(meant) == 1:
             return meant[0]
         if not meant:
@@ -174,10 +179,12 @@ def _bare(key: str) -> str:
 def _grade(key: str, title: str) -> int | None:
     """How well a title matches: 0 is best; None if it does not match."""
     bare = _bare(title)
-    if key in (title, bare):
+    if key == title:
         return 0
-    if title.startswith(key) or bare.startswith(key):
+    if key == bare:
         return 1
-    if f" {key}" in title:
+    if title.startswith(key) or bare.startswith(key):
         return 2
-    return 3 if key in title else None
+    if f" {key}" in title:
+        return 3
+    return 4 if key in title else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from mlrec import Recommender, ServeSettings
 from mlrec.artifacts import registry
 from mlrec.artifacts.model_folder import open_model
+from mlrec.dataset.prepare import prepare
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.serving.swipe import SwipeSession
 from mlrec.settings import TrainSettings
 from tests.integration.learning.users import NEW, ids, vector_of
 
@@ -86,3 +89,22 @@ def test_a_movie_that_the_model_has_lost_keeps_its_log_entries(demo_copy, demo_r
         registry.publish(demo_copy, with_rare.model_id)
         rec.refresh()
         assert rec.history(NEW)[1].title is not None
+
+
+def test_a_session_goes_on_when_a_model_without_its_card_takes_over(demo_copy, demo_raw):
+    with Recommender.open(demo_copy.root) as rec:
+        session = SwipeSession(rec, NEW)
+        card = session.card
+        assert card is not None
+        raw = demo_copy.root / "less"
+        shutil.copytree(demo_raw, raw)
+        ratings = (raw / "ratings.csv").read_text().splitlines(keepends=True)
+        (raw / "ratings.csv").write_text(
+            "".join(row for row in ratings if row.split(",")[1] != str(card.movie.movie_id))
+        )
+        prepare(demo_copy, raw=raw)
+        train(demo_copy, TrainSettings(iterations=1))
+        assert rec.refresh()
+        other = session.card
+        assert other is not None
+        assert other.movie.movie_id != card.movie.movie_id

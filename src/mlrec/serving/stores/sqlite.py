@@ -202,8 +202,8 @@ class SqliteStore:
             (is_busy, *_) = emptying.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() if emptying else (0,)
         if is_busy:
             _log.warning(
-                "Deleted data of user %s can still be found in %s-wal, because another process is reading the database."
-                " Run the same command again when it has finished.",
+                "Deleted data of user %s can still be found in %s-wal, because another connection is reading the"
+                " database. Forget the user again when it has finished.",
                 user_id,
                 self.path,
             )
