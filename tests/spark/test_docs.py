@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from mlrec.workspace import Workspace
+from tests.spark.conftest import SMALL
 from tests.pages import python_blocks
 
 
@@ -17,7 +18,7 @@ def test_python_blocks_run(page, block, demo_raw, tmp_path):
         "/shared/mlrec": str(tmp_path / "data"),
         "hdfs://namenode/ratings": str(demo_raw),
         "spark://host:7077": "local[2]",
-        '("spark.executor.memory", "8g")': '("spark.driver.memory", "1g")',
+        '("spark.executor.memory", "8g"),': "".join(f"{option}, " for option in SMALL.items()),
     }
     for there, instead in here.items():
         assert there in block
