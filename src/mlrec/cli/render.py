@@ -66,6 +66,14 @@ def text(value: object, style: str = "") -> Text:
     return Text(plain(value), style=style)
 
 
+def clipped(value: object, width: int) -> str:
+    """Return the text in at most `width` columns, with "…" at the end if it was cut."""
+    from rich.cells import cell_len, set_cell_size
+
+    whole = plain(value)
+    return whole if cell_len(whole) <= width else set_cell_size(whole, width - 1).rstrip() + "…"
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document. Characters that stdout cannot encode are escaped; the document stays the same."""
     shown = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
@@ -103,8 +111,8 @@ def table(
 ) -> None:
     """Print a table. Columns whose name begins with `#` hold numbers and are aligned right.
 
-    If a table is wider than the terminal, its text is wrapped. A table with keys continues below instead, so that no
-    number is cut.
+    If a table is wider than the terminal, its text is wrapped, within a word if need be. A table with keys continues
+    below instead, so that no number is cut.
 
     Parameters
     ----------
@@ -137,7 +145,12 @@ def table(
         for number in chosen:
             is_number = columns[number].startswith("#")
             header = Text(columns[number].removeprefix("#"))
-            grid.add_column(header, justify="right" if is_number else "left", no_wrap=is_number or number < keys)
+            grid.add_column(
+                header,
+                justify="right" if is_number else "left",
+                no_wrap=is_number or number < keys,
+                overflow="ellipsis" if is_number or number < keys else "fold",
+            )
         for position, row in enumerate(rows):
             texts = (
                 Text(row[number], style="bold" if (position, number) in cells else "")
