@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec import doctor
+from mlrec import Recommender, doctor
 from mlrec.artifacts import metrics_file, registry
 from mlrec.dataset.demo import write_demo
 from mlrec.model.train import train
@@ -230,6 +230,16 @@ def test_models_by_hand(run, demo_copy):
     run("models", "remove", second, data=demo_copy.root)
     assert as_json(run("models", "prune", "--keep", 1, "--json", data=demo_copy.root)) == {"deleted": []}
     assert "no model" in run("models", "use", second, data=demo_copy.root, expect=4).stderr
+
+
+def test_one_user_is_not_one_users(run, small_model, tmp_path):
+    shutil.copytree(small_model.root, tmp_path / "data")
+    with Recommender.open(tmp_path / "data") as recommender:
+        for user_id in range(1, 19):
+            recommender.forget_user(user_id)
+        assert "1 of 2 users. Next:" in run("users", "list", "-n", 1, data=tmp_path / "data").stdout
+        recommender.forget_user(19)
+    assert run("users", "list", data=tmp_path / "data").stdout.endswith("1 of 1 user.\n")
 
 
 @pytest.mark.parametrize(

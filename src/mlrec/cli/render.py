@@ -54,11 +54,6 @@ def plain(value: object) -> str:
     return as_encoded(for_terminal(str(value)))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 swipe", "2 swipes"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def text(value: object, style: str = "") -> Text:
     """Return the same as a Rich text."""
     from rich.text import Text

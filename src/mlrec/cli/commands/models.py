@@ -8,6 +8,7 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.plurals import counted
 from mlrec.settings import EvaluateSettings, Relevance
 
 if TYPE_CHECKING:
@@ -255,4 +256,4 @@ def prune_models(
     if as_json:
         render.print_json({"deleted": deleted})
     else:
-        render.line(f"Deleted {render.counted(len(deleted), 'model')}.")
+        render.line(f"Deleted {counted(len(deleted), 'model')}.")
