@@ -20,7 +20,7 @@ from mlrec.dataset import prepare as preparing
 from mlrec.dataset.fetch import FetchResult
 from mlrec.dataset.prepare import Prepared
 from mlrec.dataset.sources import is_remote
-from mlrec.errors import EmptyResultError, SettingsError, shown
+from mlrec.errors import EmptyResultError, SettingsError, unfit
 from mlrec.evaluation import gate as gating
 from mlrec.evaluation import protocol
 from mlrec.evaluation.gate import Gate
@@ -425,7 +425,7 @@ def _raw(raw: str | PathLike[str] | None) -> Path | str | None:
 
 def _store(store: str | PathLike[str] | None) -> str | None:
     if not isinstance(store, str | PathLike | None):
-        raise SettingsError(f"store must be the name of a store, not {shown(store)}.")
+        raise unfit("store", "the name of a store", store)
     return None if store is None else str(store)
 
 
@@ -439,5 +439,5 @@ def _require_spark(spark: Spark | None) -> None:
 
 def _is_gated(publish: Publish) -> bool:
     if not isinstance(publish, bool) and publish != "if-better":
-        raise SettingsError(f"publish must be True, False or 'if-better', not {shown(publish)}.")
+        raise unfit("publish", "True, False or 'if-better'", publish)
     return publish == "if-better"
