@@ -42,6 +42,11 @@ class SettingsError(MlrecError):
     """A setting has a value that cannot be used."""
 
 
+def unfit(name: str, needed: str, value: object) -> SettingsError:
+    """Return the error for a value that is not what its name needs: "n must be a whole number, not 'x'."."""
+    return SettingsError(f"{name} must be {needed}, not {shown(value)}.")
+
+
 class InputError(MlrecError):
     """Input data is bad or missing."""
 

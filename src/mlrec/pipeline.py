@@ -19,7 +19,8 @@ from mlrec.dataset import fetch as fetching
 from mlrec.dataset import prepare as preparing
 from mlrec.dataset.fetch import FetchResult
 from mlrec.dataset.prepare import Prepared
-from mlrec.errors import EmptyResultError, SettingsError, shown
+from mlrec.dataset.sources import is_remote
+from mlrec.errors import EmptyResultError, SettingsError, unfit
 from mlrec.evaluation import gate as gating
 from mlrec.evaluation import protocol
 from mlrec.evaluation.gate import Gate
@@ -29,7 +30,14 @@ from mlrec.model.train import Trained
 from mlrec.progress import SILENT, Progress
 from mlrec.serving.loop import standing_swipes
 from mlrec.serving.stores import open_store
-from mlrec.settings import DEFAULT_DATA_DIR, EvaluateSettings, HeldOutSplit, PrepareSettings, TrainSettings
+from mlrec.settings import (
+    DEFAULT_DATA_DIR,
+    EvaluateSettings,
+    HeldOutSplit,
+    PrepareSettings,
+    TrainSettings,
+    converted,
+)
 from mlrec.workspace import Workspace, as_path
 
 if TYPE_CHECKING:
@@ -138,9 +146,9 @@ def prepare(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     settings: PrepareSettings | None = None,
     *,
-    raw: Path | str | None = None,
+    raw: str | PathLike[str] | None = None,
     with_swipes: bool = False,
-    store: str | None = None,
+    store: str | PathLike[str] | None = None,
     spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> PrepareResult:
@@ -167,6 +175,8 @@ def prepare(
 
     Raises
     ------
+    SettingsError
+        If an argument has the wrong type.
     InputError
         If the raw files are missing or unreadable, have too many bad rows, or leave no usable data.
     StateError
@@ -174,6 +184,10 @@ def prepare(
         writing.
     """
     workspace = _workspace(data_dir)
+    settings = converted("settings", settings, PrepareSettings | None)
+    raw, store = _raw(raw), _store(store)
+    with_swipes = converted("with_swipes", with_swipes, bool)
+    _require_spark(spark)
     with closing(open_store(store, workspace)) as opened:
         if with_swipes:
             swipes, unmerged = standing_swipes(opened, progress), 0
@@ -218,14 +232,17 @@ def train(
     Raises
     ------
     SettingsError
-        If `publish` is "if-better" but the model is trained on the validation split, or if the note is too long.
+        If an argument has the wrong type, if `publish` is "if-better" but the model is trained on the validation split,
+        or if the note is too long.
     InputError
         If no data has been prepared, or there is nothing to train or to compare on.
     StateError
         If a factor is not finite, Spark fails, the published model cannot be read, or another process is writing.
     """
-    workspace, settings = _workspace(data_dir), settings or TrainSettings()
+    workspace = _workspace(data_dir)
+    settings = converted("settings", settings, TrainSettings | None) or TrainSettings()
     is_gated = _is_gated(publish)
+    _require_spark(spark)
     if is_gated and settings.on == "all":
         raise SettingsError(
             "A model trained on all data cannot be compared with the published one.",
@@ -264,13 +281,18 @@ def evaluate(
 
     Raises
     ------
+    SettingsError
+        If an argument has the wrong type.
     EmptyResultError
         If no user has a relevant held-out movie.
     StateError
         If there is no such model, the prepared data is not what it was trained on, or it was trained on the held-out
         events.
     """
-    return protocol.evaluate(_workspace(data_dir), settings, model_id=model_id, progress=progress)
+    workspace = _workspace(data_dir)
+    settings = converted("settings", settings, EvaluateSettings | None)
+    model_id = converted("model_id", model_id, str | None)
+    return protocol.evaluate(workspace, settings, model_id=model_id, progress=progress)
 
 
 def run(
@@ -278,9 +300,9 @@ def run(
     edition: str | None = None,
     *,
     source: str | None = None,
-    raw: Path | str | None = None,
+    raw: str | PathLike[str] | None = None,
     with_swipes: bool = False,
-    store: str | None = None,
+    store: str | PathLike[str] | None = None,
     final: bool = False,
     publish: Publish = True,
     note: str | None = None,
@@ -321,13 +343,21 @@ def run(
 
     Raises
     ------
+    SettingsError
+        If an argument has the wrong type, or if the note is too long. Nothing has been fetched then.
     InputError, StateError
         As in `prepare`, `train` and `evaluate`. Completed steps are kept.
     """
     training.require_note(note)
     workspace, is_gated = _workspace(data_dir), _is_gated(publish)
-    settings = replace(train_settings or TrainSettings(), on="train")
-    judging = evaluate_settings or EvaluateSettings()
+    edition, source = converted("edition", edition, str | None), converted("source", source, str | None)
+    raw, store = _raw(raw), _store(store)
+    with_swipes, final = converted("with_swipes", with_swipes, bool), converted("final", final, bool)
+    prepare_settings = converted("prepare_settings", prepare_settings, PrepareSettings | None)
+    chosen = converted("train_settings", train_settings, TrainSettings | None) or TrainSettings()
+    settings = replace(chosen, on="train")
+    judging = converted("evaluate_settings", evaluate_settings, EvaluateSettings | None) or EvaluateSettings()
+    _require_spark(spark)
     fetched = None
     if edition is not None:
         fetched = fetching.fetch(workspace, edition, source=source, progress=progress)
@@ -386,7 +416,28 @@ def _workspace(data_dir: DataDir) -> Workspace:
     return data_dir if isinstance(data_dir, Workspace) else Workspace(as_path("data_dir", data_dir))
 
 
+def _raw(raw: str | PathLike[str] | None) -> Path | str | None:
+    """The place of the raw files: a path, or a URL that only Spark can read."""
+    if raw is None or (isinstance(raw, str) and is_remote(raw)):
+        return raw
+    return as_path("raw", raw)
+
+
+def _store(store: str | PathLike[str] | None) -> str | None:
+    if not isinstance(store, str | PathLike | None):
+        raise unfit("store", "the name of a store", store)
+    return None if store is None else str(store)
+
+
+def _require_spark(spark: Spark | None) -> None:
+    if spark is None:
+        return
+    from mlrec.spark.session import Spark
+
+    converted("spark", spark, Spark)
+
+
 def _is_gated(publish: Publish) -> bool:
     if not isinstance(publish, bool) and publish != "if-better":
-        raise SettingsError(f"publish must be True, False or 'if-better', not {shown(publish)}.")
+        raise unfit("publish", "True, False or 'if-better'", publish)
     return publish == "if-better"

@@ -11,7 +11,7 @@ from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
-from mlrec.errors import SettingsError, shown
+from mlrec.errors import SettingsError, shown, unfit
 
 SplitKind = Literal["user-time", "global-time"]
 TieRule = Literal["movie-id", "random"]
@@ -86,7 +86,7 @@ def converted(name: str, value: Any, kind: Any) -> Any:
     else:
         needed, fits = kind.__name__, isinstance(value, kind)
     if not fits:
-        raise _unfit(name, needed, value)
+        raise unfit(name, needed, value)
     try:
         return kind(value) if kind in _PLAIN else value
     except OverflowError:
@@ -95,15 +95,11 @@ def converted(name: str, value: Any, kind: Any) -> Any:
 
 def _converted_tuple(name: str, value: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(value, tuple | list):
-        raise _unfit(name, "a tuple", value)
+        raise unfit(name, "a tuple", value)
     kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
     if len(kinds) != len(value):
-        raise _unfit(name, f"{len(kinds)} values", value)
+        raise unfit(name, f"{len(kinds)} values", value)
     return tuple(converted(f"each value of {name}", item, kind) for item, kind in zip(value, kinds, strict=True))
-
-
-def _unfit(name: str, needed: str, value: object) -> SettingsError:
-    return SettingsError(f"{name} must be {needed}, not {shown(value)}.")
 
 
 @cache
@@ -138,7 +134,7 @@ class Settings:
         """
         kinds = _kinds_of(cls)  # type: ignore[arg-type]
         if not isinstance(values, Mapping):
-            raise SettingsError(f"settings must be an object of {', '.join(kinds)}, not {shown(values)}.")
+            raise unfit("settings", f"an object of {', '.join(kinds)}", values)
         for name in values:
             if name not in kinds:
                 raise SettingsError(f"{name} is unknown.", f"Valid settings: {', '.join(kinds)}.")

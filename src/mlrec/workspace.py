@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from mlrec.errors import SettingsError, WorkspaceLockedError, shown
+from mlrec.errors import WorkspaceLockedError, unfit
 from mlrec.locks import exclusive
 from mlrec.settings import SplitName
 
@@ -36,7 +36,7 @@ def as_path(name: str, value: object) -> Path:
     except TypeError:
         text = None
     if not isinstance(text, str) or not text or "\0" in text:
-        raise SettingsError(f"{name} must be a path, not {shown(value)}.")
+        raise unfit(name, "a path", value)
     return Path(text)
 
 

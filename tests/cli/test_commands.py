@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from mlrec import doctor
+from mlrec import Recommender, doctor
 from mlrec.artifacts import metrics_file, registry
 from mlrec.dataset.demo import write_demo
+from mlrec.model.train import train
+from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
@@ -228,6 +230,37 @@ def test_models_by_hand(run, demo_copy):
     run("models", "remove", second, data=demo_copy.root)
     assert as_json(run("models", "prune", "--keep", 1, "--json", data=demo_copy.root)) == {"deleted": []}
     assert "no model" in run("models", "use", second, data=demo_copy.root, expect=4).stderr
+
+
+def test_one_user_is_not_one_users(run, small_model, tmp_path):
+    shutil.copytree(small_model.root, tmp_path / "data")
+    with Recommender.open(tmp_path / "data") as recommender:
+        for user_id in range(1, 19):
+            recommender.forget_user(user_id)
+        assert "1 of 2 users. Next:" in run("users", "list", "-n", 1, data=tmp_path / "data").stdout
+        recommender.forget_user(19)
+    assert run("users", "list", data=tmp_path / "data").stdout.endswith("1 of 1 user.\n")
+
+
+@pytest.mark.parametrize(
+    "note", ["learned on a Sunday " * 25, "x" * 500, "七" * 500], ids=["words", "one word", "wide"]
+)
+def test_a_long_note_leaves_the_list_of_models_in_one_piece(run, small_model, tmp_path, note):
+    shutil.copytree(small_model.root, tmp_path / "data")
+    data = Workspace(tmp_path / "data")
+    model_id = train(data, TrainSettings(factors=4, iterations=1), note=note).model_id
+    header, _, *rows = run("models", "list", data=data.root).stdout.splitlines()
+    assert header.split()[-1] == "note"
+    assert [row[4:].split()[0] for row in rows[:2]] == registry.list_ids(data)
+    (row,) = (row for row in rows if model_id in row)
+    listed = row[header.index("note") :].rstrip()
+    assert listed.endswith("…")
+    assert 15 < len(listed) <= 40
+    assert note.startswith(listed[:-1])
+    assert rows[-1] == "… The note continues. To read it all: mlrec models show ID"
+    shown = run("models", "show", model_id, data=data.root).stdout
+    assert note.replace(" ", "") in "".join(shown.split())
+    assert "…" not in shown
 
 
 def test_brackets_in_titles_are_printed_as_they_are(run, tmp_path):

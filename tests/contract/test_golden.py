@@ -114,6 +114,35 @@ def test_what_fetch_put_there_is_its_own(workspace):
     assert marker is None or marker.is_intact(workspace.raw_files, ["ratings.csv", "movies.csv"])
 
 
+def test_ids_and_the_note_are_read(tmp_path):
+    """Models of earlier versions have neither; every movie of `v1-ids` has two ids."""
+    shutil.copytree(GOLDEN / "v1-ids", tmp_path / "data")
+    workspace = Workspace(tmp_path / "data")
+    published = registry.published_id(workspace)
+    assert published is not None
+    assert registry.summary(workspace, published).to_json()["note"] == "golden: λ as the data says"
+    with Recommender.open(workspace.root) as recommender:
+        movies = recommender.search("film", 30)
+        listed = recommender.get_top_n(1, 30)
+    assert {movie.movie_id: (movie.imdb_id, movie.tmdb_id) for movie in movies} == {
+        movie_id: (f"tt000{1000 + movie_id}", 500 + movie_id) for movie_id in range(1, 31)
+    }
+    assert listed
+    assert {(item.imdb_id, item.tmdb_id) for item in listed} <= {(movie.imdb_id, movie.tmdb_id) for movie in movies}
+
+
+@pytest.mark.parametrize("name", ["v1", "v1-sealed"])
+def test_models_from_before_ids_and_notes_have_none(name, tmp_path):
+    shutil.copytree(GOLDEN / name, tmp_path / "data")
+    workspace = Workspace(tmp_path / "data")
+    (model_id,) = registry.list_ids(workspace)
+    summary = registry.summary(workspace, model_id)
+    assert summary.info is not None
+    assert summary.info.note is None
+    with Recommender.open(workspace.root) as recommender:
+        assert {(movie.imdb_id, movie.tmdb_id) for movie in recommender.search("film", 30)} == {(None, None)}
+
+
 def in_files(pattern: str) -> set[int]:
     """Format versions of the golden documents of a name."""
     return {json.loads(path.read_text())["format_version"] for path in GOLDEN.glob(pattern)}

@@ -19,6 +19,7 @@ from mlrec.serving.recommender import Recommender
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings, TuneSettings
 from mlrec.workspace import RawFiles, Workspace
 
+NOTE = "golden: λ as the data says"
 GENRES = ("Comedy", "Drama", "Sci-Fi", "Children's")
 SWIPES = (
     (1, 2, "like", 1_700_000_000, "a-1"),
@@ -56,7 +57,7 @@ def main(root: Path) -> None:
     workspace = Workspace(root)
     write_raw(workspace.raw)
     prepare(workspace, PrepareSettings(min_user_ratings=2, min_movie_ratings=2, threads=1))
-    train(workspace, TrainSettings(factors=4, iterations=5, threads=1))
+    train(workspace, TrainSettings(factors=4, iterations=5, threads=1), note=NOTE)
     evaluate(workspace, EvaluateSettings(baselines=("popularity", "ease"), threads=1))
     evaluate(workspace, EvaluateSettings(split="test", baselines=("popularity",), threads=1))
     tune(workspace, TuneSettings(trials=3, sample=0))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,9 +119,56 @@ def test_prepare_takes_the_swipes_of_the_store_and_leaves_out_who_is_forgotten(d
     assert "without forgotten users" in [step.name for step in merged.manifest.steps]
 
 
-def test_what_is_no_data_directory_is_said_so():
-    with pytest.raises(SettingsError, match="data_dir must be a path"):
-        mlrec.evaluate(5)  # type: ignore[arg-type]
+SETTINGS: list[Any] = [{}, {"factors": 2}, "", 5, mlrec.ServeSettings()]
+NO_PATHS: list[Any] = [5, "", b"raw", "a\0b", [], {}]
+NO_TEXTS: list[Any] = [5, b"demo", ["demo"], {}, True, Path("demo")]
+NO_BOOLEANS: list[Any] = [None, 0, 1, "no", []]
+NO_PUBLISHING: list[Any] = [None, 1, "maybe", []]
+OF_PREPARE: list[tuple[str, list[Any], str]] = [
+    ("data_dir", NO_PATHS, "data_dir must be a path"),
+    ("raw", NO_PATHS, "raw must be a path"),
+    ("store", [5, b"users.db", [], {}, True], "store must be the name of a store"),
+    ("with_swipes", NO_BOOLEANS, "with_swipes must be True or False"),
+    ("spark", ["local", True, {}], "spark must be Spark"),
+]
+WRONG: list[tuple[Callable[..., object], str, list[Any], str]] = [
+    *((mlrec.prepare, *row) for row in OF_PREPARE),
+    (mlrec.prepare, "settings", SETTINGS, "settings must be PrepareSettings"),
+    (mlrec.train, "data_dir", NO_PATHS, "data_dir must be a path"),
+    (mlrec.train, "settings", SETTINGS, "settings must be TrainSettings"),
+    (mlrec.train, "publish", NO_PUBLISHING, "publish must be True, False or 'if-better'"),
+    (mlrec.train, "note", NO_TEXTS, "note must be a string"),
+    (mlrec.train, "spark", ["local", True, {}], "spark must be Spark"),
+    (mlrec.evaluate, "data_dir", NO_PATHS, "data_dir must be a path"),
+    (mlrec.evaluate, "settings", SETTINGS, "settings must be EvaluateSettings"),
+    (mlrec.evaluate, "model_id", NO_TEXTS, "model_id must be a string"),
+    *((mlrec.run, *row) for row in OF_PREPARE),
+    (mlrec.run, "note", NO_TEXTS, "note must be a string"),
+    (mlrec.run, "edition", NO_TEXTS, "edition must be a string"),
+    (mlrec.run, "source", NO_TEXTS, "source must be a string"),
+    (mlrec.run, "final", NO_BOOLEANS, "final must be True or False"),
+    (mlrec.run, "publish", NO_PUBLISHING, "publish must be True, False or 'if-better'"),
+    (mlrec.run, "prepare_settings", SETTINGS, "prepare_settings must be PrepareSettings"),
+    (mlrec.run, "train_settings", SETTINGS, "train_settings must be TrainSettings"),
+    (mlrec.run, "evaluate_settings", SETTINGS, "evaluate_settings must be EvaluateSettings"),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value", "message"),
+    [(function, name, value, message) for function, name, values, message in WRONG for value in values],
+)
+def test_what_is_no_argument_is_refused_by_name_and_nothing_is_written(tmp_path, function, name, value, message):
+    folder = tmp_path / "data"
+    with pytest.raises(SettingsError, match=f"^{message}"):
+        function(**{"data_dir": folder, name: value})
+    assert not folder.exists()
+
+
+def test_a_path_is_a_path_however_it_is_given(demo_copy, demo_raw):
+    with mlrec.Recommender.open(demo_copy.root, store="other.db") as recommender:
+        recommender.update_user(42, 318, "like")
+    assert mlrec.prepare(demo_copy.root, raw=str(demo_raw), store=Path("other.db")).unmerged_swipes == 1
 
 
 def test_the_names_cost_nothing_until_they_are_used():

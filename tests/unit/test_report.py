@@ -405,6 +405,14 @@ def test_the_summary_says_who_is_ahead_and_who_is_not():
     assert "behind the best baseline (ease) by <b>0.030</b> (−0.040 to −0.020)" in text
 
 
+def test_one_user_is_not_one_users():
+    text = rendered([replace(EVALUATION, users=1, users_left_out=1, sample=1)])
+    assert "over a sample of 1 user," in text
+    assert "1 user had no relevant movie in this split and was skipped." in text
+    assert "A random sample: 1 user." in text
+    assert not re.search(r"(?<![\d,])1 users", text)
+
+
 def test_the_small_print_says_what_the_figures_are_of():
     text = rendered()
     for said in (

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mlrec.artifacts.files import read_json
-from mlrec.errors import IncompatibleFormatError, SettingsError, shown
+from mlrec.errors import IncompatibleFormatError, SettingsError, unfit
 from mlrec.settings import Settings, converted
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ def _read(kind: Any, value: Any, at: str) -> Any:
     try:
         return converted(at, value, kind)
     except SettingsError as error:
-        raise DocumentError(error.message.removesuffix(".")) from error
+        raise _told(error) from error
 
 
 def _read_mapping(key_kind: Any, kind: Any, value: Any, at: str) -> dict[str, Any]:
@@ -204,7 +204,12 @@ def _object(value: Any, at: str) -> dict[str, Any]:
 
 
 def _unfit(at: str, needed: str, value: object) -> DocumentError:
-    return DocumentError(f"{at} must be {needed}, not {shown(value)}")
+    return _told(unfit(at, needed, value))
+
+
+def _told(error: SettingsError) -> DocumentError:
+    """The error of a key without its full stop: `read_document` puts it into a sentence."""
+    return DocumentError(error.message.removesuffix("."))
 
 
 def _joined(at: str, name: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlrec.cli.render import counted, out, plain, text
+from mlrec.cli.render import out, plain, text
+from mlrec.plurals import counted
 from mlrec.preferences import Swipe
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from mlrec.cli import render
 from mlrec.evaluation import wording
 from mlrec.evaluation.estimates import best_names
 from mlrec.evaluation.wording import interval, lead_cells, number, signed, with_margin
+from mlrec.plurals import counted
 
 if TYPE_CHECKING:
     from mlrec.evaluation.comparing import Comparison
@@ -164,7 +165,7 @@ def show_comparison(result: Comparison) -> None:
     render.table(
         ["metric", f"#{result.first}", f"#{result.second}", "#difference", "#95% CI", "#p"],
         rows,
-        title=f"{result.split}, {result.relevance} movies, history {result.history}: {result.users:,} users",
+        title=f"{result.split}, {result.relevance} movies, history {result.history}: {counted(result.users, 'user')}",
         bold_cells=bold,
         keys=1,
     )

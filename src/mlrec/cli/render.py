@@ -54,16 +54,19 @@ def plain(value: object) -> str:
     return as_encoded(for_terminal(str(value)))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 swipe", "2 swipes"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def text(value: object, style: str = "") -> Text:
     """Return the same as a Rich text."""
     from rich.text import Text
 
     return Text(plain(value), style=style)
+
+
+def clipped(value: object, width: int) -> str:
+    """Return the text in at most `width` columns, with "…" at the end if it was cut."""
+    from rich.cells import cell_len, set_cell_size
+
+    whole = plain(value)
+    return whole if cell_len(whole) <= width else set_cell_size(whole, width - 1).rstrip() + "…"
 
 
 def print_json(document: Any) -> None:
@@ -103,8 +106,8 @@ def table(
 ) -> None:
     """Print a table. Columns whose name begins with `#` hold numbers and are aligned right.
 
-    If a table is wider than the terminal, its text is wrapped. A table with keys continues below instead, so that no
-    number is cut.
+    If a table is wider than the terminal, its text is wrapped, within a word if need be. A table with keys continues
+    below instead, so that no number is cut.
 
     Parameters
     ----------
@@ -137,7 +140,12 @@ def table(
         for number in chosen:
             is_number = columns[number].startswith("#")
             header = Text(columns[number].removeprefix("#"))
-            grid.add_column(header, justify="right" if is_number else "left", no_wrap=is_number or number < keys)
+            grid.add_column(
+                header,
+                justify="right" if is_number else "left",
+                no_wrap=is_number or number < keys,
+                overflow="ellipsis" if is_number or number < keys else "fold",
+            )
         for position, row in enumerate(rows):
             texts = (
                 Text(row[number], style="bold" if (position, number) in cells else "")

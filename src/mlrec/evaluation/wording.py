@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, kind_of
+from mlrec.plurals import counted
 from mlrec.settings import ProtocolName
 
 MEANINGS = {
@@ -112,12 +113,13 @@ def day(seconds: int) -> str:
 
 def whom(users: int, sample: int | None) -> str:
     """Say how many users are in the figures, and whether they are a sample."""
-    return f"a sample of {users:,} users" if sample else f"{users:,} users"
+    return f"a sample of {counted(users, 'user')}" if sample else counted(users, "user")
 
 
 def left_out(users: int) -> str:
     """Say how many users were skipped because they have no relevant movie."""
-    return f"{users:,} users had no relevant movie in this split and were skipped."
+    were = "was" if users == 1 else "were"
+    return f"{counted(users, 'user')} had no relevant movie in this split and {were} skipped."
 
 
 def settings_of(model_id: str | None) -> str:

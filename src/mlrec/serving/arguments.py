@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mlrec.errors import SettingsError, shown
+from mlrec.errors import SettingsError, shown, unfit
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
 
 MOST_OPINIONS = 10_000
@@ -30,7 +30,7 @@ def user_id(value: Any, name: str = "user_id") -> int:
     """The id of a user, who may be unknown to the model."""
     found = _id(name, value)
     if not -(2**63) <= found < 2**63:
-        raise _refusal(name, "an id that fits into 64 bits", value)
+        raise unfit(name, "an id that fits into 64 bits", value)
     return found
 
 
@@ -59,7 +59,7 @@ def genres(value: Any) -> tuple[str, ...] | None:
     names = [value] if isinstance(value, str) else _listed("genres", value, MOST_GENRES, "strings")
     for name in names:
         if not isinstance(name, str) or len(name) > LONGEST_TEXT:
-            raise _refusal("each of genres", f"a string of up to {LONGEST_TEXT} characters", name)
+            raise unfit("each of genres", f"a string of up to {LONGEST_TEXT} characters", name)
     return tuple(names)
 
 
@@ -71,23 +71,23 @@ def years(value: Any) -> tuple[int, int] | None:
     try:
         first, last = map(_whole, value)
     except (TypeError, ValueError):
-        raise _refusal("years", needed, value) from None
+        raise unfit("years", needed, value) from None
     if first > last:
-        raise _refusal("years", f"{needed}, in this order", value)
+        raise unfit("years", f"{needed}, in this order", value)
     return first, last
 
 
 def yes_or_no(name: str, value: Any) -> bool:
     """A boolean."""
     if not isinstance(value, bool | np.bool_):
-        raise _refusal(name, "True or False", value)
+        raise unfit(name, "True or False", value)
     return bool(value)
 
 
 def diversity(value: Any) -> float:
     """How far a list is spread, 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:  # type: ignore[operator]
-        raise _refusal("diversity", "a number between 0 and 1", value)
+        raise unfit("diversity", "a number between 0 and 1", value)
     return float(value)
 
 
@@ -98,16 +98,16 @@ def length(n: Any) -> int:
     except TypeError:
         found = 0
     if not 1 <= found <= LONGEST_LIST:
-        raise _refusal("n", f"a whole number from 1 to {LONGEST_LIST:,}", n)
+        raise unfit("n", f"a whole number from 1 to {LONGEST_LIST:,}", n)
     return found
 
 
 def text(value: Any) -> str:
     """A search text."""
     if not isinstance(value, str):
-        raise _refusal("text", "a string: a title, or an id in digits", value)
+        raise unfit("text", "a string: a title, or an id in digits", value)
     if len(value) > LONGEST_TEXT:
-        raise _refusal("text", f"at most {LONGEST_TEXT} characters long", value)
+        raise unfit("text", f"at most {LONGEST_TEXT} characters long", value)
     return value
 
 
@@ -127,7 +127,7 @@ def idempotency_key(value: Any, event_id: Any = None) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_IDEMPOTENCY_KEY or not _is_utf8(value):
-        raise _refusal("idempotency_key", f"a string of 1 to {LONGEST_IDEMPOTENCY_KEY} characters", value)
+        raise unfit("idempotency_key", f"a string of 1 to {LONGEST_IDEMPOTENCY_KEY} characters", value)
     return value
 
 
@@ -138,7 +138,7 @@ def moment(at: Any) -> int:
     try:
         seconds = int(at.timestamp()) if isinstance(at, datetime) else _whole(at)
     except (TypeError, ValueError, OverflowError):
-        raise _refusal("at", "epoch seconds as a whole number, or an aware datetime", at) from None
+        raise unfit("at", "epoch seconds as a whole number, or an aware datetime", at) from None
     if not 0 <= seconds <= latest_moment():
         raise SettingsError(
             f"at must be a time in epoch seconds, from 1970 to at most one day from now, not {shown(seconds)}.",
@@ -157,7 +157,7 @@ def _id(name: str, value: Any) -> int:
     try:
         return _whole(value)
     except TypeError:
-        raise _refusal(name, "a whole number", value) from None
+        raise unfit(name, "a whole number", value) from None
 
 
 def _ids(name: str, values: Any, most: int) -> list[int]:
@@ -167,11 +167,11 @@ def _ids(name: str, values: Any, most: int) -> list[int]:
 def _listed(name: str, values: Any, most: int, of: str) -> list[Any]:
     """The items of any iterable, which may be endless."""
     if isinstance(values, str | bytes | bytearray):
-        raise _refusal(name, f"a list of {of}", values)
+        raise unfit(name, f"a list of {of}", values)
     try:
         unread = iter(values)
     except TypeError:
-        raise _refusal(name, f"a list of {of}", values) from None
+        raise unfit(name, f"a list of {of}", values) from None
     items = list(islice(unread, most + 1))
     if len(items) > most:
         raise SettingsError(f"{name} must have at most {most:,} {of}.")
@@ -183,10 +183,6 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool):
         raise TypeError
     return index(value)
-
-
-def _refusal(name: str, needed: str, value: object) -> SettingsError:
-    return SettingsError(f"{name} must be {needed}, not {shown(value)}.")
 
 
 def _is_utf8(value: str) -> bool:

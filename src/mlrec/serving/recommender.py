@@ -25,6 +25,7 @@ from mlrec.errors import (
     StateError,
     StoreUnavailableError,
     shown,
+    unfit,
 )
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
@@ -114,9 +115,9 @@ class Recommender:
             If the store is a Redis server and the Redis client is not installed.
         """
         if not isinstance(store, str | PathLike | None):
-            raise SettingsError(f"store must be the name of a store, not {shown(store)}.")
+            raise unfit("store", "the name of a store", store)
         if not isinstance(settings, ServeSettings | None):
-            raise SettingsError(f"settings must be ServeSettings, not {shown(settings)}.")
+            raise unfit("settings", "ServeSettings", settings)
         name = None if store is None else str(store)
         if model is not None:
             return cls(

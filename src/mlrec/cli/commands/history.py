@@ -12,6 +12,7 @@ from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.errors import MlrecError, ModelMissingError
+from mlrec.plurals import counted
 from mlrec.preferences import Swipe
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def history(
     elif csv is not None:
         written = write_output(csv, lambda file: export_swipes(file, [(user, events)]), source=place, private=True)
         if csv != STDOUT:
-            render.line(f"Wrote {render.counted(written, 'swipe')} of user {user} to {csv}.")
+            render.line(f"Wrote {counted(written, 'swipe')} of user {user} to {csv}.")
     else:
         if events:
             _show(events)

@@ -8,6 +8,7 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.plurals import counted
 from mlrec.settings import EvaluateSettings, Relevance
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ app = typer.Typer(
 
 # The evaluations that the list shows: what was held out, and what was known.
 _HEADLINES: "tuple[tuple[SplitName, KnownPart], ...]" = (("val", "train"), ("test", "train+val"))
+
+# A longer note would push the columns of all models apart. 'mlrec models show' has the whole.
+_NOTE_WIDTH = 40
 
 OptionalId = Annotated[str | None, typer.Argument(metavar="[ID]", help="Model id. Without it, the published model.")]
 RequiredId = Annotated[str, typer.Argument(metavar="ID", help="Model id, as shown by 'mlrec models list'.")]
@@ -52,7 +56,10 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         for summary in summaries
         if summary.info and summary.info.judged_by and not summary.metrics.results
     }
-    notes = {summary.model_id: (summary.info.note if summary.info else None) or "" for summary in summaries}
+    whole = {
+        summary.model_id: render.plain((summary.info.note if summary.info else None) or "") for summary in summaries
+    }
+    notes = {model_id: render.clipped(note, _NOTE_WIDTH) for model_id, note in whole.items()}
     columns = ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"]
     render.table(
         [*columns, "note"] if any(notes.values()) else columns,
@@ -77,6 +84,8 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         )
     if any(judge and judge.metrics.results for judge in judge_of.values()):
         render.line("~ Result of the model that was evaluated in its place. This one was trained on all data.")
+    if notes != whole:
+        render.line("… The note continues. To read it all: mlrec models show ID")
 
 
 def _fingerprint(workspace: "Workspace") -> str | None:
@@ -247,4 +256,4 @@ def prune_models(
     if as_json:
         render.print_json({"deleted": deleted})
     else:
-        render.line(f"Deleted {render.counted(len(deleted), 'model')}.")
+        render.line(f"Deleted {counted(len(deleted), 'model')}.")

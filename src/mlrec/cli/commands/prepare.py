@@ -8,6 +8,7 @@ from mlrec.cli import render
 from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.plurals import counted
 from mlrec.settings import DEFAULT_ENGINE, PrepareSettings, SplitKind, TieRule
 
 if TYPE_CHECKING:
@@ -154,10 +155,10 @@ def show(result: "PrepareResult") -> None:
             f"Swipes: merged {swipes.merged:,}, skips {swipes.skips:,},"
             f" older than a rating of the same movie {swipes.outdated:,}."
         )
-    if result.unmerged_swipes:
+    if unmerged := result.unmerged_swipes:
         render.note(
-            f"The store has {result.unmerged_swipes:,} swipes that are not merged. To merge them into the ratings, add"
-            " --with-swipes."
+            f"The store has {counted(unmerged, 'swipe')} that {'is' if unmerged == 1 else 'are'} not merged. To merge"
+            " swipes into the ratings, add --with-swipes."
         )
     if rejects := manifest.rejects.rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())

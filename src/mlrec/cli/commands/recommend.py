@@ -21,6 +21,7 @@ from mlrec.cli.options import (
     parse_id,
 )
 from mlrec.cli.progress import progress
+from mlrec.plurals import counted
 from mlrec.settings import ServeSettings, UpdateRule
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _write_all(recommender: "Recommender", n: int, options: dict[str, Any], out:
     if as_json:
         render.print_json({"model_id": recommender.model_id, "users": users, "rows": rows, "out": str(out)})
     else:
-        written, whom = render.counted(rows, "recommendation"), render.counted(users, "user")
+        written, whom = counted(rows, "recommendation"), counted(users, "user")
         render.line(f"Wrote {written} for {whom} to {out}.")
 
 

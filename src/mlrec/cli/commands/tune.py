@@ -9,6 +9,7 @@ from mlrec.cli import render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.evaluation.wording import interval, lead_cells
+from mlrec.plurals import counted
 from mlrec.settings import TuneSettings
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _show_verdict(verdict: "Verdict", metric: str) -> None:
             [name, f"{figures[metric].value:.4f}", interval(figures[metric]), *leads.get(name, [])]
             for name, figures in verdict.models.items()
         ],
-        title=f"{verdict.split}, liked movies, history {verdict.history}: {verdict.users:,} users",
+        title=f"{verdict.split}, liked movies, history {verdict.history}: {counted(verdict.users, 'user')}",
         keys=1,
     )
 

@@ -18,6 +18,7 @@ from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Usag
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError
+from mlrec.plurals import counted
 from mlrec.settings import DEFAULT_USERS, PrepareSettings
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def list_users(
         ],
     )
     more = "" if page.next_after is None else f" Next: mlrec users list -n {n} --after {page.next_after}"
-    render.line(f"{len(page.users):,} of {page.total:,} users.{more}")
+    render.line(f"{len(page.users):,} of {counted(page.total, 'user')}.{more}")
 
 
 @app.command("show", epilog=examples("mlrec users show 42", "mlrec users show 42 --json"))
@@ -175,7 +176,7 @@ def forget_user(
     if as_json:
         render.print_json({"user_id": user, "forgotten": True, "deleted_events": deleted})
         return
-    gone = f"{render.counted(deleted, 'event')} deleted" if deleted else "there were no events to delete"
+    gone = f"{counted(deleted, 'event')} deleted" if deleted else "there were no events to delete"
     render.line(f"User {user} is forgotten: {gone}. No events will be stored from now on.")
     render.line("What a model has learned from the user stays in it until you train again: mlrec run --final")
 
@@ -183,7 +184,7 @@ def forget_user(
 def _count_of_events(store: "SwipeStore", user_id: int) -> str:
     """Count a user's events, if their log is readable. Forgetting a user is also the remedy for a damaged log."""
     try:
-        return f"{len(store.events(user_id)):,} events"
+        return counted(len(store.events(user_id)), "event")
     except IncompatibleFormatError:
         return "events"
 
@@ -374,8 +375,8 @@ def export_users(
         n_users = len(user_ids) - len(damaged)
         render.print_json({"users": n_users, "swipes": swipes, "file": str(file), "damaged_user_ids": damaged})
     elif file != STDOUT:
-        users = render.counted(len(user_ids) - len(damaged), "user")
-        render.line(f"Wrote {render.counted(swipes, 'swipe')} of {users} to {file}.")
+        users = counted(len(user_ids) - len(damaged), "user")
+        render.line(f"Wrote {counted(swipes, 'swipe')} of {users} to {file}.")
     if not user_ids:
         render.warn(f"There are no swipes in {place}.")
     if forgotten:

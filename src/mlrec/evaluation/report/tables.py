@@ -24,6 +24,7 @@ from mlrec.evaluation.wording import (
     signed,
     split_name,
 )
+from mlrec.plurals import counted
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"],
         if segment.by != by:
             continue
         if segment.movies is None:
-            header = Cell(f"{segment.name} events", second=f"{segment.users:,} users")
+            header = Cell(f"{segment.name} events", second=counted(segment.users, "user"))
         else:
-            header = Cell(segment.name, second=f"{segment.movies:,} movies, {segment.answers:,} relevant")
+            header = Cell(segment.name, second=f"{counted(segment.movies, 'movie')}, {segment.answers:,} relevant")
         best = best_names(segment.models, metric)
         cells = [_figure(own[metric], name in best) for name, own in segment.models.items()]
         rows.append((header, cells, False))

@@ -22,6 +22,7 @@ from mlrec.evaluation.wording import (
     updates,
     whom,
 )
+from mlrec.plurals import counted
 
 _RELEVANT = {"liked": "the liked", "any": "all rated"}
 
@@ -63,8 +64,8 @@ def learning_verdict(replay: Replay) -> str:
     metric = f"hit_rate@{replay.settings.k}"
     own, lead = replay.arms[SERVED][metric], replay.differences.get(f"{SERVED} - popularity", {}).get(metric)
     said = (
-        f"For {replay.users:,} users whom the model had never seen, the next movie that they liked was in the top"
-        f" {replay.settings.k} in <b>{own.value:.1%}</b> of {replay.likes:,} cases (95% CI {interval(own)})."
+        f"For {counted(replay.users, 'user')} whom the model had never seen, the next movie that they liked was in the"
+        f" top {replay.settings.k} in <b>{own.value:.1%}</b> of {replay.likes:,} cases (95% CI {interval(own)})."
     )
     if lead:
         said += f" That is {_standing('popularity', lead)}."
@@ -103,7 +104,7 @@ def small_print(evaluation: Evaluation) -> list[str]:
             f"{evaluation.users_without_taste:,} of the users got popular movies, because their taste is unknown."
         )
     if evaluation.sample:
-        said.append(f"The {evaluation.users:,} users are a random sample.")
+        said.append(f"A random sample: {counted(evaluation.users, 'user')}.")
     said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
     said.append(f"Split by {PROTOCOLS[evaluation.protocol]}.")
     if evaluation.protocol == "user-time":
@@ -122,7 +123,7 @@ def replay_print(replay: Replay) -> list[str]:
     """Return what a reader needs to know about the figures of a replay, as HTML sentences."""
     return [
         f"{learned_from(replay.learned_events, replay.starts_at)}"
-        f" The {replay.users:,} users {_which_users(replay)} were replayed.",
+        f" Replayed: {counted(replay.users, 'user')} {_which_users(replay)}.",
         f"{replay.unknown_likes:,} of the {replay.likes:,} likes are of movies that the model does not know. Every rule"
         " misses them.",
         f"Median time of an update of a user's vector, on one thread: {escape(updates(replay.update_seconds))}.",
