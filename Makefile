@@ -53,8 +53,11 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) similar "Toy Story" -n 5
 	@echo 'Now swipe: $(BIN)/mlrec --data-dir $(DATA) swipe --user 42'
 
+# The slowest files first, so that no processor waits for the last of them.
+TESTS := tests/spark $(filter-out tests/spark,$(patsubst %/,%,$(wildcard tests/*/)))
+
 test: $(VENV)/.dev $(SPARK)  ## Run all tests
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 quick: $(VENV)/.dev  ## Run the fast tests, in less than half a minute
 	$(BIN)/python -m pytest -q tests/unit

@@ -29,7 +29,7 @@ from mlrec.settings import EvaluateSettings, TrainSettings
 from mlrec.workspace import StudyFiles, Workspace
 from tests.damage import damage
 
-CASES = int(os.environ.get("MLREC_FUZZ_CASES", "20"))
+CASES = int(os.environ.get("MLREC_FUZZ_CASES", "10"))
 FIRST = int(os.environ.get("MLREC_FUZZ_SEED", "0"))
 USERS = (1, 42, 547, 10**12)
 
