@@ -5,6 +5,7 @@ Fixtures import heavy packages themselves, so that tests/unit does not wait for 
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import pytest
 from mlrec.workspace import Workspace
 from tests.processes import give_children_default_signals
 from tests.stores import KINDS, redis_server
+
+# Several workers share the processors, where threads of BLAS that wait for each other would take a third of the time.
+# Before numpy is imported, and for the programs that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:

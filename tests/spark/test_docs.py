@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from mlrec.workspace import Workspace
-from tests.spark.conftest import SMALL
 from tests.pages import python_blocks
+from tests.spark.conftest import SMALL
 
 
 @pytest.mark.parametrize(("page", "block"), python_blocks(with_spark=True))
