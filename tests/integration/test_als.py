@@ -32,7 +32,7 @@ def test_the_unrated_movie_of_the_own_colour_scores_above_all_of_the_other(disli
 
 
 def test_dislikes_as_likes_teach_that_people_love_what_they_hate():
-    """The fault of the published configuration, kept as a preset and never as a default."""
+    """The fault of the baseline, kept as a preset and never as a default."""
     factors = fit(checkerboard(), settings("as-likes"), threads=1)
     scores = factors.users @ factors.movies.T
     assert scores[~SAME_PARITY].mean() > 0.8
