@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -374,7 +375,7 @@ def run(
     )
     gate = None
     if is_gated:
-        judge = gating.is_not_worse if final else gating.publish_if_better
+        judge = gating.is_not_worse if final else partial(gating.publish_if_better, keep_figures=False)
         gate = judge(workspace, first.model_id, judging, progress=progress)
         first = replace(first, published=gate.passed and not final)
     trained = TrainResult(**vars(first), gate=gate)

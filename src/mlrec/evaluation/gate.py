@@ -145,17 +145,21 @@ def publish_if_better(
     model_id: str,
     settings: EvaluateSettings | None = None,
     *,
+    keep_figures: bool = True,
     progress: Progress = SILENT,
 ) -> Gate:
     """Publish a model if it is not worse than the published one; see `is_not_worse`.
 
-    The model's validation figures are saved in its folder.
+    The model's validation figures are saved in its folder, unless `keep_figures` is false because an evaluation
+    follows that saves them.
     """
     while True:
         gate = is_not_worse(workspace, model_id, settings, progress=progress)
         # If another model was published meanwhile, compare with that one.
         if not gate.passed or registry.publish_in_place_of(workspace, gate.published, model_id):
             break
+    if not keep_figures:
+        return gate
     try:
         _keep_figures(workspace, model_id, gate.comparison, settings or EvaluateSettings(), progress)
     except (MlrecError, OSError) as error:  # the decision stands, whatever becomes of the figures
