@@ -15,7 +15,7 @@ from mlrec.evaluation.replay.arms import default_arms, learn_before, learn_with_
 from mlrec.evaluation.replay.replay import replay
 from mlrec.evaluation.replay.trials import predict
 from mlrec.evaluation.replay.window import hold_out
-from mlrec.ranking.effective_history import rows_of
+from mlrec.ids import rows_of
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 
 QUICK = TrainSettings(iterations=3)
@@ -194,7 +194,7 @@ def test_a_retrained_model_knows_the_first_swipes_and_nothing_else(data, window,
     # Each user is served by the model of the swipes made so far, folded into its factors.
     arm = retrain_arm({0: model, 5: five})
     own = slice(starts[0], starts[1])
-    movie_idx, preference = rows_of(window.replayed.movie_id[own], model.movie_ids), window.replayed.preference[own]
+    movie_idx, preference = rows_of(model.movie_ids, window.replayed.movie_id[own]), window.replayed.preference[own]
     found = arm(movie_idx, preference, np.array([0, 4, 5, 9]))
     for row, (position, used) in enumerate([(0, model), (4, model), (5, five), (9, five)]):
         served = default_arms(used, ServeSettings())["fold-in"]

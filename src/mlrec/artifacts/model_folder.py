@@ -18,6 +18,7 @@ from mlrec.artifacts.files import read_json, write_json
 from mlrec.artifacts.mapped_history import REMEDY, MappedHistory, damaged_model
 from mlrec.artifacts.settings_file import WholeTrainSettings
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
+from mlrec.ids import LONGEST_ID, IdArray, IdKind, PublicId, kind_of, public, row_of
 from mlrec.ranking.histories import EVENT_ARRAYS, History
 from mlrec.settings import FoldInSettings, SplitName, TrainSettings
 from mlrec.workspace import ModelFiles
@@ -27,7 +28,7 @@ FORMAT_VERSION = 1
 _SEAL = Seal()
 _CATALOGUE = {"title": list, "year": list, "genres": list}
 _IDS = {"imdb_id": str, "tmdb_id": int}
-# Name → dtype and number of dimensions.
+# Name → dtype and number of dimensions. Ids may also be texts.
 _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "movie_embeddings": (np.dtype("<f4"), 2),
     "user_embeddings": (np.dtype("<f4"), 2),
@@ -40,6 +41,7 @@ _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "history_timestamp": (np.dtype("<i8"), 1),
     "history_split": (np.dtype("<i1"), 1),
 }
+_ID_ARRAYS = ("user_ids", "movie_ids")
 # Bytes. Smaller files are compared with their checksums whenever a model is opened, which takes about 10 ms in all.
 _QUICKLY_READ = 8 << 20
 # Largest possible value of a vector. Real values are about 1; sums of squares must not overflow float32.
@@ -148,7 +150,7 @@ class Model:
     info
         The content of model_info.json.
     user_ids, movie_ids
-        Public ids by row, ascending, int64 (users,) and (movies,).
+        Public ids by row, ascending, (users,) and (movies,): int64, or UTF-8 for text ids. See `mlrec.ids`.
     movie_factors
         float32 (movies, factors).
     user_vectors
@@ -166,8 +168,8 @@ class Model:
 
     model_id: str
     info: ModelInfo
-    user_ids: NDArray[np.int64]
-    movie_ids: NDArray[np.int64]
+    user_ids: IdArray
+    movie_ids: IdArray
     movie_factors: NDArray[np.float32]
     user_vectors: NDArray[np.float32]
     popularity: NDArray[np.int64]
@@ -186,13 +188,23 @@ class Model:
         settings = self.info.settings
         return replace(settings, regularization=None) if self.info.regularization_follows_data else settings
 
-    def user_idx(self, user_id: int) -> int | None:
-        """Return the row of a user, or None if the model does not know the user."""
-        return _row(self.user_ids, user_id)
+    @property
+    def user_id_kind(self) -> IdKind:
+        """Whether user ids are whole numbers or texts."""
+        return kind_of(self.user_ids)
 
-    def movie_idx(self, movie_id: int) -> int | None:
+    @property
+    def movie_id_kind(self) -> IdKind:
+        """Whether movie ids are whole numbers or texts."""
+        return kind_of(self.movie_ids)
+
+    def user_idx(self, user_id: PublicId) -> int | None:
+        """Return the row of a user, or None if the model does not know the user."""
+        return row_of(self.user_ids, user_id)
+
+    def movie_idx(self, movie_id: PublicId) -> int | None:
         """Return the row of a movie, or None if the model does not know the movie."""
-        return _row(self.movie_ids, movie_id)
+        return row_of(self.movie_ids, movie_id)
 
     def vectors_of(self, users: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the user vectors of some rows, float32 (rows, factors), after checking them.
@@ -210,11 +222,15 @@ class Model:
         return vectors
 
 
-def _row(ids: NDArray[np.int64], wanted: int) -> int | None:
-    if not -(2**63) <= wanted < 2**63:
-        return None
-    position = int(np.searchsorted(ids, wanted))
-    return position if position < len(ids) and ids[position] == wanted else None
+def _are_texts(ids: IdArray) -> bool:
+    """Whether all ids are UTF-8 and none is empty. Decoding them all at once takes a tenth of the time."""
+    first_bytes = np.ascontiguousarray(ids).view(np.uint8).reshape(len(ids), -1)[:, 0]
+    try:
+        ids.tobytes().decode()
+    except UnicodeDecodeError:
+        return False
+    # No id may be empty, nor begin in the middle of a character that the id before it has begun.
+    return bool(first_bytes.all() and ((first_bytes & 0xC0) != 0x80).all())
 
 
 def _are_possible(vectors: NDArray[np.float32]) -> bool:
@@ -233,10 +249,12 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
     with files.train_matrix.open("wb") as file:
         write_train_matrix(file)
     mappings = {
-        "user_id_to_index": {str(user_id): row for row, user_id in enumerate(model.user_ids.tolist())},
-        "movie_id_to_index": {str(movie_id): row for row, movie_id in enumerate(model.movie_ids.tolist())},
+        "user_id_to_index": {str(user_id): row for row, user_id in enumerate(public(model.user_ids))},
+        "movie_id_to_index": {str(movie_id): row for row, movie_id in enumerate(public(model.movie_ids))},
     }
-    files.mappings.write_text(json.dumps({"format_version": FORMAT_VERSION, **mappings}), encoding="utf-8")
+    files.mappings.write_text(
+        json.dumps({"format_version": FORMAT_VERSION, **mappings}, ensure_ascii=False), encoding="utf-8"
+    )
     arrays = {
         "movie_embeddings": model.movie_factors,
         "user_embeddings": model.user_vectors,
@@ -246,7 +264,9 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
         **{f"history_{name}": getattr(model.history, name) for name in ("indptr", *EVENT_ARRAYS)},
     }
     for name, (dtype, _) in _ARRAYS.items():
-        _save(files.array(name), np.ascontiguousarray(arrays[name], dtype=dtype))
+        array = arrays[name]
+        is_text = name in _ID_ARRAYS and kind_of(array) == "text"
+        _save(files.array(name), np.ascontiguousarray(array, dtype=None if is_text else dtype))
     files.catalogue.write_text(
         json.dumps({"format_version": FORMAT_VERSION, **_columns(model.catalogue)}, ensure_ascii=False),
         encoding="utf-8",
@@ -350,7 +370,8 @@ def _load(path: Path, dtype: np.dtype[Any], n_dimensions: int) -> NDArray[Any]:
     except Exception as error:  # a damaged header makes NumPy's reader raise a dozen kinds of errors
         raise IncompatibleFormatError(f"{path} cannot be read: {error}.", REMEDY) from error
     # An array in Fortran order has the right shape too, but must not pass.
-    if mapped.dtype != dtype or mapped.ndim != n_dimensions or not mapped.flags.c_contiguous:
+    is_text = path.stem in _ID_ARRAYS and mapped.dtype.kind == "S" and 0 < mapped.dtype.itemsize <= LONGEST_ID
+    if (mapped.dtype != dtype and not is_text) or mapped.ndim != n_dimensions or not mapped.flags.c_contiguous:
         raise damaged_model(path.parent, f"{path.name} holds an array of another type or shape")
     if path.stat().st_size != mapped.offset + mapped.nbytes:
         raise damaged_model(path.parent, f"{path.name} is longer than its header says")
@@ -399,7 +420,9 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
     ):
         yield "its files do not match each other"
         return
-    for name in ("user_ids", "movie_ids"):
+    for name in _ID_ARRAYS:
+        if kind_of(arrays[name]) == "text" and not _are_texts(arrays[name]):
+            yield f"{name}.npy has an id that is not text"
         if not (arrays[name][1:] > arrays[name][:-1]).all():
             yield f"{name}.npy is not in ascending order"
     if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or int(indptr[-1]) not in events:

@@ -24,10 +24,10 @@ from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
+from mlrec.ids import rows_of
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.matrix import history_of
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.effective_history import rows_of
 from mlrec.settings import DEFAULT_KS, EvaluateSettings
 from mlrec.workspace import Workspace
 
@@ -175,7 +175,7 @@ def _judged(
 
 def _with_events(model: Model, events: Events) -> Model:
     """Return a model as it would serve the users of other data: it has no vectors for them, so they are folded in."""
-    user_ids, history = history_of(events, rows_of(events.movie_id, model.movie_ids))
+    user_ids, history = history_of(events, rows_of(model.movie_ids, events.movie_id))
     return replace(model, user_ids=user_ids, history=history, info=replace(model.info, trained_on=()))
 
 
@@ -194,5 +194,5 @@ def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:
     n_movies = len(model.movie_ids)
     user_idx = np.repeat(np.arange(len(model.user_ids)), np.diff(history.indptr))
     learned = user_idx[history.movie_idx >= 0] * n_movies + history.movie_idx[history.movie_idx >= 0]
-    user, movie = rows_of(held_out.user_id, model.user_ids), rows_of(held_out.movie_id, model.movie_ids)
+    user, movie = rows_of(model.user_ids, held_out.user_id), rows_of(model.movie_ids, held_out.movie_id)
     return (user >= 0) & (movie >= 0) & np.isin(user.astype(np.int64) * n_movies + movie, learned)

@@ -25,8 +25,8 @@ from mlrec.evaluation.beyond_accuracy import (
 from mlrec.evaluation.metrics import Metric, precision_at_k
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.segments import THIRDS, popularity_thirds
+from mlrec.ids import rows_of
 from mlrec.model.matrix import Interactions
-from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.histories import History, picked
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import Relevance
@@ -87,7 +87,7 @@ class HeldOutMovies:
         def rows(chosen: NDArray[np.bool_]) -> Rows:
             chosen = chosen & np.isin(held_out.user_id, user_ids)
             position = np.searchsorted(user_ids, held_out.user_id[chosen])
-            movie_idx = rows_of(held_out.movie_id[chosen], model.movie_ids).astype(np.int64)
+            movie_idx = rows_of(model.movie_ids, held_out.movie_id[chosen]).astype(np.int64)
             known = movie_idx >= 0
             # Held-out events are ordered by user, so the known ones are already in the order of a CSR matrix.
             return Rows(np.searchsorted(position[known], np.arange(len(user_ids) + 1)), movie_idx[known])

@@ -15,6 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, public, row_of, rows_of
+
 
 def _no_events() -> NDArray[np.int64]:
     return np.empty(0, dtype=np.int64)
@@ -22,14 +24,16 @@ def _no_events() -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class SwipeLog:
-    """One user's log as columns, in the order of event ids; all arrays are int64 (events,).
+    """One user's log as columns, in the order of event ids; all arrays are (events,), int64 but for movie ids.
 
     Attributes
     ----------
     event_id
         Ascending.
-    movie_id, preference
-        The movie swiped and the opinion: −2 to +2; 0 is a skip.
+    movie_id
+        The movie swiped, as in `mlrec.ids`.
+    preference
+        The opinion: −2 to +2; 0 is a skip.
     at
         Epoch seconds.
     undoes
@@ -37,7 +41,7 @@ class SwipeLog:
     """
 
     event_id: NDArray[np.int64] = field(default_factory=_no_events)
-    movie_id: NDArray[np.int64] = field(default_factory=_no_events)
+    movie_id: IdArray = field(default_factory=_no_events)
     preference: NDArray[np.int64] = field(default_factory=_no_events)
     at: NDArray[np.int64] = field(default_factory=_no_events)
     undoes: NDArray[np.int64] = field(default_factory=_no_events)
@@ -46,13 +50,23 @@ class SwipeLog:
         """Return the number of events, tombstones included."""
         return len(self.event_id)
 
+    @classmethod
+    def empty(cls, movie_ids: IdKind = "integer") -> Self:
+        """Return a log without events, for movie ids of this kind."""
+        return cls(movie_id=empty(movie_ids))
+
     def extended(self, rows: Iterable[tuple[Any, ...]]) -> Self:
-        """Append rows that begin with event_id, movie_id, preference, at and undoes."""
-        columns = np.array([row[:5] for row in rows], dtype=np.int64).reshape(-1, 5).T
-        names = ("event_id", "movie_id", "preference", "at", "undoes")
-        return type(self)(
-            **{name: np.concatenate([getattr(self, name), column]) for name, column in zip(names, columns, strict=True)}
-        )
+        """Append rows that begin with event_id, movie_id, preference, at and undoes.
+
+        The movie ids of a log have one kind. A row with an id of the other kind, from a former data set, is an event
+        whose movie nobody knows: it is left out.
+        """
+        kind = kind_of(self.movie_id)
+        kept = [row for row in rows if isinstance(row[1], str) == (kind == "text")]
+        numbers = np.array([(row[0], *row[2:5]) for row in kept], dtype=np.int64).reshape(-1, 4).T
+        added = dict(zip(("event_id", "preference", "at", "undoes"), numbers, strict=True))
+        added["movie_id"] = array_of((row[1] for row in kept), kind)
+        return type(self)(**{name: np.concatenate([getattr(self, name), column]) for name, column in added.items()})
 
     @property
     def alive(self) -> NDArray[np.bool_]:
@@ -105,13 +119,15 @@ STRANGER = KnownHistory(
 class EffectiveHistory:
     """The opinions that make a user's vector, in the order (timestamp, movie id).
 
+    If the model's data has a finer order than seconds, its events of the same time keep that order instead.
+
     Attributes
     ----------
     movie_idx
         Movie rows, int32 (opinions,). −1 is a movie that the model does not know; such an opinion only makes earlier
         ones older.
     movie_id
-        Public ids, int64 (opinions,).
+        Public ids, as in `mlrec.ids`, (opinions,).
     preference
         −2, −1, +1 or +2, int8 (opinions,).
     is_new
@@ -123,7 +139,7 @@ class EffectiveHistory:
     """
 
     movie_idx: NDArray[np.int32]
-    movie_id: NDArray[np.int64]
+    movie_id: IdArray
     preference: NDArray[np.int8]
     is_new: NDArray[np.bool_]
     seen: NDArray[np.int32]
@@ -134,7 +150,7 @@ class EffectiveHistory:
         return len(self.movie_idx)
 
 
-def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.int64]) -> EffectiveHistory:
+def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) -> EffectiveHistory:
     """Overlay what the model knows about a user with the user's swipe log.
 
     Parameters
@@ -158,14 +174,14 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
     alive = log.alive
     dead = np.flatnonzero((log.undoes == 0) & ~alive)
     if len(dead):
-        said = list(zip(log.movie_id.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
+        said = list(zip(public(log.movie_id), log.at.tolist(), log.preference.tolist(), strict=True))
         said_again = {said[position] for position in np.flatnonzero(alive)}
         for movie_id, at, preference in {said[position] for position in dead} - said_again:
-            row = rows_of(np.array([movie_id]), movie_ids)[0]
-            kept &= ~((known.movie_idx == row) & (known.timestamp == at) & (known.preference == preference))
+            same_movie = known.movie_idx == row_of(movie_ids, movie_id)
+            kept &= ~(same_movie & (known.timestamp == at) & (known.preference == preference))
 
     standing = log.standing()
-    rows = rows_of(log.movie_id[standing], movie_ids)
+    rows = rows_of(movie_ids, log.movie_id[standing])
     swiped_at, signed = log.at[standing], log.preference[standing]
     seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
     in_effect = np.ones(len(standing), dtype=bool)
@@ -186,7 +202,9 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
     all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
-    order = np.lexsort((all_ids, np.concatenate([known.timestamp[learned], swiped_at[stands]])))
+    moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
+    # Data with a finer order within a second or a day keeps that order.
+    order = np.lexsort((all_ids, moments)) if _is_by_movie(known) else np.argsort(moments, kind="stable")
     return EffectiveHistory(
         movie_idx=all_rows[order],
         movie_id=all_ids[order],
@@ -197,7 +215,8 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: NDArray[np.
     )
 
 
-def rows_of(wanted: NDArray[np.int64], movie_ids: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Rows of public ids, −1 for ids that are not in `movie_ids`, which ascends."""
-    positions = np.minimum(np.searchsorted(movie_ids, wanted), len(movie_ids) - 1)
-    return np.where(movie_ids[positions] == wanted, positions, -1).astype(np.int32)
+def _is_by_movie(known: KnownHistory) -> bool:
+    """Whether a user's known events of the same time are in the order of their movies."""
+    same_time = known.timestamp[1:] == known.timestamp[:-1]
+    both_known = (known.movie_idx[1:] >= 0) & (known.movie_idx[:-1] >= 0)
+    return not (same_time & both_known & (known.movie_idx[1:] < known.movie_idx[:-1])).any()

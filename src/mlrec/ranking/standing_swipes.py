@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.ids import PublicId, public
 from mlrec.ranking.effective_history import SwipeLog
 
 
 @dataclass(frozen=True)
 class StandingSwipes:
-    """The swipe that stands for each user and movie, see `SwipeLog.standing`; all arrays are int64 (swipes,).
+    """The swipe that stands for each user and movie, see `SwipeLog.standing`; all arrays are (swipes,).
 
     Attributes
     ----------
     user_id, movie_id
-        Public ids; each pair occurs once.
+        Public ids; each pair occurs once. int64, or objects (`int` or `str`) if some are texts.
     preference
-        −2 to +2, 0 is a skip.
+        −2 to +2, 0 is a skip; int64.
     at
-        Epoch seconds.
+        Epoch seconds, int64.
     event_id
-        The swipe's id in its user's log.
+        The swipe's id in its user's log, int64.
     """
 
-    user_id: NDArray[np.int64]
-    movie_id: NDArray[np.int64]
+    user_id: NDArray[Any]
+    movie_id: NDArray[Any]
     preference: NDArray[np.int64]
     at: NDArray[np.int64]
     event_id: NDArray[np.int64]
@@ -39,11 +40,19 @@ class StandingSwipes:
         return len(self.user_id)
 
     @classmethod
-    def of(cls, logs: Iterable[tuple[int, SwipeLog]]) -> Self:
-        """Pick the standing swipes out of users' logs. Each user must occur once."""
-        user_ids, tables = [], [np.empty((4, 0), dtype=np.int64)]
+    def of(cls, logs: Iterable[tuple[PublicId, SwipeLog]]) -> Self:
+        """Pick the standing swipes out of users' logs. A user may occur twice, once for each kind of movie ids."""
+        user_ids: list[PublicId] = []
+        movie_ids: list[PublicId] = []
+        tables = [np.empty((3, 0), dtype=np.int64)]
         for user_id, log in logs:
-            user_ids.append(user_id)
-            tables.append(np.stack([log.movie_id, log.preference, log.at, log.event_id])[:, log.standing()])
-        lengths = [table.shape[1] for table in tables[1:]]
-        return cls(np.repeat(np.array(user_ids, dtype=np.int64), lengths), *np.concatenate(tables, axis=1))
+            standing = log.standing()
+            user_ids.extend([user_id] * len(standing))
+            movie_ids.extend(public(log.movie_id[standing]))
+            tables.append(np.stack([log.preference, log.at, log.event_id])[:, standing])
+        return cls(_array(user_ids), _array(movie_ids), *np.concatenate(tables, axis=1))
+
+
+def _array(public_ids: list[PublicId]) -> NDArray[Any]:
+    is_integer = all(isinstance(one, int) for one in public_ids)
+    return np.array(public_ids, dtype=np.int64 if is_integer else object)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from mlrec.dataset.reading import Movies
 from mlrec.evaluation.replay.window import Window
+from mlrec.ids import rows_of
 from mlrec.machine import blas_threads
 from mlrec.model.learn import learn
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
 from mlrec.ranking.histories import History
@@ -118,7 +118,7 @@ def learn_with_swipes(
     """
     events = window.replayed
     _, starts, counts = np.unique(events.user_id, return_index=True, return_counts=True)
-    movie_idx = rows_of(events.movie_id, model.movie_ids)
+    movie_idx = rows_of(model.movie_ids, events.movie_id)
     n_before = np.arange(len(events)) - np.repeat(starts, counts)
     keep = (n_before < n_swipes) & (movie_idx >= 0)
     kept_before = np.concatenate([[0], np.cumsum(keep)])[np.append(starts, len(events))]
@@ -231,7 +231,7 @@ def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> 
     events = window.replayed
     _, first, n_events = np.unique(events.user_id, return_index=True, return_counts=True)
     starts = np.repeat(first, n_events)
-    movie_idx = rows_of(events.movie_id, model.movie_ids)
+    movie_idx = rows_of(model.movie_ids, events.movie_id)
     fold_in, factors = model.ranker.fold_in, model.ranker.movie_factors
 
     def median_of(update: Callable[[slice], object]) -> float:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mlrec.dataset.reading import Events
 from mlrec.evaluation.replay.arms import Arm, ReplayModel
+from mlrec.ids import rows_of
 from mlrec.machine import blas_threads
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.effective_history import rows_of
 from mlrec.ranking.top_n import ranks_of, top_n_rows
 
 # Scores that one thread holds at once for one arm (16 MB of float32).
@@ -91,7 +91,7 @@ def predict(
     progress
         Is told how many users are done.
     """
-    movie_idx = rows_of(events.movie_id, model.movie_ids)
+    movie_idx = rows_of(model.movie_ids, events.movie_id)
     user_ids, starts = np.unique(events.user_id, return_index=True)
     bounds = np.append(starts, len(events))
     is_like = events.preference > 0
