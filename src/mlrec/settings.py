@@ -28,9 +28,14 @@ BaselineName = Literal["popularity", "cosine", "ease", "als-baseline", "als-defa
 UpdateRule = Literal["fold-in", "gradient"]
 EngineName = Literal["local", "spark"]
 NormRule = Literal["cap", "unit"]
+IdsSetting = Literal["auto", "integer", "text"]
+OrderWithoutTime = Literal["file", "random"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+COLUMN_ROLES = ("user", "movie", "rating", "time")
+"""What a column of the ratings file can mean."""
+TIME_FORMATS = ("auto", "s", "ms", "us", "ns", "iso")
 DEFAULT_DATA_DIR = "data"
 DEFAULT_TOP_N = 10
 DEFAULT_USERS = 20
@@ -151,10 +156,37 @@ class PrepareSettings(Settings):
     """The core filter drops users with fewer ratings."""
     min_movie_ratings: int = 20
     """The core filter drops movies with fewer ratings."""
-    cut_points: tuple[float, float, float] = (2.5, 3.5, 4.5)
-    """Upper ends of buckets 1, 2 and 3; a rating equal to a cut-point belongs to the lower bucket."""
-    max_rating: float = 5.0
-    """Upper end of bucket 4. Ratings outside (0, max_rating] are rejected."""
+    cut_points: tuple[float, float, float] | None = None
+    """Upper ends of buckets 1, 2 and 3; a rating equal to a cut-point belongs to the lower bucket. None: the same
+    shares of the scale as 2.5, 3.5 and 4.5 are of five stars."""
+    scale: tuple[float, float] | None = None
+    """Lowest and highest rating; others are rejected. None: see `mlrec.dataset.scales`."""
+    max_rating: float | None = None
+    """The former name of the upper end of the scale: ratings outside (0, max_rating] are rejected."""
+    unrated: float | None = None
+    """A value that means "seen, but not rated"; such rows are no opinions. None: −1 if all others are above 0."""
+    implicit: bool = False
+    """Whether the rows are interactions such as clicks, and not ratings: each makes the movie liked."""
+    strong_from: float | None = None
+    """With `implicit`: from this many interactions on, or this sum of the amounts, a like is a strong one (+2). None:
+    from the second interaction on; for durations, from twice the median."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """What columns of the ratings file mean, as pairs such as ("user", "uid"): user, movie, rating and time, each with
+    the name of a column, or its position from 1 if the file has no header. Others are recognized by name."""
+    separator: str | None = None
+    """What separates the fields of the text files. None: recognized."""
+    encoding: str | None = None
+    """Encoding of the text files. None: recognized."""
+    user_ids: IdsSetting = "auto"
+    """Whether user ids are whole numbers or texts; auto looks at them."""
+    movie_ids: IdsSetting = "auto"
+    """Whether movie ids are whole numbers or texts; auto looks at them."""
+    time_format: str = "auto"
+    """How times are written: s, ms, us or ns (since 1970), iso, or a format such as "%d/%m/%Y"; auto looks at them."""
+    timezone: str = "UTC"
+    """The time zone of times that name none, such as "Europe/Berlin"."""
+    no_time: OrderWithoutTime | None = None
+    """Ignore times: take each user's events in the order of the file, or in a random one."""
     split: SplitKind = "user-time"
     """Split each user's own history by time, or all events at the same two cutoff times."""
     split_ratio: tuple[int, int, int] = (8, 1, 1)
@@ -162,9 +194,11 @@ class PrepareSettings(Settings):
     ties: TieRule = "movie-id"
     """How to order a user's events of the same second at a cut: by movie id, or at random."""
     random_seed: int = 42
-    """Seed for ordering ties at random."""
+    """Seed for ordering ties, or events without times, at random."""
     user_offset: int = 0
-    """Added to every user id, to avoid collisions with an application's own ids."""
+    """Added to every user id that is a whole number, to avoid collisions with an application's own ids."""
+    user_prefix: str = ""
+    """Put before every user id that is a text, for the same purpose."""
     max_reject_share: float = 0.01
     """The preparation stops if a larger share of a file's rows is bad."""
     memory_limit: str = "1500MB"
@@ -177,11 +211,8 @@ class PrepareSettings(Settings):
         super().__post_init__()
         _require(1 <= self.min_user_ratings <= 10**9, "min_user_ratings must be between 1 and 10^9.")
         _require(1 <= self.min_movie_ratings <= 10**9, "min_movie_ratings must be between 1 and 10^9.")
-        low, middle, high = self.cut_points
-        _require(
-            0 < low < middle < high < self.max_rating < math.inf,
-            f"cut-points must rise between 0 and {self.max_rating:g}, not {low:g}, {middle:g}, {high:g}.",
-        )
+        self._check_scale()
+        self._check_reading()
         _require(
             self.split_ratio[0] >= 1 and min(self.split_ratio) >= 0 and max(self.split_ratio) <= 10**9,
             "split_ratio must be three whole numbers from 0 to 10^9, the first of them above 0.",
@@ -198,6 +229,51 @@ class PrepareSettings(Settings):
         )
         _require(0 <= self.max_reject_share <= 1, "max_reject_share must be between 0 and 1.")
         _require_threads(self.threads)
+
+    def _check_scale(self) -> None:
+        if self.scale is not None:
+            _require(
+                -math.inf < self.scale[0] < self.scale[1] < math.inf,
+                f"scale must be two rising numbers, not {self.scale[0]:g}, {self.scale[1]:g}.",
+            )
+        if self.max_rating is not None:
+            _require(self.scale is None, "scale and max_rating cannot both be given.")
+            _require(0 < self.max_rating < math.inf, "max_rating must be above 0.")
+        if self.cut_points is not None:
+            low, middle, high = self.cut_points
+            lowest, highest = self.scale or (0.0 if self.max_rating else -math.inf, self.max_rating or math.inf)
+            _require(
+                lowest <= low < middle < high < highest,
+                f"cut-points must rise within the scale, not {low:g}, {middle:g}, {high:g}.",
+            )
+        if self.implicit:
+            _require(
+                not any((self.scale, self.max_rating, self.cut_points, self.unrated)),
+                "implicit has no scale: leave out scale, max_rating, cut_points and unrated.",
+            )
+        _require(self.strong_from is None or self.implicit, "strong_from needs implicit.")
+        _require(self.strong_from is None or self.strong_from > 0, "strong_from must be above 0.")
+
+    def _check_reading(self) -> None:
+        roles = [role for role, _ in self.columns]
+        _require(
+            set(roles) <= set(COLUMN_ROLES) and len(set(roles)) == len(roles),
+            f"columns must name each of {', '.join(COLUMN_ROLES)} at most once, not {shown(self.columns)}.",
+        )
+        _require(self.separator is None or 1 <= len(self.separator) <= 2, "separator must be one or two characters.")
+        _require(
+            self.time_format in TIME_FORMATS or "%" in self.time_format,
+            f"time_format must be one of {', '.join(TIME_FORMATS)}, or a format such as %d/%m/%Y,"
+            f" not {shown(self.time_format)}.",
+        )
+        _require(
+            self.no_time is None or self.split == "user-time",
+            "no_time needs the split user-time: there are no moments.",
+        )
+        _require(
+            not (self.user_prefix and self.user_offset),
+            "user_prefix is for text ids, and user_offset for whole numbers.",
+        )
 
 
 @dataclass(frozen=True)
