@@ -85,7 +85,7 @@ def main() -> None:
         for n in sizes
     }
     trials = predict(window.replayed, model, arms, settings.k, threads)
-    print(f"{len(np.unique(trials.user_id)):,} users, {len(trials.user_id):,} likes, hit rate at {settings.k}")
+    print(f"{len(np.unique(trials.user)):,} users, {len(trials.user):,} likes, hit rate at {settings.k}")
     print("The rule of the handover")
     report(trials, f"line, {serve.handover}", settings)
 
@@ -103,7 +103,7 @@ def main() -> None:
 
 def report(trials: Trials, default: str, settings: ReplaySettings) -> None:
     """Print one line per rule."""
-    _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
+    _, user_idx, n_likes = np.unique(trials.user, return_inverse=True, return_counts=True)
     bootstrap = Bootstrap(len(n_likes), settings.resamples, settings.random_seed)
     resampled = {
         name: bootstrap.ratios(np.bincount(user_idx[found], minlength=len(n_likes)), n_likes)

@@ -158,7 +158,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
             if row is not None:
                 step += serve.gradient.learning_rate * preference * Y[row]
                 step *= min(1.0, serve.gradient.max_norm / np.linalg.norm(step))
-    assert len(compared) == len(trials.user_id) > 300
+    assert len(compared) == len(trials.user) > 300
     assert trials.hits(10)["popularity"].tolist() == expected["popularity"]
     assert trials.disliked["popularity"].tolist() == disliked
     # Two scores that differ in the seventh digit only may change places.

@@ -22,7 +22,7 @@ EVENTS = [
 
 def events() -> Events:
     user, movie, preference, timestamp, split = (np.array(column) for column in zip(*EVENTS, strict=True))
-    return Events(user, movie, preference.astype(np.int8), timestamp, split.astype(np.int8))
+    return Events.of(user, movie, preference.astype(np.int8), timestamp, split.astype(np.int8))
 
 
 def test_rows_ascend_by_id_and_unknown_movies_have_none():
@@ -36,7 +36,7 @@ def test_rows_ascend_by_id_and_unknown_movies_have_none():
 
 def test_an_unknown_movie_beyond_all_ids_or_with_a_negative_one_has_no_row():
     one = events()
-    moved = Events(
+    moved = Events.of(
         one.user_id, np.where(one.movie_id == 90, -1, one.movie_id), one.preference, one.timestamp, one.split
     )
     assert number_rows(moved, ("train",)).history.movie_idx.tolist() == [1, 0, -1, 0, 1]
@@ -45,7 +45,7 @@ def test_an_unknown_movie_beyond_all_ids_or_with_a_negative_one_has_no_row():
 @pytest.mark.parametrize("far", [90, 10**12, -(10**12)], ids=["near", "far", "far below"])
 def test_rows_do_not_depend_on_how_far_apart_ids_lie(far):
     one = events()
-    moved = Events(
+    moved = Events.of(
         one.user_id, np.where(one.movie_id == 20, far, one.movie_id), one.preference, one.timestamp, one.split
     )
     rows = number_rows(moved, ("train", "val"))

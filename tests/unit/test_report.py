@@ -45,7 +45,7 @@ MANIFEST: dict[str, Any] = {
     "moments": None,
 }
 TIMES = [(2016, 2, 29, 23, 59, 59), (2015, 12, 31), (2016, 2, 1), (2016, 3, 1), (1969, 12, 31)]
-EVENTS = Events(
+EVENTS = Events.of(
     user_id=np.arange(5),
     movie_id=np.arange(5),
     preference=np.ones(5, dtype=np.int8),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.dataset.sources import RawSource, find_source
+from mlrec.dataset.sources import RawFile, RawSource, find_source
 from mlrec.errors import InputError, RawDataMissingError
 
 RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,10\n"
@@ -131,7 +131,7 @@ def test_hidden_folders_and_other_files_are_passed_over(raw):
 def test_every_edition_plain_or_gzipped(raw, files, delimiter, layout, gzipped):
     source = find(write(raw, {name + ".gz" * gzipped: content for name, content in files.items()}))
     assert source.ratings.delimiter == delimiter
-    assert source.movies.layout == layout
+    assert movies_of(source).layout == layout
     assert source.ratings.columns == ("user_id", "movie_id", "rating", "timestamp")
     assert source.ratings.header_lines == (1 if delimiter == "," else 0)
 
@@ -143,7 +143,7 @@ def test_parquet_files_are_taken_by_name(raw):
 
 def test_forms_may_be_mixed_within_a_data_set(raw):
     source = find(write(raw, {"ratings.csv.gz": RATINGS, "movies.parquet": b"PAR1"}))
-    assert (source.ratings.layout, source.movies.layout) == ("delimited", "parquet")
+    assert (source.ratings.layout, movies_of(source).layout) == ("delimited", "parquet")
 
 
 # -- not there, or there twice ---------------------------------------------------------------------------------------
@@ -320,12 +320,12 @@ def test_links_that_cannot_be_used_are_left_out(raw, links):
 )
 def test_the_encoding_of_titles_is_found_out(raw, files, movies, encoding):
     source = find(write(raw, {**files, movies: files[movies].encode(encoding)}))
-    assert source.movies.encoding == encoding
+    assert movies_of(source).encoding == encoding
 
 
 def test_the_encoding_of_a_gzipped_file_is_found_out(raw):
     source = find(write(raw, {"ratings.dat": b"", "movies.dat.gz": DAT_FILES["movies.dat"].encode("latin-1")}))
-    assert source.movies.encoding == "latin-1"
+    assert movies_of(source).encoding == "latin-1"
 
 
 def test_an_accent_late_in_a_large_file_counts(raw):
@@ -345,3 +345,8 @@ def test_a_utf_8_character_may_lie_across_the_blocks_that_are_read(raw, shift):
 def test_a_character_of_windows_1252_is_told_from_latin_1(raw):
     content = "movieId,title,genres\n1,Schindler\u2019s List (1993),Drama\n".encode("cp1252")
     assert find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content})).movies.encoding == "windows-1252"
+
+
+def movies_of(source: RawSource) -> RawFile:
+    assert source.movies is not None
+    return source.movies

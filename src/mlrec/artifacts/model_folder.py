@@ -92,6 +92,8 @@ class ModelInfo(Document):
         Fingerprint of the prepared data that it was trained on.
     user_offset
         Offset that was added to every user id of the raw data.
+    user_prefix
+        Text that was put before every user id of the raw data.
     dimensions
         Numbers of users, movies, factors and interactions.
     versions
@@ -113,6 +115,7 @@ class ModelInfo(Document):
     note: str | None = None
     prepared_fingerprint: str
     user_offset: int = 0
+    user_prefix: str = ""
     dimensions: Dimensions
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from mlrec.artifacts.checksums import Seal
 from mlrec.artifacts.documents import Document, DocumentError, Needs, read_document
 from mlrec.artifacts.files import sync, sync_tree, write_json
 from mlrec.errors import IncompatibleFormatError, PreparedDataMissingError
+from mlrec.ids import IdKind
 from mlrec.settings import SPLITS, PrepareSettings, SplitName, TieRule
 from mlrec.workspace import PreparedFiles, Workspace
 
@@ -76,6 +77,45 @@ class Rejects:
 
 
 @dataclass(frozen=True)
+class IdKinds:
+    """Whether the ids of users and movies are whole numbers or texts."""
+
+    users: IdKind = "integer"
+    movies: IdKind = "integer"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the ratings file was read.
+
+    Attributes
+    ----------
+    columns
+        mlrec's name of a column → its own name.
+    clock, time
+        How times are written; see `mlrec.dataset.forms.Clock`. And the same in words.
+    scale
+        The scale of the ratings, in words.
+    unrated
+        Number of rows that say that a movie was seen, without a rating.
+    strong_from
+        For interactions: from which sum of the amounts on a like is a strong one.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    clock: str = "s"
+    time: str = ""
+    scale: str = ""
+    unrated: int = 0
+    strong_from: float | None = None
+
+    @property
+    def has_times(self) -> bool:
+        """Whether events have times, and not only an order."""
+        return self.clock not in ("file", "random")
+
+
+@dataclass(frozen=True)
 class TieSummary:
     """The effect of ties on the split; see `mlrec.dataset.ties.Ties`."""
 
@@ -105,6 +145,10 @@ class Manifest(Document):
         The raw files.
     settings
         The settings it was prepared with.
+    ids
+        The kinds of ids.
+    reading
+        How the ratings file was read.
     engine
         Name and version of the engine, and its files with their checksums.
     swipes
@@ -133,6 +177,8 @@ class Manifest(Document):
     mlrec_version: str = ""
     input: Input = Input()
     settings: Annotated[PrepareSettings, Needs(("split", "user_offset"))]
+    ids: IdKinds = IdKinds()
+    reading: Reading = Reading()
     engine: Mapping[str, Any] = field(default_factory=dict)
     swipes: MergedSwipes | None = None
     steps: tuple[StepCount, ...] = ()

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from mlrec.dataset.database import literal, located
-from mlrec.dataset.ratings import Counts
+from mlrec.dataset.forms import TICKS_PER_SECOND, Forms, IdCounts, Look, TimeForm, decided, joined
+from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
+from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, Scale, recognized
 from mlrec.dataset.sources import RawFile
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import Survey, count_blank_lines, survey
-from mlrec.dataset.text_rows import record_blocks
+from mlrec.dataset.text_rows import LineBlock, Record, record_blocks
 from mlrec.dataset.ties import Ties
 from mlrec.errors import InputError
+from mlrec.ids import IdKind
 from mlrec.settings import PrepareSettings, SplitName
+
+# Rows by which the forms of a file are guessed.
+_SAMPLE = 2000
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was read.
+
+    Attributes
+    ----------
+    rows
+        Number of all rows.
+    look
+        What their values look like.
+    by_value
+        How often each finite rating occurs, also off the scale.
+    is_quick
+        Whether they were read quickly, so that no rating was compared with the scale.
+    """
+
+    rows: int
+    look: Look
+    by_value: Mapping[float, int]
+    is_quick: bool = False
 
 
 class DuckDBRatings:
@@ -26,12 +58,20 @@ class DuckDBRatings:
         The preparation's database.
     settings
         How to prepare.
+
+    Attributes
+    ----------
+    forms, scale
+        How the values of the file are written that was read last, and the scale of its ratings.
     """
 
     def __init__(self, sql: SqlSteps, settings: PrepareSettings) -> None:
         self._sql = sql
         self._settings = settings
         self._may_repeat = True
+        self.forms = Forms()
+        self.scale = FIVE_STARS
+        self._checks_scale = False
 
     def engine(self) -> dict[str, str]:
         """See `Ratings`."""
@@ -39,25 +79,99 @@ class DuckDBRatings:
 
         return {"name": "duckdb", "version": duckdb.__version__}
 
-    def read(self, file: RawFile) -> int:
-        """See `Ratings`. Uses DuckDB's own reader if every row is good, and reads row by row otherwise."""
+    def guess(self, file: RawFile) -> Forms:
+        """Guess how the values of a file are written, by its first rows."""
         sql = self._sql
         sql.set_file(file)
-        if file.layout == "parquet":
-            rows = self._read_parquet(file)
-        else:
-            with ThreadPoolExecutor(1) as surveying:
-                counting = surveying.submit(survey, file.path, file.label)
-                is_read = self._read_quickly(file)
-                found = counting.result()
-            is_read = is_read and self._is_accounted_for(file, found)
-            rows = sql.value("SELECT count(*) FROM ratings") if is_read else self._read_by_row(file, found)
+        sql.set("words", False)
+        sql.execute("22_look")
+        with suppress(InputError):  # the first rows may be the odd ones; all rows are looked at later
+            if file.layout == "parquet":
+                sql.execute("20_rating_fields_parquet", file)
+                sql.connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM rating_fields LIMIT {_SAMPLE}")
+            else:
+                first = next(iter(record_blocks(file, file.encoding)), [])
+                sql.load(
+                    [first[:_SAMPLE] if isinstance(first, list) else LineBlock(first.first, first.lines[:_SAMPLE])]
+                )
+                sql.execute(f"22_rating_rows_{file.layout}", file)
+                sql.connection.execute("CREATE OR REPLACE TEMP TABLE sample AS FROM split_rows WHERE width > 0")
+            return decided(self._look("sample"), self._settings, file.label)
+        return decided(Look(), self._settings, file.label)
+
+    def read(self, file: RawFile, forms: Forms, scale: Scale | None) -> ReadRatings:
+        """See `Ratings`. Uses DuckDB's own reader if every row is good, and reads row by row otherwise."""
+        self._sql.connection.execute("DROP TABLE IF EXISTS ratings")
+        self._sql.set_file(file)
+        self._use(forms, scale or FIVE_STARS)
+        self._checks_scale = scale is not None
+        found = self._read_parquet(file) if file.layout == "parquet" else self._read_text(file)
+        actual = decided(found.look, self._settings, file.label)
+        if actual != forms:
+            raise OtherForms(actual, scale)
+        if scale is None:
+            scale = recognized(found.by_value, file.label, self._settings)
+            fits = all(scale.has(value) or value == scale.unrated for value in found.by_value)
+            # Row by row, the bad rows were judged by the usual scale. Quickly, none was looked for.
+            if not fits if found.is_quick else scale != FIVE_STARS:
+                raise OtherForms(actual, scale)
+            self._use(actual, scale)
+        return self._finished(found.rows, actual, scale)
+
+    def _use(self, forms: Forms, scale: Scale) -> None:
+        """Tell the SQL how the values are written."""
+        sql = self._sql
+        sql.set("words", forms.words)
+        sql.set("clock", forms.clock)
+        sql.set("ticks_per_second", TICKS_PER_SECOND.get(forms.clock, 1))
+        sql.set("scale", scale.to_sql())
+        sql.execute(f"01_users_{forms.users}")
+        self.forms, self.scale = forms, scale
+
+    def _finished(self, rows: int, forms: Forms, scale: Scale) -> ReadRatings:
+        """Bring the rows that were read into the form of the later steps."""
+        sql = self._sql
         sql.run("26_disorder", "Reading ratings")
         self._may_repeat = sql.value("SELECT count(*) FROM (FROM disorder LIMIT 1)") > 0
-        return rows
+        if forms.has_file_order:
+            sql.run("26_positions_file", "Ordering")
+        elif forms.clock == "random":
+            sql.run("26_positions_random", "Ordering")
+        unrated = 0
+        if scale.unrated is not None:
+            sql.run("26_unrated", "Reading ratings")
+            unrated = sql.value("SELECT n FROM unrated")
+            sql.run("25_tally", "Counting")
+        return ReadRatings(rows, forms, scale, unrated)
+
+    def combine_interactions(self, strong_from: float | None) -> float:
+        """See `Ratings`."""
+        sql = self._sql
+        sql.set("strong_from", strong_from)
+        sql.run("26_interactions", "Counting interactions")
+        self.scale = INTERACTIONS
+        sql.set("scale", self.scale.to_sql())
+        sql.run("25_tally", "Counting interactions")
+        self._may_repeat = False
+        return float(sql.rows("SELECT strong_from FROM threshold")[0][0] or 0)
+
+    def make_catalogue(self) -> None:
+        """See `Ratings`."""
+        self._sql.run("26_catalogue", "Listing movies")
+
+    def _read_text(self, file: RawFile) -> _Found:
+        if file.layout != "delimited" or file.skip_blanks:
+            return self._read_by_row(file, survey(file.path, file.label))
+        with ThreadPoolExecutor(1) as surveying:
+            counting = surveying.submit(survey, file.path, file.label)
+            is_read = self._read_quickly(file)
+            surveyed = counting.result()
+        if is_read and self._is_accounted_for(file, surveyed):
+            return self._quickly_found()
+        return self._read_by_row(file, surveyed)
 
     def _read_quickly(self, file: RawFile) -> bool:
-        """Read the file with DuckDB's reader. Returns whether it could read every row."""
+        """Read the file with DuckDB's reader. Returns whether all rows were read and seem good."""
         sql = self._sql
         try:
             sql.run(f"20_rating_fields_{file.layout}", "Reading ratings", file)
@@ -70,42 +184,108 @@ class DuckDBRatings:
         return not (
             (file.layout == "delimited" and sql.value("SELECT count(*) FROM reject_errors"))
             or sql.value("SELECT count(*) FROM ratings WHERE NOT valid")
-            or sql.value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id)")
+            or (self._checks_scale and sql.value("SELECT count(*) FROM ratings WHERE NOT is_on_scale(rating)"))
+            or sql.value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id) WHERE has_catalogue()")
         )
 
     def _is_accounted_for(self, file: RawFile, found: Survey) -> bool:
-        """Whether DuckDB has read everything in the file. Its reader handles neither quotes nor mixed line ends."""
-        if not found.is_uniform or (found.has_quotes and file.knows_quotes):
+        """Whether DuckDB has read everything in the file.
+
+        Its reader does not handle mixed line ends, and was told of quotes only if the first rows have some. A record
+        over several lines is missing among the lines.
+        """
+        if not found.is_uniform or (found.has_quotes and file.knows_quotes and not file.quoted_start):
             return False
         rows = self._sql.value("SELECT count(*) FROM ratings")
         missing = found.lines - file.header_lines - rows
         return missing == 0 or missing == count_blank_lines(file.path, file.label)
 
-    def _read_by_row(self, file: RawFile, found: Survey) -> int:
-        """Read a text file with mlrec's own reader, which keeps or rejects every row. Returns the number of rows."""
+    def _quickly_found(self) -> _Found:
+        """What the rows look like that were read quickly: all are good in the forms that they were read in."""
+        sql, forms = self._sql, self.forms
+        by_value = self._by_value("ratings")
+        rows = sum(by_value.values())
+        times: dict[TimeForm, int] = {}
+        if forms.clock in ("s", "ms", "us", "ns"):
+            borders = "CASE WHEN timestamp < 100000000000 THEN 0 WHEN timestamp < 100000000000000 THEN 100000000000"
+            query = (
+                f"SELECT time_form(CAST(least AS VARCHAR)), n FROM (SELECT {borders}"
+                " WHEN timestamp < 100000000000000000 THEN 100000000000000 ELSE 100000000000000000 END AS least,"
+                " count(*) AS n FROM ratings GROUP BY least)"
+            )
+            times = dict(sql.rows(query))
+        elif forms.clock in ("fraction", "date"):
+            times = {forms.clock: rows}
+        elif forms.clock == "iso":
+            times = {"moment": rows}
+        look = Look(
+            users=self._id_counts("core_users", "user_id", forms.users),
+            movies=self._id_counts("core_movies", "movie_id", forms.movies),
+            times=times,
+            numbers=0 if forms.words else rows,
+            words=rows if forms.words else 0,
+        )
+        return _Found(rows, look, by_value, is_quick=True)
+
+    def _id_counts(self, table: str, column: str, kind: IdKind) -> IdCounts:
+        """Count the ids of rows that were read quickly, through the number of each id's ratings."""
+        field = f"CAST({column} AS VARCHAR)"
+        if kind == "text" and column == "user_id":
+            field = f"substr({column}, length(getvariable('user_prefix')) + 1)"
+        query = (
+            f"SELECT coalesce(sum(n), 0), coalesce(sum(CASE WHEN is_whole({field}) THEN n END), 0),"
+            f" min(CASE WHEN is_whole({field}) THEN {field} END), min(CASE WHEN NOT is_whole({field}) THEN {field} END)"
+            f" FROM {table}"
+        )
+        given, whole, number, text = self._sql.rows(query)[0]
+        return IdCounts(int(given), int(whole), number, text)
+
+    def _read_by_row(self, file: RawFile, found: Survey) -> _Found:
+        """Read a text file with mlrec's own reader, which keeps or rejects every row."""
         sql = self._sql
         sql.connection.execute("DROP TABLE IF EXISTS ratings")
-        rows = 0
+        looks = []
+        rows, by_value = 0, Counter[float]()
         with sql.progress.task("Reading ratings row by row", found.lines, "lines") as task:
-            sql.execute("22_rating_rows_delimited", file)
-            sql.execute("23_judge_ratings", file)
+            sql.execute(f"22_rating_rows_{file.layout}", file)
             for block in chain([[]], record_blocks(file, found.encoding)):  # an empty file also needs its table
                 sql.load([block])
-                sql.execute("24_ratings_by_row", file)
-                rows += sql.value("SELECT count(*) FROM newly_judged")
+                n, look, values = self._judge_block(file)
+                rows += n
+                looks.append(look)
+                by_value.update(values)
                 task.advance(sql.value("SELECT count(*) FROM raw_lines"))
         sql.run("25_tally", "Reading ratings row by row")
-        return rows
+        return _Found(rows, joined(looks), by_value)
 
-    def _read_parquet(self, file: RawFile) -> int:
+    def _judge_block(self, file: RawFile) -> tuple[int, Look, Mapping[float, int]]:
+        """Judge a block of rows. Returns their number, what they look like, and how often each rating occurs."""
         sql = self._sql
-        if not self._read_quickly(file):
-            sql.connection.execute("DROP TABLE IF EXISTS ratings")
-            sql.run("22_rating_rows_parquet", "Reading ratings row by row", file)
-            sql.run("23_judge_ratings", "Reading ratings row by row", file)
-            sql.run("24_ratings_by_row", "Reading ratings row by row", file)
-            sql.run("25_tally", "Reading ratings row by row")
-        return sql.value("SELECT count(*) FROM read_parquet($path)", path=literal(file.path))
+        sql.connection.execute("CREATE OR REPLACE TEMP TABLE rating_rows AS FROM split_rows")
+        sql.execute("23_judge_ratings", file)
+        sql.execute("24_ratings_by_row", file)
+        rows = sql.value("SELECT count(*) FROM newly_judged")
+        return rows, self._look("rating_rows"), self._by_value("newly_judged")
+
+    def _read_parquet(self, file: RawFile) -> _Found:
+        sql = self._sql
+        if self._read_quickly(file):
+            return self._quickly_found()
+        sql.connection.execute("DROP TABLE IF EXISTS ratings")
+        with sql.progress.task("Reading ratings row by row"):
+            sql.execute("22_rating_rows_parquet", file)
+            rows, look, by_value = self._judge_block(file)
+            sql.execute("25_tally")
+        return _Found(rows, look, by_value)
+
+    def _look(self, table: str) -> Look:
+        query = f"FROM look_at('{table}')"
+        *ids, times, odd_time, numbers, words = self._sql.rows(query)[0]
+        return Look(IdCounts(*ids[:4]), IdCounts(*ids[4:]), times or {}, odd_time, int(numbers), int(words))
+
+    def _by_value(self, table: str) -> Counter[float]:
+        query = f"SELECT rating, count(*) FROM {table} WHERE isfinite(rating) GROUP BY rating"
+        return Counter(dict(self._sql.rows(query)))
 
     def counts(self) -> Counts:
         """See `Ratings`."""
@@ -118,7 +298,9 @@ class DuckDBRatings:
 
     def by_day(self) -> list[tuple[int, int]]:
         """See `Ratings`."""
-        query = "SELECT timestamp // 86400 AS day, count(*) FROM ratings GROUP BY day ORDER BY day"
+        if self.forms.clock in ("file", "random"):
+            return []
+        query = "SELECT seconds_of(timestamp) // 86400 AS day, count(*) FROM ratings GROUP BY day ORDER BY day"
         return [tuple(row) for row in self._sql.rows(query)]
 
     def judge_swipes(self) -> None:
@@ -137,6 +319,14 @@ class DuckDBRatings:
         """See `Ratings`."""
         self._sql.run("29_merge_swipes", "Merging swipes")
         self._sql.run("25_tally", "Counting")
+
+    def number_texts(self) -> None:
+        """See `Ratings`."""
+        kinds = {"users": self.forms.users, "movies": self.forms.movies}
+        for name in (name for name, kind in kinds.items() if kind == "text"):
+            self._sql.run(f"29_text_{name}", "Numbering texts")
+        if "text" in kinds.values():
+            self._sql.run("25_tally", "Counting")
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""
@@ -186,3 +376,7 @@ class DuckDBRatings:
         """See `Ratings`."""
         val_from, test_from = self._sql.rows("SELECT val_from, test_from FROM cutoff_times")[0]
         return val_from, test_from
+
+
+def _beginning(block: LineBlock | list[Record]) -> LineBlock | list[Record]:
+    return block[:_SAMPLE] if isinstance(block, list) else LineBlock(block.first, block.lines[:_SAMPLE])

@@ -19,19 +19,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrec.artifacts import prepared
 from mlrec.artifacts.documents import to_json
-from mlrec.artifacts.prepared import Cutoffs, Input, InputFile, Manifest, MergedSwipes, Rejects, StepCount, TieSummary
+from mlrec.artifacts.prepared import (
+    Cutoffs,
+    IdKinds,
+    Input,
+    InputFile,
+    Manifest,
+    MergedSwipes,
+    Reading,
+    Rejects,
+    StepCount,
+    TieSummary,
+)
 from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
-from mlrec.dataset.ratings import Ratings
+from mlrec.dataset.forms import SQL_TYPES, Forms
+from mlrec.dataset.ratings import OtherForms, Ratings, ReadRatings
+from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, chosen
 from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, is_remote
 from mlrec.dataset.sql_steps import SqlSteps, first_line
 from mlrec.dataset.text_rows import record_blocks
 from mlrec.dataset.ties import Ties
 from mlrec.errors import EmptyResultError, InputError, SettingsError, StateError, TooManyRejectsError
+from mlrec.ids import IdKind, PublicId, of_kind, public
 from mlrec.machine import available_threads, installed_version
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
@@ -49,9 +64,18 @@ _RULES_VERSION = 2
 # Settings that affect how the work is done, not the result.
 _NEUTRAL_SETTINGS = ("memory_limit", "threads", "max_reject_share")
 _SWIPE_LOG = "swipe log"
+# The file is read again at most for its ids and times, and for its scale.
+_READINGS = 3
+# Interactions that make a like a strong one.
+_SEVERAL = 2.0
+_KIND_NAMES: Mapping[IdKind, str] = {"integer": "a whole number", "text": "a text"}
 # Settings added later that have no effect unless ties are ordered at random. Older folders keep their fingerprint.
 _RANDOM_TIES_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
+_LATER_SETTINGS = (
+    "scale", "unrated", "implicit", "strong_from", "columns", "separator", "encoding", "user_ids", "movie_ids",
+    "time_format", "timezone", "no_time", "user_prefix",
+)  # fmt: skip
 # The fates of swipes in 27_judge_swipes.sql, and the names of their counts in `MergedSwipes`.
 _FATES = {"merged": "merged", "skip": "skips", "outdated": "outdated", "rejected": "rejected"}
 
@@ -87,7 +111,7 @@ def prepare(
     *,
     raw: Path | str | None = None,
     swipes: StandingSwipes | None = None,
-    forgotten: Collection[int] = (),
+    forgotten: Collection[PublicId] = (),
     spark: Spark | None = None,
     progress: Progress = SILENT,
 ) -> Prepared:
@@ -158,7 +182,7 @@ def _prepare_into(
     files: PreparedFiles,
     run: _Preparation,
     swipes: StandingSwipes | None,
-    forgotten: Collection[int],
+    forgotten: Collection[PublicId],
     failed_rejects: Path,
 ) -> Manifest:
     """Write everything except the manifest, and return the manifest."""
@@ -173,13 +197,15 @@ def _prepare_into(
         run.filter_core()
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
         read = run.input_summary(checksums.result())
-        fingerprint = _fingerprint(read, run.settings, run.app_checksums())
+        fingerprint = _fingerprint(read, run, run.app_checksums())
         run.write(files.movies, files.rejects)
         return Manifest(
             created_at=created_at,
             mlrec_version=installed_version(),
             input=read,
-            settings=run.settings,
+            settings=run.resolved_settings(),
+            ids=IdKinds(run.forms.users, run.forms.movies),
+            reading=run.reading(),
             engine=run.ratings.engine(),
             swipes=run.swipe_summary(),
             steps=tuple(run.steps),
@@ -239,6 +265,10 @@ class _Preparation:
         self.steps: list[StepCount] = []
         self.rows_read: dict[str, int] = {}
         self.warnings = [_without_links(error) for error in source.left_out]
+        self.forms = Forms()
+        self.scale = FIVE_STARS
+        self.unrated = 0
+        self.strong_from: float | None = None
         self.has_swipes = False
         self.users_gone = 0
         self.ties: Ties | None = None
@@ -252,28 +282,60 @@ class _Preparation:
         self.sql.run("00_setup", "Setting up")
         for name in (
             "user_offset",
-            "max_rating",
+            "user_prefix",
             "min_user_ratings",
             "min_movie_ratings",
             "split_ratio",
-            "cut_points",
             "random_seed",
+            "time_format",
+            "timezone",
         ):
             value = getattr(self.settings, name)
             self.sql.set(name, list(value) if isinstance(value, tuple) else value)
         self.sql.set("genre_names", list(ML_100K_GENRES))
         self.sql.set("preferences", [int(swipe) for swipe in BUCKETS])
-        self._read_movies()
-        self.rows_read["ratings"] = self.ratings.read(self.source.ratings)
+        self.sql.set("has_catalogue", self.source.movies is not None)
+        self.sql.use_timezone(self.settings.timezone)
+        found = self._read_files()
+        self.forms, self.scale = found.forms, found.scale
+        self.unrated = found.unrated
         self._note("read")
         self.rating_histogram = {f"{rating:.15g}": count for rating, count in self.ratings.by_value()}
         per_month: Counter[str] = Counter()
         for day, count in self.ratings.by_day():
             per_month[(_FIRST_DAY + timedelta(days=day)).isoformat()[:7]] += count
         self.ratings_per_month = dict(per_month)
+        if self.settings.implicit:
+            default = None if self.source.ratings.amount_kind == "duration" else _SEVERAL
+            self.strong_from = self.ratings.combine_interactions(self.settings.strong_from or default)
+            self.scale = INTERACTIONS
+            self._note("combined")
+        if self.source.movies is None:
+            self.ratings.make_catalogue()
 
-    def _read_movies(self) -> None:
-        self._read_catalogue_file(self.source.movies, "10_movie_rows", "11_movies")
+    def _read_files(self) -> ReadRatings:
+        """Read the files, again if their values turn out to be written otherwise than the first rows."""
+        ratings = self.source.ratings
+        forms, scale = self.ratings.guess(ratings), chosen(self.settings)
+        for _ in range(_READINGS):
+            self._read_movies(forms.movies)
+            try:
+                found = self.ratings.read(ratings, forms, scale)
+            except OtherForms as other:
+                forms, scale = other.forms, other.scale
+                self.sql.connection.execute("DELETE FROM rejects")
+            else:
+                self.rows_read["ratings"] = found.rows
+                return found
+        raise InputError(
+            f"{ratings.label}: it cannot be told how the values are written.",
+            "Say how: --user-ids, --movie-ids, --time-format, --scale.",
+        )
+
+    def _read_movies(self, kind: IdKind) -> None:
+        self.sql.execute(f"02_movies_{kind}")
+        if self.source.movies:
+            self._read_catalogue_file(self.source.movies, "10_movie_rows", "11_movies")
         if self.source.links:
             try:
                 self._read_catalogue_file(self.source.links, "12_link_rows", "13_links")
@@ -290,16 +352,41 @@ class _Preparation:
         self.sql.run(step, label, file)
         self.rows_read[file.role] = self.sql.value(f"SELECT count(*) FROM judged_{file.role}")
 
-    def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[int]) -> None:
+    def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[PublicId]) -> None:
         """Load the list of forgotten users, and check the swipes as rows of the input."""
-        self.sql.connection.register("forgotten", {"user_id": np.array(sorted(set(forgotten)), dtype=np.int64)})
+        users, movies = (SQL_TYPES[kind] for kind in (self.forms.users, self.forms.movies))
+        known = public(np.unique(of_kind(list(forgotten), self.forms.users)))
+        self.sql.load_table("forgotten", {"user_id": (known, users)})
         if swipes is not None:
             self.has_swipes = True
             # "at" is a reserved word in DuckDB.
-            columns = {"timestamp" if name == "at" else name: column for name, column in vars(swipes).items()}
-            self.sql.connection.register("swipes", columns)
+            types = {"user_id": users, "movie_id": movies}
+            kept = _of_kinds(swipes, self.forms)
+            self.sql.load_table(
+                "swipes",
+                {
+                    "timestamp" if name == "at" else name: (column[kept].tolist(), types.get(name, "BIGINT"))
+                    for name, column in vars(swipes).items()
+                },
+            )
             self.ratings.judge_swipes()
-            self.rows_read["swipes"] = self.sql.value("SELECT count(*) FROM judged_swipes")
+            self._reject_of_other_kinds(swipes, ~kept)
+            self.rows_read["swipes"] = self.sql.value("SELECT count(*) FROM judged_swipes") + int((~kept).sum())
+
+    def _reject_of_other_kinds(self, swipes: StandingSwipes, chosen: NDArray[np.bool_]) -> None:
+        """Put swipes with ids of another kind than those of the data among the rejects."""
+        wanted = " and ".join(
+            f"{name}Id must be {_KIND_NAMES[kind]}"
+            for name, kind in (("user", self.forms.users), ("movie", self.forms.movies))
+        )
+        rows = zip(*(column[chosen].tolist() for column in vars(swipes).values()), strict=True)
+        self.sql.connection.executemany(
+            "INSERT INTO rejects VALUES ($label, $line, $text, $reason)",
+            [
+                {"label": _SWIPE_LOG, "line": event_id, "text": f"{user},{movie},{preference},{at}", "reason": wanted}
+                for user, movie, preference, at, event_id in rows
+            ],
+        ) if chosen.any() else None
 
     def check_rejects(self, report: Path) -> None:
         """Stop if an input has more bad rows than the settings allow or if no rating is left; bad rows are reported.
@@ -354,6 +441,7 @@ class _Preparation:
         if self.has_swipes:
             self.ratings.merge_swipes()
             self._note("with swipes")
+        self.ratings.number_texts()
 
     def drop_duplicates(self) -> None:
         """Keep one rating per user and movie."""
@@ -426,6 +514,21 @@ class _Preparation:
         """How ties affect the split; None for a split that does not cut between them."""
         return None if self.ties is None else TieSummary(self.settings.ties, **self.ties._asdict())
 
+    def resolved_settings(self) -> PrepareSettings:
+        """The settings with the cut-points that were used."""
+        return replace(self.settings, cut_points=None if self.settings.implicit else self.scale.cut_points)
+
+    def reading(self) -> Reading:
+        """How the ratings file was read."""
+        return Reading(
+            columns=dict(self.source.ratings.names),
+            clock=self.forms.clock,
+            time=self.forms.clock_name,
+            scale=self.scale.title,
+            unrated=self.unrated,
+            strong_from=self.strong_from,
+        )
+
     def app_checksums(self) -> dict[str, str]:
         """Hashes of what the app changed in the rows; empty if it changed nothing."""
         queries = {}
@@ -436,13 +539,8 @@ class _Preparation:
                 "SELECT user_id, movie_id, preference, timestamp FROM judged_swipes"
                 " WHERE fate IN ('merged', 'skip') ORDER BY user_id, movie_id"
             )
-        tables = {
-            name: np.stack(
-                [column.astype("<i8") for column in self.sql.connection.execute(query).fetchnumpy().values()]
-            )
-            for name, query in queries.items()
-        }
-        return {name: hashlib.sha256(table.tobytes()).hexdigest() for name, table in tables.items() if table.size}
+        tables = {name: self.sql.connection.execute(query).fetchnumpy() for name, query in queries.items()}
+        return {name: _hash_of(table) for name, table in tables.items() if len(table["user_id"])}
 
     def cutoff_times(self) -> Cutoffs | None:
         """Epoch seconds at which validation and test begin, for a split by global-time."""
@@ -459,13 +557,37 @@ def _without_links(error: InputError) -> str:
     return f"Continuing without links: {error.message} {error.hint}"
 
 
-def _fingerprint(read: Input, settings: PrepareSettings, app_checksums: Mapping[str, str]) -> str:
-    """Hash of everything that determines the prepared rows: rules, input bytes, swipes, forgotten users, settings."""
+def _hash_of(table: Mapping[str, NDArray[Any]]) -> str:
+    if all(column.dtype != object for column in table.values()):
+        return hashlib.sha256(np.stack([column.astype("<i8") for column in table.values()]).tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps([column.tolist() for column in table.values()]).encode()).hexdigest()
+
+
+def _of_kinds(swipes: StandingSwipes, forms: Forms) -> NDArray[np.bool_]:
+    """Which swipes have ids of the kinds of the data, bool (swipes,)."""
+
+    def fits(ids: NDArray[Any], kind: IdKind) -> NDArray[np.bool_]:
+        is_text = np.array([isinstance(one, str) for one in ids]) if ids.dtype == object else np.zeros(len(ids), bool)
+        return is_text.astype(bool) if kind == "text" else ~is_text.astype(bool)
+
+    return fits(swipes.user_id, forms.users) & fits(swipes.movie_id, forms.movies)
+
+
+def _fingerprint(read: Input, run: _Preparation, app_checksums: Mapping[str, str]) -> str:
+    """Hash of everything that determines the prepared rows: rules, input bytes, swipes, forgotten users, settings.
+
+    Settings that were added later count only if they are used, so that older folders keep their fingerprint.
+    """
+    settings = run.resolved_settings()
     left_out = _NEUTRAL_SETTINGS + (() if settings.ties == "random" else _RANDOM_TIES_SETTINGS)
+    if settings.no_time == "random":
+        left_out = tuple(name for name in left_out if name != "random_seed")
+    unused = {name for name in _LATER_SETTINGS if getattr(run.settings, name) == getattr(PrepareSettings, name)}
+    values = {name: value for name, value in settings.to_json().items() if name not in left_out and name not in unused}
     origin = {
         "rules": _RULES_VERSION,
         "input": [(file.role, file.sha256) for file in read.files],
-        "settings": {name: value for name, value in settings.to_json().items() if name not in left_out},
+        "settings": {**values, "cut_points": list(run.scale.cut_points), "max_rating": run.scale.high},
         **app_checksums,
     }
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()

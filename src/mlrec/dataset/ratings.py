@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from mlrec.dataset.forms import Forms
+from mlrec.dataset.scales import Scale
 from mlrec.dataset.sources import RawFile
 from mlrec.dataset.ties import Ties
 from mlrec.settings import SplitName
@@ -18,6 +20,42 @@ class Counts(NamedTuple):
     movies: int
 
 
+class ReadRatings(NamedTuple):
+    """The result of reading a ratings file.
+
+    Attributes
+    ----------
+    rows
+        Number of all rows.
+    forms
+        How the values are written.
+    scale
+        The scale of the ratings.
+    unrated
+        Number of rows that say that a movie was seen, without a rating.
+    """
+
+    rows: int
+    forms: Forms
+    scale: Scale
+    unrated: int = 0
+
+
+class OtherForms(Exception):  # noqa: N818  # not an error: the file is read once more
+    """The values of a file are written in other ways than its first rows.
+
+    Attributes
+    ----------
+    forms, scale
+        How they are written, and their scale if it is known.
+    """
+
+    def __init__(self, forms: Forms, scale: Scale | None) -> None:
+        super().__init__(forms, scale)
+        self.forms = forms
+        self.scale = scale
+
+
 class Ratings(Protocol):
     """The ratings of one preparation, held by an engine.
 
@@ -28,8 +66,48 @@ class Ratings(Protocol):
     def engine(self) -> dict[str, str]:
         """Name and version of the engine, for the manifest."""
 
-    def read(self, file: RawFile) -> int:
-        """Read the ratings file and check every row. Bad rows go to rejects. Returns the number of all rows."""
+    def read(self, file: RawFile, forms: Forms, scale: Scale | None) -> ReadRatings:
+        """Read the ratings file and check every row. Bad rows go to rejects.
+
+        Parameters
+        ----------
+        file
+            The file.
+        forms
+            How its values seem to be written.
+        scale
+            The scale of its ratings; None if it is still to be recognized.
+
+        Raises
+        ------
+        OtherForms
+            If the values are written otherwise, or the scale does not fit. The caller starts over.
+        InputError
+            If it cannot be told how they are written.
+        """
+
+    def guess(self, file: RawFile) -> Forms:
+        """Guess how the values of the ratings file are written."""
+
+    def combine_interactions(self, strong_from: float | None) -> float:
+        """Turn the interactions of each user with each movie into one like.
+
+        Parameters
+        ----------
+        strong_from
+            From which sum of the amounts on the like is a strong one; None for twice the median of the sums.
+
+        Returns
+        -------
+        float
+            That sum.
+        """
+
+    def make_catalogue(self) -> None:
+        """Fill the table movies with the rated movies."""
+
+    def number_texts(self) -> None:
+        """Prepare text ids for the steps that follow, once all ratings are there."""
 
     def counts(self) -> Counts:
         """What is left after the last step that changed the ratings; within the core once the core filter has begun."""
@@ -38,7 +116,7 @@ class Ratings(Protocol):
         """The number of ratings for each rating value, ascending by value."""
 
     def by_day(self) -> list[tuple[int, int]]:
-        """The number of ratings for each day, ascending; days count from 1970-01-01 UTC."""
+        """The number of ratings for each day, ascending; days count from 1970-01-01 UTC. Empty without times."""
 
     def judge_swipes(self) -> None:
         """Decide what happens to each row of swipes. Creates judged_swipes and adds to rejects."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,46 +15,82 @@ from mlrec.artifacts.prepared import REMEDY, SEAL, Manifest, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
+from mlrec.ids import IdArray, IdKind, array_of, kind_of
 from mlrec.preferences import BUCKETS
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import PreparedFiles, Workspace
 
+if TYPE_CHECKING:
+    import duckdb
+
 T = TypeVar("T")
 
+_VARIABLE_FILES = "read_parquet(getvariable('parts'), hive_partitioning = false)"
 # Nobody prepares data so often that more attempts would help.
 _ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class Events:
-    """Events ordered by user, time and movie; all arrays are (events,).
+    """Events ordered by user, time and movie; all arrays but the ids are (events,).
 
     Attributes
     ----------
-    user_id, movie_id
-        Public ids, int64.
+    user, movie
+        Positions in `user_ids` and `movie_ids`, int32.
     preference
         −2, −1, +1 or +2, int8.
     timestamp
         Epoch seconds, int64.
     split
         Position in `SPLITS`, int8.
+    user_ids, movie_ids
+        Public ids, ascending; see `mlrec.ids`. Some may have no event.
     """
 
-    user_id: NDArray[np.int64]
-    movie_id: NDArray[np.int64]
+    user: NDArray[np.int32]
+    movie: NDArray[np.int32]
     preference: NDArray[np.int8]
     timestamp: NDArray[np.int64]
     split: NDArray[np.int8]
+    user_ids: IdArray
+    movie_ids: IdArray
+
+    @classmethod
+    def of(
+        cls,
+        user_id: IdArray,
+        movie_id: IdArray,
+        preference: NDArray[np.int8],
+        timestamp: NDArray[np.int64],
+        split: NDArray[np.int8],
+    ) -> Events:
+        """Make events from the public ids of each; all arrays are (events,)."""
+        user_ids, user = _distinct(user_id)
+        movie_ids, movie = _distinct(movie_id)
+        return cls(user, movie, preference, timestamp, split, user_ids, movie_ids)
+
+    @property
+    def user_id(self) -> IdArray:
+        """The public id of each event's user, (events,)."""
+        return self.user_ids[self.user]
+
+    @property
+    def movie_id(self) -> IdArray:
+        """The public id of each event's movie, (events,)."""
+        return self.movie_ids[self.movie]
 
     def __len__(self) -> int:
         """Return the number of events."""
-        return len(self.user_id)
+        return len(self.user)
 
     def only(self, keep: NDArray[np.bool_]) -> Events:
         """Keep some events; `keep` is (events,)."""
-        return Events(**{name: column[keep] for name, column in vars(self).items()})
+        return replace(self, **{name: getattr(self, name)[keep] for name in _EVENT_COLUMNS})
+
+
+_EVENT_COLUMNS = ("user", "movie", "preference", "timestamp", "split")
 
 
 @dataclass(frozen=True)
@@ -68,7 +105,7 @@ class Movies:
         As in links.csv: "tt0114709" and 862; None where it has none.
     """
 
-    movie_id: NDArray[np.int64]
+    movie_id: IdArray
     title: list[str]
     year: list[int | None]
     genres: list[list[str]]
@@ -78,16 +115,33 @@ class Movies:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One split, with the manifest of its folder; all arrays are (events,)."""
+    """One split, with the manifest of its folder; arrays as in `Events`."""
 
     manifest: Manifest
-    user_id: NDArray[np.int64]
-    movie_id: NDArray[np.int64]
+    user: NDArray[np.int32]
+    movie: NDArray[np.int32]
     preference: NDArray[np.int8]
+    user_ids: IdArray
+    movie_ids: IdArray
+
+    @classmethod
+    def of(cls, manifest: Manifest, events: Events) -> HeldOut:
+        """Take all of some events."""
+        return cls(manifest, events.user, events.movie, events.preference, events.user_ids, events.movie_ids)
+
+    @property
+    def user_id(self) -> IdArray:
+        """The public id of each event's user, (events,)."""
+        return self.user_ids[self.user]
+
+    @property
+    def movie_id(self) -> IdArray:
+        """The public id of each event's movie, (events,)."""
+        return self.movie_ids[self.movie]
 
     def only(self, keep: NDArray[np.bool_]) -> HeldOut:
         """Keep some events; `keep` is (events,)."""
-        return HeldOut(self.manifest, self.user_id[keep], self.movie_id[keep], self.preference[keep])
+        return replace(self, user=self.user[keep], movie=self.movie[keep], preference=self.preference[keep])
 
 
 @dataclass(frozen=True)
@@ -100,9 +154,7 @@ class PreparedData:
 
     def held_out(self, name: SplitName) -> HeldOut:
         """Return one of the splits that were read."""
-        events = self.events
-        in_order = HeldOut(self.manifest, events.user_id, events.movie_id, events.preference)
-        return in_order.only(events.split == SPLITS.index(name))
+        return HeldOut.of(self.manifest, self.events.only(self.events.split == SPLITS.index(name)))
 
 
 def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) -> PreparedData:
@@ -132,8 +184,7 @@ def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
     """Read one split of a workspace's prepared folder. Raises the same errors as `read_prepared`."""
 
     def read(manifest: Manifest, files: PreparedFiles) -> HeldOut:
-        columns = _read_split(manifest, files, name)
-        return HeldOut(manifest, columns["user_id"], columns["movie_id"], columns["preference"])
+        return HeldOut.of(manifest, _read_events(manifest, files, (name,)))
 
     return _consistently(workspace, read)
 
@@ -154,33 +205,89 @@ def _consistently(workspace: Workspace, read: Callable[[Manifest, PreparedFiles]
     raise StateError(f"{files.root} keeps changing while it is read.", "Wait until 'mlrec prepare' is done.")
 
 
-def _query(manifest: Manifest, files: PreparedFiles, path: Path, query: str) -> dict[str, NDArray[Any]]:
-    """Read a file of the prepared folder, or a folder of part files, with a query on $path."""
-    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not parts or not all(part.exists() for part in parts):
-        raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
+@contextmanager
+def _reading(manifest: Manifest, files: PreparedFiles, paths: Iterable[Path]) -> Iterator[_Query]:
+    """Open DuckDB on files of the prepared folder, or folders of part files, after comparing them with their record."""
+    parts = {path: sorted(path.glob("*.parquet")) if path.is_dir() else [path] for path in paths}
+    for path, own in parts.items():
+        if not own or not all(part.exists() for part in own):
+            raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
     load_duckdb()
+    names = ", ".join(str(path) for path in parts)
     try:
-        if any(SEAL.is_altered(manifest.document, files.manifest, part) for part in parts):
-            raise IncompatibleFormatError(f"{path} is damaged: it has changed since it was written.", REMEDY)
+        if any(SEAL.is_altered(manifest.document, files.manifest, part) for own in parts.values() for part in own):
+            raise IncompatibleFormatError(f"{names} is damaged: it has changed since it was written.", REMEDY)
         with connect() as connection:
-            columns = connection.execute(query, {"path": [literal(part) for part in parts]}).fetchnumpy()
+            yield _Query(connection, {path: [literal(part) for part in own] for path, own in parts.items()})
     except MlrecError:
         raise
     except (OSError, MemoryError) as error:
         raise StateError(
-            f"{path} cannot be read: {error}.", "Check the file, its permissions and the free memory."
+            f"{names} cannot be read: {error}.", "Check the file, its permissions and the free memory."
         ) from error
     except Exception as error:  # on damaged Parquet, DuckDB raises a dozen kinds of errors
-        raise IncompatibleFormatError(f"{path} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
-    if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()):
-        raise IncompatibleFormatError(f"{path} is damaged: a value is missing.", REMEDY)
-    return columns
+        raise IncompatibleFormatError(f"{names} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
+
+
+class _Query:
+    """Queries on files of the prepared folder."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, parts: Mapping[Path, list[str]]) -> None:
+        self._connection = connection
+        self._parts = parts
+
+    def columns(self, query: str, *paths: Path) -> dict[str, NDArray[Any]]:
+        """The columns of a query; `{files}` in it is what to read."""
+        parts = [part for path in paths for part in self._parts[path]]
+        self._connection.execute("SET VARIABLE parts = $parts", {"parts": parts})
+        columns = self._connection.execute(query.replace("{files}", _VARIABLE_FILES)).fetchnumpy()
+        if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()):
+            raise IncompatibleFormatError(f"{paths[0]} is damaged: a value is missing.", REMEDY)
+        return columns
+
+    def ids(self, column: str, kind: IdKind, *paths: Path) -> IdArray:
+        """The distinct ids of a column, ascending; of text ids, also remember the positions for `position_of`."""
+        query = f"SELECT DISTINCT {column} AS id FROM {{files}} ORDER BY id"
+        found = self.columns(query, *paths)["id"]
+        if kind == "text":
+            self._connection.execute(f"CREATE TYPE {column}_key AS ENUM ({query.replace('{files}', _VARIABLE_FILES)})")
+        return array_of(found.tolist(), kind)
 
 
 def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
     """Merge splits into the total order. Each split is in order, and a user's splits follow each other in time."""
-    parts = [_in_order_of_users(_read_split(manifest, files, name)) for name in splits]
+    kinds = {"user_id": manifest.ids.users, "movie_id": manifest.ids.movies}
+    paths = [files.split(name) for name in splits]
+    with _reading(manifest, files, paths) as query:
+        # The ids of texts are looked up in DuckDB, which passes on their positions.
+        texts = {name: query.ids(name, kind, *paths) for name, kind in kinds.items() if kind == "text"}
+        ids = {
+            name: f"CAST(enum_code(CAST({name} AS {name}_key)) AS INTEGER)"
+            if name in texts
+            else f"CAST({name} AS BIGINT)"
+            for name in kinds
+        }
+        parts = [_in_order_of_users(_read_split(query, path, ids)) for path in paths]
+    columns = _merged(parts)
+    user, timestamp = columns["user_id"], columns["timestamp"]
+    if ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any():
+        raise IncompatibleFormatError(f"The events in {files.root} are not in time order.", REMEDY)
+    user_ids, user = (texts["user_id"], user) if "user_id" in texts else _distinct_runs(user)
+    movie = columns.pop("movie_id")
+    movie_ids, movie = (texts["movie_id"], movie) if "movie_id" in texts else _distinct(movie)
+    return Events(
+        user=user,
+        movie=movie,
+        preference=columns["preference"],
+        timestamp=timestamp,
+        split=columns["split"],
+        user_ids=user_ids,
+        movie_ids=movie_ids,
+    )
+
+
+def _merged(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Join splits, user by user; consumes the parts."""
     starts = [run_starts(part["user_id"]) for part in parts]
     users = np.unique(np.concatenate([part["user_id"][start] for part, start in zip(parts, starts, strict=True)]))
     counts = np.zeros((len(users), len(parts)), dtype=np.int64)
@@ -191,18 +298,13 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
 
     n_events = int(counts.sum())
     columns = {name: np.empty(n_events, column.dtype) for name, column in parts[0].items()}
-    columns["split"] = np.empty(n_events, dtype=np.int8)
-    for number, name in enumerate(splits):
+    for number in range(len(parts)):
         part, count = parts[number], counts[:, number]
         positions = np.repeat(begins[:, number] - (np.cumsum(count) - count), count) + np.arange(count.sum())
         for column, values in part.items():
             columns[column][positions] = values
-        columns["split"][positions] = SPLITS.index(name)
         parts[number] = {}  # its memory is no longer needed
-    user_id, timestamp = columns["user_id"], columns["timestamp"]
-    if ((timestamp[1:] < timestamp[:-1]) & (user_id[1:] == user_id[:-1])).any():
-        raise IncompatibleFormatError(f"The events in {files.root} are not in time order.", REMEDY)
-    return Events(**columns)
+    return columns
 
 
 def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -214,34 +316,56 @@ def _in_order_of_users(part: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
     return {name: column[order] for name, column in part.items()}
 
 
-def _read_split(manifest: Manifest, files: PreparedFiles, name: SplitName) -> dict[str, NDArray[Any]]:
-    columns = _query(
-        manifest,
-        files,
-        files.split(name),
-        "SELECT CAST(user_id AS BIGINT) AS user_id, CAST(movie_id AS BIGINT) AS movie_id,"
-        " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp"
-        " FROM read_parquet($path, hive_partitioning = false)",
+def _read_split(query: _Query, path: Path, ids: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    columns = query.columns(
+        f"SELECT {ids['user_id']} AS user_id, {ids['movie_id']} AS movie_id,"
+        " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp FROM {files}",
+        path,
     )
     if not np.isin(columns["preference"], list(BUCKETS)).all():
-        raise IncompatibleFormatError(
-            f"{files.split(name)} is damaged: it has a preference other than −2, −1, +1 and +2.", REMEDY
-        )
-    return columns
+        raise IncompatibleFormatError(f"{path} is damaged: it has a preference other than −2, −1, +1 and +2.", REMEDY)
+    split = next(number for number, name in enumerate(SPLITS) if name == path.stem)
+    return {**columns, "split": np.full(len(columns["preference"]), split, dtype=np.int8)}
+
+
+def _distinct_runs(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Like `_distinct`, for ids that ascend."""
+    starts = run_starts(ids)
+    lengths = np.diff(starts, append=len(ids))
+    return ids[starts], np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
+
+
+def _distinct(ids: IdArray) -> tuple[IdArray, NDArray[np.int32]]:
+    """The distinct ids in ascending order, and the position of each given id among them.
+
+    Like `np.unique` with `return_inverse`, but with a table instead of a sort if the ids are dense enough.
+    """
+    if not len(ids):
+        return ids, np.empty(0, dtype=np.int32)
+    if kind_of(ids) == "integer":
+        lowest, highest = int(ids.min()), int(ids.max())
+        if highest - lowest <= 4 * len(ids) + 1_000_000:
+            is_present = np.zeros(highest - lowest + 1, dtype=bool)
+            is_present[ids - lowest] = True
+            positions = (np.cumsum(is_present) - 1).astype(np.int32)
+            return np.flatnonzero(is_present) + lowest, positions[ids - lowest]
+    values, inverse = np.unique(ids, return_inverse=True)
+    return values, inverse.astype(np.int32)
 
 
 def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
-    columns = _query(
-        manifest,
-        files,
-        files.movies,
-        "SELECT movie_id, title, coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres,"
+    kind = manifest.ids.movies
+    query = (
+        f"SELECT CAST(movie_id AS {'VARCHAR' if kind == 'text' else 'BIGINT'}) AS movie_id, title,"
+        " coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres,"
         " coalesce(CAST(imdb_id AS VARCHAR), '') AS imdb_id,"
         " coalesce(CAST(CAST(tmdb_id AS BIGINT) AS VARCHAR), '') AS tmdb_id"
-        " FROM read_parquet($path, hive_partitioning = false) ORDER BY movie_id",
+        " FROM {files} ORDER BY movie_id"
     )
+    with _reading(manifest, files, [files.movies]) as reading:
+        columns = reading.columns(query, files.movies)
     return Movies(
-        movie_id=columns["movie_id"].astype(np.int64),
+        movie_id=array_of(columns["movie_id"].tolist(), kind),
         title=[str(title) for title in columns["title"]],
         year=[int(year) or None for year in columns["year"]],
         genres=[genres.split("|") if genres else [] for genres in columns["genres"]],

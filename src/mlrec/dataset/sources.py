@@ -6,7 +6,7 @@ import csv
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from mlrec.errors import InputError, RawDataMissingError
 
 Role = Literal["ratings", "movies", "links"]
 Layout = Literal["delimited", "item", "parquet"]
+AmountKind = Literal["count", "duration"]
 
 CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
     "ratings": ("user_id", "movie_id", "rating", "timestamp"),
@@ -86,6 +87,16 @@ class RawFile:
         Number of lines before the first row.
     columns
         The columns in the order of the file. Names that mlrec does not use are kept unchanged.
+    own_names
+        For Parquet: mlrec's name of a column → its own name.
+    names
+        What was recognized: user, movie, rating and time → the file's own name of the column.
+    skip_blanks
+        Whether a blank follows every separator, which is then no part of the fields.
+    quoted_start
+        Whether the first rows have quotes.
+    amount_kind
+        For interactions: what the amounts in the column `rating` are. None if there is no such column.
     elsewhere
         Where the whole file is, if `path` holds only its beginning.
     """
@@ -98,6 +109,11 @@ class RawFile:
     encoding: Encoding = "utf-8"
     header_lines: int = 0
     columns: tuple[str, ...] = ()
+    own_names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    skip_blanks: bool = False
+    quoted_start: bool = False
+    amount_kind: AmountKind | None = None
     elsewhere: Elsewhere | None = None
 
     @property
@@ -132,14 +148,31 @@ class RawFile:
             "path": literal(self.path),
             "label": self.label,
             "delimiter": self.delimiter,
+            "quote": '"' if self.knows_quotes and self.quoted_start else "",
+            "skip_blanks": self.skip_blanks,
             "header_lines": self.header_lines,
             "width": self.width,
-            "fields": {name: self.columns.index(name) + 1 for name in self.wanted},
+            # 0 stands for a column that the file lacks.
+            "fields": {
+                name: self.columns.index(name) + 1 if name in self.columns else 0 for name in CSV_COLUMNS[self.role]
+            },
             "columns": {
                 name if name in self.wanted else f"unused_{position}": "VARCHAR"
                 for position, name in enumerate(self.columns)
             },
         }
+
+    def selected(self) -> str:
+        """The columns of a ratings file as an SQL select list of texts. Without amounts, interactions count once."""
+        return ", ".join(f"{self._selected(name)} AS {name}" for name in CSV_COLUMNS["ratings"])
+
+    def _selected(self, name: str) -> str:
+        if name not in self.columns:
+            return "'1'" if name == "rating" else "CAST(NULL AS VARCHAR)"
+        if self.layout != "parquet":
+            return name
+        own = '"' + self.own_names.get(name, name).replace('"', '""') + '"'
+        return f"CAST({own} AS VARCHAR)" if name == "rating" else f"field_text({own})"
 
 
 @dataclass(frozen=True)
@@ -149,20 +182,20 @@ class RawSource:
     Attributes
     ----------
     ratings, movies, links
-        The files; `links` may be None.
+        The files; `movies` and `links` may be None.
     left_out
         Why an optional file cannot be used.
     """
 
     ratings: RawFile
-    movies: RawFile
+    movies: RawFile | None
     links: RawFile | None
     left_out: tuple[InputError, ...] = ()
 
     @property
     def files(self) -> tuple[RawFile, ...]:
         """All files, ratings first."""
-        return (self.ratings, self.movies) + ((self.links,) if self.links else ())
+        return tuple(file for file in (self.ratings, self.movies, self.links) if file)
 
 
 def is_remote(raw: str) -> bool:

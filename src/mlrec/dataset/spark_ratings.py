@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlrec.dataset.database import literal, located
-from mlrec.dataset.ratings import Counts
+from mlrec.dataset.duckdb_ratings import DuckDBRatings
+from mlrec.dataset.forms import SQL_TYPES, TICKS_PER_SECOND, Forms
+from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
+from mlrec.dataset.scales import FIVE_STARS, Scale, recognized
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
 from mlrec.dataset.sql_steps import SqlSteps, kept_by, text_of
 from mlrec.dataset.text_files import WINDOWS_1252, Encoding
@@ -57,6 +61,9 @@ class SparkRatings:
         self._numbers = count()
         self._folders: dict[str, Path] = {}
         self._has_swipes = False
+        self._duckdb = DuckDBRatings(sql, settings)
+        self._is_handed_over = False
+        self._kinds = Forms()
 
     def engine(self) -> dict[str, str]:
         """See `Ratings`."""
@@ -64,10 +71,21 @@ class SparkRatings:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def read(self, file: RawFile) -> int:
-        """See `Ratings`. If a text file has bad rows, a second pass numbers its lines."""
+    def guess(self, file: RawFile) -> Forms:
+        """See `Ratings`. DuckDB reads the first rows."""
+        return self._duckdb.guess(file)
+
+    def read(self, file: RawFile, forms: Forms, scale: Scale | None) -> ReadRatings:
+        """See `Ratings`. Spark itself reads the forms of MovieLens. Other files are read by DuckDB, which hands over.
+
+        If a text file has bad rows, a second pass numbers its lines.
+        """
+        self._is_handed_over = not self._is_plain(file, forms)
+        if self._is_handed_over:
+            return self._duckdb.read(file, forms, scale)
         with self._spark.job("Reading ratings"):
-            self._define(file)
+            self._define_reading(file)
+            self._define_steps(forms, scale or FIVE_STARS)
             # Row ids of several passes are compared, so the file must be partitioned the same way each time, whatever
             # the number of executors.
             session = self._spark.session
@@ -75,44 +93,140 @@ class SparkRatings:
             self._register_rows("movies", "SELECT movie_id FROM movies")
             self._judge(file, "utf-8")
             first_lines = {0: 1}
-            if file.layout == "delimited" and self._count("judged", "reason IS NOT NULL"):
+            bad = self._count("judged", "reason IS NOT NULL")
+            if file.layout == "delimited" and bad:
                 first_lines, encoding = self._survey()
                 if encoding != "utf-8":
                     self._judge(file, encoding)
                 if self._count("judged", "reason = 'unclosed quote'"):
                     _refuse_records_over_lines(file, encoding)
+            rows = self._count("judged")
+            if bad > self._settings.max_reject_share * rows and not file.elsewhere:
+                # Perhaps the values are written otherwise. DuckDB looks at all of them, and judges the rows alike.
+                self._is_handed_over = True
+                return self._duckdb.read(file, forms, scale)
+            scale = self._recognized(file, scale)
             self._take_rejects(file, first_lines)
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
             self._run("25_tally")
-        return self._count("judged")
+        return ReadRatings(rows, forms, scale)
 
-    def _define(self, file: RawFile) -> None:
-        """Define the settings and the description of the file as SQL functions."""
-        settings = self._settings
-        points = ", ".join(f"{point!r}D" for point in settings.cut_points)
-        shares = ", ".join(f"{share}L" for share in settings.split_ratio)
+    def _is_plain(self, file: RawFile, forms: Forms) -> bool:
+        """Whether Spark itself can read a file.
+
+        Raises
+        ------
+        InputError
+            If neither Spark nor DuckDB can.
+        """
+        is_plain = (
+            forms == Forms()
+            and file.layout in ("delimited", "parquet")
+            and not file.skip_blanks
+            and not self._settings.implicit
+            and self._settings.unrated is None
+        )
+        if file.elsewhere and not is_plain:
+            raise InputError(
+                f"Spark cannot read {file.label}: on a remote file system, ids must be whole numbers, times seconds"
+                " since 1970, and files CSV or Parquet.",
+                "Copy the file to this machine, or convert it.",
+            )
+        return is_plain
+
+    def _recognized(self, file: RawFile, scale: Scale | None) -> Scale:
+        """The scale of the ratings that were read. Raises OtherForms if they were judged by another one."""
+        if scale is not None:
+            return scale
+        query = f"SELECT rating, count(*) FROM {_KEPT} WHERE isfinite(rating) GROUP BY rating"
+        by_value = dict(self._sql.rows(query, path=self._pattern("judged")))
+        found = recognized(by_value, file.label, self._settings)
+        if found != FIVE_STARS:
+            self._is_handed_over = found.unrated is not None
+            raise OtherForms(Forms(), found)
+        return found
+
+    def combine_interactions(self, strong_from: float | None) -> float:
+        """See `Ratings`. Files of interactions are read by DuckDB."""
+        return self._duckdb.combine_interactions(strong_from)
+
+    def make_catalogue(self) -> None:
+        """See `Ratings`."""
+        if self._is_handed_over:
+            self._duckdb.make_catalogue()
+        else:
+            self._sql.connection.execute(
+                "INSERT INTO movies (movie_id, title, genres)"
+                f" SELECT movie_id, CAST(movie_id AS VARCHAR), [] FROM {_KEPT} ORDER BY movie_id",
+                {"path": self._pattern("core_movies")},
+            )
+
+    def number_texts(self) -> None:
+        """See `Ratings`. Ratings that DuckDB has read are handed over to Spark here, with ids as they are."""
+        if not self._is_handed_over:
+            return
+        self._is_handed_over = False
+        with self._spark.job("Handing over ratings"):
+            self._define_steps(self._duckdb.forms, self._duckdb.scale)
+            self._run("00_setup")
+            self._register_rows("ratings", f"SELECT {_RATING} FROM ratings")
+            self._sql.connection.execute("DROP TABLE ratings; DROP TABLE core_movies; DROP TABLE core_users")
+            self._run("25_tally")
+
+    def _define_reading(self, file: RawFile) -> None:
+        """Define the description of the file as SQL functions."""
         places = " ".join(f"WHEN '{name}' THEN {file.columns.index(name)}" for name in CSV_COLUMNS["ratings"])
-        preferences = ", ".join(str(int(swipe)) for swipe in BUCKETS)
         delimiter = file.delimiter.replace("\t", r"\t")
-        functions = {
-            "delimiter() RETURNS STRING": f"'{delimiter}'",
-            "header_lines() RETURNS INT": file.header_lines,
-            "ratings_width() RETURNS INT": len(file.columns),
-            "place_of(name STRING) RETURNS INT": f"CASE name {places} END",
-            "shifted(user_id BIGINT) RETURNS BIGINT": f"try_add(user_id, {settings.user_offset}L)",
-            "random_seed() RETURNS BIGINT": f"{settings.random_seed}L",
-            "max_rating() RETURNS DOUBLE": f"{settings.max_rating!r}D",
-            "min_user_ratings() RETURNS INT": settings.min_user_ratings,
-            "min_movie_ratings() RETURNS INT": settings.min_movie_ratings,
-            "cut_point(i INT) RETURNS DOUBLE": f"element_at(array({points}), i)",
-            "preference_of_bucket(i INT) RETURNS INT": f"element_at(array({preferences}), i)",
-            "share_of(n BIGINT, part INT) RETURNS BIGINT": (
-                f"n * element_at(array({shares}), part) div {sum(settings.split_ratio)}L"
-            ),
-        }
+        self._define(
+            {
+                "delimiter() RETURNS STRING": f"'{delimiter}'",
+                "header_lines() RETURNS INT": file.header_lines,
+                "ratings_width() RETURNS INT": len(file.columns),
+                "place_of(name STRING) RETURNS INT": f"CASE name {places} END",
+            }
+        )
+
+    def _define_steps(self, forms: Forms, scale: Scale) -> None:
+        """Define the settings, the scale and the clock as SQL functions."""
+        settings = self._settings
+        self._kinds = forms
+        points = ", ".join(f"{point!r}D" for point in scale.cut_points)
+        shares = ", ".join(f"{share}L" for share in settings.split_ratio)
+        preferences = ", ".join(str(int(swipe)) for swipe in BUCKETS)
+        seconds = "ticks"
+        if forms.clock in ("date", "date-format"):
+            seconds = "shiftright(ticks, 40) * 86400L"
+        elif forms.clock in TICKS_PER_SECOND:
+            seconds = f"ticks div {TICKS_PER_SECOND[forms.clock]}L"
+        self._define(
+            {
+                "shifted(user_id BIGINT) RETURNS BIGINT": f"try_add(user_id, {settings.user_offset}L)",
+                "random_seed() RETURNS BIGINT": f"{settings.random_seed}L",
+                "scale_low() RETURNS DOUBLE": f"CAST('{scale.low!r}' AS DOUBLE)",
+                "scale_high() RETURNS DOUBLE": f"CAST('{scale.high!r}' AS DOUBLE)",
+                "scale_is_above_low() RETURNS BOOLEAN": str(scale.above_low).lower(),
+                "unrated() RETURNS DOUBLE": "CAST(NULL AS DOUBLE)" if scale.unrated is None else f"{scale.unrated!r}D",
+                "has_catalogue() RETURNS BOOLEAN": str(self._has_catalogue()).lower(),
+                "min_user_ratings() RETURNS INT": settings.min_user_ratings,
+                "min_movie_ratings() RETURNS INT": settings.min_movie_ratings,
+                "cut_point(i INT) RETURNS DOUBLE": f"element_at(array({points}), i)",
+                "preference_of_bucket(i INT) RETURNS INT": f"element_at(array({preferences}), i)",
+                "share_of(n BIGINT, part INT) RETURNS BIGINT": (
+                    f"n * element_at(array({shares}), part) div {sum(settings.split_ratio)}L"
+                ),
+                "seconds_of(ticks BIGINT) RETURNS BIGINT": seconds,
+                "written_time(ticks BIGINT, position INT) RETURNS BIGINT": (
+                    "CAST(position AS BIGINT)" if forms.clock == "random" else seconds
+                ),
+            }
+        )
+
+    def _has_catalogue(self) -> bool:
+        return bool(self._sql.value("SELECT CAST(getvariable('has_catalogue') AS INTEGER)"))
+
+    def _define(self, functions: Mapping[str, object]) -> None:
         for head, body in functions.items():
             self._spark.session.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {head} RETURN {body}")
-        self._run("00_setup")
 
     def _judge(self, file: RawFile, encoding: Encoding) -> None:
         """Check every row."""
@@ -124,6 +238,7 @@ class SparkRatings:
                 self._raw_rows(file).createOrReplaceTempView("raw_rows")
             else:
                 self._raw_lines(file, encoding).createOrReplaceTempView("raw_lines")
+            self._run("00_setup")
             self._run(f"22_rating_rows_{file.layout}")
             self._run("23_judge_ratings")
             self._keep("judged", self._spark.session.table("judged_ratings"))
@@ -201,6 +316,8 @@ class SparkRatings:
 
     def counts(self) -> Counts:
         """See `Ratings`."""
+        if self._is_handed_over:
+            return self._duckdb.counts()
         users, movies = self._pattern("core_users"), self._pattern("core_movies")
         query = f"SELECT coalesce(sum(n), 0), count(*) FROM {_KEPT}"
         ratings, n_users = self._sql.rows(query, path=users)[0]
@@ -209,18 +326,25 @@ class SparkRatings:
 
     def by_value(self) -> list[tuple[float, int]]:
         """See `Ratings`."""
+        if self._is_handed_over:
+            return self._duckdb.by_value()
         with self._spark.job("Counting ratings"):
             rows = self._spark.session.sql("SELECT rating, count(*) FROM ratings GROUP BY rating").collect()
         return sorted((row[0], row[1]) for row in rows)
 
     def by_day(self) -> list[tuple[int, int]]:
         """See `Ratings`."""
+        if self._is_handed_over:
+            return self._duckdb.by_day()
         query = "SELECT timestamp div 86400 AS day, count(*) FROM ratings GROUP BY day"
         with self._spark.job("Counting ratings"):
             return sorted((row[0], row[1]) for row in self._spark.session.sql(query).collect())
 
     def judge_swipes(self) -> None:
         """See `Ratings`. DuckDB checks them against the ratings of the same users and movies."""
+        if self._is_handed_over:
+            self._duckdb.judge_swipes()
+            return
         self._has_swipes = True
         with self._spark.job("Checking swipes"):
             self._register_rows("swiped", "SELECT user_id, movie_id FROM swipes")
@@ -233,6 +357,8 @@ class SparkRatings:
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
+        if self._is_handed_over:
+            return self._duckdb.drop_forgotten()
         with self._spark.job("Removing forgotten users"):
             self._register_rows("forgotten", "SELECT user_id FROM forgotten")
             self._keep_rows("gone", "SELECT DISTINCT user_id FROM ratings SEMI JOIN forgotten USING (user_id)")
@@ -250,6 +376,9 @@ class SparkRatings:
 
     def merge_swipes(self) -> None:
         """See `Ratings`. DuckDB merges the swiped pairs, and Spark replaces its own rows with the result."""
+        if self._is_handed_over:
+            self._duckdb.merge_swipes()
+            return
         self._sql.run("29_merge_swipes", "Merging swipes")
         with self._spark.job("Merging swipes"):
             self._register_rows("settled", f"SELECT {_RATING} FROM ratings")
@@ -299,8 +428,8 @@ class SparkRatings:
             else:
                 self._run("61_split_user_time")
             splits = self._new_folder("splits")
-            in_order = self._spark.session.table("split_events").sortWithinPartitions(
-                "user_id", "timestamp", "movie_id"
+            in_order = (
+                self._spark.session.table("split_events").sortWithinPartitions("user_id", "position").drop("position")
             )
             in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
@@ -324,7 +453,8 @@ class SparkRatings:
         else:
             path.mkdir()
             self._sql.connection.execute(
-                "COPY (SELECT 0::BIGINT AS user_id, 0::BIGINT AS movie_id, 0::TINYINT AS preference,"
+                f"COPY (SELECT NULL::{SQL_TYPES[self._kinds.users]} AS user_id,"
+                f" NULL::{SQL_TYPES[self._kinds.movies]} AS movie_id, 0::TINYINT AS preference,"
                 " 0::BIGINT AS timestamp WHERE false) TO $path (FORMAT parquet)",
                 {"path": located(path / "part-00000.parquet")},
             )

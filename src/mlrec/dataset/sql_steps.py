@@ -8,7 +8,7 @@ Steps for one engine only are in that engine's own folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.dataset.text_rows import LineBlock, Record
-from mlrec.errors import InputError
+from mlrec.errors import InputError, SettingsError, shown
 from mlrec.progress import Progress
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class SqlSteps:
         label
             Description of the step for the progress display.
         file
-            The raw file that the step reads, if any. DuckDB's complaints about its content become an InputError.
+            The raw file that the step reads, if any. DuckDB's complaints about its content become an InputError. Its
+            columns replace {selected} in the SQL.
         parameters
             Values of the statements' parameters.
         """
@@ -76,6 +77,8 @@ class SqlSteps:
         import duckdb
 
         text = text_of("duckdb", step)
+        if file is not None:
+            text = text.replace("{selected}", file.selected())
         try:
             for statement in self.connection.extract_statements(text):
                 self.connection.execute(statement, parameters or None)
@@ -102,6 +105,25 @@ class SqlSteps:
     def set(self, name: str, value: Any) -> None:
         """Set an SQL variable."""
         self.connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+
+    def load_table(self, name: str, columns: Mapping[str, tuple[Sequence[Any], str]]) -> None:
+        """Create a table of columns, each with its values and its SQL type."""
+        arrays = {column: _objects(values) for column, (values, _) in columns.items()}
+        self.connection.register("given", arrays)
+        selected = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, (_, kind) in columns.items())
+        self.connection.execute(f"CREATE TABLE {name} AS SELECT {selected} FROM given")
+        self.connection.unregister("given")
+
+    def use_timezone(self, name: str) -> None:
+        """Set the zone of times that name none."""
+        import duckdb
+
+        try:
+            self.connection.execute(f"SET TimeZone = '{name.replace(chr(39), chr(39) * 2)}'")
+        except duckdb.Error as error:
+            raise SettingsError(
+                f"{shown(name)} is not a time zone.", "Use a name such as Europe/Berlin or UTC."
+            ) from error
 
     def set_file(self, file: RawFile) -> None:
         """Tell the SQL of a raw file."""

@@ -175,7 +175,7 @@ def _judged(
 
 def _with_events(model: Model, events: Events) -> Model:
     """Return a model as it would serve the users of other data: it has no vectors for them, so they are folded in."""
-    user_ids, history = history_of(events, rows_of(model.movie_ids, events.movie_id))
+    user_ids, history = history_of(events, rows_of(model.movie_ids, events.movie_ids)[events.movie])
     return replace(model, user_ids=user_ids, history=history, info=replace(model.info, trained_on=()))
 
 
@@ -185,7 +185,9 @@ def _is_relevant(held_out: HeldOut, settings: EvaluateSettings) -> NDArray[np.bo
 
 def knows_these_users(model: Model, data: PreparedData) -> bool:
     """Return whether users have the same ids in a model and in the data."""
-    return model.info.user_offset == data.manifest.settings.user_offset
+    offset, prefix = data.manifest.settings.user_offset, data.manifest.settings.user_prefix
+    is_of_kind = (model.user_id_kind, model.movie_id_kind) == (data.manifest.ids.users, data.manifest.ids.movies)
+    return is_of_kind and (model.info.user_offset, model.info.user_prefix) == (offset, prefix)
 
 
 def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:
@@ -194,5 +196,6 @@ def has_learned(model: Model, held_out: HeldOut) -> NDArray[np.bool_]:
     n_movies = len(model.movie_ids)
     user_idx = np.repeat(np.arange(len(model.user_ids)), np.diff(history.indptr))
     learned = user_idx[history.movie_idx >= 0] * n_movies + history.movie_idx[history.movie_idx >= 0]
-    user, movie = rows_of(model.user_ids, held_out.user_id), rows_of(model.movie_ids, held_out.movie_id)
+    user = rows_of(model.user_ids, held_out.user_ids)[held_out.user]
+    movie = rows_of(model.movie_ids, held_out.movie_ids)[held_out.movie]
     return (user >= 0) & (movie >= 0) & np.isin(user.astype(np.int64) * n_movies + movie, learned)

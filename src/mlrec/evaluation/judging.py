@@ -82,22 +82,23 @@ class HeldOutMovies:
         """Collect them from a held-out split. `model` defines the rows of users and movies."""
         is_liked = held_out.preference > 0
         is_relevant = is_liked if relevance == "liked" else np.ones_like(is_liked)
-        user_ids, n_relevant = np.unique(held_out.user_id[is_relevant], return_counts=True)
+        users, n_relevant = np.unique(held_out.user[is_relevant], return_counts=True)
+        row_of_movie = rows_of(model.movie_ids, held_out.movie_ids).astype(np.int64)
 
         def rows(chosen: NDArray[np.bool_]) -> Rows:
-            chosen = chosen & np.isin(held_out.user_id, user_ids)
-            position = np.searchsorted(user_ids, held_out.user_id[chosen])
-            movie_idx = rows_of(model.movie_ids, held_out.movie_id[chosen]).astype(np.int64)
+            chosen = chosen & np.isin(held_out.user, users)
+            position = np.searchsorted(users, held_out.user[chosen])
+            movie_idx = row_of_movie[held_out.movie[chosen]]
             known = movie_idx >= 0
             # Held-out events are ordered by user, so the known ones are already in the order of a CSR matrix.
-            return Rows(np.searchsorted(position[known], np.arange(len(user_ids) + 1)), movie_idx[known])
+            return Rows(np.searchsorted(position[known], np.arange(len(users) + 1)), movie_idx[known])
 
         return cls(
-            users=np.searchsorted(model.user_ids, user_ids),
+            users=np.searchsorted(model.user_ids, held_out.user_ids[users]),
             n_relevant=n_relevant,
             relevant=rows(is_relevant),
             disliked=rows(~is_liked),
-            users_left_out=len(model.user_ids) - len(user_ids),
+            users_left_out=len(model.user_ids) - len(users),
         )
 
     def sampled(self, n: int, random_seed: int) -> HeldOutMovies:

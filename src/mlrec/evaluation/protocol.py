@@ -172,7 +172,7 @@ def _evaluate_anew(
         judged_as = replace(settings, split="test", history="known")
     result = _judge(model, data.held_out(judged_as.split), judged_as, protocol, progress)
     if protocol == "held-out-users":
-        n_learned_from = len(np.unique(data.events.user_id[data.events.split == SPLITS.index("train")]))
+        n_learned_from = len(np.unique(data.events.user[data.events.split == SPLITS.index("train")]))
         result = replace(
             result, split=settings.split, history="fold-in", users_left_out=result.users_left_out - n_learned_from
         )

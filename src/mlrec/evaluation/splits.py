@@ -38,9 +38,7 @@ def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
     Events
         The same events with the splits that `mlrec prepare` makes.
     """
-    _, starts, user_idx, n_events = np.unique(
-        events.user_id, return_index=True, return_inverse=True, return_counts=True
-    )
+    _, starts, user_idx, n_events = np.unique(events.user, return_index=True, return_inverse=True, return_counts=True)
     n_train, n_val = (n_events * part // sum(ratio) for part in ratio[:2])
     position = np.arange(len(events)) - starts[user_idx]
     split = (position >= n_train[user_idx]).astype(np.int8) + (position >= (n_train + n_val)[user_idx])
@@ -90,7 +88,7 @@ def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, sha
         If no user is held out, or nothing is left to learn from.
     """
     draw = np.random.default_rng(random_seed)
-    user_ids, user_idx = np.unique(events.user_id, return_inverse=True)
+    user_ids, user_idx = np.unique(events.user, return_inverse=True)
     n_held_out = round(share * len(user_ids))
     if not 0 < 2 * n_held_out < len(user_ids):
         raise EmptyResultError(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Catalogue
 from mlrec.dataset.reading import Events, Movies
+from mlrec.ids import IdArray, rows_of
 from mlrec.ranking.histories import History
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
@@ -27,17 +28,17 @@ class Interactions:
     Attributes
     ----------
     user_ids
-        All users of the prepared data, int64 (users,).
+        All users of the prepared data, (users,); see `mlrec.ids`.
     movie_ids
-        The movies that occur in the splits trained on, int64 (movies,). All others are unknown to the model.
+        The movies that occur in the splits trained on, (movies,). All others are unknown to the model.
     history
         All events, including those on movies that are unknown to the model.
     popularity
         Likes in the splits trained on by movie row, int64 (movies,).
     """
 
-    user_ids: NDArray[np.int64]
-    movie_ids: NDArray[np.int64]
+    user_ids: IdArray
+    movie_ids: IdArray
     history: History
     popularity: NDArray[np.int64]
 
@@ -53,18 +54,17 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
         The splits that the model learns from.
     """
     learned = np.array([name in trained_on for name in SPLITS])[events.split]
-    all_movie_ids, position = _distinct(events.movie_id)
-    is_known = np.zeros(len(all_movie_ids), dtype=bool)
-    is_known[position[learned]] = True
-    movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[position]
-    movie_ids = all_movie_ids[is_known]
+    is_known = np.zeros(len(events.movie_ids), dtype=bool)
+    is_known[events.movie[learned]] = True
+    movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[events.movie]
+    movie_ids = events.movie_ids[is_known]
     user_ids, history = history_of(events, movie_idx)
     liked = learned & (events.preference > 0)
     popularity = np.bincount(movie_idx[liked], minlength=len(movie_ids)).astype(np.int64)
     return Interactions(user_ids, movie_ids, history, popularity)
 
 
-def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np.int64], History]:
+def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[IdArray, History]:
     """The ids of the users, ascending, and each user's events.
 
     Parameters
@@ -74,7 +74,7 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np
     movie_idx
         Rows of the events' movies, int32 (events,); −1 for an unknown movie.
     """
-    starts = run_starts(events.user_id)
+    starts = run_starts(events.user)
     history = History(
         indptr=np.append(starts, len(events)),
         movie_idx=movie_idx,
@@ -82,23 +82,7 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[NDArray[np
         timestamp=events.timestamp,
         split=events.split,
     )
-    return events.user_id[starts], history
-
-
-def _distinct(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct ids in ascending order, and the position of each given id among them.
-
-    Like `np.unique` with `return_inverse`, but with a table instead of a sort if the ids are dense enough.
-    """
-    if not len(ids):
-        return ids, ids
-    lowest, highest = int(ids.min()), int(ids.max())
-    if highest - lowest > 4 * len(ids) + 1_000_000:
-        values, positions = np.unique(ids, return_inverse=True)
-        return values, positions
-    is_present = np.zeros(highest - lowest + 1, dtype=bool)
-    is_present[ids - lowest] = True
-    return np.flatnonzero(is_present) + lowest, (np.cumsum(is_present) - 1)[ids - lowest]
+    return events.user_ids[events.user[starts]], history
 
 
 def signed_matrix(history: History, n_movies: int) -> csr_matrix:
@@ -113,9 +97,9 @@ def signed_matrix(history: History, n_movies: int) -> csr_matrix:
     return matrix.sorted_indices()
 
 
-def catalogue_of(movies: Movies, movie_ids: NDArray[np.int64]) -> Catalogue:
+def catalogue_of(movies: Movies, movie_ids: IdArray) -> Catalogue:
     """Pick the model's movies from the whole catalogue, in row order."""
-    rows: NDArray[np.int64] = np.searchsorted(movies.movie_id, movie_ids)
+    rows = rows_of(movies.movie_id, movie_ids)
     return Catalogue(
         title=[movies.title[row] for row in rows],
         year=[movies.year[row] for row in rows],
@@ -125,7 +109,7 @@ def catalogue_of(movies: Movies, movie_ids: NDArray[np.int64]) -> Catalogue:
     )
 
 
-def _picked_ids(ids: list[T | None], rows: NDArray[np.int64]) -> list[T | None]:
+def _picked_ids(ids: list[T | None], rows: NDArray[np.int32]) -> list[T | None]:
     """The ids of some movies; empty if none of them has one."""
     picked = [ids[row] for row in rows]
     return picked if any(one is not None for one in picked) else []

@@ -240,6 +240,7 @@ def _assemble(
             judged_by=judged_by,
             prepared_fingerprint=manifest.fingerprint,
             user_offset=manifest.settings.user_offset,
+            user_prefix=manifest.settings.user_prefix,
             dimensions=Dimensions(
                 users=len(interactions.user_ids),
                 movies=len(interactions.movie_ids),

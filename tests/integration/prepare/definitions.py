@@ -48,7 +48,7 @@ class Swiped(NamedTuple):
 
 def merged(ratings: Iterable[Rating], swipes: Iterable[Swiped], how: PrepareSettings) -> list[Rating]:
     """Latest opinions of ratings and standing swipes; of the same second the swipe stands, and a skip is no opinion."""
-    tops = dict(zip((-2, -1, 1, 2), (*how.cut_points, how.max_rating), strict=True))
+    tops = dict(zip((-2, -1, 1, 2), (*cut_points_of(how), how.max_rating or 5.0), strict=True))
     standing = {(rating.user_id, rating.movie_id): rating for rating in drop_duplicates(ratings)}
     for user_id, movie_id, preference, at in swipes:
         rating = standing.get((user_id, movie_id))
@@ -57,6 +57,10 @@ def merged(ratings: Iterable[Rating], swipes: Iterable[Swiped], how: PrepareSett
             if preference:
                 standing[user_id, movie_id] = Rating(user_id, movie_id, tops[preference], at)
     return list(standing.values())
+
+
+def cut_points_of(how: PrepareSettings) -> Sequence[float]:
+    return how.cut_points or (2.5, 3.5, 4.5)
 
 
 def bucket(rating: float, cut_points: Sequence[float]) -> int:
@@ -118,7 +122,8 @@ def expected_rows(core: list[Rating], how: PrepareSettings) -> dict[str, list[tu
     split = split_by_user if how.split == "user-time" else split_by_moments
     return {
         name: [
-            (r.user_id + how.user_offset, r.movie_id, bucket(r.rating, how.cut_points), r.timestamp) for r in ratings
+            (r.user_id + how.user_offset, r.movie_id, bucket(r.rating, cut_points_of(how)), r.timestamp)
+            for r in ratings
         ]
         for name, ratings in split(core, how).items()
     }

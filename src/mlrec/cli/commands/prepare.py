@@ -69,7 +69,7 @@ def prepare(
     min_user_ratings: MinUserRatings = _DEFAULTS.min_user_ratings,
     min_movie_ratings: MinMovieRatings = _DEFAULTS.min_movie_ratings,
     cut_points: Annotated[
-        tuple[float, float, float],
+        tuple[float, float, float] | None,
         typer.Option(
             metavar="X X X",
             help="Highest ratings that become preference −2, −1 and +1. Ratings above the last become +2.",

@@ -117,8 +117,8 @@ def learn_with_swipes(
         As in `learn_before`.
     """
     events = window.replayed
-    _, starts, counts = np.unique(events.user_id, return_index=True, return_counts=True)
-    movie_idx = rows_of(model.movie_ids, events.movie_id)
+    _, starts, counts = np.unique(events.user, return_index=True, return_counts=True)
+    movie_idx = rows_of(model.movie_ids, events.movie_ids)[events.movie]
     n_before = np.arange(len(events)) - np.repeat(starts, counts)
     keep = (n_before < n_swipes) & (movie_idx >= 0)
     kept_before = np.concatenate([[0], np.cumsum(keep)])[np.append(starts, len(events))]
@@ -229,9 +229,9 @@ def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> 
     Storing the swipe and ranking the new list are not included.
     """
     events = window.replayed
-    _, first, n_events = np.unique(events.user_id, return_index=True, return_counts=True)
+    _, first, n_events = np.unique(events.user, return_index=True, return_counts=True)
     starts = np.repeat(first, n_events)
-    movie_idx = rows_of(model.movie_ids, events.movie_id)
+    movie_idx = rows_of(model.movie_ids, events.movie_ids)[events.movie]
     fold_in, factors = model.ranker.fold_in, model.ranker.movie_factors
 
     def median_of(update: Callable[[slice], object]) -> float:

@@ -174,7 +174,7 @@ def replay(
     else:
         arms[CEILING], seconds[CEILING] = _ceiling(held_out, model, train, serve, threads, progress)
     trials = predict(window.replayed, model, arms, settings.k, threads, progress)
-    if not len(trials.user_id):
+    if not len(trials.user):
         raise EmptyResultError(
             "The held-out users like no movie, so there is nothing to predict.", "Hold out a larger share of the users."
         )
@@ -186,7 +186,7 @@ def replay(
         users=window.n_users,
         held_out_users=held_out.n_users,
         events=len(window.replayed),
-        likes=len(trials.user_id),
+        likes=len(trials.user),
         unknown_likes=int(np.count_nonzero(~trials.is_known)),
         settings=settings,
         train=train,
@@ -224,7 +224,7 @@ def _columns(trials: Trials, settings: ReplaySettings) -> tuple[Columns, Bootstr
 
     Every like has the same weight. Users without a like have nothing to predict and are not drawn.
     """
-    _, user_idx, n_likes = np.unique(trials.user_id, return_inverse=True, return_counts=True)
+    _, user_idx, n_likes = np.unique(trials.user, return_inverse=True, return_counts=True)
     metrics: dict[str, Mapping[str, NDArray[Any]]] = {
         "hit_rate": trials.hits(settings.k),
         "mrr": trials.reciprocal_ranks(settings.k),
@@ -252,5 +252,5 @@ def learning_curve(trials: Trials, settings: ReplaySettings) -> list[Part]:
         if chosen.any():
             part = trials.only(chosen)
             arms = figures_of(*_columns(part, settings))
-            parts.append(Part(first, below, len(part.user_id), len(np.unique(part.user_id)), arms))
+            parts.append(Part(first, below, len(part.user), len(np.unique(part.user)), arms))
     return parts

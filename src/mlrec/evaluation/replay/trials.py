@@ -29,8 +29,8 @@ class Trials:
 
     Attributes
     ----------
-    user_id
-        The user who liked the movie, int64.
+    user
+        The user who liked the movie: the position in `Events.user_ids`, int32.
     n_before
         Number of earlier events of the user, int64.
     is_known
@@ -41,7 +41,7 @@ class Trials:
         Arm → share of its list that the user disliked later, float64.
     """
 
-    user_id: NDArray[np.int64]
+    user: NDArray[np.int32]
     n_before: NDArray[np.int64]
     is_known: NDArray[np.bool_]
     ranks: dict[str, NDArray[np.int64]]
@@ -58,7 +58,7 @@ class Trials:
     def only(self, chosen: NDArray[np.bool_]) -> Trials:
         """Return some of the trials; `chosen` is (likes,)."""
         return Trials(
-            self.user_id[chosen],
+            self.user[chosen],
             self.n_before[chosen],
             self.is_known[chosen],
             {name: rank[chosen] for name, rank in self.ranks.items()},
@@ -91,8 +91,8 @@ def predict(
     progress
         Is told how many users are done.
     """
-    movie_idx = rows_of(model.movie_ids, events.movie_id)
-    user_ids, starts = np.unique(events.user_id, return_index=True)
+    movie_idx = rows_of(model.movie_ids, events.movie_ids)[events.movie]
+    users, starts = np.unique(events.user, return_index=True)
     bounds = np.append(starts, len(events))
     is_like = events.preference > 0
     found = {name: np.full(len(events), _MISSED) for name in arms}
@@ -119,13 +119,13 @@ def predict(
     with (
         blas_threads(),
         ThreadPoolExecutor(threads) as pool,
-        progress.task("Replaying", len(user_ids), "users") as task,
+        progress.task("Replaying", len(users), "users") as task,
     ):
-        for _ in pool.map(replay_user, range(len(user_ids))):
+        for _ in pool.map(replay_user, range(len(users))):
             task.advance()
     n_before = np.arange(len(events)) - np.repeat(starts, np.diff(bounds))
     return Trials(
-        user_id=events.user_id[is_like],
+        user=events.user[is_like],
         n_before=n_before[is_like],
         is_known=movie_idx[is_like] >= 0,
         ranks={name: rank[is_like] for name, rank in found.items()},

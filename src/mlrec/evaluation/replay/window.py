@@ -31,15 +31,15 @@ class Window:
     @property
     def n_users(self) -> int:
         """Number of replayed users."""
-        return len(np.unique(self.replayed.user_id))
+        return len(np.unique(self.replayed.user))
 
     def sampled(self, n: int, random_seed: int) -> Window:
         """Return the window with at most n held-out users, drawn at random without replacement; 0 keeps all users."""
-        user_ids = np.unique(self.replayed.user_id)
+        user_ids = np.unique(self.replayed.user)
         if not 0 < n < len(user_ids):
             return self
         drawn = np.random.default_rng(random_seed).choice(user_ids, n, replace=False)
-        return replace(self, replayed=self.replayed.only(np.isin(self.replayed.user_id, drawn)))
+        return replace(self, replayed=self.replayed.only(np.isin(self.replayed.user, drawn)))
 
 
 def hold_out(events: Events, share: float) -> Window:
@@ -58,7 +58,7 @@ def hold_out(events: Events, share: float) -> Window:
     EmptyResultError
         If no user is held out, or nothing is left to learn from.
     """
-    _, starts, user_idx = np.unique(events.user_id, return_index=True, return_inverse=True)
+    _, starts, user_idx = np.unique(events.user, return_index=True, return_inverse=True)
     first = events.timestamp[starts]
     n_held_out = round(share * len(first))
     if n_held_out == 0:

@@ -97,7 +97,7 @@ def picture_of(manifest: Manifest, events: Events) -> DataPicture:
         files={file.file: file.sha256 for file in manifest.input.files},
         settings=settings,
         rating_histogram=dict(sorted(histogram.items())),
-        liked_above=manifest.settings.cut_points[1] if "cut_points" in settings else None,
+        liked_above=manifest.settings.cut_points[1] if manifest.settings.cut_points else None,
         steps=manifest.steps,
         rejects=manifest.rejects.rows,
         splits=manifest.splits,

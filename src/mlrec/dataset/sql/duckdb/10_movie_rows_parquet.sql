@@ -1,7 +1,7 @@
 -- A movies.parquet with the columns of movies.csv; genres may be text joined by '|' or a list.
 -- In: variable movies_file (path).
 -- Out: view movie_rows(line, text, width, movie_id, title, genres); line is the row's number, counted from 1.
-CREATE VIEW movie_rows AS
+CREATE OR REPLACE VIEW movie_rows AS
 WITH source AS (
     SELECT file_row_number + 1 AS line,
            field_text(COLUMNS('(?i)^movie_?id$')) AS movie_id,

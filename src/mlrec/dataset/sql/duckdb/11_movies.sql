@@ -1,13 +1,13 @@
 -- Clean titles, years and genre lists; the first row of each id counts.
 -- In: view movie_rows; variable movies_file (label, width).  Out: table movies; adds to rejects.
-CREATE TEMP TABLE judged_movies AS
+CREATE OR REPLACE TEMP TABLE judged_movies AS
 WITH faults AS (
     SELECT line, text, title, genres,
-           whole_number(movie_id) AS movie_id,
+           movie_key(movie_id) AS movie_id,
            CASE WHEN width < 0 THEN 'unclosed quote'
                 WHEN width < getvariable('movies_file').width THEN 'missing field'
                 WHEN width > getvariable('movies_file').width THEN 'too many fields'
-                ELSE id_fault(movie_id, 'movieId') END AS fault
+                ELSE movie_fault(movie_id) END AS fault
     FROM movie_rows
 )
 SELECT line, text, title, genres, movie_id,

@@ -1,6 +1,6 @@
 -- A links.parquet with the columns of links.csv.
 -- In: variable links_file (path).  Out: view link_rows(line, text, width, movie_id, imdb_id, tmdb_id).
-CREATE VIEW link_rows AS
+CREATE OR REPLACE VIEW link_rows AS
 WITH source AS (
     SELECT file_row_number + 1 AS line,
            field_text(COLUMNS('(?i)^movie_?id$')) AS movie_id,

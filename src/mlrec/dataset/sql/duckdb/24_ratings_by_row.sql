@@ -8,9 +8,8 @@ CREATE OR REPLACE TEMP TABLE newly_judged AS FROM judged_ratings;
 INSERT INTO rejects
 SELECT getvariable('ratings_file').label, line, text, reason FROM newly_judged WHERE reason IS NOT NULL;
 
-CREATE TABLE IF NOT EXISTS ratings (
-    user_id BIGINT, movie_id BIGINT, rating DOUBLE, timestamp BIGINT, valid BOOLEAN
-);
+CREATE TABLE IF NOT EXISTS ratings AS
+SELECT user_id, movie_id, rating, timestamp, true AS valid FROM newly_judged LIMIT 0;
 
 INSERT INTO ratings
 SELECT user_id, movie_id, rating, timestamp, true FROM newly_judged WHERE reason IS NULL;

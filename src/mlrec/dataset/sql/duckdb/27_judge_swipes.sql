@@ -18,7 +18,7 @@ WITH rated AS (
 )
 SELECT user_id, movie_id, preference, timestamp, event_id, reason,
        CASE WHEN reason IS NOT NULL THEN 'rejected'
-            WHEN last_rated > timestamp THEN 'outdated'
+            WHEN last_rated > ticks_of_seconds(timestamp) THEN 'outdated'
             WHEN preference = 0 THEN 'skip'
             ELSE 'merged' END AS fate
 FROM faults LEFT JOIN rated USING (user_id, movie_id);

@@ -6,7 +6,7 @@ CREATE TABLE sorted_events AS
 SELECT user_id, movie_id, preference, timestamp, CAST(n AS INTEGER) AS n,
        row_number() OVER (
            PARTITION BY user_id
-           ORDER BY timestamp, md5(concat_ws(':', getvariable('random_seed'), user_id, movie_id))
+           ORDER BY seconds_of(timestamp), md5(concat_ws(':', getvariable('random_seed'), user_id, movie_id))
        ) - 1 AS position
 FROM preferences SEMI JOIN core_movies USING (movie_id) JOIN core_users USING (user_id)
 ORDER BY user_id, timestamp, movie_id;

@@ -3,7 +3,8 @@
 -- In: events.  Out: view new_cutoff_times(val_from, test_from), one row; it is kept as cutoff_times.
 CREATE OR REPLACE TEMP VIEW new_cutoff_times AS
 WITH seconds AS (
-    SELECT timestamp, sum(count(*)) OVER (ORDER BY timestamp) AS up_to FROM events GROUP BY timestamp
+    SELECT timestamp, sum(count(*)) OVER (ORDER BY timestamp) AS up_to
+    FROM (SELECT seconds_of(timestamp) AS timestamp FROM events) GROUP BY timestamp
 ), positions AS (
     SELECT share_of(count(*), 1) AS val_position, share_of(count(*), 1) + share_of(count(*), 2) AS test_position
     FROM events

@@ -14,9 +14,9 @@ RETURN contains(line, ' ') OR octet_length(line) <> char_length(line);
 -- A field as Python's csv module reads it: text after a closing quote belongs to the field, including further quotes.
 CREATE OR REPLACE TEMPORARY FUNCTION plain(field STRING) RETURNS STRING
 RETURN CASE WHEN startswith(field, '"')
-            THEN trimmed(concat(replace(regexp_extract(field, r'(?s)^"((?:[^"]++|"")*+)"', 1), '""', '"'),
-                                regexp_extract(field, r'(?s)^"(?:[^"]++|"")*+"(.*)$', 1)))
-            ELSE trimmed(field) END;
+            THEN concat(replace(regexp_extract(field, r'(?s)^"((?:[^"]++|"")*+)"', 1), '""', '"'),
+                        regexp_extract(field, r'(?s)^"(?:[^"]++|"")*+"(.*)$', 1))
+            ELSE field END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION has_quotes(line STRING) RETURNS BOOLEAN
 RETURN delimiter() = ',' AND contains(line, '"');
@@ -29,11 +29,16 @@ CREATE OR REPLACE TEMPORARY FUNCTION fields_of(line STRING) RETURNS ARRAY<STRING
 RETURN CASE WHEN has_quotes(line) THEN regexp_extract_all(concat(',', line), r',("(?:[^"]++|"")*+"[^,]*|[^,]*)', 1)
             ELSE split(line, delimiter()) END;
 
-CREATE OR REPLACE TEMPORARY FUNCTION field_at(fields ARRAY<STRING>, place INT, quotes BOOLEAN, blanks BOOLEAN) RETURNS STRING
-RETURN CASE WHEN quotes THEN plain(get(fields, place)) WHEN blanks THEN trimmed(get(fields, place)) ELSE get(fields, place) END;
+CREATE OR REPLACE TEMPORARY FUNCTION field_at(fields ARRAY<STRING>, place INT, quotes BOOLEAN) RETURNS STRING
+RETURN CASE WHEN quotes THEN plain(get(fields, place)) ELSE get(fields, place) END;
+
+CREATE OR REPLACE TEMPORARY FUNCTION trimmed_field_at(fields ARRAY<STRING>, place INT, quotes BOOLEAN, blanks BOOLEAN)
+RETURNS STRING
+RETURN CASE WHEN quotes THEN trimmed(plain(get(fields, place))) WHEN blanks THEN trimmed(get(fields, place))
+            ELSE get(fields, place) END;
 
 CREATE OR REPLACE TEMPORARY FUNCTION width_of(fields ARRAY<STRING>, expected INT, quotes BOOLEAN, blanks BOOLEAN) RETURNS INT
-RETURN CASE WHEN size(fields) = expected + 1 AND field_at(fields, expected, quotes, blanks) = '' THEN expected
+RETURN CASE WHEN size(fields) = expected + 1 AND field_at(fields, expected, quotes) = '' THEN expected
             ELSE size(fields) END;
 
 -- What DuckDB reads as a DOUBLE: it allows surrounding ASCII blanks, and a minus after a plus.
@@ -54,8 +59,20 @@ RETURN CASE WHEN field IS NULL OR field = '' THEN concat('empty ', name)
             WHEN field RLIKE r'^-?[1-9]\d*([.]0)?\z' THEN concat(name, ' beyond int64')
             ELSE concat('unparsable ', name) END;
 
-CREATE OR REPLACE TEMPORARY FUNCTION rating_in_range(rating DOUBLE, max_rating DOUBLE) RETURNS BOOLEAN
-RETURN rating > 0 AND rating <= max_rating;
+CREATE OR REPLACE TEMPORARY FUNCTION user_key(field STRING) RETURNS BIGINT RETURN shifted(whole_number(field));
+
+CREATE OR REPLACE TEMPORARY FUNCTION movie_key(field STRING) RETURNS BIGINT RETURN whole_number(field);
+
+CREATE OR REPLACE TEMPORARY FUNCTION user_fault(field STRING) RETURNS STRING
+RETURN coalesce(id_fault(field, 'userId'), CASE WHEN shifted(whole_number(field)) IS NULL THEN 'userId beyond int64' END);
+
+CREATE OR REPLACE TEMPORARY FUNCTION movie_fault(field STRING) RETURNS STRING RETURN id_fault(field, 'movieId');
+
+CREATE OR REPLACE TEMPORARY FUNCTION ticks_of(field STRING) RETURNS BIGINT RETURN whole_number(field);
+
+CREATE OR REPLACE TEMPORARY FUNCTION is_on_scale(rating DOUBLE) RETURNS BOOLEAN
+RETURN coalesce((rating BETWEEN scale_low() AND scale_high() AND (rating > scale_low() OR NOT scale_is_above_low()))
+                OR rating = unrated(), false);
 
 CREATE OR REPLACE TEMPORARY FUNCTION timestamp_in_range(seconds BIGINT) RETURNS BOOLEAN
 RETURN seconds BETWEEN 0 AND 253402300799;

@@ -10,8 +10,8 @@ WITH cut AS (
 )
 SELECT line, text,
        CASE WHEN quotes AND NOT is_closed(text) THEN -1 ELSE width_of(fields, ratings_width(), quotes, blanks) END AS width,
-       field_at(fields, place_of('user_id'), quotes, blanks) AS user_id,
-       field_at(fields, place_of('movie_id'), quotes, blanks) AS movie_id,
-       field_at(fields, place_of('rating'), quotes, blanks) AS rating,
-       field_at(fields, place_of('timestamp'), quotes, blanks) AS timestamp
+       field_at(fields, place_of('user_id'), quotes) AS user_id,
+       field_at(fields, place_of('movie_id'), quotes) AS movie_id,
+       trimmed_field_at(fields, place_of('rating'), quotes, blanks) AS rating,
+       trimmed_field_at(fields, place_of('timestamp'), quotes, blanks) AS timestamp
 FROM cut;

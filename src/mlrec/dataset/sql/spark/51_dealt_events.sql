@@ -5,7 +5,7 @@ CREATE OR REPLACE TEMP VIEW events AS
 SELECT user_id, movie_id, preference, timestamp, n,
        row_number() OVER (
            PARTITION BY user_id
-           ORDER BY timestamp, md5(concat_ws(':', random_seed(), user_id, movie_id))
+           ORDER BY seconds_of(timestamp), md5(concat_ws(':', random_seed(), user_id, movie_id))
        ) - 1 AS position
 FROM (
     SELECT /*+ REPARTITION_BY_RANGE(user_id) */ user_id, movie_id, preference, timestamp, n

@@ -1,0 +1,6 @@
+-- User ids that are whole numbers.
+-- In: variable user_offset.  Out: macros user_key and user_fault.
+CREATE OR REPLACE MACRO user_key(field) AS shifted(whole_number(field));
+
+CREATE OR REPLACE MACRO user_fault(field) AS
+    coalesce(id_fault(field, 'userId'), CASE WHEN user_key(field) IS NULL THEN 'userId beyond int64' END);
