@@ -39,8 +39,8 @@ def misfits(count: int, first: Mapping[PublicId, str], place: str) -> Incompatib
 def _remedy(user_id: PublicId) -> str:
     user = as_argument(user_id)
     return (
-        "Restore a backup. Or start this user afresh: save what is left with 'mlrec users export FILE', then run"
-        f" 'mlrec users forget {user}' and 'mlrec users allow {user}'."
+        "Restore a backup. Or save what is left with 'mlrec users export FILE', then start this user afresh:"
+        f" mlrec users forget {user} && mlrec users allow {user}"
     )
 
 

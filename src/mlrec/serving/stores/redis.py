@@ -81,7 +81,7 @@ class RedisStore:
         """See `SwipeStore`."""
         token = new_token()
         self._server.refuse_if_evicting()
-        self._admit(user_id, draft.movie_id)
+        self._admit((user_id, draft.movie_id))
         with self._server.lent():
             outcome, *rest = self._run("append", user_id, *_arguments(draft, token, if_last, in_order))
         match outcome:
@@ -104,7 +104,7 @@ class RedisStore:
         for user_id in {user_id for user_id, _ in rows}:
             if self.head(user_id).forgotten:
                 raise ForgottenUserError(user_id)
-        self._admit(*(one for user_id, draft in rows for one in (user_id, draft.movie_id)))
+        self._admit(one for user_id, draft in rows for one in (user_id, draft.movie_id))
         logged = 0
         for batch in _batches(rows):
             with self._server.lent() as server, server.pipeline(transaction=True) as pipeline:
@@ -117,7 +117,7 @@ class RedisStore:
                 logged += outcome == b"new"
         return logged
 
-    def _admit(self, *ids: PublicId) -> None:
+    def _admit(self, ids: Iterable[PublicId]) -> None:
         if any(isinstance(one, str) for one in ids):
             self._server.admit_texts()
 
@@ -181,7 +181,7 @@ class RedisStore:
 
     def forget(self, user_id: PublicId, at: int) -> int:
         """See `SwipeStore`."""
-        self._admit(user_id)
+        self._admit((user_id,))
         with self._server.lent():
             return int(self._run("forget", user_id, at))
 

@@ -120,7 +120,7 @@ class SqliteStore:
         if are_events(events):  # all movie ids are numbers
             return events
         with suppress(ValueError):
-            events = [event._replace(movie_id=_public(event.movie_id)) for event in events]
+            events = [Event(event[0], _public(event[1]), *event[2:]) for event in events]
             if are_events(events, with_texts=True):
                 return events
         raise misfit(user_id, self.place, "an event is not as mlrec writes it")

@@ -1,7 +1,9 @@
--- Version 2: ids of users and movies may be texts. A text is a BLOB with its UTF-8 bytes. The columns stay INTEGER, which would turn
--- the TEXT '42' into the number 42 but never converts a BLOB. In comparisons, numbers come before BLOBs.
+-- Version 2: ids of users and movies may be texts. A text is a BLOB with its UTF-8 bytes. The columns stay INTEGER, which
+-- would turn the TEXT '42' into the number 42 but never converts a BLOB. So comparisons between tables still use their
+-- keys, and numbers come before BLOBs.
 
--- The key of a table with rowid can hold only numbers, so these tables become WITHOUT ROWID. events has been so from the start.
+-- The key of a table with rowid can hold only numbers, so these tables become WITHOUT ROWID. events has been so from the
+-- start.
 CREATE TABLE new_users (
     user_id INTEGER PRIMARY KEY,
     last_event_id INTEGER NOT NULL,
