@@ -7,14 +7,56 @@ import shutil
 import socket
 import subprocess
 import zlib
+from collections.abc import Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from mlrec.ids import IdKind, PublicId
 from tests.processes import wait_until
 
 KINDS = ("sqlite", "redis", "memory")
+
+NASTY = (
+    "42", " 7", "7 ", "1_23", "007", "0x1F", "1e3", "+4", "-", "=", "=x", "a}b{c", "{", "}", "*", "?", "[a-z]",
+    "\\", "^", "%41", "%", "%%", "a b", "a\nb", "\x1b[31mred", "it's", '"', "$HOME", "a:log", "tt0111161",
+    "é", "e\u0301",
+    "\t", "#", "\x7f", "\x85", "-n",
+    "🎬", "\u202e", "\uffff", "\U0010ffff", "x" * 200, "é" * 100, "🎬" * 50, "null", "None", "memory",
+)  # fmt: skip
+"""Texts that a store, a pattern, a shell or a terminal could take for something else."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Ids of one kind for users and of one for movies. Tests number them; a text id stands for each number."""
+
+    users: IdKind
+    movies: IdKind
+
+    def user(self, number: int) -> PublicId:
+        return number if self.users == "integer" else text_of(number)
+
+    def movie(self, number: int) -> PublicId:
+        return number if self.movies == "integer" else text_of(number)
+
+    def __str__(self) -> str:
+        return f"{self.users}-{self.movies}"
+
+
+ID_KINDS = (Ids("integer", "integer"), Ids("text", "text"), Ids("integer", "text"), Ids("text", "integer"))
+
+
+def text_of(number: int) -> str:
+    """A text id for a number: a nasty one for small numbers, otherwise the digits."""
+    return NASTY[number] if 0 <= number < len(NASTY) else str(number)
+
+
+def in_order(ids: Iterable[PublicId]) -> list[PublicId]:
+    """As every store lists ids: numbers, then texts by their bytes."""
+    return sorted(ids, key=lambda one: (isinstance(one, str), one if isinstance(one, int) else 0, str(one).encode()))
 
 
 class RedisServer:

@@ -8,6 +8,7 @@ from mlrec is a bug.
 from __future__ import annotations
 
 import reprlib
+import shlex
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
@@ -19,6 +20,28 @@ def shown(value: object) -> str:
         return " ".join(_REPR.repr(value).split())
     except Exception:  # a number with too many digits, or an object whose repr fails
         return f"a value of type {type(value).__name__}"
+
+
+def in_shell(public_id: int | str) -> str:
+    """The id of a user or movie as a shell reads it: on one line, and quoted if it needs that.
+
+    Characters that cannot be shown become escapes in `$'…'`, as bash, zsh and POSIX of 2024 have them.
+    """
+    text = str(public_id)
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(map(_escaped, text)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() and character not in "'\\":
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogatepass"))
+
+
+def as_argument(public_id: int | str) -> str:
+    """The id as an argument at the end of a command: what begins with a hyphen would be an option without `--`."""
+    return f"{'-- ' if str(public_id).startswith('-') else ''}{in_shell(public_id)}"
 
 
 class MlrecError(Exception):
@@ -126,10 +149,10 @@ class StoreUnavailableError(StateError):
 class ForgottenUserError(StateError):
     """A user has been forgotten, so nothing may be stored about them."""
 
-    def __init__(self, user_id: int) -> None:
+    def __init__(self, user_id: int | str) -> None:
         super().__init__(
-            f"User {user_id} has been forgotten, so nothing is stored about them.",
-            f"To allow storing again: mlrec users allow {user_id}",
+            f"User {in_shell(user_id)} has been forgotten, so nothing is stored about them.",
+            f"To allow storing again: mlrec users allow {as_argument(user_id)}",
         )
 
 

@@ -27,6 +27,7 @@ from mlrec.model.train import train
 from mlrec.serving.recommender import Recommender
 from mlrec.serving.spoken_titles import spoken
 from mlrec.serving.stores import open_store, redis_connection
+from mlrec.serving.stores.interface import Draft
 from mlrec.serving.stores.sqlite_file import MIGRATIONS
 from mlrec.settings import EvaluateSettings, TrainSettings, TuneSettings
 from mlrec.workspace import Workspace
@@ -150,14 +151,15 @@ def in_files(pattern: str) -> set[int]:
 
 def in_databases() -> set[int]:
     found = set()
-    for path in GOLDEN.glob("v*/users.db"):
+    for path in (*GOLDEN.glob("v*/users.db"), *GOLDEN.glob("stores-v*/users.db")):
         with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
             found.add(connection.execute("PRAGMA user_version").fetchone()[0])
     return found
 
 
 def in_redis() -> set[int]:
-    return {int(json.loads(path.read_text())["mlrec:format"]["string"]) for path in GOLDEN.glob("redis-v*.json")}
+    paths = (*GOLDEN.glob("redis-v*.json"), *GOLDEN.glob("stores-v*/redis.json"))
+    return {int(json.loads(path.read_text())["mlrec:format"]["string"]) for path in paths}
 
 
 def in_journals() -> set[int]:
@@ -268,11 +270,12 @@ def test_an_evaluation_keeps_results_that_this_version_does_not_know(newer):
     assert json.loads(files.metrics.read_text())["later"] == LATER["later"]
 
 
-def test_keys_in_redis_are_read_and_written_on(redis_url, workspace):
+def lay(url: str, path: Path) -> None:
+    """Put the keys of a golden file into an empty Redis database."""
     import redis
 
-    with redis.Redis.from_url(redis_url) as client:
-        for key, content in json.loads((GOLDEN / "redis-v1.json").read_text()).items():
+    with redis.Redis.from_url(url) as client:
+        for key, content in json.loads(path.read_text()).items():
             if "hash" in content:
                 client.hset(key, mapping={name: value.encode("latin-1") for name, value in content["hash"].items()})
             elif "stream" in content:
@@ -280,6 +283,48 @@ def test_keys_in_redis_are_read_and_written_on(redis_url, workspace):
                     client.xadd(key, fields, id=entry_id)
             else:
                 client.set(key, content["string"])
+
+
+STORES = sorted(path.name for path in GOLDEN.glob("stores-v*"))
+
+
+@pytest.mark.parametrize("folder", STORES)
+@pytest.mark.parametrize("name", ["users.db", "redis.json"])
+def test_stores_with_text_ids_are_read_and_written_on(request, tmp_path, folder, name):
+    then = json.loads((GOLDEN / folder / "expected.json").read_text())[name]
+    if name == "redis.json":
+        url = request.getfixturevalue("redis_url")
+        lay(url, GOLDEN / folder / name)
+        opened = open_store(url, None)
+    else:
+        shutil.copy(GOLDEN / folder / name, tmp_path / name)
+        (tmp_path / name).chmod(0o600)
+        opened = open_store(tmp_path / name, None)
+    with closing(opened) as store:
+        assert store.check() == []
+        assert store.user_ids() == [1, 1001, "1", "a b", "a}b{c*", "x" * 200, "é🎬"]
+        assert store.forgotten() == [3, "gone"]
+        for one in then:
+            user_id = one["user"]
+            assert [list(event) for event in store.events(user_id)] == one["events"]
+            vector = store.vector(user_id)
+            assert vector is not None
+            assert [vector.stamp, list(vector.values)] == one["vector"]
+            again = store.append(user_id, Draft(9, 1, 1, idempotency_key="a-1"))
+            assert again is not None
+            assert not again.is_new
+            appended = store.append(user_id, Draft("new", 1, 1), in_order=True)
+            assert appended is not None
+            assert (appended.event.event_id, appended.event.at) == (5, 1_700_000_030)
+        for user_id in (3, "gone"):
+            with pytest.raises(ForgottenUserError):
+                store.append(user_id, Draft("new", 1, 1))
+        assert store.append("allowed again", Draft("new", 1, 1)) is not None
+        assert store.check() == []
+
+
+def test_keys_in_redis_are_read_and_written_on(redis_url, workspace):
+    lay(redis_url, GOLDEN / "redis-v1.json")
     with closing(open_store(redis_url, None)) as store:
         assert store.forgotten() == [3, 4]
         assert store.user_ids() == [1, 2, 1001]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from mlrec.errors import IncompatibleFormatError, MissingExtraError, StoreUnavai
 from mlrec.serving.stores import open_store, redis_connection
 from mlrec.serving.stores.interface import Draft, StoredVector
 from mlrec.serving.stores.redis import RedisStore
-from tests.stores import redis_server
+from tests.stores import NASTY, redis_server
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path):
@@ -27,8 +28,8 @@ def test_another_format_or_another_applications_keys_are_told(redis_url):
     client.set("mlrec:{1}:user", "a string")
     with pytest.raises(IncompatibleFormatError, match="mlrec did not write"):
         RedisStore(redis_url).head(1)
-    client.set("mlrec:format", 2)
-    with pytest.raises(IncompatibleFormatError, match="format version 2"):
+    client.set("mlrec:format", redis_connection.FORMAT_VERSION + 1)
+    with pytest.raises(IncompatibleFormatError, match="format version 3"):
         RedisStore(redis_url).head(1)
     client.close()
 
@@ -113,3 +114,79 @@ def test_without_the_client_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(MissingExtraError, match="redis"):
         open_store("redis://localhost/0", None)
+
+
+# -- text ids ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_text_has_a_key_without_anything_that_a_pattern_or_a_hash_tag_means(redis_url):
+    import redis
+
+    store = RedisStore(redis_url)
+    for text in NASTY:
+        store.append(text, Draft(text, 1, 100))
+    store.append("a b", Draft("tt01", 1, 100))
+    store.append(42, Draft(42, 1, 100))
+    with redis.Redis.from_url(redis_url) as client:
+        keys = [key.decode() for key in client.keys("mlrec:{*")]
+        assert all(re.fullmatch(r"mlrec:\{(=[A-Za-z0-9%_.~-]+|42)\}:(log|user)", key) for key in keys)
+        assert len(keys) == 2 * (len(NASTY) + 1)
+        (_, fields) = client.xrange("mlrec:{=a%20b}:log")[-1]
+        assert fields[b"movie_id"] == b"=tt01"
+        (_, fields) = client.xrange("mlrec:{42}:log")[-1]
+        assert fields[b"movie_id"] == b"42"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.append("a", Draft(1, 1, 100)),
+        lambda store: store.append(1, Draft("b", 1, 100)),
+        lambda store: store.extend([(1, Draft(1, 1, 100)), (2, Draft("b", 1, 100))]),
+        lambda store: store.forget("a", 100),
+    ],
+)
+def test_the_first_text_raises_the_format_version(redis_url, write):
+    """An earlier version would call a text damage, and advise to forget the user."""
+    import redis
+
+    with redis.Redis.from_url(redis_url) as client:
+        store = RedisStore(redis_url)
+        store.append(1, Draft(10, 1, 100))
+        store.extend([(2, Draft(10, 1, 100))])
+        store.save_vector(1, StoredVector("m", b"v"))
+        store.forget(3, 100)
+        store.allow("a")
+        assert store.head("a").last_event_id == 0
+        assert client.get("mlrec:format") == b"1"
+        write(store)
+        assert client.get("mlrec:format") == b"2"
+    for opened in (store, RedisStore(redis_url)):
+        opened.append(1, Draft(11, 1, 100))
+        opened.append("a b", Draft("c", 1, 100))
+        assert opened.check() == []
+
+
+ODD_IDS = (
+    "=", "=%41", "=a b", "=%ff", "=%zz", "=%", "=a%00", "=%2a%", "=%2a", "=" + "x" * 201, "=é", "a", "", "042", "-0",
+    "+4", "4_2", " 42", "4.0", "99999999999999999999",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_IDS)
+def test_an_id_that_is_spelt_in_another_way_is_damage(redis_url, odd):
+    import redis
+
+    with redis.Redis.from_url(redis_url) as client:
+        store = RedisStore(redis_url)
+        store.append("a", Draft("b", 1, 100))
+        fields = {"movie_id": odd, "preference": 1, "at": 100, "undoes": 0, "client_id": "", "token": 7}
+        client.xadd("mlrec:{=a}:log", fields, id="0-2")
+        client.hset("mlrec:{=a}:user", mapping={"last": 2, "token": 7})
+        with pytest.raises(IncompatibleFormatError, match=r"User a in .*an event is not as mlrec writes it"):
+            store.events("a")
+        client.delete("mlrec:{=a}:log", "mlrec:{=a}:user")
+        client.xadd(f"mlrec:{{{odd}}}:log", fields, id="0-1")
+        for call in (store.user_ids, store.counts, store.check):
+            with pytest.raises(IncompatibleFormatError, match="mlrec did not write"):
+                call()

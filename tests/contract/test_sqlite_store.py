@@ -19,6 +19,7 @@ from mlrec.errors import IncompatibleFormatError, StoreUnavailableError
 from mlrec.serving.stores import sqlite_file as sqlite_module
 from mlrec.serving.stores.interface import NOBODY, Draft, StoredVector
 from mlrec.serving.stores.sqlite import SqliteStore
+from mlrec.serving.stores.sqlite_file import sql_text
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_the_file_says_whose_it_is_and_is_durable(path):
     assert header[18:20] == b"\x02\x02"  # write-ahead log
     with store._file.writing() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-        assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite_module.MIGRATIONS),)
+        assert connection.execute("PRAGMA user_version").fetchone() == (sqlite_module.INTEGER_IDS,)
     # A vector is not worth a flush, and does not make the next swipe less durable.
     store.save_vector(1, StoredVector("m", b"v"))
     with store._file.writing() as connection:
@@ -101,9 +102,10 @@ def test_a_process_that_is_open_does_not_write_once_a_newer_one_has_migrated(pat
     store.append(1, Draft(10, 1, 100))
     store.forget(2, 100)
     with closing(sqlite3.connect(path)) as newer:
-        newer.execute("PRAGMA user_version = 2")
+        newer.execute(f"PRAGMA user_version = {len(sqlite_module.MIGRATIONS) + 1}")
     for write in (
         lambda: store.append(1, Draft(11, 1, 100)),
+        lambda: store.append("a", Draft("b", 1, 100)),
         lambda: store.extend([(1, Draft(11, 1, 100))]),
         lambda: store.forget(1, 100),
         lambda: store.allow(2),
@@ -242,7 +244,10 @@ def test_an_earlier_schema_is_migrated_once_by_many_at_once(path, monkeypatch, t
     store.close()
     later = tmp_path / "sql" / "002_later.sql"
     later.parent.mkdir()
-    later.write_text("CREATE TABLE later (x TEXT DEFAULT 'a;b'); -- one; more\nINSERT INTO later VALUES ('once');")
+    later.write_text(
+        sql_text("002_text_ids")
+        + "CREATE TABLE later (x TEXT DEFAULT 'a;b'); -- one; more\nINSERT INTO later VALUES ('once');"
+    )
 
     class Files:
         def joinpath(self, *names):
@@ -252,7 +257,9 @@ def test_an_earlier_schema_is_migrated_once_by_many_at_once(path, monkeypatch, t
     monkeypatch.setattr(sqlite_module, "MIGRATIONS", ("001_swipe_log", "002_later"))
     stores = [SqliteStore(path) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
+        logged = list(pool.map(lambda store: store.append("a", Draft(10, 1, 100)), stores))
         heads = list(pool.map(lambda store: store.head(1), stores))
+    assert sorted(outcome.event.event_id for outcome in logged if outcome) == list(range(1, 9))
     assert {(head.last_event_id, head.forgotten) for head in heads} == {(1, False)}
     assert len(set(heads)) == 1
     with sqlite3.connect(path) as database:
@@ -275,13 +282,14 @@ def test_many_processes_may_make_the_file_at_once(path):
     assert len({event.movie_id for event in events}) == 160
 
 
-def test_what_is_forgotten_is_not_left_in_the_file(path):
+@pytest.mark.parametrize("user_id", [1, "one"])
+def test_what_is_forgotten_is_not_left_in_the_file(path, user_id):
     store = SqliteStore(path)
     store.append(2, Draft(10, 1, 100, idempotency_key="stays here"))
     for number in range(50):
-        store.append(1, Draft(10, 1, 100, idempotency_key=f"a secret that only user 1 has {number}"))
+        store.append(user_id, Draft(10, 1, 100, idempotency_key=f"a secret that only user 1 has {number}"))
     assert any(b"a secret" in entry.read_bytes() for entry in path.parent.iterdir())
-    store.forget(1, 5)
+    store.forget(user_id, 5)
     content = b"".join(entry.read_bytes() for entry in path.parent.iterdir())
     assert b"a secret" not in content
     assert b"stays here" in content

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -14,25 +15,35 @@ import redis
 
 from mlrec import Recommender
 from mlrec.errors import ForgottenUserError, IncompatibleFormatError, MlrecError, StoreUnavailableError
+from mlrec.ids import PublicId
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Appended, Draft, StoredVector, SwipeStore
 from mlrec.serving.stores.sqlite import SqliteStore
+from tests.stores import ID_KINDS, Ids
 
 DAMAGES = int(os.environ.get("MLREC_FUZZ", "300"))
 
 
+@pytest.fixture(scope="module", params=[ID_KINDS[0], ID_KINDS[1]], ids=str)
+def ids(request) -> Ids:
+    """The kinds of ids in a damaged file."""
+    kinds: Ids = request.param
+    return kinds
+
+
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory) -> Path:
+def sound(ids, tmp_path_factory) -> Path:
     """A store of several pages and everything that a store may hold."""
     path = tmp_path_factory.mktemp("sound") / "users.db"
     store = SqliteStore(path)
-    for user_id in range(1, 6):
+    for user_id in map(ids.user, range(1, 6)):
         store.extend(
-            (user_id, Draft(n, n % 5 - 2, 100 + n, idempotency_key=f"client {n}" if n % 2 else None)) for n in range(40)
+            (user_id, Draft(ids.movie(n), n % 5 - 2, 100 + n, idempotency_key=f"client {n}" if n % 2 else None))
+            for n in range(40)
         )
-        store.append(user_id, Draft(39, 0, 200, undoes=40))
+        store.append(user_id, Draft(ids.movie(39), 0, 200, undoes=40))
         store.save_vector(user_id, StoredVector("model fold-in", bytes(range(256))))
-    store.forget(5, 300)
+    store.forget(ids.user(5), 300)
     assert store.check() == []
     store.close()
     return path
@@ -59,27 +70,32 @@ def damaged(content: bytes, draw: random.Random) -> bytes:
     return bytes(damaged)
 
 
-CALLS = {
-    "head": lambda store: [store.head(user_id) for user_id in range(7)],
-    "events": lambda store: [store.events(user_id) for user_id in range(7)],
-    "after": lambda store: store.events(2, after=30),
-    "vector": lambda store: [store.vector(user_id) for user_id in range(7)],
-    "user_ids": lambda store: store.user_ids(),
-    "forgotten": lambda store: store.forgotten(),
-    "counts": lambda store: store.counts(),
-    "describe": lambda store: store.describe(),
-    "check": lambda store: store.check(),
-    "save_vector": lambda store: store.save_vector(1, StoredVector("m", b"v")),
-    "append": lambda store: store.append(1, Draft(1, 1, 1, idempotency_key="client 7"), in_order=True),
-    "append new": lambda store: store.append(2, Draft(1, 1, 1, idempotency_key="new"), in_order=True),
-    "extend": lambda store: store.extend((user_id, Draft(1, 1, 1)) for user_id in (1, 2, 3, 9)),
-    "forget": lambda store: store.forget(3, 5),
-    "allow": lambda store: store.allow(5),
+CALLS: dict[str, Callable[[SwipeStore, Ids], object]] = {
+    "head": lambda store, ids: [store.head(ids.user(number)) for number in range(7)],
+    "events": lambda store, ids: [store.events(ids.user(number)) for number in range(7)],
+    "after": lambda store, ids: store.events(ids.user(2), after=30),
+    "vector": lambda store, ids: [store.vector(ids.user(number)) for number in range(7)],
+    "user_ids": lambda store, ids: store.user_ids(),
+    "forgotten": lambda store, ids: store.forgotten(),
+    "counts": lambda store, ids: store.counts(),
+    "describe": lambda store, ids: store.describe(),
+    "check": lambda store, ids: store.check(),
+    "save_vector": lambda store, ids: store.save_vector(ids.user(1), StoredVector("m", b"v")),
+    "append": lambda store, ids: store.append(
+        ids.user(1), Draft(ids.movie(1), 1, 1, idempotency_key="client 7"), in_order=True
+    ),
+    "append new": lambda store, ids: store.append(
+        ids.user(2), Draft(ids.movie(1), 1, 1, idempotency_key="new"), in_order=True
+    ),
+    "extend": lambda store, ids: store.extend((ids.user(number), Draft(ids.movie(1), 1, 1)) for number in (1, 2, 3, 9)),
+    "forget": lambda store, ids: store.forget(ids.user(3), 5),
+    "allow": lambda store, ids: store.allow(ids.user(5)),
+    "first text": lambda store, ids: store.append("text", Draft("text", 1, 1)),
 }
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_every_call_on_damaged_bytes_answers_or_tells(sound, tmp_path, part):
+def test_every_call_on_damaged_bytes_answers_or_tells(sound, ids, tmp_path, part):
     content = sound.read_bytes()
     told = 0
     for number in range(part, DAMAGES, 3):
@@ -88,7 +104,7 @@ def test_every_call_on_damaged_bytes_answers_or_tells(sound, tmp_path, part):
         store = SqliteStore(path)
         for name, call in CALLS.items():
             try:
-                call(store)
+                call(store, ids)
             except MlrecError as error:
                 told += bool(error.message and error.hint)
             except BaseException as error:
@@ -200,6 +216,90 @@ def test_a_user_of_whom_a_part_is_missing_is_told_and_can_begin_anew(demo, named
         assert rec.undo(43).movie_id == 1
 
 
+TEXT_USER = "a b"
+
+
+def of_text_user(damage: str) -> str:
+    """The damage of user 42, done to user `a b`."""
+    return damage.replace("user_id = 42", "user_id = x'612062'").replace("{42}", "{=a%20b}")
+
+
+@pytest.mark.parametrize(("kind", "damage"), CASES)
+def test_a_user_with_a_text_id_is_told_and_can_begin_anew(tmp_path, request, kind, damage):
+    name = str(tmp_path / "users.db") if kind == "sqlite" else request.getfixturevalue("redis_url")
+    users: list[PublicId] = [42, TEXT_USER, "42"]
+    with closing(open_store(name, None)) as store:
+        for user_id in users:
+            for movie_id in ("tt3", "1", 260):
+                store.append(user_id, Draft(movie_id, 1, 100, idempotency_key=f"c{movie_id}"))
+            store.append(user_id, Draft(260, 0, 500, undoes=3))
+        assert store.check() == []
+        do_damage(name, of_text_user(damage))
+        with closing(open_store(name, None)) as fresh:
+            for holder in (store, fresh):
+                for call in (
+                    lambda holder=holder: holder.head(TEXT_USER),
+                    lambda holder=holder: holder.append(TEXT_USER, Draft("new", 1, 1)),
+                    lambda holder=holder: holder.extend([(TEXT_USER, Draft("new", 1, 1))]),
+                ):
+                    refused = within(20, call)
+                    assert isinstance(refused, IncompatibleFormatError), refused
+                    assert "User 'a b' in " in refused.message
+                    assert "mlrec users forget 'a b'" in refused.hint
+                assert holder.head(42).last_event_id == holder.head("42").last_event_id == 4
+        with pytest.raises(IncompatibleFormatError, match=r"1 user is damaged .*user 'a b': "):
+            store.check()
+        store.forget(TEXT_USER, 600)
+        assert store.check() == []
+        store.allow(TEXT_USER)
+        assert appended(store, TEXT_USER, Draft("new", 1, 1)).event.event_id > (0 if damage == ALL_IS_GONE else 4)
+        assert store.check() == []
+
+
+NO_IDS = ("'abc'", "1.5", "x''", "x'ff'", "x'c3'", "x'eda080'", "x'6100'", "x'00'", f"x'{'61' * 201}'")
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_a_user_id_that_is_neither_a_number_nor_a_text_is_told(tmp_path, value):
+    name = str(tmp_path / "users.db")
+    with closing(SqliteStore(Path(name))) as store:
+        store.append("a", Draft("b", 1, 100))
+        store.append(42, Draft(1, 1, 100))
+        for table in ("users", "events"):
+            do_damage(name, f"UPDATE {table} SET user_id = {value} WHERE user_id = x'61'")
+        for call in (store.user_ids, store.check):
+            with pytest.raises(IncompatibleFormatError, match="neither a whole number nor a text"):
+                call()
+        assert store.events("a") == []
+        assert [event.movie_id for event in store.events(42)] == [1]
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_a_movie_id_that_is_neither_a_number_nor_a_text_is_told(tmp_path, value):
+    name = str(tmp_path / "users.db")
+    with closing(SqliteStore(Path(name))) as store:
+        store.extend([("a", Draft("b", 1, 100)), ("a", Draft("c", 1, 100)), (42, Draft(1, 1, 100))])
+        do_damage(name, f"UPDATE events SET movie_id = {value} WHERE user_id = x'61' AND event_id = 1")
+        with pytest.raises(IncompatibleFormatError, match=r"User a in .*an event is not as mlrec writes it"):
+            store.events("a")
+        with pytest.raises(IncompatibleFormatError, match="an event is not as mlrec writes it"):
+            store.check()
+        assert [event.movie_id for event in store.events(42)] == [1]
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_a_forgotten_user_whose_id_is_damaged_is_told(tmp_path, value):
+    name = str(tmp_path / "users.db")
+    with closing(SqliteStore(Path(name))) as store:
+        store.forget("a", 100)
+        assert store.check() == []
+        do_damage(name, f"UPDATE users SET user_id = {value}")
+        for call in (store.check, store.forgotten):
+            with pytest.raises(IncompatibleFormatError, match="neither a whole number nor a text"):
+                call()
+
+
+@pytest.mark.parametrize("user_id", [42, TEXT_USER])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -221,21 +321,21 @@ def test_a_user_of_whom_a_part_is_missing_is_told_and_can_begin_anew(demo, named
         "HDEL mlrec:{42}:user undone",
     ],
 )
-def test_check_finds_what_is_wrong_in_the_middle_of_a_log(tmp_path, request, damage):
+def test_check_finds_what_is_wrong_in_the_middle_of_a_log(tmp_path, request, damage, user_id):
     by_sql = damage.startswith(("DELETE", "UPDATE"))
     name = str(tmp_path / "users.db") if by_sql else request.getfixturevalue("redis_url")
     with closing(open_store(name, None)) as store:
-        for user_id in (42, 43):
+        for one in (user_id, 43):
             for movie_id in (318, 1, 260):
-                store.append(user_id, Draft(movie_id, 1, 100, idempotency_key=f"c{movie_id}"))
-            store.append(user_id, Draft(260, 0, 500, undoes=3))
-        do_damage(name, damage)
+                store.append(one, Draft(movie_id, 1, 100, idempotency_key=f"c{movie_id}"))
+            store.append(one, Draft(260, 0, 500, undoes=3))
+        do_damage(name, damage if user_id == 42 else of_text_user(damage))
         with pytest.raises(IncompatibleFormatError):
             store.check()
         store.events(43)
         for call in (
-            lambda: store.events(42),
-            lambda: store.append(42, Draft(1, 1, 1, idempotency_key="c1"), in_order=True),
+            lambda: store.events(user_id),
+            lambda: store.append(user_id, Draft(1, 1, 1, idempotency_key="c1"), in_order=True),
         ):
             with suppress(IncompatibleFormatError):
                 call()
@@ -285,7 +385,7 @@ def append_as_before(client, swipes: list[tuple[int, str]]) -> None:
         pipeline.execute()
 
 
-def appended(store: SwipeStore, user_id: int, draft: Draft, **options: bool) -> Appended:
+def appended(store: SwipeStore, user_id: PublicId, draft: Draft, **options: bool) -> Appended:
     """What a store says of a swipe that it takes."""
     answer = store.append(user_id, draft, **options)
     assert answer is not None

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from mlrec.ids import PublicId
+
 LONGEST_IDEMPOTENCY_KEY = 200
 """Characters."""
 
@@ -22,7 +24,7 @@ class Draft(NamedTuple):
     Attributes
     ----------
     movie_id
-        Public id.
+        Public id, a whole number or a text.
     preference
         −2 to +2; 0 for a skip and for a tombstone.
     at
@@ -33,7 +35,7 @@ class Draft(NamedTuple):
         The caller's own id of the event, or None. With a key, repeating the call changes nothing.
     """
 
-    movie_id: int
+    movie_id: PublicId
     preference: int
     at: int
     undoes: int = 0
@@ -53,12 +55,23 @@ class Event(NamedTuple):
     """
 
     event_id: int
-    movie_id: int
+    movie_id: PublicId
     preference: int
     at: int
     undoes: int
     idempotency_key: str | None
     token: int
+
+
+def ascending(ids: Iterable[PublicId]) -> list[PublicId]:
+    """Sort ids: whole numbers by value, then texts by their characters, which is also the order of their bytes."""
+    numbers, texts = list[int](), list[str]()
+    for one in ids:
+        if isinstance(one, str):
+            texts.append(one)
+        else:
+            numbers.append(one)
+    return [*sorted(numbers), *sorted(texts)]
 
 
 def latest_moment() -> int:
@@ -128,6 +141,9 @@ class Counts:
 class SwipeStore(Protocol):
     """A log of swipes for each user, a vector derived from it, and a blocklist of forgotten users.
 
+    Ids of users and movies are whole numbers of 64 bits or texts without fault (`ids.text_fault`), independently of
+    each other. The number 42 and the text '42' are two users.
+
     Every method raises `StoreUnavailableError` if the store cannot be reached or written, and `IncompatibleFormatError`
     if its content is damaged or not mlrec's. A user is damaged if a part is missing, so that the log and the data
     stored with it do not match. `head`, `append` and `extend` check this each time. `forget` works for damaged users
@@ -138,14 +154,14 @@ class SwipeStore(Protocol):
     def place(self) -> str:
         """Where the swipes are kept, for messages, without a password."""
 
-    def head(self, user_id: int) -> Head:
+    def head(self, user_id: PublicId) -> Head:
         """Return the state of the user's log, and whether the user is forgotten."""
 
-    def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
+    def events(self, user_id: PublicId, after: int = 0) -> Sequence[Event]:
         """Return the user's events with ids above `after`, ascending."""
 
     def append(
-        self, user_id: int, draft: Draft, *, if_last: int | None = None, in_order: bool = False
+        self, user_id: PublicId, draft: Draft, *, if_last: int | None = None, in_order: bool = False
     ) -> Appended | None:
         """Log an event. When this returns, the event is as durable as the store can make it.
 
@@ -168,7 +184,7 @@ class SwipeStore(Protocol):
             If the user is on the blocklist.
         """
 
-    def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
+    def extend(self, drafts: Iterable[tuple[PublicId, Draft]]) -> int:
         """Log events of several users together. Returns how many were new.
 
         Raises
@@ -177,26 +193,26 @@ class SwipeStore(Protocol):
             If one of the users is on the blocklist. Nothing is logged.
         """
 
-    def vector(self, user_id: int) -> StoredVector | None:
+    def vector(self, user_id: PublicId) -> StoredVector | None:
         """Return the last saved vector, if any."""
 
-    def save_vector(self, user_id: int, vector: StoredVector) -> None:
+    def save_vector(self, user_id: PublicId, vector: StoredVector) -> None:
         """Replace the saved vector, except for a forgotten user. A busy store may skip this: losing it does no harm."""
 
-    def user_ids(self) -> list[int]:
-        """Ids of all users with a log, ascending."""
+    def user_ids(self) -> list[PublicId]:
+        """Ids of all users with a log: whole numbers ascending, then texts ascending."""
 
     def counts(self) -> Counts:
         """Count what is there."""
 
-    def forget(self, user_id: int, at: int) -> int:
+    def forget(self, user_id: PublicId, at: int) -> int:
         """Delete a user's log and vector, and add the user to the blocklist. Returns how many events were deleted."""
 
-    def allow(self, user_id: int) -> bool:
+    def allow(self, user_id: PublicId) -> bool:
         """Remove a user from the blocklist. Returns whether the user was on it."""
 
-    def forgotten(self) -> list[int]:
-        """Ids of all users on the blocklist, ascending."""
+    def forgotten(self) -> list[PublicId]:
+        """Ids of all users on the blocklist: whole numbers ascending, then texts ascending."""
 
     def check(self) -> list[str]:
         """Check for damage, which raises, and for risky configuration, which returns warnings.

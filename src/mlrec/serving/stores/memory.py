@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from threading import RLock
 
 from mlrec.errors import ForgottenUserError
-from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
+from mlrec.ids import PublicId
+from mlrec.serving.stores.interface import (
+    NOBODY,
+    Appended,
+    Counts,
+    Draft,
+    Event,
+    Head,
+    StoredVector,
+    ascending,
+    new_token,
+)
 
 
 @dataclass
@@ -30,16 +41,16 @@ class MemoryStore:
     place = "memory"
 
     def __init__(self) -> None:
-        self._users: dict[int, _User] = {}
+        self._users: dict[PublicId, _User] = {}
         self._lock = RLock()
 
-    def head(self, user_id: int) -> Head:
+    def head(self, user_id: PublicId) -> Head:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id)
             return Head(user.last_event_id, user.token, user.forgotten) if user else NOBODY
 
-    def events(self, user_id: int, after: int = 0) -> Sequence[Event]:
+    def events(self, user_id: PublicId, after: int = 0) -> Sequence[Event]:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id)
@@ -50,7 +61,7 @@ class MemoryStore:
             return user.events[len(user.events) - newer :]
 
     def append(
-        self, user_id: int, draft: Draft, *, if_last: int | None = None, in_order: bool = False
+        self, user_id: PublicId, draft: Draft, *, if_last: int | None = None, in_order: bool = False
     ) -> Appended | None:
         """See `SwipeStore`."""
         with self._lock:
@@ -71,7 +82,7 @@ class MemoryStore:
                 user.by_key[draft.idempotency_key] = event
             return Appended(event, is_new=True)
 
-    def extend(self, drafts: Iterable[tuple[int, Draft]]) -> int:
+    def extend(self, drafts: Iterable[tuple[PublicId, Draft]]) -> int:
         """See `SwipeStore`."""
         rows = list(drafts)
         with self._lock:
@@ -81,22 +92,22 @@ class MemoryStore:
             outcomes = [self.append(user_id, draft) for user_id, draft in rows]
         return sum(1 for outcome in outcomes if outcome and outcome.is_new)
 
-    def vector(self, user_id: int) -> StoredVector | None:
+    def vector(self, user_id: PublicId) -> StoredVector | None:
         """See `SwipeStore`."""
         user = self._users.get(user_id)
         return user.vector if user else None
 
-    def save_vector(self, user_id: int, vector: StoredVector) -> None:
+    def save_vector(self, user_id: PublicId, vector: StoredVector) -> None:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id)
             if user is not None and not user.forgotten:
                 user.vector = vector
 
-    def user_ids(self) -> list[int]:
+    def user_ids(self) -> list[PublicId]:
         """See `SwipeStore`."""
         with self._lock:
-            return sorted(user_id for user_id, user in self._users.items() if user.events)
+            return ascending(user_id for user_id, user in self._users.items() if user.events)
 
     def counts(self) -> Counts:
         """See `SwipeStore`."""
@@ -105,14 +116,14 @@ class MemoryStore:
             events = sum(len(user.events) for user in self._users.values())
             return Counts(len(self.user_ids()), events - undone, undone, len(self.forgotten()))
 
-    def forget(self, user_id: int, at: int) -> int:  # noqa: ARG002
+    def forget(self, user_id: PublicId, at: int) -> int:  # noqa: ARG002
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id, _User())
             self._users[user_id] = _User(last_event_id=user.last_event_id, forgotten=True)
             return len(user.events)
 
-    def allow(self, user_id: int) -> bool:
+    def allow(self, user_id: PublicId) -> bool:
         """See `SwipeStore`."""
         with self._lock:
             user = self._users.get(user_id)
@@ -121,10 +132,10 @@ class MemoryStore:
             user.forgotten = False
             return True
 
-    def forgotten(self) -> list[int]:
+    def forgotten(self) -> list[PublicId]:
         """See `SwipeStore`."""
         with self._lock:
-            return sorted(user_id for user_id, user in self._users.items() if user.forgotten)
+            return ascending(user_id for user_id, user in self._users.items() if user.forgotten)
 
     def check(self) -> list[str]:
         """See `SwipeStore`."""

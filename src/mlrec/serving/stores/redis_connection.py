@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 from mlrec.errors import IncompatibleFormatError, MissingExtraError, StoreUnavailableError
 from mlrec.serving.stores.names import redis_address
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_INTEGER_IDS = 1
+"""Format version of a store with integer ids only, which earlier versions of mlrec use too; the next holds texts."""
 _FORMAT_KEY = "mlrec:format"
 _TIMEOUT_SECONDS = 5.0
 _LOOK_SECONDS = 60.0
@@ -54,6 +56,7 @@ class RedisConnection:
         pool = redis.ConnectionPool(retry=Retry(NoBackoff(), 0), **settings)
         self.client: Any = redis.Redis.from_pool(pool)
         self._is_ours = False
+        self._has_admitted_texts = False
         self._next_look = -_LOOK_SECONDS
 
     @property
@@ -66,16 +69,23 @@ class RedisConnection:
         """Lend the client, after checking that the database belongs to mlrec and has the right format."""
         with self._translating_errors():
             if not self._is_ours:
-                self.client.set(_FORMAT_KEY, FORMAT_VERSION, nx=True)
+                self.client.set(_FORMAT_KEY, _INTEGER_IDS, nx=True)
                 found = text(self.client.get(_FORMAT_KEY))
-                if found != str(FORMAT_VERSION):
+                if found not in (str(_INTEGER_IDS), str(FORMAT_VERSION)):
                     raise IncompatibleFormatError(
                         f"The Redis store at {self.place} has format version {found};"
-                        f" this version of mlrec reads only {FORMAT_VERSION}.",
+                        f" this version of mlrec reads only {_INTEGER_IDS} and {FORMAT_VERSION}.",
                         "Upgrade mlrec: pip install -U mlrec",
                     )
                 self._is_ours = True
             yield self.client
+
+    def admit_texts(self) -> None:
+        """Raise the format version before the first text id is stored: an earlier version would call it damage."""
+        if not self._has_admitted_texts:
+            with self.lent() as server:
+                server.set(_FORMAT_KEY, FORMAT_VERSION)
+            self._has_admitted_texts = True
 
     @contextmanager
     def _translating_errors(self) -> Iterator[None]:

@@ -21,8 +21,10 @@ from threading import Lock
 from mlrec.errors import IncompatibleFormatError, MlrecError, StoreUnavailableError
 
 APPLICATION_ID = 0x6D6C7263  # "mlrc"
-MIGRATIONS = ("001_swipe_log",)
+MIGRATIONS = ("001_swipe_log", "002_text_ids")
 """Files in sql/, in order: number i migrates a database from version i to i + 1."""
+INTEGER_IDS = 1
+"""Schema version of a database with integer ids only, which earlier versions of mlrec use too; the next holds texts."""
 
 _BUSY = (5, 6)
 _MAGIC = b"SQLite format 3\x00"
@@ -85,13 +87,20 @@ class SqliteFile:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     # Another process may have migrated the database since this connection was opened.
-                    _checked_version(connection, self.path, oldest=len(MIGRATIONS))
+                    _checked_version(connection, self.path, oldest=INTEGER_IDS)
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
+
+    def admit_texts(self, connection: sqlite3.Connection) -> None:
+        """Migrate the database to the version that can hold text ids, within the transaction of `writing`.
+
+        So the database is migrated together with the first text that is written to it, or not at all.
+        """
+        _migrate(connection, self.path, len(MIGRATIONS))
 
     @contextmanager
     def writing_what_may_be_lost(self) -> Iterator[sqlite3.Connection | None]:
@@ -165,7 +174,7 @@ class SqliteFile:
         identity, connection = self._connected()
         try:
             # Migrate first: if the application id were only in the write-ahead log, _is_new would not see it.
-            _migrate(connection, self.path)
+            _initialize(connection, self.path)
             _use_write_ahead_log(connection)
             # On macOS a plain fsync leaves data in the drive's own cache.
             connection.execute("PRAGMA fullfsync = ON")
@@ -327,18 +336,14 @@ def _is_new(path: Path) -> bool:
 # -- the database ------------------------------------------------------------------------------------------------------
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a database to the newest version. Several processes may try at the same time."""
-    if _checked_version(connection, path, oldest=0) == len(MIGRATIONS):
+def _initialize(connection: sqlite3.Connection, path: Path) -> None:
+    """Make a new database mlrec's. Several processes may try at the same time."""
+    if _checked_version(connection, path, oldest=0) >= INTEGER_IDS:
         return
     connection.execute("BEGIN EXCLUSIVE")
     try:
-        version = _checked_version(connection, path, oldest=0)
-        for name in MIGRATIONS[version:]:
-            for statement in _statements(sql_text(name)):
-                connection.execute(statement)
+        _migrate(connection, path, INTEGER_IDS)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -346,12 +351,23 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
+def _migrate(connection: sqlite3.Connection, path: Path, wanted: int) -> None:
+    """Migrate a database to a version, if it is older, within a transaction that writes."""
+    version = _checked_version(connection, path, oldest=0)
+    if version >= wanted:
+        return
+    for name in MIGRATIONS[version:wanted]:
+        for statement in _statements(sql_text(name)):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {wanted}")
+
+
 def _checked_version(connection: sqlite3.Connection, path: Path, *, oldest: int) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise IncompatibleFormatError(
-            f"{path} has schema version {version}, written by a newer version of mlrec. This version of mlrec needs"
-            f" schema version {len(MIGRATIONS)}.",
+            f"{path} has schema version {version}, written by a newer version of mlrec. This version of mlrec reads"
+            f" schema versions up to {len(MIGRATIONS)}.",
             "Upgrade mlrec: pip install -U mlrec",
         )
     if version < oldest:

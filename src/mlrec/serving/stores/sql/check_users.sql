@@ -1,5 +1,5 @@
 -- Users whose log and row do not match, or whose events are not as mlrec writes them: user id and what is wrong, ordered by
--- user id, possibly several rows per user. Inputs: users, events. No parameters.
+-- user id, possibly several rows per user. Inputs: users, events. No parameters. Whether a BLOB is an id is checked elsewhere.
 WITH logs AS (
     SELECT
         user_id,
@@ -7,8 +7,8 @@ WITH logs AS (
         max(event_id) AS last_id,
         count(*) AS n_events,
         sum(
-            typeof(user_id) <> 'integer' OR typeof(event_id) <> 'integer' OR typeof(movie_id) <> 'integer'
-            OR typeof(preference) <> 'integer' OR typeof(at) <> 'integer' OR typeof(undoes) <> 'integer'
+            typeof(user_id) NOT IN ('integer', 'blob') OR typeof(movie_id) NOT IN ('integer', 'blob')
+            OR typeof(event_id) <> 'integer' OR typeof(preference) <> 'integer' OR typeof(at) <> 'integer' OR typeof(undoes) <> 'integer'
             OR typeof(token) <> 'integer' OR typeof(client_id) NOT IN ('null', 'text')
             OR event_id < 1 OR token < 1 OR preference NOT BETWEEN -2 AND 2 OR at NOT BETWEEN 0 AND 253402300799
         ) AS n_foreign
