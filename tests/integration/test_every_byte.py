@@ -6,17 +6,21 @@ import csv
 import io
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlrec.dataset.prepare import Prepared, prepare
 from mlrec.dataset.reading import read_prepared
-from mlrec.errors import TooManyRejectsError
+from mlrec.errors import InputError, TooManyRejectsError
 from mlrec.settings import PrepareSettings
 from mlrec.workspace import Workspace
 
-EVERYBODY = PrepareSettings(min_user_ratings=1, min_movie_ratings=1, max_reject_share=1)
+EVERYBODY = PrepareSettings(
+    min_user_ratings=1, min_movie_ratings=1, max_reject_share=1, max_rating=5.0, user_ids="integer",
+    movie_ids="integer", time_format="s",
+)  # fmt: skip
 LINE_ENDS = (["\n"], ["\r"], ["\r\n"], ["\n", "\r"], ["\n", "\r\n"], ["\r", "\r\n"], ["\n", "\r", "\r\n"])
 LAYOUTS = {"ratings.csv": ",", "ratings.dat": "::", "u.data": "\t"}
 MOVIE_IDS = range(10, 40)
@@ -49,7 +53,8 @@ def generated(chance: random.Random, name: str) -> str:
             str(10**9 + chance.randrange(500)),
         ]
         if chance.random() < 0.05:
-            fields[chance.randrange(4)] = chance.choice(BAD)
+            place, bad = chance.randrange(4), chance.choice(BAD)
+            fields[place] = "x" if (place, bad) == (3, "3.7") else bad  # a time may have a fraction
         if name == "ratings.csv" and chance.random() < 0.05:
             fields = [f'"{field}"' for field in fields]
         text += LAYOUTS[name].join(fields) + chance.choice(ends)
@@ -138,16 +143,22 @@ def test_ids_that_differ_in_a_character_stay_apart(tmp_path):
     lines = [f"{user},{movie},4,{100 + movie}" for user in users for movie in MOVIE_IDS]
     raw = with_movies(tmp_path / "raw", "ratings.csv")
     (raw / "ratings.csv").write_text("\n".join([HEADER.decode(), *lines]))
+    how = replace(EVERYBODY, max_reject_share=0.01)
     with pytest.raises(TooManyRejectsError, match=r"180 of 180 rows of ratings\.csv are bad .* unparsable userId"):
-        prepare(Workspace(tmp_path / "data"), raw=raw)
+        prepare(Workspace(tmp_path / "data"), how, raw=raw)
+    workspace = Workspace(tmp_path / "data")
+    prepare(workspace, replace(how, user_ids="auto"), raw=raw)
+    assert read_prepared(workspace).events.user_ids.tolist() == sorted(user.encode() for user in users)
 
 
 def test_times_that_a_spreadsheet_has_rounded_are_refused(tmp_path):
     lines = [f"{user},{movie},4,1.26E+09" for user in range(10, 20) for movie in MOVIE_IDS]
     raw = with_movies(tmp_path / "raw", "ratings.csv")
     (raw / "ratings.csv").write_text("\n".join([HEADER.decode(), *lines]))
+    with pytest.raises(InputError, match=r"the times, such as '1\.26E\+09', are written in no way that mlrec knows"):
+        prepare(Workspace(tmp_path / "data"), replace(EVERYBODY, time_format="auto"), raw=raw)
     with pytest.raises(TooManyRejectsError, match="unparsable timestamp"):
-        prepare(Workspace(tmp_path / "data"), raw=raw)
+        prepare(Workspace(tmp_path / "data"), replace(EVERYBODY, max_reject_share=0.01), raw=raw)
 
 
 def test_a_title_with_a_line_break_keeps_its_movie_and_its_ratings(tmp_path):

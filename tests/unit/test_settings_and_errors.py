@@ -37,7 +37,7 @@ from mlrec.settings import (
         lambda: PrepareSettings(min_user_ratings=10**39),
         lambda: PrepareSettings(min_movie_ratings=10**39),
         lambda: PrepareSettings(cut_points=(3.5, 2.5, 4.5)),
-        lambda: PrepareSettings(cut_points=(2.5, 3.5, 5.0)),
+        lambda: PrepareSettings(cut_points=(2.5, 3.5, 5.0), max_rating=5.0),
         lambda: PrepareSettings(split_ratio=(0, 1, 1)),
         lambda: PrepareSettings(max_reject_share=2),
         lambda: PrepareSettings(memory_limit="lots"),

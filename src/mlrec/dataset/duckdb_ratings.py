@@ -281,7 +281,8 @@ class DuckDBRatings:
     def _look(self, table: str) -> Look:
         query = f"FROM look_at('{table}')"
         *ids, times, odd_time, numbers, words = self._sql.rows(query)[0]
-        return Look(IdCounts(*ids[:4]), IdCounts(*ids[4:]), times or {}, odd_time, int(numbers), int(words))
+        ids = [0 if one is None and place % 4 < 2 else one for place, one in enumerate(ids)]
+        return Look(IdCounts(*ids[:4]), IdCounts(*ids[4:]), times or {}, odd_time, int(numbers or 0), int(words or 0))
 
     def _by_value(self, table: str) -> Counter[float]:
         query = f"SELECT rating, count(*) FROM {table} WHERE isfinite(rating) GROUP BY rating"

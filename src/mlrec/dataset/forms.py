@@ -37,9 +37,11 @@ _NAMES: Mapping[Clock, str] = {
     "date-format": "dates in the given format, so the order of the file counts within a day",
     "file": "ignored; the order of the file counts", "random": "ignored; each user's events are in a random order",
 }  # fmt: skip
-# From this share of other ids on, the ids are texts. Below, and above the share of bad rows that is allowed, it must be
-# asked: they may be numbers, some of them damaged.
+# From this share of other ids on, the ids are texts. Between this and the next, it must be asked: they may be numbers,
+# some of them damaged.
 _SURELY_TEXT = 0.1
+# Up to this share, other ids are bad rows, which are reported as such.
+_STRAY_IDS = 0.02
 # Share of the usable times that may be on another clock.
 _STRAY_TIMES = 0.01
 
@@ -159,7 +161,7 @@ def _kind(ids: IdCounts, setting: IdsSetting, settings: PrepareSettings, label: 
     if setting != "auto":
         return setting
     others = ids.given - ids.whole
-    if others <= min(settings.max_reject_share, _SURELY_TEXT) * ids.given:
+    if others <= min(max(settings.max_reject_share, _STRAY_IDS), _SURELY_TEXT) * ids.given:
         return "integer"
     if others > _SURELY_TEXT * ids.given:
         return "text"

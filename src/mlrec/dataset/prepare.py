@@ -73,7 +73,7 @@ _KIND_NAMES: Mapping[IdKind, str] = {"integer": "a whole number", "text": "a tex
 _RANDOM_TIES_SETTINGS = ("ties", "random_seed")
 _FIRST_DAY = date(1970, 1, 1)
 _LATER_SETTINGS = (
-    "scale", "unrated", "implicit", "strong_from", "columns", "separator", "encoding", "user_ids", "movie_ids",
+    "unrated", "implicit", "strong_from", "columns", "separator", "encoding",
     "time_format", "timezone", "no_time", "user_prefix",
 )  # fmt: skip
 # The fates of swipes in 27_judge_swipes.sql, and the names of their counts in `MergedSwipes`.
@@ -515,8 +515,13 @@ class _Preparation:
         return None if self.ties is None else TieSummary(self.settings.ties, **self.ties._asdict())
 
     def resolved_settings(self) -> PrepareSettings:
-        """The settings with the cut-points that were used."""
-        return replace(self.settings, cut_points=None if self.settings.implicit else self.scale.cut_points)
+        """The settings with the scale that was recognized, if it can be given as settings."""
+        settings, scale = self.settings, self.scale
+        if settings.implicit or not scale.low <= scale.cut_points[0] < scale.cut_points[2] < scale.high:
+            return settings
+        if scale.above_low:
+            return replace(settings, cut_points=scale.cut_points, max_rating=scale.high)
+        return replace(settings, cut_points=scale.cut_points, scale=(scale.low, scale.high))
 
     def reading(self) -> Reading:
         """How the ratings file was read."""
@@ -582,7 +587,9 @@ def _fingerprint(read: Input, run: _Preparation, app_checksums: Mapping[str, str
     left_out = _NEUTRAL_SETTINGS + (() if settings.ties == "random" else _RANDOM_TIES_SETTINGS)
     if settings.no_time == "random":
         left_out = tuple(name for name in left_out if name != "random_seed")
-    unused = {name for name in _LATER_SETTINGS if getattr(run.settings, name) == getattr(PrepareSettings, name)}
+    unused = {"user_ids", "movie_ids", "scale"} | {
+        name for name in _LATER_SETTINGS if getattr(run.settings, name) == getattr(PrepareSettings, name)
+    }
     values = {name: value for name, value in settings.to_json().items() if name not in left_out and name not in unused}
     origin = {
         "rules": _RULES_VERSION,

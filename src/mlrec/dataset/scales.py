@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlrec.errors import InputError
+from mlrec.errors import InputError, SettingsError
 from mlrec.settings import PrepareSettings
 
 CutPoints = tuple[float, float, float]
@@ -141,6 +141,9 @@ def recognized(counts: Mapping[float, int], label: str, settings: PrepareSetting
 
 def _with(scale: Scale, settings: PrepareSettings) -> Scale:
     unrated = scale.unrated if settings.unrated is None else settings.unrated
+    if settings.cut_points and not scale.low <= settings.cut_points[0] < settings.cut_points[2] < scale.high:
+        points = ", ".join(f"{point:g}" for point in settings.cut_points)
+        raise SettingsError(f"The cut-points {points} are not within the scale, which is {scale.name}.")
     return replace(scale, cut_points=settings.cut_points or scale.cut_points, unrated=unrated)
 
 

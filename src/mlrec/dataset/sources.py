@@ -171,7 +171,7 @@ class RawFile:
             return "'1'" if name == "rating" else "CAST(NULL AS VARCHAR)"
         if self.layout != "parquet":
             return name
-        own = '"' + self.own_names.get(name, name).replace('"', '""') + '"'
+        own = 'raw."' + self.own_names.get(name, name).replace('"', '""') + '"'
         return f"CAST({own} AS VARCHAR)" if name == "rating" else f"field_text({own})"
 
 

@@ -208,7 +208,7 @@ def test_rows_in_another_order_give_the_same_folder(tmp_path):
 
 def test_one_rating_a_user_keeps_every_user(tmp_path):
     workspace = write_raw(tmp_path, [f"{user_id},{user_id % 3 + 1},4.0,5" for user_id in range(60)])
-    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1)).manifest.document
+    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, max_rating=5.0)).manifest.document
     assert manifest["steps"][-1] == {"name": "core round 1", "ratings": 60, "users": 60, "movies": 3}
     assert manifest["splits"] == {"train": 60, "val": 0, "test": 0}
 

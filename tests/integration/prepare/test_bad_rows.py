@@ -25,6 +25,9 @@ from tests.integration.prepare.raw_data import (
     zipped,
 )
 
+CHECKED = loose(max_reject_share=PrepareSettings.max_reject_share)
+"""Nothing is filtered, and bad rows are counted."""
+
 
 def test_every_bad_row_is_reported_with_file_line_text_and_reason(tmp_path):
     workspace = write_raw(
@@ -146,7 +149,7 @@ def with_bad_rows(root: Path, bad: int, good: int) -> Workspace:
 
 def test_one_bad_row_in_a_hundred_is_allowed(tmp_path):
     workspace = with_bad_rows(tmp_path, bad=2, good=198)
-    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest.document
+    manifest = prepare(workspace, CHECKED).manifest.document
     assert manifest["rejects"]["rows"] == 2
 
 
@@ -157,7 +160,7 @@ def test_more_bad_rows_than_that_stop_with_a_report_and_the_last_folder_untouche
 
     with_bad_rows(tmp_path, bad=2, good=197)
     with pytest.raises(TooManyRejectsError) as error:
-        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+        prepare(workspace, CHECKED)
     assert "2 of 199 rows of ratings.csv are bad" in error.value.message
     assert "the first is line 199: unparsable userId" in error.value.message
     assert str(tmp_path / "rejects.csv") in error.value.hint
@@ -172,7 +175,7 @@ def test_more_bad_rows_than_that_stop_with_a_report_and_the_last_folder_untouche
 def test_the_report_of_a_failure_goes_when_the_input_is_mended(tmp_path):
     workspace = write_raw(tmp_path, ["boom"])
     with pytest.raises(TooManyRejectsError):
-        prepare(workspace, PrepareSettings())
+        prepare(workspace, PrepareSettings(max_rating=5.0))
     prepare(write_raw(tmp_path, ["1,1,4.0,5"]), loose())
     assert names(tmp_path) == [".lock", "prepared", "raw"]
 
@@ -192,7 +195,7 @@ def test_a_large_catalogue_does_not_hide_that_ratings_are_bad(tmp_path):
     lines = [f"{i},1,4.0,5" for i in range(660)] + [f"x{i},1,4.0,5" for i in range(80)]
     workspace = write_raw(tmp_path, lines, movies=9_000, links=[f"{i},{i},{i}" for i in range(1, 9_000)])
     with pytest.raises(TooManyRejectsError, match=r"80 of 740 rows of ratings\.csv are bad \(10\.8%"):
-        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+        prepare(workspace, CHECKED)
 
 
 def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
@@ -200,7 +203,7 @@ def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
     movies = workspace.raw / "movies.csv"
     movies.write_text(movies.read_text() + "boom\n")
     with pytest.raises(TooManyRejectsError, match=r"1 of 10 rows of movies\.csv are bad"):
-        prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))
+        prepare(workspace, CHECKED)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +218,7 @@ def test_many_good_ratings_do_not_hide_that_the_catalogue_is_bad(tmp_path):
 def test_links_never_stop_the_job(tmp_path, links, warning):
     workspace = write_raw(tmp_path, ["1,1,4.0,5"])
     (workspace.raw / "links.csv").write_bytes(links)
-    manifest = prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1)).manifest.document
+    manifest = prepare(workspace, CHECKED).manifest.document
     assert [text[: len(warning)] for text in manifest["warnings"]] == [warning]
     assert manifest["splits"]["train"] == 1
 

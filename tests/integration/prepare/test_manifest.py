@@ -100,4 +100,4 @@ def test_the_manifest_holds_every_setting(one_run):
     kept: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in result.manifest.document["settings"].items()
     }
-    assert PrepareSettings(**kept) == loose(min_movie_ratings=5)
+    assert PrepareSettings(**kept) == loose(min_movie_ratings=5, cut_points=(2.5, 3.5, 4.5))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from mlrec.dataset.scales import FIVE_STARS, Scale
 from mlrec.dataset.sources import CSV_COLUMNS, Layout, RawFile, Role
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import Encoding
@@ -39,7 +41,19 @@ class Database:
         self.connection = server.cursor()
         self.connection.execute(f"ATTACH ':memory:' AS {name}")
         self.connection.execute(f"USE {name}")
+        self.file: RawFile | None = None
         self.run("00_setup")
+        self.set(user_offset=0, user_prefix="", words=False, clock="s", ticks_per_second=1, has_catalogue=True)
+        self.set_scale(FIVE_STARS)
+        for step in ("01_users_integer", "02_movies_integer", "22_look"):
+            self.run(step)
+
+    def set_scale(self, scale: Scale) -> None:
+        self.set(scale=scale.to_sql())
+
+    def cut(self, *cut_points: float, high: float = 5.0) -> None:
+        first, second, third = cut_points
+        self.set_scale(replace(FIVE_STARS, cut_points=(first, second, third), high=high))
 
     def set(self, **variables: Any) -> None:
         for name, value in variables.items():
@@ -53,6 +67,7 @@ class Database:
 
     def set_file(self, file: RawFile) -> None:
         """Make a text file known to the SQL, and load its lines."""
+        self.file = file
         steps = SqlSteps(self.connection, SILENT)
         steps.set_file(file)
         steps.load(record_blocks(file, file.encoding))
@@ -61,7 +76,8 @@ class Database:
         self.connection.execute("INSERT INTO movies (movie_id) SELECT unnest(?)", [list(movie_ids)])
 
     def run(self, step: str, **parameters: Any) -> None:
-        SqlSteps(self.connection, SILENT).run(step, "", **parameters)
+        file = self.file if step.startswith("2") else None
+        SqlSteps(self.connection, SILENT).run(step, "", file, **parameters)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values) or None).fetchall()
@@ -100,7 +116,11 @@ def raw_file(
 def parquet_file(db: Database, role: Role, path: Path, query: str) -> dict[str, Any]:
     """Write the rows of a query as Parquet and describe the file as the SQL expects."""
     db.connection.execute(f"COPY ({query}) TO $path (FORMAT parquet)", {"path": str(path)})
-    return RawFile(role, path, path.name, "parquet", columns=CSV_COLUMNS[role]).for_sql()
+    own = [name for name, *_ in db.rows("DESCRIBE FROM read_parquet(?)", str(path))]
+    by_name = {name.lower().replace("_", ""): name for name in own}
+    names = {name: by_name[name.replace("_", "")] for name in CSV_COLUMNS[role]}
+    db.file = RawFile(role, path, path.name, "parquet", columns=CSV_COLUMNS[role], own_names=names)
+    return db.file.for_sql()
 
 
 def load_ratings(db: Database, *ratings: tuple[int, int, float, int]) -> None:

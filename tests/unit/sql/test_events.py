@@ -14,7 +14,8 @@ def sort_events(
     db: Database, *ratings: tuple[int, int, float, int], cut_points: Sequence[float] = (2.5, 3.5, 4.5)
 ) -> list[tuple[Any, ...]]:
     """Run the step with everybody in the core."""
-    db.set(cut_points=list(cut_points), preferences=PREFERENCES)
+    db.set(preferences=PREFERENCES)
+    db.cut(*cut_points)
     load_ratings(db, *ratings)
     db.run("25_tally")
     db.run("50_preferences")
@@ -48,7 +49,8 @@ def test_cut_points_are_a_setting(db):
 
 
 def test_what_buckets_mean_is_a_variable(db):
-    db.set(cut_points=[1.0, 2.0, 3.0], preferences=[7, -7, 5, -5])
+    db.set(preferences=[7, -7, 5, -5])
+    db.cut(1.0, 2.0, 3.0)
     load_ratings(db, *((1, movie_id, float(movie_id), 0) for movie_id in (1, 2, 3, 4)))
     db.run("25_tally")
     db.run("50_preferences")
@@ -79,7 +81,7 @@ def test_an_event_knows_the_length_of_its_users_history_and_its_place_there(db):
 
 
 def test_ratings_outside_the_core_are_not_events(db):
-    db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES)
+    db.set(preferences=PREFERENCES)
     load_ratings(db, (1, 1, 4, 1), (1, 2, 4, 1), (2, 1, 4, 1), (2, 2, 4, 1))
     db.table("core_users", "user_id BIGINT, n BIGINT", [(1, 1)])
     db.table("core_movies", "movie_id BIGINT, n BIGINT", [(2, 1)])

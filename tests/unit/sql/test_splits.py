@@ -68,7 +68,7 @@ def test_a_ratio_in_large_numbers_is_the_same_ratio(db):
 
 def deal_events(db: Database, seed: int, *ratings: tuple[int, int, float, int]) -> list[tuple[Any, ...]]:
     """Run the step with everybody in the core; user, movie, time and place of each event."""
-    db.set(cut_points=[2.5, 3.5, 4.5], preferences=PREFERENCES, random_seed=seed)
+    db.set(preferences=PREFERENCES, random_seed=seed)
     load_ratings(db, *ratings)
     db.run("25_tally")
     db.run("50_preferences")

@@ -82,7 +82,8 @@ def merge_swipes(
     max_rating: float = 5.0,
 ) -> list[tuple[Any, ...]]:
     """Run the step on rows of (user, movie, preference, timestamp, fate); the ratings that are left."""
-    db.set(preferences=PREFERENCES, cut_points=list(cut_points), max_rating=max_rating)
+    db.set(preferences=PREFERENCES)
+    db.cut(*cut_points, high=max_rating)
     load_ratings(db, *ratings)
     db.table("judged_swipes", JUDGED_COLUMNS, [(*row, 1, None, fate) for *row, fate in judged])
     db.run("29_merge_swipes")

@@ -76,15 +76,15 @@ CREATE MACRO text_id_fault(field, name) AS
 
 -- The digits of 9.78300760e8 with the point where the power puts it; NULL if digits before the point are missing.
 CREATE MACRO shifted_point(parts) AS
-    CASE WHEN length(parts.decimals) >= CAST(parts.power AS INTEGER)
-         THEN parts.whole || left(parts.decimals, CAST(parts.power AS INTEGER)) || '.'
-              || substr(parts.decimals, CAST(parts.power AS INTEGER) + 1) || '0' END;
+    CASE WHEN length(parts.decimals) >= TRY_CAST(parts.power AS INTEGER)
+         THEN parts.whole || left(parts.decimals, TRY_CAST(parts.power AS INTEGER)) || '.'
+              || substr(parts.decimals, TRY_CAST(parts.power AS INTEGER) + 1) || '0' END;
 
 -- A number of seconds, exactly: decimals, and scientific notation if it gives every digit before the decimal point. The seventh
 -- and later decimals are cut off.
 CREATE MACRO exact_seconds(field) AS
     TRY_CAST(regexp_extract(
-        CASE WHEN regexp_full_match(field, '-?\d+(\.\d*)?') THEN field
+        CASE WHEN regexp_full_match(field, '-?(0|[1-9]\d*)(\.\d*)?') THEN field
              WHEN regexp_full_match(field, '\d\.\d{1,18}[eE]\+?\d{1,2}')
                  THEN shifted_point(regexp_extract(field, '^(\d)\.(\d+)[eE]\+?(\d+)$', ['whole', 'decimals', 'power'])) END,
         '^(-?\d+(?:\.\d{1,6})?)', 1) AS DECIMAL(26, 6));
@@ -94,7 +94,8 @@ CREATE MACRO iso_moment(field) AS
     CASE WHEN regexp_full_match(
              field,
              '\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?(?:Z|[+-]\d\d(?::?\d\d)?))?)?')
-         THEN epoch_us(TRY_CAST(regexp_replace(replace(field, ',', '.'), '([+-]\d\d)(\d\d)$', '\1:\2') AS TIMESTAMPTZ)) END;
+         THEN epoch_us(TRY_CAST(regexp_replace(regexp_replace(replace(field, ',', '.'), '\s(Z|[+-]\d\d(?::?\d\d)?)$', '\1'),
+                                           '([+-]\d\d)(\d\d)$', '\1:\2') AS TIMESTAMPTZ)) END;
 
 -- What a time looks like. A number is on the clock on which it lies between 1970 and 5138.
 CREATE MACRO time_form(field) AS
@@ -136,8 +137,8 @@ CREATE MACRO seconds_of(ticks) AS
 CREATE MACRO ticks_of_seconds(seconds) AS
     CASE WHEN getvariable('clock') IN ('s', 'file', 'random') THEN seconds
          WHEN getvariable('clock') IN ('date', 'date-format')
-             THEN (seconds // 86400) * 1099511627776 + 549755813888 + seconds % 86400
-         ELSE seconds * getvariable('ticks_per_second') END;
+             THEN CAST(seconds // 86400 AS BIGINT) * 1099511627776 + 549755813888 + seconds % 86400
+         ELSE CAST(seconds AS BIGINT) * getvariable('ticks_per_second') END;
 
 -- The share of n, rounded down, for the first, second or third number of the split ratio.
 CREATE MACRO share_of(n, part) AS

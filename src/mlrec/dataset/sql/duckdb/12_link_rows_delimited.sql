@@ -4,6 +4,6 @@
 CREATE OR REPLACE VIEW link_rows AS
 SELECT line, text, width,
        fields[getvariable('links_file').fields.movie_id] AS movie_id,
-       fields[getvariable('links_file').fields.imdb_id] AS imdb_id,
-       fields[getvariable('links_file').fields.tmdb_id] AS tmdb_id
+       trim(fields[getvariable('links_file').fields.imdb_id]) AS imdb_id,
+       trim(fields[getvariable('links_file').fields.tmdb_id]) AS tmdb_id
 FROM rows_of('links_file');

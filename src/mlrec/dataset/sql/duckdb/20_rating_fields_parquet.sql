@@ -3,4 +3,4 @@
 -- lacks is NULL.
 CREATE OR REPLACE VIEW rating_fields AS
 SELECT {selected}
-FROM read_parquet(getvariable('ratings_file').path, hive_partitioning = false);
+FROM read_parquet(getvariable('ratings_file').path, hive_partitioning = false) AS raw;
