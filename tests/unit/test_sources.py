@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlrec.dataset.sources import RawFile, RawSource, find_source
+from mlrec.dataset.finding import find_source
+from mlrec.dataset.sources import RawFile, RawSource
 from mlrec.errors import InputError, RawDataMissingError
 
 RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,10\n"

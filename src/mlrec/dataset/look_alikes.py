@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,20 +71,33 @@ def look_alike(path: Path, ending: str = "") -> LookAlike | None:
     """
     ending = ending or path.suffix.lower()
     with path.open("rb") as file:
-        beginning = file.read(_BEGINNING)
+        return look_alike_of(file.read(_BEGINNING), ending)
+
+
+def look_alike_of(beginning: bytes, ending: str = "") -> LookAlike | None:
+    """What a file with these first bytes really is, unless its name has that ending; None if they may fit."""
     for pattern, endings, found in _LOOK_ALIKES:
         if re.match(pattern, beginning) and ending not in endings:
             return found
     return None
 
 
+def refuse_pointer(path: Path, label: str) -> None:
+    """Raise InputError if a file stands for another one, is a zip archive, or cannot be read."""
+    _refuse(path, label, lambda found: found.what.startswith(("a Git LFS", "a git-annex", "a zip")))
+
+
 def refuse_impostor(path: Path, label: str) -> None:
     """Raise InputError, naming the file by its label, if the file does not fit its name or cannot be read."""
+    _refuse(path, label, lambda _: True)
+
+
+def _refuse(path: Path, label: str, is_wrong: Callable[[LookAlike], bool]) -> None:
     try:
         found = look_alike(path)
     except OSError as error:
         raise InputError(
             f"{label} cannot be read: {error}.", "Check the file's permissions. If it is damaged, get it again."
         ) from error
-    if found:
+    if found and is_wrong(found):
         raise InputError(f"{label} is not a data file: it is {found.what}.", found.hint)

@@ -38,10 +38,11 @@ from mlrec.artifacts.prepared import (
 from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
+from mlrec.dataset.finding import find_source
 from mlrec.dataset.forms import SQL_TYPES, Forms
 from mlrec.dataset.ratings import OtherForms, Ratings, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, chosen
-from mlrec.dataset.sources import RawFile, RawSource, Role, find_source, is_remote
+from mlrec.dataset.sources import RawFile, RawSource, Role, is_remote
 from mlrec.dataset.sql_steps import SqlSteps, first_line
 from mlrec.dataset.text_rows import record_blocks
 from mlrec.dataset.ties import Ties
@@ -110,6 +111,9 @@ def prepare(
     settings: PrepareSettings | None = None,
     *,
     raw: Path | str | None = None,
+    ratings: str | None = None,
+    movies: str | None = None,
+    links: str | None = None,
     swipes: StandingSwipes | None = None,
     forgotten: Collection[PublicId] = (),
     spark: Spark | None = None,
@@ -124,8 +128,10 @@ def prepare(
     settings
         Defaults to `PrepareSettings()`.
     raw
-        A folder or zip archive with the raw files; by default the workspace's own raw folder. With Spark it may also be
+        A folder or archive with the raw files; by default the workspace's own raw folder. With Spark it may also be
         the URL of a folder, such as `hdfs://…` or `s3a://…`.
+    ratings, movies, links
+        Single files, instead of those in `raw`. See `mlrec.dataset.finding.find_source`.
     swipes
         Swipes to merge into the ratings. A swipe replaces a rating of the same movie unless the rating is later.
     forgotten
@@ -146,7 +152,8 @@ def prepare(
     settings = settings or PrepareSettings()
     started = time.perf_counter()
     with workspace.writing("prepare") as scratch:
-        source = _source(raw or workspace.raw, scratch, spark)
+        given = {"ratings": ratings, "movies": movies, "links": links}
+        source = _source(raw or workspace.raw, given, scratch, settings, spark, progress)
         with prepared.replacing(workspace) as files:
             with _connect(scratch, settings) as connection:
                 sql = SqlSteps(connection, progress)
@@ -158,15 +165,22 @@ def prepare(
     return Prepared(workspace.prepared.root, prepared.read_manifest(workspace))
 
 
-def _source(raw: Path | str, scratch: Path, spark: Spark | None) -> RawSource:
+def _source(
+    raw: Path | str,
+    given: Mapping[str, str | None],
+    scratch: Path,
+    settings: PrepareSettings,
+    spark: Spark | None,
+    progress: Progress,
+) -> RawSource:
     """Find the raw files, here or on a file system that only Spark can read."""
     if isinstance(raw, str) and is_remote(raw):
         if spark is None:
             raise SettingsError(f"{raw} can be read only with Spark.", "Add --engine spark.")
         from mlrec.dataset.spark_sources import find_remote_source
 
-        return find_remote_source(spark, raw, scratch)
-    return find_source(Path(raw), scratch)
+        return find_remote_source(spark, raw, scratch, settings)
+    return find_source(Path(raw), scratch, settings, **given, progress=progress)
 
 
 def _ratings(spark: Spark | None, sql: SqlSteps, settings: PrepareSettings, scratch: Path) -> Ratings:

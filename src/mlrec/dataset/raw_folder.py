@@ -15,7 +15,7 @@ from typing import Any
 from mlrec.artifacts.checksums import FileRecord, checksum
 from mlrec.artifacts.documents import DocumentError, from_json
 from mlrec.artifacts.files import read_json, sync, sync_tree, write_json
-from mlrec.dataset.sources import DATA_FILE_NAMES
+from mlrec.dataset.names import is_data_name
 from mlrec.errors import IncompatibleFormatError, StateError
 from mlrec.progress import Progress
 from mlrec.workspace import RawFiles
@@ -105,7 +105,7 @@ class Marker:
 
 
 def _data_files(raw: RawFiles) -> list[Path]:
-    return [path for path in raw.root.iterdir() if path.name in DATA_FILE_NAMES]
+    return [path for path in raw.root.iterdir() if is_data_name(path.name)]
 
 
 def refuse_foreign(raw: RawFiles, marker: Marker | None, force: bool) -> None:

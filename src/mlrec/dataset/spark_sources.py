@@ -9,16 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role, choose, examined, opened_source
+from mlrec.dataset.examining import Examiner
+from mlrec.dataset.finding import opened_source
+from mlrec.dataset.names import choose
+from mlrec.dataset.sources import Elsewhere, RawFile, RawSource, Role
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import InputError, RawDataMissingError
+from mlrec.settings import PrepareSettings
 from mlrec.spark.session import Spark
 
 # Bytes, enough for the header of a text file. A Parquet file needs none.
 _BEGINNING = 1 << 16
 
 
-def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
+def find_remote_source(spark: Spark, place: str, scratch: Path, settings: PrepareSettings) -> RawSource:
     """Find the data set in a remote folder. Small files are copied to this machine; the ratings stay where they are.
 
     Parameters
@@ -29,6 +33,8 @@ def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
         The URL of the folder, such as `hdfs://namenode/ml-20m`.
     scratch
         An existing folder for copies.
+    settings
+        What the user says about the files.
 
     Raises
     ------
@@ -46,21 +52,27 @@ def find_remote_source(spark: Spark, place: str, scratch: Path) -> RawSource:
         members = choose(found)
     if members is None:
         raise RawDataMissingError(
-            f"{place} does not contain ratings with their movies.",
-            "It should contain movies.csv and ratings.csv, or the unpacked files of a MovieLens edition.",
+            f"{place} does not contain ratings.",
+            "It should contain ratings.csv and movies.csv, or the unpacked files of a MovieLens edition.",
         )
 
-    def open_member(role: Role, name: str) -> RawFile:
+    examiner = Examiner(settings, scratch)
+
+    def open_member(role: Role, name: str, movie_name: str | None) -> RawFile:
         path, copy = found[name].getPath(), scratch / name
         with _readable(f"{place}/{name}"):
             if role != "ratings":
                 system.copyToLocalFile(path, jvm.org.apache.hadoop.fs.Path(f"file:{copy.absolute()}"))
-                return examined(role, copy, name)
+                return examiner.examined(role, copy, name, movie_name=movie_name)
             stream = system.open(path)
             copy.write_bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(_limited(jvm, stream)))
             stream.close()
             whole = Elsewhere(path.toString(), found[name].getLen(), partial(_sha256, jvm, system, path))
-            return replace(examined(role, copy, name), elsewhere=whole)
+            if name.lower().endswith(".parquet"):
+                file = examiner.parquet(role, copy, name, spark.reader.parquet(whole.uri).columns)
+            else:
+                file = examiner.examined(role, copy, name, is_whole=False)
+            return replace(file, elsewhere=whole)
 
     return opened_source({role: partial(open_member, role, name) for role, name in members.items()})
 

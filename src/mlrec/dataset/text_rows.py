@@ -100,7 +100,7 @@ def _fields(text: str, file: RawFile, *, strict: bool = False) -> list[str]:
 
     The reader is offered one more line. If it takes that line, it is still looking for the end of a field.
     """
-    reader = csv.reader((f"{text}\n", "\n"), delimiter=file.delimiter, strict=strict)
+    reader = csv.reader((f"{text}\n", "\n"), delimiter=file.delimiter, skipinitialspace=file.skip_blanks, strict=strict)
     try:
         fields = next(reader)
     except csv.Error:  # a field over the size limit or, in strict mode, text after a closing quote
