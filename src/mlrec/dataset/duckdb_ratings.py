@@ -324,9 +324,9 @@ class DuckDBRatings:
     def number_texts(self) -> None:
         """See `Ratings`."""
         kinds = {"users": self.forms.users, "movies": self.forms.movies}
-        for name in (name for name, kind in kinds.items() if kind == "text"):
-            self._sql.run(f"29_text_{name}", "Numbering texts")
-        if "text" in kinds.values():
+        texts = [name for name, kind in kinds.items() if kind == "text"]
+        if texts:
+            self._sql.run(f"29_texts_{texts[0] if len(texts) == 1 else 'both'}", "Numbering texts")
             self._sql.run("25_tally", "Counting")
 
     def drop_duplicates(self) -> bool:
@@ -366,7 +366,8 @@ class DuckDBRatings:
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""
-        self._sql.run("70_write_split", f"Writing {name}", path=located(path), split=name)
+        step = "70_write_texts" if self.forms.has_texts else "70_write_split"
+        self._sql.run(step, f"Writing {name}", path=located(path), split=name)
         return self._sql.value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
 
     def ties(self) -> Ties:

@@ -71,6 +71,11 @@ class Forms:
         return _NAMES[self.clock]
 
     @property
+    def has_texts(self) -> bool:
+        """Whether some ids are texts."""
+        return "text" in (self.users, self.movies)
+
+    @property
     def has_file_order(self) -> bool:
         """Whether the position in the file orders events, alone or within a day."""
         return self.clock in ("date", "date-format", "file")

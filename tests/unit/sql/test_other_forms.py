@@ -197,10 +197,22 @@ def test_the_catalogue_of_ratings_without_movies(db):
     assert db.rows("SELECT movie_id, title, year, genres FROM movies") == [("a", "a", None, []), ("b", "b", None, [])]
 
 
-def test_texts_become_numbers_in_the_order_of_their_bytes(db):
+@pytest.mark.parametrize("together", [False, True])
+def test_texts_become_numbers_in_the_order_of_their_bytes(db, together):
     texts = ["b", "a", "Z", "é", "10", "9", "ab", " "]
     db.table("ratings", TEXT_COLUMNS, [(text, text, 4.0, 0, True) for text in texts])
-    db.run("29_text_users")
-    db.run("29_text_movies")
+    db.run("25_tally")
+    if together:
+        db.run("29_texts_both")
+    else:
+        db.run("29_texts_users")
+        db.run("29_texts_movies")
     assert [user for (user,) in db.rows("SELECT user_id FROM ratings ORDER BY user_id")] == sorted(texts)
     assert [movie for (movie,) in db.rows("SELECT movie_id FROM ratings ORDER BY movie_id")] == sorted(texts)
+
+
+def test_a_split_with_texts_is_written_as_texts(db, tmp_path):
+    columns = "user_id VARCHAR, movie_id VARCHAR, preference TINYINT, timestamp BIGINT, split VARCHAR"
+    db.table("split_events", columns, [("u", "a", 1, 5, "train"), ("v", "b", -2, 6, "test")])
+    db.run("70_write_texts", path=str(tmp_path / "train.parquet"), split="train")
+    assert db.rows("FROM read_parquet(?)", str(tmp_path / "train.parquet")) == [("u", "a", 1, 5)]
