@@ -148,6 +148,9 @@ def prepare(
     settings: PrepareSettings | None = None,
     *,
     raw: str | PathLike[str] | None = None,
+    ratings: str | PathLike[str] | None = None,
+    movies: str | PathLike[str] | None = None,
+    links: str | PathLike[str] | None = None,
     with_swipes: bool = False,
     store: str | PathLike[str] | None = None,
     spark: Spark | None = None,
@@ -164,7 +167,10 @@ def prepare(
     settings
         Defaults to `PrepareSettings()`.
     raw
-        A folder or zip archive with the raw files. Defaults to `raw/` in the data directory.
+        A folder or archive with the raw files. Defaults to `raw/` in the data directory.
+    ratings, movies, links
+        Single files, instead of those in `raw`: a file of any name, an archive with one, a folder of part files, or a
+        pattern such as "logs/*.csv". If `ratings` is given, `raw` is not looked at.
     with_swipes
         Whether to merge the swipes in the store into the ratings.
     store
@@ -187,6 +193,7 @@ def prepare(
     workspace = _workspace(data_dir)
     settings = converted("settings", settings, PrepareSettings | None)
     raw, store = _raw(raw), _store(store)
+    files = _files(ratings=ratings, movies=movies, links=links)
     with_swipes = converted("with_swipes", with_swipes, bool)
     _require_spark(spark)
     with closing(open_store(store, workspace)) as opened:
@@ -198,7 +205,14 @@ def prepare(
         # The blocklist is read last, so that it has users who are forgotten while the swipes are read.
         forgotten = opened.forgotten()
     prepared = preparing.prepare(
-        workspace, settings, raw=raw, swipes=swipes, forgotten=forgotten, spark=spark, progress=progress
+        workspace,
+        settings,
+        raw=raw,
+        **files,
+        swipes=swipes,
+        forgotten=forgotten,
+        spark=spark,
+        progress=progress,
     )
     return PrepareResult(**vars(prepared), unmerged_swipes=unmerged)
 
@@ -302,6 +316,9 @@ def run(
     *,
     source: str | None = None,
     raw: str | PathLike[str] | None = None,
+    ratings: str | PathLike[str] | None = None,
+    movies: str | PathLike[str] | None = None,
+    links: str | PathLike[str] | None = None,
     with_swipes: bool = False,
     store: str | PathLike[str] | None = None,
     final: bool = False,
@@ -324,7 +341,7 @@ def run(
         A data set to fetch first, such as "demo" or "ml-20m".
     source
         Where to fetch it from. See `mlrec.dataset.fetch`.
-    raw, with_swipes, store
+    raw, ratings, movies, links, with_swipes, store
         As in `prepare`.
     final
         Whether to train a second model, on all data, after the evaluated one, and to publish it in its place.
@@ -353,6 +370,7 @@ def run(
     workspace, is_gated = _workspace(data_dir), _is_gated(publish)
     edition, source = converted("edition", edition, str | None), converted("source", source, str | None)
     raw, store = _raw(raw), _store(store)
+    files = _files(ratings=ratings, movies=movies, links=links)
     with_swipes, final = converted("with_swipes", with_swipes, bool), converted("final", final, bool)
     prepare_settings = converted("prepare_settings", prepare_settings, PrepareSettings | None)
     chosen = converted("train_settings", train_settings, TrainSettings | None) or TrainSettings()
@@ -364,7 +382,14 @@ def run(
         fetched = fetching.fetch(workspace, edition, source=source, progress=progress)
         on_step(fetched)
     prepared = prepare(
-        workspace, prepare_settings, raw=raw, with_swipes=with_swipes, store=store, spark=spark, progress=progress
+        workspace,
+        prepare_settings,
+        raw=raw,
+        **files,
+        with_swipes=with_swipes,
+        store=store,
+        spark=spark,
+        progress=progress,
     )
     on_step(prepared)
 
@@ -422,6 +447,14 @@ def _raw(raw: str | PathLike[str] | None) -> Path | str | None:
     if raw is None or (isinstance(raw, str) and is_remote(raw)):
         return raw
     return as_path("raw", raw)
+
+
+def _files(**places: str | PathLike[str] | None) -> dict[str, str | None]:
+    """The places of single files, by role."""
+    return {
+        role: place if place is None or is_remote(str(place)) else str(as_path(role, place))
+        for role, place in places.items()
+    }
 
 
 def _store(store: str | PathLike[str] | None) -> str | None:

@@ -332,10 +332,8 @@ def _lacking(
 def _several(role: Role, name: str, names: Sequence[str], line: Line, movie_name: str | None) -> InputError:
     names = [for_terminal(one)[:60] for one in names]
     if len({normalized(one) for one in names}) == 1:
-        return InputError(
-            f"{line.place}: the header names {MOVIELENS_NAMES[name]} twice: {' and '.join(names)}. {_seen(line)}".rstrip(),
-            "Give each column a different name.",
-        )
+        message = f"{line.place}: the header names {MOVIELENS_NAMES[name]} twice: {' and '.join(names)}. {_seen(line)}"
+        return InputError(message.rstrip(), "Give each column a different name.")
     what = OPTION_NAMES.get(name, name) if role == "ratings" else {"movie_id": "movie's id"}.get(name, name)
     many = {2: "two", 3: "three"}.get(len(names), str(len(names)))
     message = f"{line.place}: {many} columns could be the {what}: {_listed(names[:-1])} and {names[-1]}."

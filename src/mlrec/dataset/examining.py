@@ -1,4 +1,4 @@
-"""Finding out how a raw file is to be read: compression, encoding, separator, header and columns, from its beginning."""
+"""Finding out from the beginning of a raw file how it is to be read: encoding, separator, header and columns."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from mlrec.settings import PrepareSettings
 _ZIP_NAME = re.compile(r".*\.zip", re.IGNORECASE | re.DOTALL)
 _TAR_NAME = re.compile(r".*\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)", re.IGNORECASE | re.DOTALL)
 _WANTED = (
-    "It should contain ratings.csv and movies.csv, or the files or the zip of a MovieLens edition. A file of another name:"
-    " --ratings FILE. The demo data: mlrec run demo"
+    "It should contain ratings.csv and movies.csv, or the files or the zip of a MovieLens edition. A file of another"
+    " name: --ratings FILE. The demo data: mlrec run demo"
 )
 
 Opener = Callable[[str | None], RawFile]
@@ -241,7 +241,7 @@ def _open_given(role: Role, place: str, examiner: Examiner, movie_name: str | No
         if role in chosen:
             return _open_file(role, path / chosen[role], str(path / chosen[role]), examiner, movie_name)
         return _open_parts(role, path, path.parent, examiner, movie_name, label=place)
-    matches = [Path(match) for match in sorted(glob.glob(place, recursive=True)) if Path(match).is_file()]
+    matches = [Path(match) for match in _matching(place) if Path(match).is_file()]
     matches = [match for match in matches if not match.name.startswith(("_", "."))]
     if not matches:
         raise RawDataMissingError(
@@ -254,6 +254,11 @@ def _open_given(role: Role, place: str, examiner: Examiner, movie_name: str | No
         return _open_file(role, matches[0], str(matches[0]), examiner, movie_name)
     parts = [Part(match, str(match), keys_of(match)) for match in matches]
     return joined(examiner, role, parts, place, movie_name=movie_name)
+
+
+def _matching(pattern: str) -> list[str]:
+    """The paths that match a pattern, which may be absolute or not; `**` stands for any number of folders."""
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
 
 
 def _open_file(role: Role, path: Path, label: str, examiner: Examiner, movie_name: str | None) -> RawFile:

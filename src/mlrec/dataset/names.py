@@ -28,8 +28,8 @@ def _early(role: Role) -> tuple[str, ...]:
     return tuple(f"{_EARLY[role]}{compression}" for compression in _COMPRESSIONS) if role in _EARLY else ()
 
 
-# Families of files that belong together. In a folder, the first family with ratings and movies counts, or else the first
-# with ratings. In the last one, forms are mixed.
+# Families of files that belong together. In a folder, the first family with ratings and movies counts, or else the
+# first with ratings. In the last one, forms are mixed.
 _FAMILIES: tuple[Mapping[Role, tuple[str, ...]], ...] = (
     {role: _spellings(role, _ENDINGS) for role in _STEMS},
     {role: _spellings(role, (".dat",)) for role in _STEMS},

@@ -40,6 +40,8 @@ from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.finding import find_source
 from mlrec.dataset.forms import SQL_TYPES, Forms
+from mlrec.dataset.genres import listed
+from mlrec.dataset.pieces import name_pieces
 from mlrec.dataset.ratings import OtherForms, Ratings, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, chosen
 from mlrec.dataset.sources import RawFile, RawSource, Role, is_remote
@@ -326,6 +328,7 @@ class _Preparation:
             self._note("combined")
         if self.source.movies is None:
             self.ratings.make_catalogue()
+            self._read_links()
 
     def _read_files(self) -> ReadRatings:
         """Read the files, again if their values turn out to be written otherwise than the first rows."""
@@ -350,6 +353,10 @@ class _Preparation:
         self.sql.execute(f"02_movies_{kind}")
         if self.source.movies:
             self._read_catalogue_file(self.source.movies, "10_movie_rows", "11_movies")
+        if self.source.movies:
+            self._read_links()
+
+    def _read_links(self) -> None:
         if self.source.links:
             try:
                 self._read_catalogue_file(self.source.links, "12_link_rows", "13_links")
@@ -363,8 +370,24 @@ class _Preparation:
             with self.sql.progress.task(label):
                 self.sql.load(record_blocks(file, file.encoding))
         self.sql.run(f"{rows_step}_{file.layout}", label, file)
+        if file.role == "movies":
+            self._read_listed_genres()
         self.sql.run(step, label, file)
         self.rows_read[file.role] = self.sql.value(f"SELECT count(*) FROM judged_{file.role}")
+
+    def _read_listed_genres(self) -> None:
+        """Read genres that are written as lists of Python or JSON, which SQL cannot."""
+        texts = [
+            text
+            for (text,) in self.sql.rows("SELECT DISTINCT genres FROM movie_rows WHERE starts_with(ltrim(genres), '[')")
+        ]
+        found = {text: genres for text in texts if (genres := listed(text)) is not None}
+        self.sql.connection.execute("DELETE FROM listed_genres")
+        if found:
+            self.sql.connection.execute(
+                "INSERT INTO listed_genres SELECT unnest($texts), unnest($genres)",
+                {"texts": list(found), "genres": list(found.values())},
+            )
 
     def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[PublicId]) -> None:
         """Load the list of forgotten users, and check the swipes as rows of the input."""
@@ -420,16 +443,16 @@ class _Preparation:
                 too_many = too_many or _TooMany(label, bad, rows)
         if too_many is None and self.steps[-1].ratings:
             return
+        query = "SELECT line, reason FROM rejects WHERE file = $file ORDER BY line, text LIMIT 1"
+        line, reason = self.sql.rows(query, file=too_many.label)[0] if too_many else (0, "")
         has_rejects = bool(self.sql.value("SELECT count(*) FROM rejects"))
         if has_rejects:
-            self.sql.run("72_write_rejects", "Writing rejects", path=located(report))
+            self._write_rejects(report)
         if too_many is None:
             raise EmptyResultError(
                 f"{self.source.ratings.label} contains no " + ("usable ratings." if has_rejects else "ratings."),
                 f"The bad rows are in {report}." if has_rejects else "Check the file.",
             )
-        query = "SELECT line, reason FROM rejects WHERE file = $file ORDER BY line, text LIMIT 1"
-        line, reason = self.sql.rows(query, file=too_many.label)[0]
         allowed = self.settings.max_reject_share
         ways = "Prepare without swipes" if too_many.label == _SWIPE_LOG else "Correct the file"
         raise TooManyRejectsError(
@@ -490,8 +513,16 @@ class _Preparation:
 
     def write(self, movies: Path, rejects: Path) -> None:
         """Write the catalogue and the rejects."""
-        self.sql.run("71_write_movies", "Writing", path=located(movies))
-        self.sql.run("72_write_rejects", "Writing", path=located(rejects))
+        has_details = self.sql.value("SELECT count(details) FROM movies")
+        step = "71_write_movies_details" if has_details else "71_write_movies"
+        self.sql.run(step, "Writing", path=located(movies))
+        self._write_rejects(rejects)
+
+    def _write_rejects(self, path: Path) -> None:
+        """Write the rejects. Those of a file that was joined from several get the names of its parts."""
+        for file in self.source.files:
+            name_pieces(self.sql, file)
+        self.sql.run("72_write_rejects", "Writing rejects", path=located(path))
 
     # -- reports -----------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
     "movies": ("movie_id", "title", "genres"),
     "links": ("movie_id", "imdb_id", "tmdb_id"),
 }
+MOVIE_COLUMNS = (*CSV_COLUMNS["movies"], "year")
+"""What mlrec makes use of in a file of movies."""
 ITEM_WIDTH = 24
 """Number of fields in a line of u.item: 5 and the 19 genre flags."""
 
@@ -185,16 +187,49 @@ class RawFile:
         }
 
     def selected(self) -> str:
-        """The columns of a ratings file as an SQL select list of texts. Without amounts, interactions count once."""
-        return ", ".join(f"{self._selected(name)} AS {name}" for name in CSV_COLUMNS["ratings"])
+        """The columns that mlrec uses as an SQL select list. Of ratings, all are texts; interactions count once."""
+        names = {"ratings": CSV_COLUMNS["ratings"], "movies": MOVIE_COLUMNS, "links": CSV_COLUMNS["links"]}[self.role]
+        selected = [f"{self._selected(name)} AS {name}" for name in names]
+        if self.role == "movies":
+            selected.append(f"{self._details()} AS details")
+        return ", ".join(selected)
 
     def _selected(self, name: str) -> str:
         if name not in self.columns:
             return "'1'" if name == "rating" else "CAST(NULL AS VARCHAR)"
-        if self.layout != "parquet":
+        if self.role == "ratings" and self.layout == "delimited":
             return name
-        own = 'raw."' + self.own_names.get(name, name).replace('"', '""') + '"'
-        return f"CAST({own} AS VARCHAR)" if name == "rating" else f"field_text({own})"
+        return self._at(self.columns.index(name), "value" if name == "rating" else "text")
+
+    def _details(self) -> str:
+        """The further columns of movies, as the text of a JSON object; NULL if all are empty."""
+        used = {*MOVIE_COLUMNS, ""}
+        names: dict[str, int] = {}
+        for place, name in enumerate(self.columns):
+            if name not in used and (own := self._header(place)):
+                names.setdefault(own, place)
+        entries = ", ".join(f"{{'k': {_quoted(own)}, 'v': {self._at(place, 'text')}}}" for own, place in names.items())
+        return f"details_of([{entries}])" if entries else "CAST(NULL AS VARCHAR)"
+
+    def _at(self, place: int, form: str) -> str:
+        """A column in SQL."""
+        if self.layout == "delimited":
+            field = f"fields[{place + 1}]"
+            return f"ltrim({field})" if self.skip_blanks else field
+        own = self._header(place)
+        if self.layout == "json":
+            pointer = "/" + own.replace("~", "~0").replace("/", "~1")
+            return f"json_extract_string(document, {_quoted(pointer)})"
+        column = 'raw."' + own.replace('"', '""') + '"'
+        return f"CAST({column} AS VARCHAR)" if form == "value" else f"field_text({column})"
+
+    def _header(self, place: int) -> str:
+        name = self.columns[place]
+        return self.headers[place] if self.headers else self.own_names.get(name, name)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

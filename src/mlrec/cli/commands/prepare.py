@@ -1,5 +1,6 @@
 """mlrec prepare: turn raw ratings into the prepared folder."""
 
+import csv
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,7 @@ from mlrec.cli import render
 from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
+from mlrec.errors import shown
 from mlrec.plurals import counted
 from mlrec.settings import DEFAULT_ENGINE, PrepareSettings, SplitKind, TieRule
 
@@ -18,6 +20,8 @@ EXAMPLES = examples(
     "mlrec prepare",
     "mlrec prepare --min-user-ratings 1",
     "mlrec prepare --raw ~/Downloads/ml-1m.zip",
+    "mlrec prepare --ratings ~/Downloads/rating.csv --movies ~/Downloads/anime.csv",
+    "mlrec prepare --ratings log.tsv.gz --columns user=1,movie=2,rating=3,time=4",
     "mlrec prepare --split global-time",
     "mlrec prepare --with-swipes",
     "mlrec prepare --engine spark --spark-master spark://host:7077 --data-dir /shared/mlrec",
@@ -30,8 +34,45 @@ Raw = Annotated[
     typer.Option(
         "--raw",
         metavar="PATH",
-        help="Folder or zip archive with the raw files, instead of raw/ in the data directory. With --engine spark,"
-        " also hdfs://…, s3a://… or any other path that Spark reads.",
+        help="Folder or archive (zip, tar) with the raw files, instead of raw/ in the data directory. With --engine"
+        " spark, also hdfs://…, s3a://… or any other path that Spark reads.",
+    ),
+]
+Ratings = Annotated[
+    str | None,
+    typer.Option(
+        "--ratings",
+        metavar="FILE",
+        help="File of ratings or interactions with any name: CSV or other separated text, JSON lines or Parquet,"
+        " compressed or not. Also a folder of part files, or a pattern in quotes such as 'logs/*.csv'.",
+    ),
+]
+Movies = Annotated[
+    str | None,
+    typer.Option("--movies", metavar="FILE", help="File of movies, in the same forms. Without one, titles are ids."),
+]
+Links = Annotated[
+    str | None, typer.Option("--links", metavar="FILE", help="File of IMDb and TMDB ids by movie, in the same forms.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="WHAT=NAME,…",
+        help="Columns of the ratings file that are not recognized, such as user=uid,time=when. WHAT is user, movie,"
+        " rating or time. If the file has no header, give positions: user=1,movie=2,rating=3,time=4.",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="What separates the fields of text files. Without it: recognized.", show_default=False
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Encoding of text files, such as cp1251. Without it: recognized.", show_default=False
     ),
 ]
 Split = Annotated[
@@ -63,8 +104,28 @@ WithSwipes = Annotated[
 ]
 
 
+def parse_columns(text: str | None) -> tuple[tuple[str, str], ...]:
+    """Parse what `--columns` says: pairs of a role and the name or position of a column."""
+    if text is None:
+        return ()
+    try:
+        pairs = [part.split("=", 1) for part in next(csv.reader([text]), [])]
+        return tuple((role.strip(), name.strip()) for role, name in pairs)
+    except (ValueError, csv.Error):
+        raise typer.BadParameter(
+            f"{shown(text)} is not a list of columns. Use user=NAME,movie=NAME,rating=NAME,time=NAME.",
+            param_hint="'--columns'",
+        ) from None
+
+
 def prepare(
     raw: Raw = None,
+    ratings: Ratings = None,
+    movies: Movies = None,
+    links: Links = None,
+    columns: Columns = None,
+    separator: Separator = _DEFAULTS.separator,
+    encoding: Encoding = _DEFAULTS.encoding,
     with_swipes: WithSwipes = False,
     min_user_ratings: MinUserRatings = _DEFAULTS.min_user_ratings,
     min_movie_ratings: MinMovieRatings = _DEFAULTS.min_movie_ratings,
@@ -105,7 +166,7 @@ def prepare(
 ) -> None:
     """Turn ratings into preferences, drop users and movies with few ratings, and split by time.
 
-    The input is movies.csv and ratings.csv, or the files of any MovieLens edition: plain, gzipped, zipped or Parquet.
+    The input is ratings.csv and movies.csv, the files of any MovieLens edition, or files of your own: see docs/data.md.
     Rows that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store
     are left out, with or without --with-swipes. Both engines produce the same rows.
     """
@@ -113,6 +174,9 @@ def prepare(
     from mlrec.workspace import Workspace
 
     settings = PrepareSettings(
+        columns=parse_columns(columns),
+        separator=separator,
+        encoding=encoding,
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         cut_points=cut_points,
@@ -127,7 +191,18 @@ def prepare(
     )
     workspace, bar = Workspace(data_dir), progress()
     with opened(engine, spark_master, spark_conf, workspace, bar) as spark:
-        result = run(workspace, settings, raw=raw, with_swipes=with_swipes, store=store, spark=spark, progress=bar)
+        result = run(
+            workspace,
+            settings,
+            raw=raw,
+            ratings=ratings,
+            movies=movies,
+            links=links,
+            with_swipes=with_swipes,
+            store=store,
+            spark=spark,
+            progress=bar,
+        )
     if as_json:
         render.print_json(result.to_json())
     else:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "mlrec run demo",
     "mlrec run ml-20m",
+    "mlrec run --ratings ~/Downloads/rating.csv --movies ~/Downloads/anime.csv",
     "mlrec run --final",
     "mlrec run --final --with-swipes --publish-if-better",
     "mlrec run --preset baseline",
@@ -53,6 +54,12 @@ def run(
     preset: train_command.Preset = DEFAULT_PRESET,
     settings_file: train_command.SettingsFile = None,
     raw: prepare_command.Raw = None,
+    ratings: prepare_command.Ratings = None,
+    movies: prepare_command.Movies = None,
+    links: prepare_command.Links = None,
+    columns: prepare_command.Columns = None,
+    separator: prepare_command.Separator = PrepareSettings.separator,
+    encoding: prepare_command.Encoding = PrepareSettings.encoding,
     min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
     min_movie_ratings: prepare_command.MinMovieRatings = PrepareSettings.min_movie_ratings,
     split: prepare_command.Split = PrepareSettings.split,
@@ -77,6 +84,9 @@ def run(
     # First of all, so that a mistake in an option does not cost a download.
     settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads)
     prepare_settings = PrepareSettings(
+        columns=prepare_command.parse_columns(columns),
+        separator=separator,
+        encoding=encoding,
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         split=split,
@@ -91,6 +101,9 @@ def run(
         edition,
         source=source,
         raw=raw,
+        ratings=ratings,
+        movies=movies,
+        links=links,
         with_swipes=with_swipes,
         store=store,
         final=final,

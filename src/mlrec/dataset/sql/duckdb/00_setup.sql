@@ -56,7 +56,17 @@ CREATE MACRO field_text(field) AS
                    ELSE format('{:e}', TRY_CAST(field AS DOUBLE)) END
          WHEN starts_with(typeof(field), 'DECIMAL')
              THEN regexp_replace(CAST(field AS VARCHAR), '\.0+$', '')
+         WHEN typeof(field) LIKE '%]' OR typeof(field) LIKE '%)' AND typeof(field) NOT LIKE 'DECIMAL%'
+             THEN CAST(to_json(field) AS VARCHAR)
          ELSE CAST(field AS VARCHAR) END;
+
+-- Whether a line is an object of JSON.
+CREATE MACRO is_object(text) AS coalesce(json_valid(text) AND starts_with(ltrim(text), '{'), false);
+
+-- The further columns of a movie as the text of a JSON object, without those that are empty; NULL if all are.
+CREATE MACRO details_of(entries) AS
+    CASE WHEN len(list_filter(entries, lambda one: one.v <> '')) > 0
+         THEN CAST(to_json(map_from_entries(list_filter(entries, lambda one: one.v <> ''))) AS VARCHAR) END;
 
 -- Why an id cannot be used, or NULL.
 CREATE MACRO id_fault(field, name) AS
@@ -171,3 +181,6 @@ CREATE MACRO is_on_scale(rating) AS coalesce(rating_in_range(rating) OR rating =
 CREATE MACRO timestamp_in_range(seconds) AS seconds BETWEEN 0 AND 253402300799;
 
 CREATE TABLE rejects (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR);
+
+-- Genres that are written as a list of Python or JSON, and the genres in it.
+CREATE TABLE listed_genres (text VARCHAR, genres VARCHAR[]);

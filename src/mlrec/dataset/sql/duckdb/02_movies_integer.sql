@@ -4,4 +4,6 @@ CREATE OR REPLACE MACRO movie_key(field) AS whole_number(field);
 
 CREATE OR REPLACE MACRO movie_fault(field) AS id_fault(field, 'movieId');
 
-CREATE OR REPLACE TABLE movies (movie_id BIGINT, title VARCHAR, year SMALLINT, genres VARCHAR[], imdb_id VARCHAR, tmdb_id BIGINT);
+CREATE OR REPLACE TABLE movies (
+    movie_id BIGINT, title VARCHAR, year SMALLINT, genres VARCHAR[], imdb_id VARCHAR, tmdb_id BIGINT, details VARCHAR
+);

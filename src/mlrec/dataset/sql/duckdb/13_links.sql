@@ -5,7 +5,8 @@ SELECT line, text,
        movie_key(movie_id) AS movie_id,
        'tt' || format('{:07d}', TRY_CAST(regexp_extract(imdb_id, '^(?:tt)?(\d+)$', 1) AS BIGINT)) AS imdb_id,
        whole_number(tmdb_id) AS tmdb_id,
-       CASE WHEN width < 0 THEN 'unclosed quote'
+       CASE WHEN width = -2 THEN 'not a JSON object'
+            WHEN width < 0 THEN 'unclosed quote'
             WHEN width < getvariable('links_file').width THEN 'missing field'
             WHEN width > getvariable('links_file').width THEN 'too many fields'
             WHEN movie_fault(movie_id) IS NOT NULL THEN movie_fault(movie_id)
