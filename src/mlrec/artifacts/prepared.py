@@ -90,8 +90,12 @@ class Reading:
 
     Attributes
     ----------
+    file
+        The file.
     columns
-        mlrec's name of a column → its own name.
+        user, movie, rating and time → the file's own name of the column.
+    unusual
+        What is worth telling about the file, such as its encoding.
     clock, time
         How times are written; see `mlrec.dataset.forms.Clock`. And the same in words.
     scale
@@ -102,12 +106,36 @@ class Reading:
         For interactions: from which sum of the amounts on a like is a strong one.
     """
 
+    file: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    unusual: tuple[str, ...] = ()
     clock: str = "s"
     time: str = ""
     scale: str = ""
     unrated: int = 0
     strong_from: float | None = None
+
+    def summary(self, ids: IdKinds) -> str:
+        """What was recognized, in one line such as "ratings.csv: user = uid, movie = isbn (texts), rating = score"."""
+        notes = {
+            "user": "texts" if ids.users == "text" else "",
+            "movie": "texts" if ids.movies == "text" else "",
+            "rating": self.scale,
+            "time": self.time,
+        }
+        columns = [
+            f"{role} = {own}" + (f" ({notes[role]})" if notes.get(role) else "") for role, own in self.columns.items()
+        ]
+        if "rating" not in self.columns:
+            columns.append("each row is an interaction")
+        if "time" not in self.columns:
+            columns.append(f"times {self.time}")
+        return f"{self.file}: {', '.join([*columns, *self.unusual])}"
+
+    @property
+    def order(self) -> str:
+        """What orders the events of a user: "time", or without times "file" or "random"."""
+        return "time" if self.has_times else self.clock
 
     @property
     def has_times(self) -> bool:

@@ -77,12 +77,14 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
         show_headline(result, k)
         shown = [name for name in _ACCURACY if f"{name}@{k}" in result.models["als"]]
         _show_figures(result, [f"{name}@{k}" for name in shown])
-        _show_figures(result, [f"{name}@{k}" for name in _BEYOND])
+        _show_figures(result, [f"{name}@{k}" for name in _BEYOND if f"{name}@{k}" not in result.not_applicable])
     if with_segments:
         _show_segments(result, result.ks[0])
     for name, reason in result.skipped.items():
         render.line(f"{wording.skipped(name, reason)}. To include it: --baseline {name}")
-    render.line(f"Split by {wording.PROTOCOLS[result.protocol]}.")
+    render.line(wording.how_split(result.protocol, result.ordered_by))
+    for metric, reason in result.not_applicable.items():
+        render.line(f"{metric} is not applicable: {reason}.")
     if result.trained_anew:
         settings_of = wording.settings_of(result.model_id)
         render.line(f"This model was trained in memory, with {settings_of}. Nothing was written.")

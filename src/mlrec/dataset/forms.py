@@ -31,7 +31,7 @@ TICKS_PER_SECOND: Mapping[Clock, int] = {
 """For clocks that measure time; see `seconds_of` in sql/duckdb/00_setup.sql for the others."""
 
 _NAMES: Mapping[Clock, str] = {
-    "s": "seconds since 1970", "ms": "milliseconds since 1970", "us": "microseconds since 1970",
+    "s": "", "ms": "milliseconds since 1970", "us": "microseconds since 1970",
     "ns": "nanoseconds since 1970", "fraction": "seconds since 1970 with fractions", "iso": "ISO 8601",
     "date": "dates alone, so the order of the file counts within a day", "format": "in the given format",
     "date-format": "dates in the given format, so the order of the file counts within a day",
@@ -67,7 +67,7 @@ class Forms:
 
     @property
     def clock_name(self) -> str:
-        """The clock in words."""
+        """The clock in words; empty for the usual one, seconds since 1970."""
         return _NAMES[self.clock]
 
     @property

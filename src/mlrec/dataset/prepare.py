@@ -571,6 +571,8 @@ class _Preparation:
     def reading(self) -> Reading:
         """How the ratings file was read."""
         return Reading(
+            file=self.source.ratings.label,
+            unusual=self.source.ratings.unusual,
             columns=dict(self.source.ratings.names),
             clock=self.forms.clock,
             time=self.forms.clock_name,

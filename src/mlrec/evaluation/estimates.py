@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+E = TypeVar("E")
 
 LESS_IS_BETTER = ("popularity_lift", "disliked")
 """Metrics, without their cutoffs, for which lower is better."""
@@ -70,3 +74,11 @@ def best_names(figures: Figures, metric: str) -> set[str]:
     values = {name: row[metric].value for name, row in figures.items() if metric in row}
     best = min(values.values()) if kind_of(metric) in LESS_IS_BETTER else max(values.values())
     return {name for name, value in values.items() if value == best}
+
+
+def without(figures: Mapping[str, Mapping[str, E]], metrics: Collection[str]) -> dict[str, dict[str, E]]:
+    """Return figures or differences without some metrics."""
+    return {
+        name: {metric: figure for metric, figure in own.items() if metric not in metrics}
+        for name, own in figures.items()
+    }

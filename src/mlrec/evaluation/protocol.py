@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 import numpy as np
@@ -16,7 +16,7 @@ from mlrec.errors import DataChangedError, EmptyResultError, StateError, Trainin
 from mlrec.evaluation import splits
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import Contest, chosen_baselines
-from mlrec.evaluation.estimates import Differences, Figures
+from mlrec.evaluation.estimates import Differences, Figures, without
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
@@ -33,6 +33,7 @@ from mlrec.settings import (
 )
 from mlrec.workspace import Workspace
 
+_NO_DISLIKES = "interactions have no dislikes"
 MODEL = "als"
 """Name of the evaluated model in the figures."""
 
@@ -74,6 +75,10 @@ class Evaluation:
         Figures by length of the users' history, and by popularity of the relevant movies.
     skipped
         Baseline that was not evaluated → reason.
+    not_applicable
+        Metric that the data has no use for → reason.
+    ordered_by
+        What orders the events of a user: "time"; or, in data without times, "file" or "random".
     """
 
     model_id: str | None
@@ -91,6 +96,8 @@ class Evaluation:
     differences: Differences
     segments: list[Segment]
     skipped: dict[str, str]
+    not_applicable: dict[str, str] = field(default_factory=dict)
+    ordered_by: str = "time"
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `mlrec evaluate --json` prints."""
@@ -181,6 +188,8 @@ def _evaluate_anew(
 
 def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
     ratio = data.manifest.settings.split_ratio
+    if protocol == "global-time":
+        splits.require_times(data.manifest)
     match protocol:
         case "user-time":
             return splits.by_user_time(data.events, ratio)
@@ -224,6 +233,8 @@ def _judge(
                 skipped[name] = f"cannot be trained ({error.message})"
         bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
         figures, differences = summarized(found, bootstrap, MODEL)
+        not_applicable = {f"disliked@{k}": _NO_DISLIKES for k in ks} if held_out.manifest.settings.implicit else {}
+        figures, differences = without(figures, not_applicable), without(differences, not_applicable)
         parts = segments(
             found,
             bootstrap,
@@ -248,4 +259,6 @@ def _judge(
         differences=differences,
         segments=parts,
         skipped=skipped,
+        not_applicable=not_applicable,
+        ordered_by=held_out.manifest.reading.order,
     )

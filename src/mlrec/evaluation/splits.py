@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.prepared import Manifest
 from mlrec.dataset.reading import Events
-from mlrec.errors import EmptyResultError
+from mlrec.errors import EmptyResultError, SettingsError
 from mlrec.settings import Relevance, SplitName
 
 # A time after all events.
@@ -21,6 +22,15 @@ _NEVER = np.iinfo(np.int64).max
 # For a held-out user, events to fold in are marked as validation and events to find as test. So the code that evaluates
 # a test split with its known history evaluates these users too.
 _LEARNED, _FOLDED_IN, _PREDICTED = range(3)
+
+
+def require_times(manifest: Manifest) -> None:
+    """Raise a `SettingsError` if the events of some data have only an order, and no times."""
+    if not manifest.reading.has_times:
+        raise SettingsError(
+            "The prepared data has no times, so users cannot be compared at one moment.",
+            "Prepare data with times, or use --protocol user-time or held-out-users.",
+        )
 
 
 def by_user_time(events: Events, ratio: Sequence[int]) -> Events:

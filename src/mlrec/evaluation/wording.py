@@ -122,6 +122,14 @@ def left_out(users: int) -> str:
     return f"{counted(users, 'user')} had no relevant movie in this split and {were} skipped."
 
 
+def how_split(protocol: ProtocolName, ordered_by: str) -> str:
+    """Say how the data was split."""
+    if ordered_by == "time":
+        return f"Split by {PROTOCOLS[protocol]}."
+    order = "in the order of the file" if ordered_by == "file" else "in a random order"
+    return f"Split by {PROTOCOLS[protocol]}. The data has no times: each user's events are {order}."
+
+
 def settings_of(model_id: str | None) -> str:
     """Say which settings a model was trained with."""
     return f"the settings of {model_id}" if model_id else "the default settings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import secrets
 import time
@@ -145,6 +146,11 @@ def require_note(note: str | None) -> None:
         raise SettingsError("The note is not valid text: it cannot be written as UTF-8.") from error
 
 
+def for_data(settings: TrainSettings, manifest: Manifest) -> TrainSettings:
+    """Return the settings for some data: without times, no event is newer than another, so nothing decays."""
+    return settings if manifest.reading.has_times else replace(settings, half_life=math.inf)
+
+
 def build_model(
     data: PreparedData,
     settings: TrainSettings,
@@ -182,6 +188,7 @@ def build_model(
     TrainingFailedError
         If a factor is not finite.
     """
+    settings = for_data(settings, data.manifest)
     threads = settings.threads or available_threads()
     with blas_threads():
         with stage("arrange"):
@@ -206,6 +213,7 @@ def _build_on_spark(
     from mlrec.model.spark_als import learn_on_spark
 
     manifest = read_manifest(workspace)
+    settings = for_data(settings, manifest)
     interactions, preferences, learned, engine = learn_on_spark(spark, workspace.prepared, settings, scratch, stage)
     movies = read_movies(workspace)
     model = _assemble(manifest, movies, interactions, preferences, learned, settings, judged_by, engine)

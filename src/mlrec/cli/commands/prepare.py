@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlrec.cli import render
+from mlrec.cli import reading, render
 from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
@@ -126,6 +126,15 @@ def prepare(
     columns: Columns = None,
     separator: Separator = _DEFAULTS.separator,
     encoding: Encoding = _DEFAULTS.encoding,
+    scale: reading.Scale = None,
+    unrated: reading.Unrated = PrepareSettings.unrated,
+    implicit: reading.Implicit = PrepareSettings.implicit,
+    strong_from: reading.StrongFrom = PrepareSettings.strong_from,
+    user_ids: reading.UserIds = PrepareSettings.user_ids,
+    movie_ids: reading.MovieIds = PrepareSettings.movie_ids,
+    time_format: reading.TimeFormat = PrepareSettings.time_format,
+    timezone: reading.TimeZone = PrepareSettings.timezone,
+    no_time: reading.NoTime = PrepareSettings.no_time,
     with_swipes: WithSwipes = False,
     min_user_ratings: MinUserRatings = _DEFAULTS.min_user_ratings,
     min_movie_ratings: MinMovieRatings = _DEFAULTS.min_movie_ratings,
@@ -133,7 +142,9 @@ def prepare(
         tuple[float, float, float] | None,
         typer.Option(
             metavar="X X X",
-            help="Highest ratings that become preference −2, −1 and +1. Ratings above the last become +2.",
+            help="Highest ratings that become preference −2, −1 and +1; higher ones become +2. Without it: 2.5, 3.5 and"
+            " 4.5 of five stars, and the same shares of other scales.",
+            show_default=False,
         ),
     ] = _DEFAULTS.cut_points,
     split: Split = _DEFAULTS.split,
@@ -147,9 +158,12 @@ def prepare(
     user_offset: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Number to add to every user id, to keep the ids apart from your own application's."
+            metavar="N",
+            help="Number to add to every user id that is a whole number, to keep the ids apart from your own"
+            " application's.",
         ),
     ] = _DEFAULTS.user_offset,
+    user_prefix: reading.UserPrefix = _DEFAULTS.user_prefix,
     max_reject_share: Annotated[
         float, typer.Option(metavar="X", min=0, max=1, help="Stop if more than this share of a file's rows is bad.")
     ] = _DEFAULTS.max_reject_share,
@@ -177,6 +191,16 @@ def prepare(
         columns=parse_columns(columns),
         separator=separator,
         encoding=encoding,
+        scale=reading.scale_of(scale),
+        unrated=unrated,
+        implicit=implicit,
+        strong_from=strong_from,
+        user_ids=user_ids,
+        movie_ids=movie_ids,
+        time_format=time_format,
+        timezone=timezone,
+        no_time=no_time,
+        user_prefix=user_prefix,
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         cut_points=cut_points,
@@ -219,6 +243,8 @@ def warn(result: "PrepareResult") -> None:
 def show(result: "PrepareResult") -> None:
     """Render the counts of a preparation."""
     manifest = result.manifest
+    if manifest.reading.columns:
+        render.line(manifest.reading.summary(manifest.ids))
     render.table(
         ["step", "#ratings", "#users", "#movies"],
         [(step.name, f"{step.ratings:,}", f"{step.users:,}", f"{step.movies:,}") for step in manifest.steps],
@@ -235,6 +261,12 @@ def show(result: "PrepareResult") -> None:
             f"The store has {counted(unmerged, 'swipe')} that {'is' if unmerged == 1 else 'are'} not merged. To merge"
             " swipes into the ratings, add --with-swipes."
         )
+    if unrated := manifest.reading.unrated:
+        render.line(
+            f"{counted(unrated, 'row')} {'says' if unrated == 1 else 'say'} that a movie was seen, without a rating."
+        )
+    if strong_from := manifest.reading.strong_from:
+        render.line(f"Interactions count as +1, and as +2 from {strong_from:g} on.")
     if rejects := manifest.rejects.rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}). See {result.folder / 'rejects.csv'}")

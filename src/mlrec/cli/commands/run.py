@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlrec.cli import evaluation_tables, render
+from mlrec.cli import evaluation_tables, reading, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
@@ -60,6 +60,15 @@ def run(
     columns: prepare_command.Columns = None,
     separator: prepare_command.Separator = PrepareSettings.separator,
     encoding: prepare_command.Encoding = PrepareSettings.encoding,
+    scale: reading.Scale = None,
+    unrated: reading.Unrated = PrepareSettings.unrated,
+    implicit: reading.Implicit = PrepareSettings.implicit,
+    strong_from: reading.StrongFrom = PrepareSettings.strong_from,
+    user_ids: reading.UserIds = PrepareSettings.user_ids,
+    movie_ids: reading.MovieIds = PrepareSettings.movie_ids,
+    time_format: reading.TimeFormat = PrepareSettings.time_format,
+    timezone: reading.TimeZone = PrepareSettings.timezone,
+    no_time: reading.NoTime = PrepareSettings.no_time,
     min_user_ratings: prepare_command.MinUserRatings = PrepareSettings.min_user_ratings,
     min_movie_ratings: prepare_command.MinMovieRatings = PrepareSettings.min_movie_ratings,
     split: prepare_command.Split = PrepareSettings.split,
@@ -87,6 +96,15 @@ def run(
         columns=prepare_command.parse_columns(columns),
         separator=separator,
         encoding=encoding,
+        scale=reading.scale_of(scale),
+        unrated=unrated,
+        implicit=implicit,
+        strong_from=strong_from,
+        user_ids=user_ids,
+        movie_ids=movie_ids,
+        time_format=time_format,
+        timezone=timezone,
+        no_time=no_time,
         min_user_ratings=min_user_ratings,
         min_movie_ratings=min_movie_ratings,
         split=split,

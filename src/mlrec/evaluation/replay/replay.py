@@ -36,6 +36,7 @@ from mlrec.evaluation.replay.arms import (
 )
 from mlrec.evaluation.replay.trials import Trials, predict
 from mlrec.evaluation.replay.window import Window, hold_out
+from mlrec.evaluation.splits import require_times
 from mlrec.evaluation.summary import Columns, compared, figures_of
 from mlrec.machine import available_threads
 from mlrec.progress import SILENT, Progress
@@ -164,6 +165,7 @@ def replay(
     settings_of, train = registry.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
+    require_times(data.manifest)
     held_out = hold_out(data.events, settings.held_out_share)
     window = held_out.sampled(settings.sample, settings.random_seed)
     model = learn_before(window, data.movies, train, serve, threads, progress)

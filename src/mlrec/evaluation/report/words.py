@@ -10,7 +10,7 @@ from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.wording import (
-    PROTOCOLS,
+    how_split,
     interval,
     learned_from,
     left_out,
@@ -106,8 +106,9 @@ def small_print(evaluation: Evaluation) -> list[str]:
     if evaluation.sample:
         said.append(f"A random sample: {counted(evaluation.users, 'user')}.")
     said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
-    said.append(f"Split by {PROTOCOLS[evaluation.protocol]}.")
-    if evaluation.protocol == "user-time":
+    said.append(how_split(evaluation.protocol, evaluation.ordered_by))
+    said += [f"{metric} is not applicable: {reason}." for metric, reason in evaluation.not_applicable.items()]
+    if evaluation.protocol == "user-time" and evaluation.ordered_by == "time":
         said.append("To hide the future, use <code>--protocol global-time</code>.")
     return said
 

@@ -21,6 +21,7 @@ WITH typed AS (
                      AND user_id IS NOT NULL AND movie_id IS NOT NULL AND is_known
                      AND is_on_scale AND timestamp_in_range(seconds_of(timestamp))
                     THEN NULL  -- nearly all rows; the checks below run only for the others
+                WHEN width = -2 THEN 'not a JSON object'
                 WHEN width < 0 THEN 'unclosed quote'
                 WHEN width < ratings_width() THEN 'missing field'
                 WHEN width > ratings_width() THEN 'too many fields'
