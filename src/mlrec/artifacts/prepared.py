@@ -14,7 +14,7 @@ from mlrec.artifacts.documents import Document, DocumentError, Needs, read_docum
 from mlrec.artifacts.files import sync, sync_tree, write_json
 from mlrec.errors import IncompatibleFormatError, PreparedDataMissingError
 from mlrec.ids import IdKind
-from mlrec.settings import SPLITS, PrepareSettings, SplitName, TieRule
+from mlrec.settings import COLUMN_ROLES, SPLITS, PrepareSettings, SplitName, TieRule
 from mlrec.workspace import PreparedFiles, Workspace
 
 FORMAT_VERSION = 1
@@ -124,7 +124,8 @@ class Reading:
             "time": self.time,
         }
         columns = [
-            f"{role} = {own}" + (f" ({notes[role]})" if notes.get(role) else "") for role, own in self.columns.items()
+            f"{role} = {own}" + (f" ({notes[role]})" if notes.get(role) else "")
+            for role, own in sorted(self.columns.items(), key=lambda one: COLUMN_ROLES.index(one[0]))
         ]
         if "rating" not in self.columns:
             columns.append("each row is an interaction")

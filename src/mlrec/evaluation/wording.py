@@ -126,8 +126,10 @@ def how_split(protocol: ProtocolName, ordered_by: str) -> str:
     """Say how the data was split."""
     if ordered_by == "time":
         return f"Split by {PROTOCOLS[protocol]}."
-    order = "in the order of the file" if ordered_by == "file" else "in a random order"
-    return f"Split by {PROTOCOLS[protocol]}. The data has no times: each user's events are {order}."
+    order = "the order of the file" if ordered_by == "file" else "a random order"
+    if protocol == "user-time":
+        return f"Split by {order} of each user's events, because the data has no times."
+    return f"Split by {PROTOCOLS[protocol]}. The data has no times: each user's events are in {order}."
 
 
 def settings_of(model_id: str | None) -> str:

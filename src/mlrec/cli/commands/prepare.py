@@ -266,7 +266,7 @@ def show(result: "PrepareResult") -> None:
             f"{counted(unrated, 'row')} {'says' if unrated == 1 else 'say'} that a movie was seen, without a rating."
         )
     if strong_from := manifest.reading.strong_from:
-        render.line(f"Interactions count as +1, and as +2 from {strong_from:g} on.")
+        render.line(f"Interactions count as +1, and as +2 from a sum of {strong_from:g} on.")
     if rejects := manifest.rejects.rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in manifest.rejects.by_reason.items())
         render.warn(f"{rejects:,} bad rows were left out ({reasons}). See {result.folder / 'rejects.csv'}")
