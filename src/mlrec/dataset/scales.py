@@ -7,7 +7,7 @@ Any other scale is cut at the same shares of its length: one half, seven tenths 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,18 +80,60 @@ def _scale(low: float, high: float, name: str, *, above_low: bool = False) -> Sc
 
 FIVE_STARS = _scale(0.0, 5.0, "up to 5 stars", above_low=True)
 """The scale of MovieLens, (0, 5]."""
-UP_TO_10 = _scale(1.0, 10.0, "1 to 10")
-_FROM_0_TO_10 = _scale(0.0, 10.0, "0 to 10")
-_UP_TO_100 = _scale(0.0, 100.0, "0 to 100")
-_BOTH_WAYS = _scale(-10.0, 10.0, "−10 to 10")
 AMOUNTS = Scale(0.0, math.inf, (-1.0, 0.0, 1.0), above_low=True, name="amounts")
 """Amounts of interactions, before they become likes."""
 INTERACTIONS = Scale(1.0, 2.0, (-1.0, 0.0, 1.0), name="interactions")
 """Interactions without ratings: 1 is a like, and 2 a strong one."""
-_THUMBS: Mapping[frozenset[float], Scale] = {
-    frozenset((-1.0, 1.0)): Scale(-1.0, 1.0, (-1.5, 0.0, 1.0), name="−1 and 1"),
-    frozenset((0.0, 1.0)): Scale(0.0, 1.0, (-0.5, 0.5, 1.0), name="0 and 1"),
-}
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """A scale that people use, and how it is recognized.
+
+    Attributes
+    ----------
+    scale
+        The scale.
+    top_from
+        The highest rating that occurs is at least this.
+    is_two
+        Whether the two ends are its only values.
+    from_one
+        A scale for values that begin at 1 instead.
+    """
+
+    scale: Scale
+    top_from: float
+    is_two: bool = False
+    from_one: Scale | None = None
+
+    def fits(self, counts: Mapping[float, int], allowed: float) -> bool:
+        """Whether values are on this scale but for an allowed number of rows, and use enough of it."""
+        on_it = {value: n for value, n in counts.items() if self.scale.has(value)}
+        if self.is_two:
+            ends = {self.scale.low, self.scale.high}
+            return set(on_it) >= ends and _strays(counts, ends.__contains__) <= allowed
+        if not counts:
+            return self.scale is FIVE_STARS  # there is nothing to cut
+        is_used = len(on_it) > 1 and max(on_it) >= self.top_from and (self.scale.low >= 0 or min(on_it) < 0)
+        return is_used and _strays(counts, self.scale.has) <= allowed
+
+    def of(self, counts: Mapping[float, int]) -> Scale:
+        """The scale for some values that fit."""
+        is_from_one = self.from_one is not None and not any(0 <= value < 1 for value in counts)
+        return self.from_one if self.from_one is not None and is_from_one else self.scale
+
+
+_USUAL = (
+    _Usual(Scale(-1.0, 1.0, (-1.5, 0.0, 1.0), name="−1 and 1"), 1.0, is_two=True),
+    _Usual(Scale(0.0, 1.0, (-0.5, 0.5, 1.0), name="0 and 1"), 1.0, is_two=True),
+    _Usual(FIVE_STARS, 1.0 + 1e-9),
+    _Usual(_scale(0.0, 10.0, "0 to 10"), 8.0, from_one=_scale(1.0, 10.0, "1 to 10")),
+    _Usual(_scale(0.0, 100.0, "0 to 100"), 80.0),
+    _Usual(_scale(-10.0, 10.0, "−10 to 10"), 8.0),
+)
+# Share of the rows that may be off the scale.
+_MOST_STRAYS = 0.02
 
 
 def chosen(settings: PrepareSettings) -> Scale | None:
@@ -127,16 +169,18 @@ def recognized(counts: Mapping[float, int], label: str, settings: PrepareSetting
     InputError
         If the scale cannot be told. The message shows the values, and names the options that help.
     """
-    usual = _without_strays(counts, settings)
+    total = sum(counts.values())
+    allowed = min(settings.max_reject_share, _MOST_STRAYS) * total
     unrated = settings.unrated
-    rated = {value: n for value, n in usual.items() if value != unrated}
-    if unrated is None and -1.0 in rated and len(rated) > 2 and min(value for value in rated if value != -1.0) >= 0:
-        unrated = -1.0
-        del rated[-1.0]
-    scale = _usual(rated)
+    rated = {value: n for value, n in counts.items() if value != unrated}
+    if unrated is None and rated.get(-1.0, 0) > allowed and len(rated) > 2:
+        others = {value: n for value, n in rated.items() if value != -1.0}
+        if _strays(others, lambda value: value >= 0) <= allowed:
+            unrated, rated = -1.0, others
+    scale = next((scale for scale in _USUAL if scale.fits(rated, allowed)), None)
     if scale is None:
         raise _unrecognized(rated, label)
-    return _with(replace(scale, unrated=unrated), settings)
+    return _with(replace(scale.of(rated), unrated=unrated), settings)
 
 
 def _with(scale: Scale, settings: PrepareSettings) -> Scale:
@@ -147,35 +191,9 @@ def _with(scale: Scale, settings: PrepareSettings) -> Scale:
     return replace(scale, cut_points=settings.cut_points or scale.cut_points, unrated=unrated)
 
 
-def _without_strays(counts: Mapping[float, int], settings: PrepareSettings) -> dict[float, int]:
-    """The values without the rarest at either end that are no more than the share of bad rows that is allowed."""
-    kept = dict(counts)
-    allowed = settings.max_reject_share * sum(counts.values())
-    while len(kept) > 1:
-        # Far from all others, and rare: such as 50 among stars. Values within a usual scale stay anyway.
-        end = min((min(kept), max(kept)), key=lambda value: (kept[value], value))
-        if kept[end] > allowed or _usual(kept) is not None:
-            break
-        allowed -= kept.pop(end)
-    return kept
-
-
-def _usual(counts: Mapping[float, int]) -> Scale | None:
-    """The scale that all of some values are on."""
-    if not counts:
-        return FIVE_STARS  # there is nothing to cut
-    low, high = min(counts), max(counts)
-    if frozenset(counts) in _THUMBS:
-        return _THUMBS[frozenset(counts)]
-    if 0 < low < high <= 5 and high > 1:
-        return FIVE_STARS
-    if low >= 0 and 8 <= high <= 10 and low < high:
-        return _FROM_0_TO_10 if low < 1 else UP_TO_10
-    if low >= 0 and 80 <= high <= 100 and low < high:
-        return _UP_TO_100
-    if -10 <= low < 0 and 8 <= high <= 10:
-        return _BOTH_WAYS
-    return None
+def _strays(counts: Mapping[float, int], belongs: Callable[[float], bool]) -> int:
+    """How many rows have a value that does not belong."""
+    return sum(n for value, n in counts.items() if not belongs(value))
 
 
 def _unrecognized(counts: Mapping[float, int], label: str) -> InputError:

@@ -107,9 +107,11 @@ class SparkRatings:
                 return self._duckdb.read(file, forms, scale)
             scale = self._recognized(file, scale)
             self._take_rejects(file, first_lines)
-            self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL")
+            is_rated = "true" if scale.unrated is None else f"rating <> {scale.unrated!r}"
+            self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL AND {is_rated}")
+            unrated = self._count("judged", f"reason IS NULL AND NOT ({is_rated})")
             self._run("25_tally")
-        return ReadRatings(rows, forms, scale)
+        return ReadRatings(rows, forms, scale, unrated)
 
     def _is_plain(self, file: RawFile, forms: Forms) -> bool:
         """Whether Spark itself can read a file.
@@ -124,7 +126,6 @@ class SparkRatings:
             and file.layout in ("delimited", "parquet")
             and not file.skip_blanks
             and not self._settings.implicit
-            and self._settings.unrated is None
         )
         if file.elsewhere and not is_plain:
             raise InputError(
@@ -142,7 +143,6 @@ class SparkRatings:
         by_value = dict(self._sql.rows(query, path=self._pattern("judged")))
         found = recognized(by_value, file.label, self._settings)
         if found != FIVE_STARS:
-            self._is_handed_over = found.unrated is not None
             raise OtherForms(Forms(), found)
         return found
 
