@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.errors import StoreUnavailableError
+from mlrec.errors import StoreUnavailableError, shown
+from mlrec.ids import PublicId, kind_of
 from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.ranker import Opinions
@@ -93,7 +94,7 @@ class UserViews:
     def __init__(self, store: SwipeStore, settings: ServeSettings) -> None:
         self._store = store
         self._settings = settings
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: OrderedDict[PublicId, _Kept] = OrderedDict()
         self._current: ServedModel | None = None
         self._lock = Lock()
 
@@ -106,7 +107,7 @@ class UserViews:
             for user_id, kept in self._kept.items():
                 self._kept[user_id] = kept._replace(view=None)
 
-    def get(self, served: ServedModel, user_id: int) -> UserView:
+    def get(self, served: ServedModel, user_id: PublicId) -> UserView:
         """Return the view of a user with a model and the current log."""
         head = self._store.head(user_id)
         with self._lock:
@@ -117,14 +118,16 @@ class UserViews:
             if head.forgotten:
                 self._kept.pop(user_id, None)
         if head.forgotten:
-            return self._derived(served, user_id, head, SwipeLog(), known=False)
-        log, head = self._log(user_id, head, kept)
+            return self._derived(served, user_id, head, _empty_log(served), known=False)
+        log, head = self._log(served, user_id, head, kept)
         view = self._derived(served, user_id, head, log)
         self._keep(user_id, view)
         return view
 
-    def _log(self, user_id: int, head: Head, kept: _Kept | None) -> tuple[SwipeLog, Head]:
+    def _log(self, served: ServedModel, user_id: PublicId, head: Head, kept: _Kept | None) -> tuple[SwipeLog, Head]:
         """The user's log and its state when it was read. Cached events are not read again."""
+        if kept is not None and kind_of(kept.log.movie_id) != served.model.movie_id_kind:
+            kept = None  # it was read for a model of a former data set, with movie ids of the other kind
         if kept is not None and kept.head == head:
             return kept.log, head
         if kept is not None and kept.head.token:
@@ -133,7 +136,7 @@ class UserViews:
             if events and events[0].token == kept.head.token:
                 return kept.log.extended(events[1:]), _head_at(events, head)
         events = self._store.events(user_id)
-        return SwipeLog().extended(events), _head_at(events, head)
+        return _empty_log(served).extended(events), _head_at(events, head)
 
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
         """Return the view of a visitor without an account, whose opinions have no order."""
@@ -144,9 +147,9 @@ class UserViews:
         else:
             vector = served.fold_in.user_vector(rows, preference, decay=False)
         is_folded_in = self._settings.rule == "fold-in"
-        return UserView(served, NOBODY, SwipeLog(), history, vector, False, is_folded_in)
+        return UserView(served, NOBODY, _empty_log(served), history, vector, False, is_folded_in)
 
-    def _keep(self, user_id: int, view: UserView) -> None:
+    def _keep(self, user_id: PublicId, view: UserView) -> None:
         with self._lock:
             if view.served is not self._current:  # the call began with a former model
                 return
@@ -155,7 +158,9 @@ class UserViews:
             while len(self._kept) > self._settings.cached_users:
                 self._kept.popitem(last=False)
 
-    def _derived(self, served: ServedModel, user_id: int, head: Head, log: SwipeLog, *, known: bool = True) -> UserView:
+    def _derived(
+        self, served: ServedModel, user_id: PublicId, head: Head, log: SwipeLog, *, known: bool = True
+    ) -> UserView:
         of_model = served.known_history(user_id) if known else STRANGER
         history = effective_history(of_model, log, served.movie_ids)
         saved = served.saved_vector(user_id) if known else None
@@ -169,7 +174,7 @@ class UserViews:
     def _vector(
         self,
         served: ServedModel,
-        user_id: int,
+        user_id: PublicId,
         head: Head,
         history: EffectiveHistory,
         saved: NDArray[np.float32] | None,
@@ -188,16 +193,20 @@ class UserViews:
         except StoreUnavailableError as error:
             # Not a reason to fail: the swipe itself is safe, and the vector can be derived again.
             _log.warning(
-                "The vector of user %s could not be saved; swipes are not affected: %s", user_id, error.message
+                "The vector of user %s could not be saved; swipes are not affected: %s",
+                shown(user_id),
+                error.message,
             )
         return vector
 
-    def _kept_vector(self, user_id: int, stamp: str) -> NDArray[np.float32] | None:
+    def _kept_vector(self, user_id: PublicId, stamp: str) -> NDArray[np.float32] | None:
         try:
             there = self._store.vector(user_id)
         except StoreUnavailableError as error:
             _log.warning(
-                "The saved vector of user %s could not be read and is derived again: %s", user_id, error.message
+                "The saved vector of user %s could not be read and is derived again: %s",
+                shown(user_id),
+                error.message,
             )
             return None
         if there is None or there.stamp != stamp or len(there.values) % 4:
@@ -224,6 +233,10 @@ class UserViews:
         gradient = self._settings.gradient
         # "2" is the second version of the rule. The first took half the step, and its stamp said only "gradient".
         return f"{served.model_id} gradient 2 {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
+
+
+def _empty_log(served: ServedModel) -> SwipeLog:
+    return SwipeLog.empty(served.model.movie_id_kind)
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:
