@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
 from mlrec.artifacts.files import keep_private, write_atomically
-from mlrec.errors import InputError, StateError, TooManyRejectsError, shown
+from mlrec.errors import InputError, StateError, TooManyRejectsError, in_shell, shown
 from mlrec.ids import IdKind, PublicId
 from mlrec.progress import SILENT, Progress, Task
 from mlrec.serving.history import HistoryEvent
@@ -126,7 +126,7 @@ def check_exportable(user_id: PublicId, events: Iterable[HistoryEvent]) -> None:
         if isinstance(public_id, str) and _BREAKS.search(public_id):
             whose = "the id" if public_id is user_id else f"the movie id {shown(public_id)}"
             raise InputError(
-                f"The swipes of user {shown(user_id)} cannot be written to CSV: {whose} has a line break.",
+                f"The swipes of user {in_shell(user_id)} cannot be written to CSV: {whose} has a line break.",
                 "Copy the store instead, or use ids without line breaks.",
             )
 
@@ -159,7 +159,7 @@ def import_swipes(
     movie_ids
         The known movies; rows with other movies are rejected. None accepts any movie.
     user_id_kind, movie_id_kind
-        What the ids are. Rows with other ids are rejected. With None, the first row decides.
+        What the ids are. Rows with other ids are rejected. With None, the first rows decide.
     max_reject_share
         The import stops if a larger share of the rows is bad.
     size
@@ -223,6 +223,7 @@ class _Import:
         forgotten = frozenset(self.store.forgotten())
         with progress.task(f"Reading {self.label}", size, "bytes") as task:
             while batch := list(islice(lines, _BATCH)):
+                reader.settle(line.text for line in batch)
                 self._keep(self._usable(reader, batch, movie_ids, forgotten))
                 task.advance(sum(line.length for line in batch))
         self._stop_if_too_many()

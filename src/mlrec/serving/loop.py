@@ -10,6 +10,8 @@ from mlrec.ranking.effective_history import SwipeLog
 from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.serving.stores.interface import SwipeStore
 
+_TYPES: dict[IdKind, type] = {"integer": int, "text": str}
+
 
 def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingSwipes:
     """Read the standing swipes of all users of a store, user by user.
@@ -33,8 +35,8 @@ def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingS
             for user_id in user_ids:
                 events = store.events(user_id)
                 # A log has one kind of movie ids. A store may also have those of a former data set.
-                kinds: set[IdKind] = {"text" if isinstance(event.movie_id, str) else "integer" for event in events}
-                for kind in sorted(kinds):
+                types = {type(event.movie_id) for event in events}
+                for kind in (kind for kind, type_ in _TYPES.items() if type_ in types):
                     yield user_id, SwipeLog.empty(kind).extended(events)
                 task.advance()
 

@@ -24,7 +24,7 @@ from mlrec.errors import (
     SettingsError,
     StateError,
     StoreUnavailableError,
-    in_command,
+    in_shell,
     shown,
     unfit,
 )
@@ -476,7 +476,7 @@ class Recommender:
         assert logged is not None  # the store skips an append only with if_last
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise IdempotencyKeyConflictError(
-                f"The idempotency key '{key}' was used for another swipe of user {shown(user_id)}.",
+                f"The idempotency key '{key}' was used for another swipe of user {in_shell(user_id)}.",
                 "Give each swipe its own key.",
             )
         return self._state(served, user_id, logged, movie_id, int(swipe))
@@ -525,14 +525,14 @@ class Recommender:
                 continue  # the user has swiped meanwhile: find the latest swipe again
             if not logged.event.undoes:
                 raise IdempotencyKeyConflictError(
-                    f"The idempotency key '{key}' was used for a swipe of user {shown(user_id)}.",
+                    f"The idempotency key '{key}' was used for a swipe of user {in_shell(user_id)}.",
                     "Give each swipe and each undo its own key.",
                 )
             if not logged.is_new:
                 return self._undone(served, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
         raise StoreUnavailableError(
-            f"Nothing was undone: the latest swipe of user {shown(user_id)} changed {_UNDO_TRIES} times during the"
+            f"Nothing was undone: the latest swipe of user {in_shell(user_id)} changed {_UNDO_TRIES} times during the"
             " attempt.",
             "Another process keeps swiping for this user. Try again when it has stopped.",
         )
@@ -543,8 +543,8 @@ class Recommender:
             if event.undoes and key is not None and event.idempotency_key == key:
                 return self._undone(served, user_id, Appended(event, is_new=False))
         raise NothingToUndoError(
-            f"User {shown(user_id)} has no swipe to undo.",
-            f"Show the log: {in_command('mlrec history --user', user_id)}",
+            f"User {in_shell(user_id)} has no swipe to undo.",
+            f"Show the log: mlrec history --user {in_shell(user_id)}",
         )
 
     def _undone(self, served: ServedModel, user_id: PublicId, logged: Appended) -> UserState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -63,7 +63,7 @@ class RowReader:
     label
         Name of the file in messages.
     user_ids, movie_ids
-        What the ids are. With None, the first row decides: ids are whole numbers if its id is one.
+        What the ids are. With None, `settle` decides.
 
     Raises
     ------
@@ -99,6 +99,14 @@ class RowReader:
         is_export = {_normalized(name) for name in COLUMNS} <= set(names)
         self._latest = _LAST_SECOND if is_export else None
 
+    def settle(self, lines: Iterable[str]) -> None:
+        """Decide what the ids are, where it was not given, by the first lines: what most ids in them are."""
+        if self._user_ids and self._movie_ids:
+            return
+        rows = [fields for line in lines if (fields := _cut(line)) and len(fields) >= self._width]
+        self._user_ids = self._user_ids or _usual_kind(fields[self._user] for fields in rows)
+        self._movie_ids = self._movie_ids or _usual_kind(fields[self._movie] for fields in rows)
+
     def read(self, text: str) -> SwipeRow | str:
         """Read one line. A string is the reason why it cannot be used."""
         if "\0" in text:
@@ -110,15 +118,14 @@ class RowReader:
             fields.pop()
         if len(fields) != self._width:
             return "missing field" if len(fields) < self._width else "too many fields"
-        user_id, movie_id = fields[self._user], fields[self._movie]
-        self._user_ids = self._user_ids or _kind(user_id)
-        self._movie_ids = self._movie_ids or _kind(movie_id)
+        assert self._user_ids is not None  # given, or settled by now
+        assert self._movie_ids is not None
         try:
             key = None if self._key is None else fields[self._key] or None
             if key is not None and len(key) > LONGEST_IDEMPOTENCY_KEY:
                 raise _FieldError(f"idempotency key longer than {LONGEST_IDEMPOTENCY_KEY} characters")
             draft = Draft(
-                movie_id=_id(movie_id, self._movie_ids, "movie_id"),
+                movie_id=_id(fields[self._movie], self._movie_ids, "movie_id"),
                 preference=self._swipe(fields),
                 at=_moment(fields[self._at], self._latest or latest_moment()),
                 idempotency_key=key,
@@ -126,7 +133,7 @@ class RowReader:
             undone = "" if self._undone is None else fields[self._undone].strip().lower()
             if undone not in _UNDONE:
                 raise _FieldError("unparsable undone")
-            return SwipeRow(_id(user_id, self._user_ids, "user_id"), draft, _UNDONE[undone])
+            return SwipeRow(_id(fields[self._user], self._user_ids, "user_id"), draft, _UNDONE[undone])
         except _FieldError as fault:
             return str(fault)
 
@@ -162,8 +169,9 @@ def _whole(text: str, name: str) -> int:
     return int(match[1] + match[2][: _INT64_DIGITS + 1])
 
 
-def _kind(field: str) -> IdKind:
-    return "integer" if _ID.fullmatch(field.strip()) else "text"
+def _usual_kind(fields: Iterable[str]) -> IdKind:
+    are_whole = [_ID.fullmatch(field.strip()) is not None for field in fields]
+    return "integer" if 2 * sum(are_whole) >= len(are_whole) else "text"
 
 
 def _id(field: str, kind: IdKind, name: str) -> PublicId:

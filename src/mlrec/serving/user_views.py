@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.errors import StoreUnavailableError, shown
+from mlrec.errors import StoreUnavailableError, in_shell
 from mlrec.ids import PublicId, kind_of
 from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
@@ -194,7 +194,7 @@ class UserViews:
             # Not a reason to fail: the swipe itself is safe, and the vector can be derived again.
             _log.warning(
                 "The vector of user %s could not be saved; swipes are not affected: %s",
-                shown(user_id),
+                in_shell(user_id),
                 error.message,
             )
         return vector
@@ -205,7 +205,7 @@ class UserViews:
         except StoreUnavailableError as error:
             _log.warning(
                 "The saved vector of user %s could not be read and is derived again: %s",
-                shown(user_id),
+                in_shell(user_id),
                 error.message,
             )
             return None
