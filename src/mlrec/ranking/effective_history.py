@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, public, row_of, rows_of
+from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, rows_of
 
 
 def _no_events() -> NDArray[np.int64]:
@@ -79,11 +79,16 @@ class SwipeLog:
         positions = np.flatnonzero(self.alive)
         return int(positions[-1]) if len(positions) else None
 
-    def standing(self) -> NDArray[np.int64]:
-        """Positions of the latest swipe of each movie, ascending by movie id."""
+    def standing(self, rows: NDArray[np.int32] | None = None) -> NDArray[np.int64]:
+        """Positions of the latest swipe of each movie, ascending by movie id.
+
+        `rows` may give the row of each event's movie, if a model knows all of them. They ascend with the ids, and sort
+        faster than texts.
+        """
+        numbers = self.movie_id if rows is None else rows
         alive = np.flatnonzero(self.alive)
-        order = alive[np.lexsort((self.event_id[alive], self.at[alive], self.movie_id[alive]))]
-        movies = self.movie_id[order]
+        order = alive[np.lexsort((self.event_id[alive], self.at[alive], numbers[alive]))]
+        movies = numbers[order]
         return order[np.append(movies[1:] != movies[:-1], True)] if len(order) else order
 
 
@@ -150,7 +155,9 @@ class EffectiveHistory:
         return len(self.movie_idx)
 
 
-def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) -> EffectiveHistory:
+def effective_history(
+    known: KnownHistory, log: SwipeLog, movie_ids: IdArray, rows: NDArray[np.int32] | None = None
+) -> EffectiveHistory:
     """Overlay what the model knows about a user with the user's swipe log.
 
     Parameters
@@ -161,6 +168,9 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) ->
         The user's log.
     movie_ids
         Public ids by movie row, ascending.
+    rows
+        Movie rows of the log's events, int32 (events,), −1 for a movie that the model does not know. By default they
+        are looked up.
     """
     kept = known.movie_idx >= 0
     if not len(log):
@@ -171,17 +181,18 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) ->
             rows, movie_ids[rows], known.preference[learned], nothing_new, known.movie_idx[kept]
         )  # fmt: skip
 
+    rows_of_log = rows_of(movie_ids, log.movie_id) if rows is None else rows
     alive = log.alive
-    dead = np.flatnonzero((log.undoes == 0) & ~alive)
-    if len(dead):
-        said = list(zip(public(log.movie_id), log.at.tolist(), log.preference.tolist(), strict=True))
+    dead = np.flatnonzero((log.undoes == 0) & ~alive & (rows_of_log >= 0))
+    if len(dead) and len(kept):
+        said = list(zip(rows_of_log.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
         said_again = {said[position] for position in np.flatnonzero(alive)}
-        for movie_id, at, preference in {said[position] for position in dead} - said_again:
-            same_movie = known.movie_idx == row_of(movie_ids, movie_id)
+        for row, at, preference in {said[position] for position in dead} - said_again:
+            same_movie = known.movie_idx == row
             kept &= ~(same_movie & (known.timestamp == at) & (known.preference == preference))
 
-    standing = log.standing()
-    rows = rows_of(movie_ids, log.movie_id[standing])
+    standing = log.standing(rows_of_log if rows_of_log.min() >= 0 else None)
+    rows = rows_of_log[standing]
     swiped_at, signed = log.at[standing], log.preference[standing]
     seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
     in_effect = np.ones(len(standing), dtype=bool)
@@ -204,7 +215,11 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) ->
     all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
     moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
     # Data with a finer order within a second or a day keeps that order.
-    order = np.lexsort((all_ids, moments)) if _is_by_movie(known) else np.argsort(moments, kind="stable")
+    if _is_by_movie(known):
+        are_known = not len(all_rows) or all_rows.min() >= 0
+        order = np.lexsort((all_rows if are_known else all_ids, moments))
+    else:
+        order = np.argsort(moments, kind="stable")
     return EffectiveHistory(
         movie_idx=all_rows[order],
         movie_id=all_ids[order],

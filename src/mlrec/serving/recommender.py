@@ -270,7 +270,7 @@ class Recommender:
         """
         served = self._served()
         options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
-        return ranked(self._view(served, user_id), n, options)
+        return ranked(self._view_of(served, user_id), n, options)
 
     def recommend_for(
         self,
@@ -368,7 +368,7 @@ class Recommender:
             If the model does not know the movie.
         """
         served = self._served()
-        view = self._view(served, user_id)
+        view = self._view_of(served, user_id)
         return standing(view, _movie(served, movie_id))
 
     def explain(self, user_id: PublicId, movie_id: PublicId) -> Explanation:
@@ -383,7 +383,7 @@ class Recommender:
         """
         served = self._served()
         user_id = _user(served, user_id)
-        return explained(self._view(served, user_id), user_id, _movie(served, movie_id))
+        return explained(self._view_of(served, user_id), user_id, _movie(served, movie_id))
 
     def explain_for(
         self, movie_id: PublicId, likes: Iterable[PublicId] = (), dislikes: Iterable[PublicId] = ()
@@ -393,7 +393,10 @@ class Recommender:
         view = self._visitor(served, likes, dislikes)
         return explained(view, None, _movie(served, movie_id))
 
-    def _view(self, served: ServedModel, user_id: PublicId) -> UserView:
+    def _view(self, user_id: PublicId) -> UserView:
+        return self._view_of(self._served(), user_id)
+
+    def _view_of(self, served: ServedModel, user_id: PublicId) -> UserView:
         return self._users.get(served, _user(served, user_id))
 
     def _visitor(self, served: ServedModel, likes: Iterable[PublicId], dislikes: Iterable[PublicId]) -> UserView:
@@ -622,7 +625,7 @@ class Recommender:
         """Return a summary of a user: counts, times, and the genres that the user likes most."""
         served = self._served()
         user_id = _user(served, user_id)
-        return profile_of(self._view(served, user_id), self.store, user_id)
+        return profile_of(self._view_of(served, user_id), self.store, user_id)
 
     def label_of(self, movie_id: PublicId) -> str:
         """Return title and year of a movie as one text, or its id if the model does not know the movie."""
@@ -633,7 +636,7 @@ class Recommender:
 
     def knows_user(self, user_id: PublicId) -> bool:
         """Return whether anything is known about the user's taste. Other users get the popular list."""
-        return self._view(self._served(), user_id).has_taste
+        return self._view(user_id).has_taste
 
     def find_movie(self, text: str) -> Movie:
         """Return the movie with this id or title. The title need not be exact.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import StoreUnavailableError, in_shell
-from mlrec.ids import PublicId, kind_of
+from mlrec.ids import PublicId, kind_of, rows_of
 from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.ranker import Opinions
@@ -70,11 +70,14 @@ class UserView:
 
 
 class _Kept(NamedTuple):
-    """What is cached for a user: the log as far as it was read, and the view with the current model, if derived."""
+    """What is cached for a user: the log as far as it was read, and what was derived with the current model, if any:
+    the view, and the movie rows of the log's events.
+    """
 
     head: Head
     log: SwipeLog
     view: UserView | None
+    rows: NDArray[np.int32] | None
 
 
 class UserViews:
@@ -105,7 +108,7 @@ class UserViews:
             if served is None:
                 self._kept.clear()
             for user_id, kept in self._kept.items():
-                self._kept[user_id] = kept._replace(view=None)
+                self._kept[user_id] = kept._replace(view=None, rows=None)
 
     def get(self, served: ServedModel, user_id: PublicId) -> UserView:
         """Return the view of a user with a model and the current log."""
@@ -117,26 +120,33 @@ class UserViews:
                 return kept.view
             if head.forgotten:
                 self._kept.pop(user_id, None)
+            if kept is not None and served is not self._current:
+                kept = kept._replace(rows=None)  # they are those of another model
         if head.forgotten:
-            return self._derived(served, user_id, head, _empty_log(served), known=False)
-        log, head = self._log(served, user_id, head, kept)
-        view = self._derived(served, user_id, head, log)
-        self._keep(user_id, view)
+            log = _empty_log(served)
+            return self._derived(served, user_id, head, log, _rows(served, log), known=False)
+        log, rows, head = self._log(served, user_id, head, kept)
+        view = self._derived(served, user_id, head, log, rows)
+        self._keep(user_id, view, rows)
         return view
 
-    def _log(self, served: ServedModel, user_id: PublicId, head: Head, kept: _Kept | None) -> tuple[SwipeLog, Head]:
-        """The user's log and its state when it was read. Cached events are not read again."""
+    def _log(
+        self, served: ServedModel, user_id: PublicId, head: Head, kept: _Kept | None
+    ) -> tuple[SwipeLog, NDArray[np.int32], Head]:
+        """The user's log as it was read, the movie rows of its events, and its state. Nothing cached is read again."""
         if kept is not None and kind_of(kept.log.movie_id) != served.model.movie_id_kind:
             kept = None  # it was read for a model of a former data set, with movie ids of the other kind
         if kept is not None and kept.head == head:
-            return kept.log, head
+            return kept.log, _rows(served, kept.log, kept.rows), head
         if kept is not None and kept.head.token:
             # Read again from the last cached event, to check that it is still the same log.
             events = self._store.events(user_id, after=kept.head.last_event_id - 1)
             if events and events[0].token == kept.head.token:
-                return kept.log.extended(events[1:]), _head_at(events, head)
+                log = kept.log.extended(events[1:])
+                return log, _rows(served, log, kept.rows), _head_at(events, head)
         events = self._store.events(user_id)
-        return _empty_log(served).extended(events), _head_at(events, head)
+        log = _empty_log(served).extended(events)
+        return log, _rows(served, log), _head_at(events, head)
 
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
         """Return the view of a visitor without an account, whose opinions have no order."""
@@ -149,20 +159,27 @@ class UserViews:
         is_folded_in = self._settings.rule == "fold-in"
         return UserView(served, NOBODY, _empty_log(served), history, vector, False, is_folded_in)
 
-    def _keep(self, user_id: PublicId, view: UserView) -> None:
+    def _keep(self, user_id: PublicId, view: UserView, rows: NDArray[np.int32]) -> None:
         with self._lock:
             if view.served is not self._current:  # the call began with a former model
                 return
-            self._kept[user_id] = _Kept(view.head, view.log, view)
+            self._kept[user_id] = _Kept(view.head, view.log, view, rows)
             self._kept.move_to_end(user_id)
             while len(self._kept) > self._settings.cached_users:
                 self._kept.popitem(last=False)
 
     def _derived(
-        self, served: ServedModel, user_id: PublicId, head: Head, log: SwipeLog, *, known: bool = True
+        self,
+        served: ServedModel,
+        user_id: PublicId,
+        head: Head,
+        log: SwipeLog,
+        rows: NDArray[np.int32],
+        *,
+        known: bool = True,
     ) -> UserView:
         of_model = served.known_history(user_id) if known else STRANGER
-        history = effective_history(of_model, log, served.movie_ids)
+        history = effective_history(of_model, log, served.movie_ids, rows)
         saved = served.saved_vector(user_id) if known else None
         if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
             # The log adds nothing to what the model has already learned.
@@ -237,6 +254,13 @@ class UserViews:
 
 def _empty_log(served: ServedModel) -> SwipeLog:
     return SwipeLog.empty(served.model.movie_id_kind)
+
+
+def _rows(served: ServedModel, log: SwipeLog, first: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    """Movie rows of a log's events; those of its first events may be known."""
+    if first is None:
+        return rows_of(served.movie_ids, log.movie_id)
+    return np.concatenate([first, rows_of(served.movie_ids, log.movie_id[len(first) :])])
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:
