@@ -9,12 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ids import IdArray, of_kind, public_at
+from mlrec.ids import IdArray, public_at
 from mlrec.progress import Progress
 from mlrec.ranking.histories import History
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.serving.lists import NOTHING, ListOptions, RankedRows, ranked_rows, sources
+from mlrec.serving.people import everybody
 from mlrec.serving.served_model import ServedModel, as_column
 from mlrec.serving.stores.interface import SwipeStore
 from mlrec.serving.user_views import UserViews
@@ -57,17 +58,12 @@ def recommend_all(
     options: ListOptions,
     progress: Progress,
 ) -> Iterator[Block]:
-    """Yield the lists of all users in the model and in the store, ascending by user id.
+    """Yield the lists of everybody, ascending by user id: see `people.everybody`.
 
     For most users, the saved vector is all that is needed, and one product scores a block of them. The others are
     ranked one by one: users who have swiped, users with few opinions, and all users if the list is diversified.
-    Users of the store whose ids are of another kind than the model's are passed over.
     """
-    kind = served.model.user_id_kind
-    swiped = of_kind(store.user_ids(), kind)
-    user_ids = np.union1d(np.asarray(served.model.user_ids), swiped)
-    user_ids = user_ids[~np.isin(user_ids, of_kind(store.forgotten(), kind))]
-    has_swiped = np.isin(user_ids, swiped)
+    user_ids, has_swiped = everybody(served, store)
     # All at once: for each block, NumPy might copy the model's ids to the width of the block's.
     rows = np.minimum(np.searchsorted(served.model.user_ids, user_ids), len(served.model.user_ids) - 1)
     candidates = served.candidates(options.genres, options.years, options.exclude)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
-from mlrec.ids import PublicId, array_of, of_kind, public
+from mlrec.ids import IdArray, PublicId, array_of, of_kind, public, rows_of
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import Event, SwipeStore
@@ -162,10 +163,32 @@ def ratings_of(served: ServedModel, user_id: PublicId) -> list[RatedMovie]:
     ]
 
 
-def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: PublicId | None) -> UserPage:
-    """List the users of the model and of the store, ascending by id, without forgotten users.
+def everybody(served: ServedModel, store: SwipeStore) -> tuple[IdArray, NDArray[np.bool_]]:
+    """Find the users of the model and of the store, without forgotten users.
 
-    Users of the store whose ids are of another kind than the model's are from a former data set and are passed over.
+    Users of the store whose ids are of another kind than the model's are from a former data set and are left out.
+
+    Returns
+    -------
+    tuple
+        The ids, ascending, (users,), and whether each user has a log in the store, bool (users,).
+    """
+    kind = served.model.user_id_kind
+    known = np.asarray(served.model.user_ids)
+    swiped, forgotten = of_kind(store.user_ids(), kind), of_kind(store.forgotten(), kind)
+    new = swiped[rows_of(known, swiped) < 0]
+    # Both ascend, so nothing needs to be sorted. The longer texts give the width.
+    user_ids = np.insert(known.astype(np.promote_types(known.dtype, new.dtype)), np.searchsorted(known, new), new)
+    left_out = rows_of(user_ids, forgotten)
+    user_ids = np.delete(user_ids, left_out[left_out >= 0])
+    has_swiped = np.zeros(len(user_ids), dtype=bool)
+    rows = rows_of(user_ids, swiped)
+    has_swiped[rows[rows >= 0]] = True
+    return user_ids, has_swiped
+
+
+def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: PublicId | None) -> UserPage:
+    """List the users of `everybody`.
 
     Parameters
     ----------
@@ -176,12 +199,12 @@ def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: PublicI
     after
         Start after this user id; None starts with the lowest.
     """
-    kind = served.model.user_id_kind
-    swiped, forgotten = of_kind(store.user_ids(), kind), of_kind(store.forgotten(), kind)
-    user_ids = np.setdiff1d(np.union1d(served.model.user_ids, swiped), forgotten)
-    start = 0 if after is None else int(np.searchsorted(user_ids, array_of([after], kind), side="right")[0])
+    user_ids, has_swiped = everybody(served, store)
+    start = 0
+    if after is not None:
+        start = int(np.searchsorted(user_ids, array_of([after], served.model.user_id_kind), side="right")[0])
     chosen = user_ids[start : start + n]
-    has_log = np.isin(chosen, swiped).tolist()
+    has_log = has_swiped[start : start + n].tolist()
     users = tuple(
         _counts(served, user_id, store.events(user_id) if has else ())
         for user_id, has in zip(public(chosen), has_log, strict=True)

@@ -92,15 +92,17 @@ class ServedModel:
 
     def known_history(self, user_id: PublicId) -> KnownHistory:
         """What the model's data says about a user."""
-        row = self.model.user_idx(user_id)
+        return self.history_of_row(self.model.user_idx(user_id))
+
+    def history_of_row(self, row: int | None) -> KnownHistory:
+        """What the model's data says about the user in a row; None is an unknown user."""
         if row is None:
             return STRANGER
         own = self.model.history.of_rows(row, row + 1)
         return KnownHistory(own.movie_idx, own.preference, own.timestamp, self.learned[own.split])
 
-    def saved_vector(self, user_id: PublicId) -> NDArray[np.float32] | None:
-        """The vector that was saved with the model; None for an unknown user."""
-        row = self.model.user_idx(user_id)
+    def saved_vector(self, row: int | None) -> NDArray[np.float32] | None:
+        """The vector that was saved with the model for the user in a row; None for an unknown user."""
         return None if row is None else self.model.vectors_of(np.array([row]))[0]
 
     # -- movies ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mlrec.errors import StoreUnavailableError, in_shell
 from mlrec.ids import PublicId, kind_of, rows_of
-from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
+from mlrec.ranking.effective_history import EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.ranker import Opinions
 from mlrec.serving.served_model import ServedModel
@@ -178,9 +178,10 @@ class UserViews:
         *,
         known: bool = True,
     ) -> UserView:
-        of_model = served.known_history(user_id) if known else STRANGER
+        row = served.model.user_idx(user_id) if known else None
+        of_model = served.history_of_row(row)
         history = effective_history(of_model, log, served.movie_ids, rows)
-        saved = served.saved_vector(user_id) if known else None
+        saved = served.saved_vector(row)
         if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
             # The log adds nothing to what the model has already learned.
             vector = _nothing(served) if saved is None else saved
