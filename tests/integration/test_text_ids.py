@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from mlrec import MlrecError, Recommender
+from mlrec import MlrecError, Recommender, Swipe
 from mlrec.artifacts import registry
 from mlrec.dataset.lists_file import write_lists
 from mlrec.errors import InputError, SettingsError, UnknownMovieError
@@ -135,10 +135,11 @@ def test_pages_and_batches_are_in_the_order_of_ids(both, tmp_path):
             write_lists(tmp_path / f"{name}.{ending}", columns)
             file = str(tmp_path / f"{name}.{ending}")
             source = f"read_csv('{file}', all_varchar = true)" if ending == "csv" else f"'{file}'"
-            rows.append(duckdb.sql(f"FROM {source}"))
+            rows.append(duckdb.connect().execute(f"FROM {source}"))
         if ending == "parquet":
-            assert [str(kind) for kind in rows[1].types] == ["VARCHAR", "INTEGER", "VARCHAR", "FLOAT", "VARCHAR"]
-            assert [str(kind) for kind in rows[0].types] == ["BIGINT", "INTEGER", "BIGINT", "FLOAT", "VARCHAR"]
+            for (user, movie), one in zip((("BIGINT", "BIGINT"), ("VARCHAR", "VARCHAR")), rows, strict=True):
+                types = [str(column[1]) for column in one.description]
+                assert types == [user, "INTEGER", movie, "FLOAT", "VARCHAR"]
         expected = [
             (user_text(int(user)), rank, movie_text(int(movie)), *rest)
             for user, rank, movie, *rest in rows[0].fetchall()
@@ -167,7 +168,7 @@ def test_a_session_of_swipes(texts):
     session = SwipeSession(texts, "a new user")
     card = session.card
     assert card is not None
-    effect = session.answer(1)
+    effect = session.answer(Swipe.LIKE)
     assert effect.state.movie_id == card.movie.movie_id
     assert session.undo().top[0].movie.movie_id == card.movie.movie_id
 
@@ -227,9 +228,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("method", "given", "words"), WRONG)
 def test_a_wrong_type_is_refused_by_name(texts, method, given, words):
-    usable = {"get_top_n": {"user_id": "a"}, "update_user": {"user_id": "a", "preference": 1}}.get(method, {})
+    usable: dict[str, dict[str, Any]] = {
+        "get_top_n": {"user_id": "a"},
+        "update_user": {"user_id": "a", "preference": 1},
+    }
     with pytest.raises(SettingsError) as caught:
-        getattr(texts, method)(**{**usable, **given})
+        getattr(texts, method)(**usable.get(method, {}) | given)
     assert words in caught.value.message
     assert len(caught.value.message) < 300
     assert "likes must be a list" in words or "ids of this model are texts" in caught.value.hint
