@@ -211,3 +211,18 @@ def test_a_user_whose_id_has_a_line_break_is_left_out_of_an_export(text_copy, tm
     assert "line break" in done.stderr
     assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()] == ["user_id", "plain"]
     mlrec(text_copy, "history", "--user", "a\nb", "--csv", "-", expect=3)
+
+
+def test_an_export_leaves_out_ids_that_are_not_like_those_of_the_model(text_copy, tmp_path):
+    with closing(open_store(None, text_copy)) as store:
+        store.append(42, Draft(318, 1, AT))
+        store.append("42", Draft(movie_text(318), 2, AT))
+        store.append("42", Draft(318, 1, AT))
+    done = mlrec(text_copy, "users", "export", tmp_path / "out.csv")
+    assert "Users left out, because their ids are not like those of the model: 1." in done.stderr
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [(row["user_id"], row["movie_id"]) for row in csv.DictReader(file)] == [("42", movie_text(318))]
+    everything = ["--store", text_copy.root / "users.db"]
+    done = mlrec(Workspace(tmp_path / "none"), "users", "export", tmp_path / "all.csv", *everything)
+    assert "left out" not in done.stderr.replace("Titles are left out", "")
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 4

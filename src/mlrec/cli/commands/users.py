@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlrec.artifacts.model_folder import Model
     from mlrec.ids import PublicId
     from mlrec.serving.history import HistoryEvent
+    from mlrec.serving.served_model import ServedModel
     from mlrec.serving.stores.interface import SwipeStore
     from mlrec.workspace import Workspace
 
@@ -362,7 +363,8 @@ def export_users(
 
     A title that a spreadsheet would take for a formula begins with an apostrophe. Only the owner can read a new file.
 
-    A user is left out if an id has a line break, because a swipe is one line of the file.
+    A user is left out if an id has a line break, because a swipe is one line of the file. If a model is published, so
+    are users and swipes whose ids are not like those of the model: numbers among texts, or texts among numbers.
 
     'mlrec users import' reads the file and leaves out undone swipes. The file does not say who is forgotten. If you
     import it into another store, forget these users there, too.
@@ -378,6 +380,9 @@ def export_users(
     with closing(open_store(store, workspace)) as opened:
         user_ids, forgotten, place = opened.user_ids(), opened.forgotten(), opened.place
         served = titles_from(workspace)
+        of_store = len(user_ids)
+        if served is not None:
+            user_ids = [one for one in user_ids if isinstance(one, str) == (served.model.user_id_kind == "text")]
         with progress().task("Exporting", len(user_ids), "users") as task:
             damaged: list[PublicId] = []
             unwritable: list[PublicId] = []
@@ -385,7 +390,7 @@ def export_users(
             def logs() -> "Iterator[tuple[PublicId, list[HistoryEvent]]]":
                 for user_id in user_ids:
                     try:
-                        events = history_of(opened, user_id, served)
+                        events = _of_model(history_of(opened, user_id, served), served)
                         check_exportable(user_id, events)
                     except IncompatibleFormatError as error:
                         render.warn(f"Left out: {error.message}")
@@ -405,8 +410,13 @@ def export_users(
     elif file != STDOUT:
         users = counted(n_users, "user")
         render.line(f"Wrote {counted(swipes, 'swipe')} of {users} to {file}.")
-    if not user_ids:
+    if not of_store:
         render.warn(f"There are no swipes in {place}.")
+    if others := of_store - len(user_ids):
+        render.warn(
+            f"Users left out, because their ids are not like those of the model: {others:,}. To export them, name a data"
+            " directory without a model and this store: --data-dir DIRECTORY --store STORE"
+        )
     if forgotten:
         render.warn(
             f"Forgotten users in this store: {len(forgotten):,}. To use the file in another store, forget them there,"
@@ -414,3 +424,10 @@ def export_users(
         )
     if damaged or unwritable:
         raise typer.Exit(exit_codes.STATE)
+
+
+def _of_model(events: "list[HistoryEvent]", served: "ServedModel | None") -> "list[HistoryEvent]":
+    """Leave out the swipes whose movie ids are of another kind than the model's: an import could not tell them apart."""
+    if served is None:
+        return events
+    return [event for event in events if isinstance(event.movie_id, str) == (served.model.movie_id_kind == "text")]
