@@ -405,7 +405,7 @@ def export_users(
             swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place, private=True)
     n_users = len(user_ids) - len(damaged) - len(unwritable)
     if as_json:
-        left_out = {"damaged_user_ids": damaged, "unwritable_user_ids": unwritable}
+        left_out = {"damaged_user_ids": damaged} | ({"unwritable_user_ids": unwritable} if unwritable else {})
         render.print_json({"users": n_users, "swipes": swipes, "file": str(file), **left_out})
     elif file != STDOUT:
         users = counted(n_users, "user")
@@ -414,8 +414,8 @@ def export_users(
         render.warn(f"There are no swipes in {place}.")
     if others := of_store - len(user_ids):
         render.warn(
-            f"Users left out, because their ids are not like those of the model: {others:,}. To export them, name a data"
-            " directory without a model and this store: --data-dir DIRECTORY --store STORE"
+            f"Users left out, because their ids are not like those of the model: {others:,}. To export them, name this"
+            " store and a data directory without a model: --data-dir DIRECTORY --store STORE"
         )
     if forgotten:
         render.warn(
@@ -427,7 +427,7 @@ def export_users(
 
 
 def _of_model(events: "list[HistoryEvent]", served: "ServedModel | None") -> "list[HistoryEvent]":
-    """Leave out the swipes whose movie ids are of another kind than the model's: an import could not tell them apart."""
+    """Leave out swipes whose movie ids are of another kind than the model's: an import could not tell them apart."""
     if served is None:
         return events
     return [event for event in events if isinstance(event.movie_id, str) == (served.model.movie_id_kind == "text")]
