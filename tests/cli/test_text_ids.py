@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shlex
+import shutil
 from contextlib import closing
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from mlrec import Recommender
 from mlrec.artifacts.prepared import IdKinds
-from mlrec.cli import public_ids
+from mlrec.cli import cards, public_ids
 from mlrec.cli.app import app
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Draft
+from mlrec.serving.swipe import SwipeSession
 from mlrec.workspace import Workspace
 from tests.text_ids import in_numbers, movie_text, user_text
 
@@ -140,6 +145,24 @@ def test_doctor_and_run_name_a_user_that_there_is(text_copy, demo_copy):
     assert public_ids.recommend_example(demo_copy.root) == "mlrec recommend --user 42"
     words = shlex.split(public_ids.recommend_example(text_copy.root))
     assert words == ["mlrec", "recommend", "--user", user_text(1)]
+
+
+def test_doctor_names_a_user_that_there_is(text_copy, demo):
+    shutil.copytree(demo.prepared.root, text_copy.prepared.root)
+    told = " ".join(mlrec(text_copy, "doctor").stdout.split())
+    assert f"mlrec recommend --user {shlex.quote(user_text(1))}" in told
+
+
+@pytest.mark.parametrize("user", ["x" * 200, "a\nb\x1b[2J", "🎬" * 50])
+def test_a_long_or_hostile_id_does_not_break_the_screen(text_copy, user):
+    with Recommender.open(text_copy.root, store="memory") as recommender:
+        session = SwipeSession(recommender, user)
+        written = io.StringIO()
+        console = Console(width=80, file=written)
+        console.print(cards.screen(session, session.card, "", 80, 24))
+    first = written.getvalue().splitlines()[0]
+    assert first.rstrip().endswith("0 swipes in this session")
+    assert first.isprintable()
 
 
 def test_a_batch(text_copy, tmp_path):
