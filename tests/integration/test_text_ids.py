@@ -297,9 +297,13 @@ def test_ids_of_the_other_kind_are_passed_over(texts, demo):
     with pytest.raises(MlrecError, match="no swipe to undo"):
         texts.undo("mixed")  # the other swipe is of a former data set
 
+    store.append("both", Draft(318, 1, AT))
+    store.append("both", Draft(movie_text(318), -1, AT))
     found = standing_swipes(store)
     rows = sorted(zip(found.user_id.tolist(), found.movie_id.tolist(), found.preference.tolist(), strict=True), key=str)
-    assert rows == sorted([(42, 318, 1), (7_000, 318, 1), ("mixed", 318, 1)], key=str)
+    assert rows == sorted(
+        [(42, 318, 1), (7_000, 318, 1), ("mixed", 318, 1), ("both", 318, 1), ("both", movie_text(318), -1)], key=str
+    )
 
 
 def test_a_model_with_other_ids_takes_over_while_serving(demo_copy):
