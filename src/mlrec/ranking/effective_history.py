@@ -131,8 +131,8 @@ class EffectiveHistory:
     movie_idx
         Movie rows, int32 (opinions,). −1 is a movie that the model does not know; such an opinion only makes earlier
         ones older.
-    movie_id
-        Public ids, as in `mlrec.ids`, (opinions,).
+    movie_ids
+        Public ids of the model's movies by row, as in `mlrec.ids`.
     preference
         −2, −1, +1 or +2, int8 (opinions,).
     is_new
@@ -141,18 +141,31 @@ class EffectiveHistory:
         Rows of all movies that the user is known to have seen, int32, unordered, possibly with repeats.
     in_effect
         Event ids of the log's swipes that are the latest opinions on their movies, skips included; int64, unordered.
+    unknown
+        Public ids of the movies that the model does not know, in the order of the opinions.
     """
 
     movie_idx: NDArray[np.int32]
-    movie_id: IdArray
+    movie_ids: IdArray
     preference: NDArray[np.int8]
     is_new: NDArray[np.bool_]
     seen: NDArray[np.int32]
     in_effect: NDArray[np.int64] = field(default_factory=_no_events)
+    unknown: IdArray = field(default_factory=_no_events)
 
     def __len__(self) -> int:
         """Return the number of opinions."""
         return len(self.movie_idx)
+
+    @property
+    def movie_id(self) -> IdArray:
+        """Public ids, as in `mlrec.ids`, (opinions,). Ranking needs rows only, and texts take time to copy."""
+        if not len(self.unknown):
+            return self.movie_ids[self.movie_idx]
+        is_known = self.movie_idx >= 0
+        found = np.empty(len(self), dtype=np.promote_types(self.movie_ids.dtype, self.unknown.dtype))
+        found[is_known], found[~is_known] = self.movie_ids[self.movie_idx[is_known]], self.unknown
+        return found
 
 
 def effective_history(
@@ -178,7 +191,7 @@ def effective_history(
         rows = known.movie_idx[learned]
         nothing_new = np.zeros(len(rows), dtype=bool)
         return EffectiveHistory(
-            rows, movie_ids[rows], known.preference[learned], nothing_new, known.movie_idx[kept]
+            rows, movie_ids, known.preference[learned], nothing_new, known.movie_idx[kept]
         )  # fmt: skip
 
     rows_of_log = rows_of(movie_ids, log.movie_id) if rows is None else rows
@@ -212,21 +225,25 @@ def effective_history(
     stands = in_effect & (signed != 0)
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
-    all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
     moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
     # Data with a finer order within a second or a day keeps that order.
+    # Rows sort as ids do, and faster than texts. Only movies without a row need their ids.
+    has_unknown = len(all_rows) > 0 and bool(all_rows.min() < 0)
+    all_ids = (
+        np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]]) if has_unknown else None
+    )
     if _is_by_movie(known):
-        are_known = not len(all_rows) or all_rows.min() >= 0
-        order = np.lexsort((all_rows if are_known else all_ids, moments))
+        order = np.lexsort((all_rows if all_ids is None else all_ids, moments))
     else:
         order = np.argsort(moments, kind="stable")
     return EffectiveHistory(
         movie_idx=all_rows[order],
-        movie_id=all_ids[order],
+        movie_ids=movie_ids,
         preference=np.concatenate([known.preference[learned], signed[stands].astype(np.int8)])[order],
         is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
         seen=seen,
         in_effect=log.event_id[standing[in_effect]],
+        unknown=empty(kind_of(movie_ids)) if all_ids is None else all_ids[order][all_rows[order] < 0],
     )
 
 

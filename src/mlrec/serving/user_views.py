@@ -151,7 +151,7 @@ class UserViews:
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
         """Return the view of a visitor without an account, whose opinions have no order."""
         rows = movie_idx.astype(np.int32)
-        history = EffectiveHistory(rows, served.movie_ids[rows], preference, np.ones(len(rows), dtype=bool), rows)
+        history = EffectiveHistory(rows, served.movie_ids, preference, np.ones(len(rows), dtype=bool), rows)
         if self._settings.rule == "gradient":
             vector = self._stepped(served, None, history) if len(history) else _nothing(served)
         else:
