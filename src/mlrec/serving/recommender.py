@@ -471,7 +471,8 @@ class Recommender:
         """
         served = self._served()
         swipe, user_id = Swipe.parse(preference), _user(served, user_id)
-        movie_id = served.movie_id(_movie(served, movie_id))
+        movie_id = arguments.movie_id(movie_id, served.model.movie_id_kind)
+        served.row_of(movie_id)  # raises an error if the model does not know the movie
         seconds = _now(served, user_id) if at is None else arguments.moment(at)
         key = arguments.idempotency_key(idempotency_key, event_id)
         draft = Draft(movie_id, int(swipe), seconds, idempotency_key=key)
