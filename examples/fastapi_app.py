@@ -5,6 +5,9 @@
 Set MLREC_DATA_DIR to the data directory. MLREC_STORE names a store of swipes other than `users.db` in it.
 MLREC_REFRESH_SECONDS is how often a worker checks for a newly published model. Your own authentication must decide who
 may act for which user.
+
+Ids are whole numbers or texts, whichever the ids of the model are. In a path, percent-encode a text id: user "a b/c"
+is /users/a%20b%2Fc/recommendations. Two texts cannot be in a path: "." and "..", which clients resolve.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field, StrictInt, StrictStr
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlrec import Explanation, MlrecError, Recommendation, Recommender, ServeSettings, UserState, errors
+from mlrec.ids import IdKind
 from mlrec.serving.arguments import LONGEST_TEXT, MOST_GENRES, MOST_OPINIONS
 from mlrec.serving.results import Movie
 
@@ -44,19 +48,28 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Recommender]]:
         yield {"recommender": recommender}
 
 
-def as_written(value: object) -> object:
-    """Refuse what pydantic accepts as a whole number although nobody writes an id like that: "1_0" is not user 10."""
-    if isinstance(value, str) and not re.fullmatch(r"0|-?[1-9]\d*", value, re.ASCII):
-        raise ValueError("an id is a whole number")
-    return value
-
-
-Id = Annotated[int, BeforeValidator(as_written)]
-
-
 async def opened(request: Request) -> Recommender:  # async: there is nothing to wait for, so no thread is needed
     recommender: Recommender = request.state.recommender
     return recommender
+
+
+def as_id(text: str, kind: IdKind, name: str) -> int | str:
+    """Return the id that a path names: a whole number, or the text as it is."""
+    if kind == "text":
+        return text  # the library checks it
+    # `int` would take "1_0" for user 10, and refuses to read thousands of digits.
+    if not re.fullmatch(r"0|-?[1-9]\d{0,99}", text, re.ASCII):
+        fault = {"type": "int_parsing", "loc": ("path", name), "msg": "an id is a whole number", "input": text}
+        raise RequestValidationError([fault])
+    return int(text)
+
+
+async def user(user_id: str, recommender: Annotated[Recommender, Depends(opened)]) -> int | str:
+    return as_id(user_id, recommender.user_id_kind, "user_id")
+
+
+async def movie(movie_id: str, recommender: Annotated[Recommender, Depends(opened)]) -> int | str:
+    return as_id(movie_id, recommender.movie_id_kind, "movie_id")
 
 
 class LimitedBody:
@@ -82,6 +95,9 @@ class LimitedBody:
 app = FastAPI(title="mlrec", lifespan=lifespan)
 app.add_middleware(LimitedBody)
 Opened = Annotated[Recommender, Depends(opened)]
+UserId = Annotated[int | str, Depends(user)]
+MovieId = Annotated[int | str, Depends(movie)]
+IdInBody = StrictInt | StrictStr
 Length = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -103,14 +119,14 @@ class Wanted(BaseModel):
 class Visitor(BaseModel):
     """The opinions of a visitor without an account."""
 
-    likes: list[int] = Field([], max_length=MOST_OPINIONS)
-    dislikes: list[int] = Field([], max_length=MOST_OPINIONS)
+    likes: list[IdInBody] = Field([], max_length=MOST_OPINIONS)
+    dislikes: list[IdInBody] = Field([], max_length=MOST_OPINIONS)
 
 
 class NewSwipe(BaseModel):
     """The answer to a card. If it has an idempotency key, it can be sent again when the reply was lost."""
 
-    movie_id: int
+    movie_id: IdInBody
     swipe: Literal["superdislike", "dislike", "skip", "like", "superlike"]
     idempotency_key: str | None = None
     event_id: str | None = Field(None, json_schema_extra={"deprecated": True})  # the key's name before 0.1
@@ -126,10 +142,10 @@ def one_key(key: str | None, former: str | None) -> str | None:
 class State(BaseModel, from_attributes=True):
     """A user after a swipe or an undo: `mlrec.UserState` without the vector."""
 
-    user_id: int
+    user_id: int | str
     model_id: str
     event_id: int
-    movie_id: int
+    movie_id: int | str
     preference: int
     undone: bool
     is_new: bool
@@ -149,21 +165,21 @@ def reply(recommender: Recommender, state: UserState, n: int) -> Reply:
 
 
 # All are plain `def`: FastAPI runs them in its thread pool, so writing a swipe to disk does not block other requests.
-@app.get("/users/{user_id}/recommendations")
-def recommend(user_id: Id, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
+@app.get("/users/{user_id:path}/recommendations")
+def recommend(user_id: UserId, wanted: Annotated[Wanted, Query()], recommender: Opened) -> list[Recommendation]:
     return recommender.get_top_n(user_id, **wanted.options())
 
 
-@app.post("/users/{user_id}/swipes")
-def swipe(user_id: Id, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
+@app.post("/users/{user_id:path}/swipes")
+def swipe(user_id: UserId, made: NewSwipe, recommender: Opened, n: Length = 10) -> Reply:
     # Filters are not accepted here: an invalid one would fail the request after its swipe had been stored.
     key = one_key(made.idempotency_key, made.event_id)
     return reply(recommender, recommender.update_user(user_id, made.movie_id, made.swipe, idempotency_key=key), n)
 
 
-@app.delete("/users/{user_id}/swipes/latest")
+@app.delete("/users/{user_id:path}/swipes/latest")
 def undo(
-    user_id: Id,
+    user_id: UserId,
     recommender: Opened,
     n: Length = 10,
     idempotency_key: str | None = None,
@@ -173,13 +189,13 @@ def undo(
     return reply(recommender, recommender.undo(user_id, idempotency_key=key), n)
 
 
-@app.get("/users/{user_id}/why/{movie_id}")
-def why(user_id: Id, movie_id: Id, recommender: Opened) -> Explanation:
+@app.get("/users/{user_id:path}/why/{movie_id:path}")
+def why(user_id: UserId, movie_id: MovieId, recommender: Opened) -> Explanation:
     return recommender.explain(user_id, movie_id)
 
 
-@app.get("/movies/{movie_id}/similar")
-def similar(movie_id: Id, recommender: Opened, n: Length = 10) -> list[Recommendation]:
+@app.get("/movies/{movie_id:path}/similar")
+def similar(movie_id: MovieId, recommender: Opened, n: Length = 10) -> list[Recommendation]:
     return recommender.similar_movies(movie_id, n)
 
 

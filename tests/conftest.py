@@ -70,6 +70,25 @@ def demo_copy(_demo_trained, tmp_path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
+def text_demo(demo, tmp_path_factory) -> Workspace:
+    """The model of `demo` with text ids of users and movies. For reading only."""
+    from mlrec.artifacts import registry
+    from tests.text_ids import with_text_ids
+
+    workspace = Workspace(tmp_path_factory.mktemp("text"))
+    with_text_ids(registry.resolve(demo), workspace)
+    return workspace
+
+
+@pytest.fixture
+def text_copy(text_demo, tmp_path) -> Workspace:
+    """A copy of `text_demo` that a test may change."""
+    workspace = Workspace(tmp_path / "text")
+    shutil.copytree(text_demo.root, workspace.root)
+    return workspace
+
+
+@pytest.fixture(scope="session")
 def _shared_redis(tmp_path_factory):
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server

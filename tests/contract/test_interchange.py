@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec.errors import InputError, StateError, TooManyRejectsError
+from mlrec.ids import PublicId
 from mlrec.serving.history import history_of
 from mlrec.serving.interchange import Imported, export_swipes, import_swipes
 from mlrec.serving.stores.interface import Draft, SwipeStore
@@ -41,7 +42,7 @@ def load(store: SwipeStore, content: str | bytes, rejects: Path, **options) -> I
     )
 
 
-def logged(store: SwipeStore, user_id: int) -> list[tuple[int, int, int]]:
+def logged(store: SwipeStore, user_id: PublicId) -> list[tuple[PublicId, int, int]]:
     return [(event.movie_id, event.preference, event.at) for event in store.events(user_id)]
 
 
@@ -237,9 +238,9 @@ UNDO = st.none()
 ACTIONS = st.lists(st.tuples(st.sampled_from([0, 1, 2**63 - 1]), SWIPES | SWIPES | SWIPES | UNDO), max_size=25)
 
 
-def standing(store: SwipeStore) -> dict[tuple[int, int], tuple[int, int]]:
+def standing(store: SwipeStore) -> dict[tuple[PublicId, PublicId], tuple[int, int]]:
     """The latest swipe of each user and movie that was not undone, worked out plainly."""
-    found: dict[tuple[int, int], tuple[int, int]] = {}
+    found: dict[tuple[PublicId, PublicId], tuple[int, int]] = {}
     for user_id in store.user_ids():
         events = store.events(user_id)
         undone = {event.undoes for event in events}

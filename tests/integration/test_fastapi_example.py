@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -27,6 +28,7 @@ from mlrec.errors import MlrecError, ModelMissingError
 from mlrec.model.train import train
 from mlrec.serving.stores import open_store
 from mlrec.settings import TrainSettings
+from tests.text_ids import movie_text
 
 ROOT = Path(__file__).parents[2]
 NEW_USER = 7001
@@ -178,6 +180,45 @@ def test_what_cannot_be_meant_is_422(client, store):
         assert answer.status_code == 422
         assert "detail" in answer.json()
     assert store.user_ids() == []
+
+
+# -- text ids ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def text_client(text_copy, monkeypatch):
+    monkeypatch.setenv("MLREC_DATA_DIR", str(text_copy.root))
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "user_id", ["42", "007", "1_0", " 7", "a/b", "a//b/", "x/recommendations", "ü?#%x", "🎬", "-x"]
+)
+def test_a_text_id_in_an_address_is_taken_as_it_is(text_client, user_id):
+    address, movie = f"/users/{quote(user_id, safe='')}", movie_text(TOY_STORY)
+    sent = {"movie_id": movie, "swipe": "like"}
+    body = text_client.post(f"{address}/swipes", json=sent).json()
+    assert (body["state"]["user_id"], body["state"]["movie_id"]) == (user_id, movie)
+    assert movie not in ids(body["recommendations"])
+    assert {type(one) for one in ids(body["recommendations"])} == {str}
+    assert text_client.get(f"{address}/recommendations").json() == body["recommendations"]
+    assert text_client.get(f"{address}/why/{movie}").json()["user_id"] == user_id
+    assert text_client.delete(f"{address}/swipes/latest").json()["state"]["user_id"] == user_id
+    assert text_client.get(f"/movies/{movie}/similar", params={"n": 1}).json()[0]["title"] == "Toy Story 2"
+
+
+def test_texts_are_422_where_ids_are_numbers(client):
+    assert client.post("/visitors/recommendations", json={"likes": ["1"]}).status_code == 422
+    assert client.post("/users/42/swipes", json={"movie_id": "1", "swipe": "like"}).status_code == 422
+
+
+def test_numbers_are_422_where_ids_are_texts(text_client):
+    assert "each of likes" in refused(text_client.post("/visitors/recommendations", json={"likes": [1]}), 422)
+    assert "movie_id" in refused(text_client.post("/users/42/swipes", json={"movie_id": 1, "swipe": "like"}), 422)
+    assert "200 bytes" in refused(text_client.get(f"/users/{'x' * 201}/recommendations"), 422)
+    assert "NUL" in refused(text_client.get("/users/a%00b/recommendations"), 422)
+    assert text_client.post("/users/a/swipes", json={"movie_id": True, "swipe": "like"}).status_code == 422
 
 
 HOSTILE_BODIES = {

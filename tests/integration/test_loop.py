@@ -38,7 +38,7 @@ Row = tuple[int, int, int, int, str]
 # -- the definitions once more, in plain Python ------------------------------------------------------------------------
 
 
-def opinions(events: Iterable[Event]) -> dict[int, tuple[int, int]]:
+def opinions(events: Iterable[Event]) -> dict[Any, tuple[int, int]]:
     """One user's log: movie → (timestamp, preference) of the latest swipe that was not undone."""
     events = list(events)
     undone = {event.undoes for event in events}
@@ -60,7 +60,8 @@ def independent_merge(raw: Path, store: SwipeStore) -> list[Row]:
         pair: (timestamp, -2 if rating <= 2.5 else -1 if rating <= 3.5 else 1 if rating <= 4.5 else 2)
         for pair, (timestamp, rating) in rated.items()
     }
-    for user in store.user_ids():
+    users: list[Any] = store.user_ids()
+    for user in users:
         for movie, (at, preference) in opinions(store.events(user)).items():
             if (user, movie) not in table or at >= table[user, movie][0]:
                 table[user, movie] = (at, preference)
@@ -74,11 +75,11 @@ def independent_merge(raw: Path, store: SwipeStore) -> list[Row]:
         if len(left) == len(rows):
             break
         rows = left
-    users: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    by_user: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for user, movie, timestamp, preference in rows:
-        users[user].append((timestamp, movie, preference))
+        by_user[user].append((timestamp, movie, preference))
     result = []
-    for user, events in sorted(users.items()):
+    for user, events in sorted(by_user.items()):
         n = len(events)
         for i, (timestamp, movie, preference) in enumerate(sorted(events)):
             split = "train" if i < 8 * n // 10 else "val" if i < 8 * n // 10 + n // 10 else "test"

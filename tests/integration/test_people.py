@@ -10,6 +10,7 @@ import pytest
 
 from mlrec import Recommender
 from mlrec.dataset.reading import read_prepared
+from mlrec.ids import PublicId
 from mlrec.serving.people import UserPage
 from mlrec.settings import SPLITS
 
@@ -46,7 +47,7 @@ def test_pages_of_users_hold_everybody_once(demo, recommender):
     recommender.undo(STRANGER)
     recommender.forget_user(1)
     pages: list[UserPage] = []
-    after: int | None = None
+    after: PublicId | None = None
     while not pages or after is not None:
         pages.append(recommender.users(200, after=after))
         after = pages[-1].next_after

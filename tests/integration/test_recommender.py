@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def model(demo):
     return model_folder.open_model(registry.resolve(demo))
 
 
-def ids(items: list[Recommendation]) -> list[int]:
+def ids(items: list[Recommendation]) -> list[Any]:
     return [item.movie_id for item in items]
 
 

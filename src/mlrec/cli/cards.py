@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlrec.cli.render import out, plain, text
+from mlrec.cli.render import clipped, out, plain, text
+from mlrec.errors import in_shell
 from mlrec.plurals import counted
 from mlrec.preferences import Swipe
 
@@ -41,6 +42,8 @@ _LOW = 22
 # With fewer lines than this, a window has no room for a frame.
 _TIGHT = 14
 _BETWEEN_KEYS = "  "
+# Columns of a user id in the first line of a screen.
+_LONGEST_ID = 40
 
 
 def match(card: Card) -> str:
@@ -129,7 +132,7 @@ def screen(session: SwipeSession, card: Card | None, notice: str, width: int, he
 
 def _header(session: SwipeSession) -> Text:
     swipes = counted(session.answers.total(), "swipe")
-    return text(f"User {session.user_id} · {swipes} in this session", style="dim")
+    return text(f"User {clipped(in_shell(session.user_id), _LONGEST_ID)} · {swipes} in this session", style="dim")
 
 
 def _panel(card: Card, is_low: bool) -> RenderableType:

@@ -1,13 +1,11 @@
 """Options that several commands share."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mlrec.errors import shown
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_PRESET, DEFAULT_TOP_N, HeldOutSplit, PresetName, TrainSettings
 
 DATA_DIR_DEFAULT = Path(DEFAULT_DATA_DIR)
@@ -61,13 +59,6 @@ class UsageError(typer.BadParameter):
 
     def format_message(self) -> str:
         return self.message
-
-
-def parse_id(text: str) -> int:
-    """Parse a user or movie id as it is written in data. `int` would read "1_0" as 10 and "007" as 7."""
-    if not re.fullmatch(r"0|-?[1-9]\d{0,18}", text, re.ASCII) or not -(2**63) <= int(text) < 2**63:
-        raise typer.BadParameter(f"{shown(text)} is not a valid id. Use a whole number of up to 64 bits.")
-    return int(text)
 
 
 def examples(*commands: str) -> str:

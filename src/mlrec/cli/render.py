@@ -95,6 +95,11 @@ def line(message: str = "", style: str | None = None) -> None:
     out().print(plain(message), style=style, soft_wrap=True)
 
 
+def id_heading(name: str, ids: Iterable[object]) -> str:
+    """Return the heading of a column of ids, which holds numbers unless some ids are texts."""
+    return name if any(isinstance(one, str) for one in ids) else f"#{name}"
+
+
 def table(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],

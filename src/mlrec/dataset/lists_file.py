@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import StateError
 
-_COLUMNS = "user_id BIGINT, rank INTEGER, movie_id BIGINT, score FLOAT, source VARCHAR"
+_COLUMNS = "user_id {user_ids}, rank INTEGER, movie_id {movie_ids}, score FLOAT, source VARCHAR"
 
 
 def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int:
@@ -25,7 +26,8 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
     path
         The file. A name that ends in .csv gives CSV with a header, any other name Parquet.
     blocks
-        Columns user_id, rank, movie_id, score and source; the rows keep their order.
+        Columns user_id, rank, movie_id, score and source; the rows keep their order. Ids are int64, or objects if they
+        are texts.
 
     Returns
     -------
@@ -44,8 +46,11 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
             _disk_faults(path),
             connect(located(folder / "lists.duckdb"), temp_directory=located(folder / "spill")) as lists,
         ):
-            lists.execute(f"CREATE TABLE lists ({_COLUMNS})")
-            for block in blocks:
+            unread = iter(blocks)
+            first = next(unread, {})
+            described = _COLUMNS.format(user_ids=_type(first, "user_id"), movie_ids=_type(first, "movie_id"))
+            lists.execute(f"CREATE TABLE lists ({described})")
+            for block in filter(None, chain([first], unread)):
                 # DuckDB reads object columns as text.
                 columns = {name: column.astype(object) if column.dtype.kind == "U" else column
                            for name, column in block.items()}  # fmt: skip
@@ -59,6 +64,11 @@ def write_lists(path: Path, blocks: Iterable[Mapping[str, NDArray[Any]]]) -> int
         unfinished.replace(path)
     sync(path.parent)
     return int(rows[0]) if rows else 0
+
+
+def _type(block: Mapping[str, NDArray[Any]], name: str) -> str:
+    """The type of a column of ids: whole numbers, unless they are texts."""
+    return "VARCHAR" if name in block and block[name].dtype.kind == "O" else "BIGINT"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, public, row_of, rows_of
+from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, rows_of
 
 
 def _no_events() -> NDArray[np.int64]:
@@ -79,11 +79,16 @@ class SwipeLog:
         positions = np.flatnonzero(self.alive)
         return int(positions[-1]) if len(positions) else None
 
-    def standing(self) -> NDArray[np.int64]:
-        """Positions of the latest swipe of each movie, ascending by movie id."""
+    def standing(self, rows: NDArray[np.int32] | None = None) -> NDArray[np.int64]:
+        """Positions of the latest swipe of each movie, ascending by movie id.
+
+        `rows` may give the row of each event's movie, if a model knows all of them. They ascend with the ids, and sort
+        faster than texts.
+        """
+        numbers = self.movie_id if rows is None else rows
         alive = np.flatnonzero(self.alive)
-        order = alive[np.lexsort((self.event_id[alive], self.at[alive], self.movie_id[alive]))]
-        movies = self.movie_id[order]
+        order = alive[np.lexsort((self.event_id[alive], self.at[alive], numbers[alive]))]
+        movies = numbers[order]
         return order[np.append(movies[1:] != movies[:-1], True)] if len(order) else order
 
 
@@ -126,8 +131,8 @@ class EffectiveHistory:
     movie_idx
         Movie rows, int32 (opinions,). −1 is a movie that the model does not know; such an opinion only makes earlier
         ones older.
-    movie_id
-        Public ids, as in `mlrec.ids`, (opinions,).
+    movie_ids
+        Public ids of the model's movies by row, as in `mlrec.ids`.
     preference
         −2, −1, +1 or +2, int8 (opinions,).
     is_new
@@ -136,21 +141,36 @@ class EffectiveHistory:
         Rows of all movies that the user is known to have seen, int32, unordered, possibly with repeats.
     in_effect
         Event ids of the log's swipes that are the latest opinions on their movies, skips included; int64, unordered.
+    unknown
+        Public ids of the movies that the model does not know, in the order of the opinions.
     """
 
     movie_idx: NDArray[np.int32]
-    movie_id: IdArray
+    movie_ids: IdArray
     preference: NDArray[np.int8]
     is_new: NDArray[np.bool_]
     seen: NDArray[np.int32]
     in_effect: NDArray[np.int64] = field(default_factory=_no_events)
+    unknown: IdArray = field(default_factory=_no_events)
 
     def __len__(self) -> int:
         """Return the number of opinions."""
         return len(self.movie_idx)
 
+    @property
+    def movie_id(self) -> IdArray:
+        """Public ids, as in `mlrec.ids`, (opinions,). Ranking needs rows only, and texts take time to copy."""
+        if not len(self.unknown):
+            return self.movie_ids[self.movie_idx]
+        is_known = self.movie_idx >= 0
+        found = np.empty(len(self), dtype=np.promote_types(self.movie_ids.dtype, self.unknown.dtype))
+        found[is_known], found[~is_known] = self.movie_ids[self.movie_idx[is_known]], self.unknown
+        return found
 
-def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) -> EffectiveHistory:
+
+def effective_history(
+    known: KnownHistory, log: SwipeLog, movie_ids: IdArray, rows: NDArray[np.int32] | None = None
+) -> EffectiveHistory:
     """Overlay what the model knows about a user with the user's swipe log.
 
     Parameters
@@ -161,6 +181,9 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) ->
         The user's log.
     movie_ids
         Public ids by movie row, ascending.
+    rows
+        Movie rows of the log's events, int32 (events,), −1 for a movie that the model does not know. By default they
+        are looked up.
     """
     kept = known.movie_idx >= 0
     if not len(log):
@@ -168,20 +191,21 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) ->
         rows = known.movie_idx[learned]
         nothing_new = np.zeros(len(rows), dtype=bool)
         return EffectiveHistory(
-            rows, movie_ids[rows], known.preference[learned], nothing_new, known.movie_idx[kept]
+            rows, movie_ids, known.preference[learned], nothing_new, known.movie_idx[kept]
         )  # fmt: skip
 
+    rows_of_log = rows_of(movie_ids, log.movie_id) if rows is None else rows
     alive = log.alive
-    dead = np.flatnonzero((log.undoes == 0) & ~alive)
-    if len(dead):
-        said = list(zip(public(log.movie_id), log.at.tolist(), log.preference.tolist(), strict=True))
+    dead = np.flatnonzero((log.undoes == 0) & ~alive & (rows_of_log >= 0))
+    if len(dead) and len(kept):
+        said = list(zip(rows_of_log.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
         said_again = {said[position] for position in np.flatnonzero(alive)}
-        for movie_id, at, preference in {said[position] for position in dead} - said_again:
-            same_movie = known.movie_idx == row_of(movie_ids, movie_id)
+        for row, at, preference in {said[position] for position in dead} - said_again:
+            same_movie = known.movie_idx == row
             kept &= ~(same_movie & (known.timestamp == at) & (known.preference == preference))
 
-    standing = log.standing()
-    rows = rows_of(movie_ids, log.movie_id[standing])
+    standing = log.standing(rows_of_log if rows_of_log.min() >= 0 else None)
+    rows = rows_of_log[standing]
     swiped_at, signed = log.at[standing], log.preference[standing]
     seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
     in_effect = np.ones(len(standing), dtype=bool)
@@ -201,17 +225,25 @@ def effective_history(known: KnownHistory, log: SwipeLog, movie_ids: IdArray) ->
     stands = in_effect & (signed != 0)
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
-    all_ids = np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]])
     moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
     # Data with a finer order within a second or a day keeps that order.
-    order = np.lexsort((all_ids, moments)) if _is_by_movie(known) else np.argsort(moments, kind="stable")
+    # Rows sort as ids do, and faster than texts. Only movies without a row need their ids.
+    has_unknown = len(all_rows) > 0 and bool(all_rows.min() < 0)
+    all_ids = (
+        np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]]) if has_unknown else None
+    )
+    if _is_by_movie(known):
+        order = np.lexsort((all_rows if all_ids is None else all_ids, moments))
+    else:
+        order = np.argsort(moments, kind="stable")
     return EffectiveHistory(
         movie_idx=all_rows[order],
-        movie_id=all_ids[order],
+        movie_ids=movie_ids,
         preference=np.concatenate([known.preference[learned], signed[stands].astype(np.int8)])[order],
         is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
         seen=seen,
         in_effect=log.event_id[standing[in_effect]],
+        unknown=empty(kind_of(movie_ids)) if all_ids is None else all_ids[order][all_rows[order] < 0],
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mlrec.errors import SettingsError, shown, unfit
+from mlrec.ids import LARGEST_ID, LONGEST_ID, SMALLEST_ID, IdKind, PublicId, text_fault
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
 
 MOST_OPINIONS = 10_000
@@ -26,30 +27,30 @@ LONGEST_TEXT = 500
 LONGEST_LIST = 1_000_000
 
 
-def user_id(value: Any, name: str = "user_id") -> int:
-    """The id of a user, who may be unknown to the model."""
-    found = _id(name, value)
-    if not -(2**63) <= found < 2**63:
+def user_id(value: Any, kind: IdKind, name: str = "user_id") -> PublicId:
+    """The id of a user, who may be unknown to the model. `kind` is what the model's user ids are."""
+    found = _id(name, value, kind, "user")
+    if not isinstance(found, str) and not SMALLEST_ID <= found <= LARGEST_ID:
         raise unfit(name, "an id that fits into 64 bits", value)
     return found
 
 
-def movie_id(value: Any) -> int:
-    """The id of a movie. Whether the model knows the movie is checked later."""
-    return _id("movie_id", value)
+def movie_id(value: Any, kind: IdKind) -> PublicId:
+    """The id of a movie. `kind` is what the model's movie ids are. Whether it knows the movie is checked later."""
+    return _id("movie_id", value, kind, "movie")
 
 
-def opinions(likes: Any, dislikes: Any) -> tuple[list[int], list[int]]:
+def opinions(likes: Any, dislikes: Any, kind: IdKind) -> tuple[list[PublicId], list[PublicId]]:
     """The ids of the movies that a visitor likes and dislikes."""
-    liked, disliked = (_ids(*named, MOST_OPINIONS) for named in (("likes", likes), ("dislikes", dislikes)))
+    liked, disliked = (_ids(*named, MOST_OPINIONS, kind) for named in (("likes", likes), ("dislikes", dislikes)))
     if len(liked) + len(disliked) > MOST_OPINIONS:
         raise SettingsError(f"likes and dislikes together must have at most {MOST_OPINIONS:,} movie ids.")
     return liked, disliked
 
 
-def excluded(exclude: Any) -> list[int]:
+def excluded(exclude: Any, kind: IdKind) -> list[PublicId]:
     """Ids of movies to leave out."""
-    return _ids("exclude", exclude, MOST_EXCLUDED)
+    return _ids("exclude", exclude, MOST_EXCLUDED, kind)
 
 
 def genres(value: Any) -> tuple[str, ...] | None:
@@ -105,7 +106,7 @@ def length(n: Any) -> int:
 def text(value: Any) -> str:
     """A search text."""
     if not isinstance(value, str):
-        raise unfit("text", "a string: a title, or an id in digits", value)
+        raise unfit("text", "a string: a title or a movie id", value)
     if len(value) > LONGEST_TEXT:
         raise unfit("text", f"at most {LONGEST_TEXT} characters long", value)
     return value
@@ -152,16 +153,35 @@ def moment(at: Any) -> int:
 # -- common checks -----------------------------------------------------------------------------------------------------
 
 
-def _id(name: str, value: Any) -> int:
-    """Check an id; the only place that defines what an id is."""
+def _id(name: str, value: Any, kind: IdKind, of: str) -> PublicId:
+    """Check the id of a user or a movie; the only place that defines what an id is."""
+    if kind == "text":
+        return _text_id(name, value, of)
     try:
         return _whole(value)
     except TypeError:
-        raise unfit(name, "a whole number", value) from None
+        raise SettingsError(
+            f"{name} must be a whole number, not {shown(value)}.", f"The {of} ids of this model are whole numbers."
+        ) from None
 
 
-def _ids(name: str, values: Any, most: int) -> list[int]:
-    return [_id(f"each of {name}", value) for value in _listed(name, values, most, "movie ids")]
+def _text_id(name: str, value: Any, of: str) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(
+            f"{name} must be a text of 1 to {LONGEST_ID} bytes, not {shown(value)}.",
+            f"The {of} ids of this model are texts.",
+        )
+    found = str.__str__(value)  # the text of an enum or of NumPy's string, and not what it calls itself
+    if fault := text_fault(found):
+        raise SettingsError(
+            f"{name} must be a text of 1 to {LONGEST_ID} bytes, but {shown(found)} {fault}.",
+            f"The {of} ids of this model are texts.",
+        )
+    return found
+
+
+def _ids(name: str, values: Any, most: int, kind: IdKind) -> list[PublicId]:
+    return [_id(f"each of {name}", value, kind, "movie") for value in _listed(name, values, most, "movie ids")]
 
 
 def _listed(name: str, values: Any, most: int, of: str) -> list[Any]:

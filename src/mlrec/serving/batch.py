@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.ids import IdArray, public_at
 from mlrec.progress import Progress
 from mlrec.ranking.histories import History
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.serving.lists import NOTHING, ListOptions, RankedRows, ranked_rows, sources
-from mlrec.serving.served_model import ServedModel
+from mlrec.serving.people import everybody
+from mlrec.serving.served_model import ServedModel, as_column
 from mlrec.serving.stores.interface import SwipeStore
 from mlrec.serving.user_views import UserViews
 
@@ -30,7 +32,9 @@ class Block:
     ----------
     users
         Number of users in the block; some may have an empty list.
-    user_id, rank, movie_id
+    user_id, movie_id
+        Int64; for text ids, objects of type `str`.
+    rank
         Int64.
     score
         Float32; see `Recommendation`.
@@ -39,9 +43,9 @@ class Block:
     """
 
     users: int
-    user_id: NDArray[np.int64]
+    user_id: NDArray[Any]
     rank: NDArray[np.int64]
-    movie_id: NDArray[np.int64]
+    movie_id: NDArray[Any]
     score: NDArray[np.float32]
     source: NDArray[np.str_]
 
@@ -54,15 +58,14 @@ def recommend_all(
     options: ListOptions,
     progress: Progress,
 ) -> Iterator[Block]:
-    """Yield the lists of all users in the model and in the store, ascending by user id.
+    """Yield the lists of everybody, ascending by user id: see `people.everybody`.
 
     For most users, the saved vector is all that is needed, and one product scores a block of them. The others are
     ranked one by one: users who have swiped, users with few opinions, and all users if the list is diversified.
     """
-    swiped = np.array(store.user_ids(), dtype=np.int64)
-    user_ids = np.union1d(np.asarray(served.model.user_ids), swiped)
-    user_ids = user_ids[~np.isin(user_ids, np.array(store.forgotten(), dtype=np.int64))]
-    has_swiped = np.isin(user_ids, swiped)
+    user_ids, has_swiped = everybody(served, store)
+    # All at once: for each block, NumPy might copy the model's ids to the width of the block's.
+    rows = np.minimum(np.searchsorted(served.model.user_ids, user_ids), len(served.model.user_ids) - 1)
     candidates = served.candidates(options.genres, options.years, options.exclude)
     size = max(1, _BLOCK_SCORES // len(served.movie_ids))
     with progress.task("Recommending", len(user_ids), "users") as task:
@@ -71,14 +74,14 @@ def recommend_all(
             lists: list[RankedRows] = [NOTHING] * len(block)
             together = np.zeros(len(block), dtype=bool)
             if not options.diversity:
-                saved = _Saved.of(served, block)
+                saved = _Saved.of(served, block, rows[start : start + size])
                 together = ~has_swiped[start : start + size] & saved.are_personal()
                 for position, found in zip(
                     np.flatnonzero(together).tolist(), saved.ranked(together, n, candidates, options), strict=True
                 ):
                     lists[position] = found
             for position in np.flatnonzero(~together).tolist():
-                lists[position] = ranked_rows(views.get(served, int(block[position])), n, options)
+                lists[position] = ranked_rows(views.get(served, public_at(block, position)), n, options)
             yield _block(served, block, lists, options)
             task.advance(len(block))
 
@@ -108,10 +111,9 @@ class _Saved:
     history: History
 
     @classmethod
-    def of(cls, served: ServedModel, user_ids: NDArray[np.int64]) -> Self:
-        """Look up users, whose ids must ascend."""
+    def of(cls, served: ServedModel, user_ids: IdArray, rows: NDArray[np.int64]) -> Self:
+        """Look up users, whose ids must ascend, in the rows where they are if the model knows them."""
         model = served.model
-        rows = np.minimum(np.searchsorted(model.user_ids, user_ids), len(model.user_ids) - 1)
         return cls(
             served,
             is_known=model.user_ids[rows] == user_ids,
@@ -143,14 +145,14 @@ class _Saved:
             yield RankedRows(found, own[found], np.ones(len(found), dtype=bool))
 
 
-def _block(served: ServedModel, user_ids: NDArray[np.int64], lists: list[RankedRows], options: ListOptions) -> Block:
+def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], options: ListOptions) -> Block:
     lengths = [len(found.rows) for found in lists]
     rows = np.concatenate([found.rows for found in lists])
     return Block(
         users=len(user_ids),
-        user_id=np.repeat(user_ids, lengths),
+        user_id=np.repeat(as_column(user_ids), lengths),
         rank=np.concatenate([np.arange(1, length + 1) for length in lengths]),
-        movie_id=served.movie_ids[rows],
+        movie_id=served.public_movie_ids[rows],
         score=np.concatenate([found.shown for found in lists]),
         source=np.array(sources(np.concatenate([found.is_personal for found in lists]), options), dtype=np.str_),
     )

@@ -6,6 +6,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from mlrec.errors import shown
+from mlrec.ids import PublicId
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import SwipeStore
@@ -32,7 +34,7 @@ class HistoryEvent:
     """
 
     event_id: int
-    movie_id: int
+    movie_id: PublicId
     title: str | None
     year: int | None
     preference: int
@@ -43,7 +45,11 @@ class HistoryEvent:
     @property
     def label(self) -> str:
         """Title and year as one text, or the id of an unknown movie."""
-        return label(self.title, self.year) if self.title is not None else f"movie {self.movie_id}, not in the model"
+        return (
+            label(self.title, self.year)
+            if self.title is not None
+            else f"movie {shown(self.movie_id)}, not in the model"
+        )
 
     @property
     def client_id(self) -> str | None:
@@ -60,7 +66,7 @@ class HistoryEvent:
         return {"client_id" if name == "idempotency_key" else name: value for name, value in vars(self).items()}
 
 
-def history_of(store: SwipeStore, user_id: int, served: ServedModel | None) -> list[HistoryEvent]:
+def history_of(store: SwipeStore, user_id: PublicId, served: ServedModel | None) -> list[HistoryEvent]:
     """Return a user's swipes in the order of the log.
 
     Parameters

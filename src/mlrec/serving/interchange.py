@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
 from mlrec.artifacts.files import keep_private, write_atomically
-from mlrec.errors import InputError, StateError, TooManyRejectsError
+from mlrec.errors import InputError, StateError, TooManyRejectsError, in_shell, shown
+from mlrec.ids import IdKind, PublicId
 from mlrec.progress import SILENT, Progress, Task
 from mlrec.serving.history import HistoryEvent
 from mlrec.serving.stores.interface import Draft, Event, SwipeStore
@@ -72,7 +73,7 @@ class Imported:
         }
 
 
-def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEvent]]]) -> int:
+def export_swipes(file: IO[bytes], logs: Iterable[tuple[PublicId, Sequence[HistoryEvent]]]) -> int:
     """Write swipe logs as CSV in UTF-8 with a header. Returns how many swipes were written.
 
     Titles are for people, who may open the file in a spreadsheet. A title that would be a formula there gets an
@@ -84,11 +85,17 @@ def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEve
         An open file.
     logs
         Users, each with the events in the order of the log.
+
+    Raises
+    ------
+    InputError
+        If an id has a line break, as `check_exportable` says.
     """
     rows = csv.writer(_Utf8(file), lineterminator="\n")
     rows.writerow(COLUMNS)
     written = 0
     for user_id, events in logs:
+        check_exportable(user_id, events)
         for event in events:
             rows.writerow(
                 (
@@ -107,13 +114,32 @@ def export_swipes(file: IO[bytes], logs: Iterable[tuple[int, Iterable[HistoryEve
     return written
 
 
+def check_exportable(user_id: PublicId, events: Iterable[HistoryEvent]) -> None:
+    """Check that a user's swipes can be written to CSV, where a swipe is one line.
+
+    Raises
+    ------
+    InputError
+        If the id of the user or of a movie has a line break.
+    """
+    for public_id in (user_id, *(event.movie_id for event in events)):
+        if isinstance(public_id, str) and _BREAKS.search(public_id):
+            whose = "the id" if public_id is user_id else f"the movie id {shown(public_id)}"
+            raise InputError(
+                f"The swipes of user {in_shell(user_id)} cannot be written to CSV: {whose} has a line break.",
+                "Copy the store instead, or use ids without line breaks.",
+            )
+
+
 def import_swipes(
     file: IO[bytes],
     label: str,
     store: SwipeStore,
     rejects_file: Path,
     *,
-    movie_ids: Collection[int] | None,
+    movie_ids: Collection[PublicId] | None,
+    user_id_kind: IdKind | None = "integer",
+    movie_id_kind: IdKind | None = "integer",
     max_reject_share: float = PrepareSettings.max_reject_share,
     size: int | None = None,
     progress: Progress = SILENT,
@@ -132,6 +158,8 @@ def import_swipes(
         The file for unusable rows, with line and reason. Not written if there are none.
     movie_ids
         The known movies; rows with other movies are rejected. None accepts any movie.
+    user_id_kind, movie_id_kind
+        What the ids are. Rows with other ids are rejected. With None, the first rows decide.
     max_reject_share
         The import stops if a larger share of the rows is bad.
     size
@@ -152,7 +180,7 @@ def import_swipes(
     with closing(sqlite3.connect("", isolation_level=None)) as scratch:
         try:
             run = _Import(scratch, label, store, max_reject_share, rejects_file)
-            run.read(file, movie_ids, size, progress)
+            run.read(file, movie_ids, (user_id_kind, movie_id_kind), size, progress)
             return run.log(progress)
         except sqlite3.OperationalError as error:
             raise StateError(
@@ -176,7 +204,14 @@ class _Import:
         self.rejects: Counter[str] = Counter()
         scratch.executescript(_TABLES)
 
-    def read(self, file: IO[bytes], movie_ids: Collection[int] | None, size: int | None, progress: Progress) -> None:
+    def read(
+        self,
+        file: IO[bytes],
+        movie_ids: Collection[PublicId] | None,
+        kinds: tuple[IdKind | None, IdKind | None],
+        size: int | None,
+        progress: Progress,
+    ) -> None:
         """Check every row, and keep the usable ones."""
         lines = _lines(file, self.label)
         header = next(lines, None)
@@ -184,16 +219,21 @@ class _Import:
             raise InputError(
                 f"{self.label} is empty.", "Its first line must name the columns. See: mlrec users import --help"
             )
-        reader = RowReader(header.text.removeprefix("\ufeff"), self.label)
+        reader = RowReader(header.text.removeprefix("\ufeff"), self.label, *kinds)
         forgotten = frozenset(self.store.forgotten())
         with progress.task(f"Reading {self.label}", size, "bytes") as task:
             while batch := list(islice(lines, _BATCH)):
+                reader.settle(line.text for line in batch)
                 self._keep(self._usable(reader, batch, movie_ids, forgotten))
                 task.advance(sum(line.length for line in batch))
         self._stop_if_too_many()
 
     def _usable(
-        self, reader: RowReader, lines: Sequence[_Line], movie_ids: Collection[int] | None, forgotten: frozenset[int]
+        self,
+        reader: RowReader,
+        lines: Sequence[_Line],
+        movie_ids: Collection[PublicId] | None,
+        forgotten: frozenset[PublicId],
     ) -> Iterator[tuple[_Line, SwipeRow]]:
         for line in lines:
             if not line.text.strip():
@@ -243,7 +283,7 @@ class _Import:
             rejects_file=self.rejects_file if self.rejects else None,
         )
 
-    def _new(self, task: Task) -> Iterator[tuple[int, Draft]]:
+    def _new(self, task: Task) -> Iterator[tuple[PublicId, Draft]]:
         """The swipes that are not in the log, user by user; each user's swipes are in the order of the file."""
         rows = self.scratch.execute(
             "SELECT user_id, line, text, movie_id, preference, at, idempotency_key FROM usable ORDER BY user_id, line"
@@ -290,9 +330,9 @@ class _UserLog:
     """A user's log, to distinguish rows that are already in it from new ones."""
 
     def __init__(self, events: Iterable[Event]) -> None:
-        self._swipes: set[tuple[int, int, int]] = set()
-        self._by_key: dict[str, tuple[int, int] | None] = {}
-        self._latest: dict[tuple[int, int], int] = {}
+        self._swipes: set[tuple[PublicId, int, int]] = set()
+        self._by_key: dict[str, tuple[PublicId, int] | None] = {}
+        self._latest: dict[tuple[PublicId, int], int] = {}
         for event in events:
             if not event.undoes:
                 self._swipes.add((event.movie_id, event.preference, event.at))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import CannotExplainError
+from mlrec.ids import IdKind, PublicId
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
@@ -37,20 +38,23 @@ class ListOptions:
     diversity
         0 to 1. At 0, movies are ranked by score alone. The higher the value, the lower a movie that resembles those
         above it is ranked.
+    movie_id_kind
+        What the ids in `exclude` are: those of the model.
     """
 
     genres: Iterable[str] | None = None
     years: tuple[int, int] | None = None
-    exclude: Iterable[int] = ()
+    exclude: Iterable[PublicId] = ()
     include_seen: bool = False
     diversity: float = 0.0
+    movie_id_kind: IdKind = "integer"
 
     def __post_init__(self) -> None:
         """Check every value, and store the content of iterators."""
         checked = {
             "genres": arguments.genres(self.genres),
             "years": arguments.years(self.years),
-            "exclude": arguments.excluded(self.exclude),
+            "exclude": arguments.excluded(self.exclude, self.movie_id_kind),
             "include_seen": arguments.yes_or_no("include_seen", self.include_seen),
             "diversity": arguments.diversity(self.diversity),
         }
@@ -116,7 +120,7 @@ def standing(view: UserView, row: int) -> Standing:
     return Standing(int(np.count_nonzero(scores > scores[row])) + 1, len(scores))
 
 
-def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
+def explained(view: UserView, user_id: PublicId | None, row: int) -> Explanation:
     """Split a user's score for a movie into the contributions of the user's opinions.
 
     Raises
@@ -127,7 +131,7 @@ def explained(view: UserView, user_id: int | None, row: int) -> Explanation:
     served, history = view.served, view.history
     name: dict[str, Any] = {
         "user_id": user_id,
-        "movie_id": int(served.movie_ids[row]),
+        "movie_id": served.movie_id(row),
         "title": served.title(row),
     }
     if not view.has_taste:
@@ -157,7 +161,7 @@ def _contributions(
     order = positions[np.argsort(-np.abs(values[positions]), kind="stable")]
     return tuple(
         Contribution(
-            movie_id=int(view.history.movie_id[position]),
+            movie_id=served.movie_id(view.history.movie_idx[position]),
             title=served.title(view.history.movie_idx[position]),
             year=served.model.catalogue.year[view.history.movie_idx[position]],
             preference=int(view.history.preference[position]),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mlrec.ids import IdKind, PublicId
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import SwipeLog
 from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.serving.stores.interface import SwipeStore
+
+_TYPES: dict[IdKind, type] = {"integer": int, "text": str}
 
 
 def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingSwipes:
@@ -28,9 +31,13 @@ def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingS
     user_ids = store.user_ids()
     with progress.task("Reading swipes", len(user_ids), "users") as task:
 
-        def logs() -> Iterator[tuple[int, SwipeLog]]:
+        def logs() -> Iterator[tuple[PublicId, SwipeLog]]:
             for user_id in user_ids:
-                yield user_id, SwipeLog().extended(store.events(user_id))
+                events = store.events(user_id)
+                # A log has one kind of movie ids. A store may also have those of a former data set.
+                types = {type(event.movie_id) for event in events}
+                for kind in (kind for kind, type_ in _TYPES.items() if type_ in types):
+                    yield user_id, SwipeLog.empty(kind).extended(events)
                 task.advance()
 
         return StandingSwipes.of(logs())

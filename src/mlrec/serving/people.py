@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
+from mlrec.ids import IdArray, PublicId, array_of, of_kind, public, rows_of
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import Event, SwipeStore
@@ -35,7 +37,7 @@ class RatedMovie:
         The split that it belongs to: train, val or test.
     """
 
-    movie_id: int | None
+    movie_id: PublicId | None
     title: str | None
     year: int | None
     preference: int
@@ -68,7 +70,7 @@ class UserCounts:
         Time of the latest rating or swipe, in epoch seconds; None if there are none.
     """
 
-    user_id: int
+    user_id: PublicId
     ratings: int
     swipes: int
     last_at: int | None
@@ -90,7 +92,7 @@ class UserPage:
 
     users: tuple[UserCounts, ...]
     total: int
-    next_after: int | None
+    next_after: PublicId | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the page as plain JSON values."""
@@ -123,7 +125,7 @@ class UserProfile:
         The most frequent genres of the liked movies → number of these movies.
     """
 
-    user_id: int
+    user_id: PublicId
     is_known: bool
     is_forgotten: bool
     has_taste: bool
@@ -141,7 +143,7 @@ class UserProfile:
         return to_json(self)
 
 
-def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
+def ratings_of(served: ServedModel, user_id: PublicId) -> list[RatedMovie]:
     """Return a user's ratings in the model's data, in time order; an empty list for an unknown user."""
     row = served.model.user_idx(user_id)
     if row is None:
@@ -150,7 +152,7 @@ def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
     columns = (own.movie_idx, own.preference, own.timestamp, own.split)
     return [
         RatedMovie(
-            movie_id=int(served.movie_ids[movie]) if movie >= 0 else None,
+            movie_id=served.movie_id(movie) if movie >= 0 else None,
             title=served.title(movie) if movie >= 0 else None,
             year=served.model.catalogue.year[movie] if movie >= 0 else None,
             preference=preference,
@@ -161,8 +163,32 @@ def ratings_of(served: ServedModel, user_id: int) -> list[RatedMovie]:
     ]
 
 
-def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: int | None) -> UserPage:
-    """List the users of the model and of the store, ascending by id, without forgotten users.
+def everybody(served: ServedModel, store: SwipeStore) -> tuple[IdArray, NDArray[np.bool_]]:
+    """Find the users of the model and of the store, without forgotten users.
+
+    Users of the store whose ids are of another kind than the model's are from a former data set and are left out.
+
+    Returns
+    -------
+    tuple
+        The ids, ascending, (users,), and whether each user has a log in the store, bool (users,).
+    """
+    kind = served.model.user_id_kind
+    known = np.asarray(served.model.user_ids)
+    swiped, forgotten = of_kind(store.user_ids(), kind), of_kind(store.forgotten(), kind)
+    new = swiped[rows_of(known, swiped) < 0]
+    # Both ascend, so nothing needs to be sorted. The longer texts give the width.
+    user_ids = np.insert(known.astype(np.promote_types(known.dtype, new.dtype)), np.searchsorted(known, new), new)
+    left_out = rows_of(user_ids, forgotten)
+    user_ids = np.delete(user_ids, left_out[left_out >= 0])
+    has_swiped = np.zeros(len(user_ids), dtype=bool)
+    rows = rows_of(user_ids, swiped)
+    has_swiped[rows[rows >= 0]] = True
+    return user_ids, has_swiped
+
+
+def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: PublicId | None) -> UserPage:
+    """List the users of `everybody`.
 
     Parameters
     ----------
@@ -173,19 +199,20 @@ def page_of_users(served: ServedModel, store: SwipeStore, n: int, after: int | N
     after
         Start after this user id; None starts with the lowest.
     """
-    swiped = np.array(store.user_ids(), dtype=np.int64)
-    user_ids = np.setdiff1d(np.union1d(served.model.user_ids, swiped), np.array(store.forgotten(), dtype=np.int64))
-    start = 0 if after is None else int(np.searchsorted(user_ids, after, side="right"))
+    user_ids, has_swiped = everybody(served, store)
+    start = 0
+    if after is not None:
+        start = int(np.searchsorted(user_ids, array_of([after], served.model.user_id_kind), side="right")[0])
     chosen = user_ids[start : start + n]
-    has_log = np.isin(chosen, swiped).tolist()
+    has_log = has_swiped[start : start + n].tolist()
     users = tuple(
         _counts(served, user_id, store.events(user_id) if has else ())
-        for user_id, has in zip(chosen.tolist(), has_log, strict=True)
+        for user_id, has in zip(public(chosen), has_log, strict=True)
     )
-    return UserPage(users, len(user_ids), int(chosen[-1]) if start + n < len(user_ids) else None)
+    return UserPage(users, len(user_ids), users[-1].user_id if start + n < len(user_ids) else None)
 
 
-def _counts(served: ServedModel, user_id: int, events: Sequence[Event]) -> UserCounts:
+def _counts(served: ServedModel, user_id: PublicId, events: Sequence[Event]) -> UserCounts:
     rated_at = served.known_history(user_id).timestamp
     alive, _ = _alive(events)
     times = [*rated_at[-1:].tolist(), *(event.at for event in alive)]
@@ -198,7 +225,7 @@ def _alive(events: Sequence[Event]) -> tuple[list[Event], int]:
     return [event for event in events if not event.undoes and event.event_id not in undone], len(undone)
 
 
-def profile_of(view: UserView, store: SwipeStore, user_id: int) -> UserProfile:
+def profile_of(view: UserView, store: SwipeStore, user_id: PublicId) -> UserProfile:
     """Summarize one user from the user's view."""
     served, forgotten = view.served, view.head.forgotten
     rated_at = [] if forgotten else served.known_history(user_id).timestamp.tolist()

@@ -24,9 +24,11 @@ from mlrec.errors import (
     SettingsError,
     StateError,
     StoreUnavailableError,
+    in_shell,
     shown,
     unfit,
 )
+from mlrec.ids import IdKind, PublicId, public_at
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.scores import movie_similarity
@@ -154,6 +156,16 @@ class Recommender:
         """Id of the model that makes the recommendations."""
         return self._served().model_id
 
+    @property
+    def user_id_kind(self) -> IdKind:
+        """What the user ids of the model are: "integer" or "text". Methods take and return ids of this kind."""
+        return self._opened_or_error().model.user_id_kind
+
+    @property
+    def movie_id_kind(self) -> IdKind:
+        """What the movie ids of the model are: "integer" or "text"."""
+        return self._opened_or_error().model.movie_id_kind
+
     def refresh(self) -> bool:
         """Switch to the published model if it has changed. Running calls finish on the old one.
 
@@ -215,12 +227,12 @@ class Recommender:
 
     def get_top_n(
         self,
-        user_id: int,
+        user_id: PublicId,
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
         years: tuple[int, int] | None = None,
-        exclude: Iterable[int] = (),
+        exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
         diversity: float = 0.0,
     ) -> list[Recommendation]:
@@ -229,7 +241,8 @@ class Recommender:
         Parameters
         ----------
         user_id
-            Any user, known or not. A new user gets popular movies, spread over genres; with the first opinions the list
+            Any user, known or not: an `int`, or a `str` if the user ids of the model are texts. A new user gets popular
+            movies, spread over genres; with the first opinions the list
             becomes personal. The `source` of each recommendation says where it comes from.
         n
             How many movies, 1 to 1,000,000. The list is shorter if fewer movies are left.
@@ -255,18 +268,19 @@ class Recommender:
         SettingsError
             If an argument cannot be used: for example, n is below 1, or no movie has one of the genres.
         """
-        options = ListOptions(genres, years, exclude, include_seen, diversity)
-        return ranked(self._view(user_id), n, options)
+        served = self._served()
+        options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        return ranked(self._view_of(served, user_id), n, options)
 
     def recommend_for(
         self,
-        likes: Iterable[int] = (),
-        dislikes: Iterable[int] = (),
+        likes: Iterable[PublicId] = (),
+        dislikes: Iterable[PublicId] = (),
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
         years: tuple[int, int] | None = None,
-        exclude: Iterable[int] = (),
+        exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
         diversity: float = 0.0,
     ) -> list[Recommendation]:
@@ -286,8 +300,9 @@ class Recommender:
         SettingsError
             As in `get_top_n`, and if a movie is both liked and disliked.
         """
-        options = ListOptions(genres, years, exclude, include_seen, diversity)
-        return ranked(self._visitor(likes, dislikes), n, options)
+        served = self._served()
+        options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        return ranked(self._visitor(served, likes, dislikes), n, options)
 
     def recommend_all(
         self,
@@ -295,7 +310,7 @@ class Recommender:
         *,
         genres: Iterable[str] | None = None,
         years: tuple[int, int] | None = None,
-        exclude: Iterable[int] = (),
+        exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
         diversity: float = 0.0,
         progress: Progress = SILENT,
@@ -314,10 +329,11 @@ class Recommender:
         Block
             The lists of some users as columns, ascending by user id.
         """
-        n, options = arguments.length(n), ListOptions(genres, years, exclude, include_seen, diversity)
-        return recommend_all(self._served(), self._users, self.store, n, options, progress)
+        served, n = self._served(), arguments.length(n)
+        options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        return recommend_all(served, self._users, self.store, n, options, progress)
 
-    def similar_movies(self, movie_id: int, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
+    def similar_movies(self, movie_id: PublicId, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
         """Return the movies most similar to a movie: those with the highest cosine between the movie vectors.
 
         Parameters
@@ -338,12 +354,12 @@ class Recommender:
             If the model does not know the movie.
         """
         served, n = self._served(), arguments.length(n)
-        row = served.row_of(arguments.movie_id(movie_id))
+        row = _movie(served, movie_id)
         similarity = movie_similarity(row, served.movie_factors, served.factor_norms)
         rows = top_n(similarity, n)
         return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
 
-    def standing(self, user_id: int, movie_id: int) -> Standing:
+    def standing(self, user_id: PublicId, movie_id: PublicId) -> Standing:
         """Return the rank of a movie for a user among all movies of the model, including seen ones.
 
         Raises
@@ -351,10 +367,11 @@ class Recommender:
         UnknownMovieError
             If the model does not know the movie.
         """
-        view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
-        return standing(view, view.served.row_of(movie_id))
+        served = self._served()
+        view = self._view_of(served, user_id)
+        return standing(view, _movie(served, movie_id))
 
-    def explain(self, user_id: int, movie_id: int) -> Explanation:
+    def explain(self, user_id: PublicId, movie_id: PublicId) -> Explanation:
         """Explain a user's score for a movie: how much each of the user's opinions adds to it.
 
         Raises
@@ -364,26 +381,34 @@ class Recommender:
         CannotExplainError
             If the user's vector was not computed by the exact fold-in.
         """
-        view, movie_id = self._view(user_id), arguments.movie_id(movie_id)
-        return explained(view, arguments.user_id(user_id), view.served.row_of(movie_id))
-
-    def explain_for(self, movie_id: int, likes: Iterable[int] = (), dislikes: Iterable[int] = ()) -> Explanation:
-        """Explain the score of a movie in the list of `recommend_for`. Raises the errors of both."""
-        view, movie_id = self._visitor(likes, dislikes), arguments.movie_id(movie_id)
-        return explained(view, None, view.served.row_of(movie_id))
-
-    def _view(self, user_id: int) -> UserView:
-        return self._users.get(self._served(), arguments.user_id(user_id))
-
-    def _visitor(self, likes: Iterable[int], dislikes: Iterable[int]) -> UserView:
         served = self._served()
+        user_id = _user(served, user_id)
+        return explained(self._view_of(served, user_id), user_id, _movie(served, movie_id))
+
+    def explain_for(
+        self, movie_id: PublicId, likes: Iterable[PublicId] = (), dislikes: Iterable[PublicId] = ()
+    ) -> Explanation:
+        """Explain the score of a movie in the list of `recommend_for`. Raises the errors of both."""
+        served = self._served()
+        view = self._visitor(served, likes, dislikes)
+        return explained(view, None, _movie(served, movie_id))
+
+    def _view(self, user_id: PublicId) -> UserView:
+        return self._view_of(self._served(), user_id)
+
+    def _view_of(self, served: ServedModel, user_id: PublicId) -> UserView:
+        return self._users.get(served, _user(served, user_id))
+
+    def _visitor(self, served: ServedModel, likes: Iterable[PublicId], dislikes: Iterable[PublicId]) -> UserView:
         opinions: dict[int, Swipe] = {}
-        for swipe, movie_ids in zip((Swipe.LIKE, Swipe.DISLIKE), arguments.opinions(likes, dislikes), strict=True):
+        chosen = arguments.opinions(likes, dislikes, served.model.movie_id_kind)
+        for swipe, movie_ids in zip((Swipe.LIKE, Swipe.DISLIKE), chosen, strict=True):
             for movie_id in movie_ids:
                 row = served.row_of(movie_id)
                 if opinions.setdefault(row, swipe) != swipe:
                     raise SettingsError(
-                        f"Movie {movie_id} is both liked and disliked.", "Name it as liked or as disliked, not both."
+                        f"Movie {shown(movie_id)} is both liked and disliked.",
+                        "Name it as liked or as disliked, not both.",
                     )
         rows = np.array(sorted(opinions), dtype=np.int32)
         return self._users.visitor(served, rows, np.array([opinions[row] for row in rows.tolist()], dtype=np.int8))
@@ -392,8 +417,8 @@ class Recommender:
 
     def update_user(
         self,
-        user_id: int,
-        movie_id: int,
+        user_id: PublicId,
+        movie_id: PublicId,
         preference: int | str,
         *,
         at: int | datetime | None = None,
@@ -445,8 +470,9 @@ class Recommender:
             If the store, or its data about this user, is damaged.
         """
         served = self._served()
-        swipe, user_id = Swipe.parse(preference), arguments.user_id(user_id)
-        movie_id = int(served.movie_ids[served.row_of(arguments.movie_id(movie_id))])
+        swipe, user_id = Swipe.parse(preference), _user(served, user_id)
+        movie_id = arguments.movie_id(movie_id, served.model.movie_id_kind)
+        served.row_of(movie_id)  # raises an error if the model does not know the movie
         seconds = _now(served, user_id) if at is None else arguments.moment(at)
         key = arguments.idempotency_key(idempotency_key, event_id)
         draft = Draft(movie_id, int(swipe), seconds, idempotency_key=key)
@@ -454,12 +480,12 @@ class Recommender:
         assert logged is not None  # the store skips an append only with if_last
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise IdempotencyKeyConflictError(
-                f"The idempotency key '{key}' was used for another swipe of user {user_id}.",
+                f"The idempotency key '{key}' was used for another swipe of user {in_shell(user_id)}.",
                 "Give each swipe its own key.",
             )
         return self._state(served, user_id, logged, movie_id, int(swipe))
 
-    def undo(self, user_id: int, *, idempotency_key: str | None = None, event_id: str | None = None) -> UserState:
+    def undo(self, user_id: PublicId, *, idempotency_key: str | None = None, event_id: str | None = None) -> UserState:
         """Undo the user's latest swipe, as if it had never been made.
 
         The log keeps the swipe, and a tombstone that undoes it.
@@ -485,7 +511,8 @@ class Recommender:
         IdempotencyKeyConflictError, ForgottenUserError, StoreUnavailableError, IncompatibleFormatError
             As in `update_user`.
         """
-        served, user_id = self._served(), arguments.user_id(user_id)
+        served = self._served()
+        user_id = _user(served, user_id)
         key = arguments.idempotency_key(idempotency_key, event_id)
         for _ in range(_UNDO_TRIES):
             view = self._users.get(served, user_id)
@@ -494,43 +521,46 @@ class Recommender:
             position = view.log.last_alive()
             if position is None:
                 return self._repeated_undo(served, user_id, key)
-            undone, movie_id, preference = (
-                int(column[position]) for column in (view.log.event_id, view.log.movie_id, view.log.preference)
-            )
+            undone, preference = (int(column[position]) for column in (view.log.event_id, view.log.preference))
+            movie_id = public_at(view.log.movie_id, position)
             draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, idempotency_key=key)
             logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
                 continue  # the user has swiped meanwhile: find the latest swipe again
             if not logged.event.undoes:
                 raise IdempotencyKeyConflictError(
-                    f"The idempotency key '{key}' was used for a swipe of user {user_id}.",
+                    f"The idempotency key '{key}' was used for a swipe of user {in_shell(user_id)}.",
                     "Give each swipe and each undo its own key.",
                 )
             if not logged.is_new:
                 return self._undone(served, user_id, logged)
             return self._state(served, user_id, logged, movie_id, preference)
         raise StoreUnavailableError(
-            f"Nothing was undone: the latest swipe of user {user_id} changed {_UNDO_TRIES} times during the attempt.",
+            f"Nothing was undone: the latest swipe of user {in_shell(user_id)} changed {_UNDO_TRIES} times during the"
+            " attempt.",
             "Another process keeps swiping for this user. Try again when it has stopped.",
         )
 
-    def _repeated_undo(self, served: ServedModel, user_id: int, key: str | None) -> UserState:
+    def _repeated_undo(self, served: ServedModel, user_id: PublicId, key: str | None) -> UserState:
         """Answer a call that finds nothing to undo: it may repeat the call that undid the last swipe."""
         for event in self.store.events(user_id):
             if event.undoes and key is not None and event.idempotency_key == key:
                 return self._undone(served, user_id, Appended(event, is_new=False))
         raise NothingToUndoError(
-            f"User {user_id} has no swipe to undo.", f"Show the log: mlrec history --user {user_id}"
+            f"User {in_shell(user_id)} has no swipe to undo.",
+            f"Show the log: mlrec history --user {in_shell(user_id)}",
         )
 
-    def _undone(self, served: ServedModel, user_id: int, logged: Appended) -> UserState:
+    def _undone(self, served: ServedModel, user_id: PublicId, logged: Appended) -> UserState:
         """Answer a repeated undo with the swipe that it undid."""
         swipe = next(iter(self.store.events(user_id, after=logged.event.undoes - 1)), None)
         if swipe is None or swipe.event_id != logged.event.undoes:
             raise misfit(user_id, self.store.place, "an undo refers to a swipe that is missing")
         return self._state(served, user_id, logged, swipe.movie_id, swipe.preference)
 
-    def _state(self, served: ServedModel, user_id: int, logged: Appended, movie_id: int, preference: int) -> UserState:
+    def _state(
+        self, served: ServedModel, user_id: PublicId, logged: Appended, movie_id: PublicId, preference: int
+    ) -> UserState:
         view = self._users.get(served, user_id)
         return UserState(
             user_id=user_id,
@@ -545,12 +575,11 @@ class Recommender:
             vector=view.vector,
         )
 
-    def is_forgotten(self, user_id: int) -> bool:
+    def is_forgotten(self, user_id: PublicId) -> bool:
         """Return whether the user is on the blocklist."""
-        self._opened_or_error()
-        return self.store.head(arguments.user_id(user_id)).forgotten
+        return self.store.head(_user(self._opened_or_error(), user_id)).forgotten
 
-    def forget_user(self, user_id: int) -> int:
+    def forget_user(self, user_id: PublicId) -> int:
         """Delete a user's log and vector, and put the user on the blocklist: no swipe will be stored again.
 
         Every recommender on this store then treats the user as a new one, and `mlrec prepare` leaves the user out. A
@@ -561,25 +590,25 @@ class Recommender:
         int
             How many events were deleted.
         """
-        self._opened_or_error()
-        return self.store.forget(arguments.user_id(user_id), int(time.time()))
+        return self.store.forget(_user(self._opened_or_error(), user_id), int(time.time()))
 
     # -- looking up --------------------------------------------------------------------------------------------------
 
-    def history(self, user_id: int) -> list[HistoryEvent]:
+    def history(self, user_id: PublicId) -> list[HistoryEvent]:
         """Return the user's swipes, oldest first, with undone swipes marked.
 
         For the ratings in the model's data, see `ratings`.
         """
         served = self._served()
-        return history_of(self.store, arguments.user_id(user_id), served)
+        return history_of(self.store, _user(served, user_id), served)
 
-    def ratings(self, user_id: int) -> list[RatedMovie]:
+    def ratings(self, user_id: PublicId) -> list[RatedMovie]:
         """Return the user's ratings in the model's data, oldest first; an empty list for a forgotten user."""
-        served, user_id = self._served(), arguments.user_id(user_id)
+        served = self._served()
+        user_id = _user(served, user_id)
         return [] if self.store.head(user_id).forgotten else ratings_of(served, user_id)
 
-    def users(self, n: int = DEFAULT_USERS, *, after: int | None = None) -> UserPage:
+    def users(self, n: int = DEFAULT_USERS, *, after: PublicId | None = None) -> UserPage:
         """List the users of the model and of the store, ascending by id, without forgotten users.
 
         Parameters
@@ -590,20 +619,23 @@ class Recommender:
             Start after this user id. For the next page, pass the `next_after` of the last one.
         """
         served, n = self._served(), arguments.length(n)
-        return page_of_users(served, self.store, n, None if after is None else arguments.user_id(after, "after"))
+        after = None if after is None else arguments.user_id(after, served.model.user_id_kind, "after")
+        return page_of_users(served, self.store, n, after)
 
-    def user(self, user_id: int) -> UserProfile:
+    def user(self, user_id: PublicId) -> UserProfile:
         """Return a summary of a user: counts, times, and the genres that the user likes most."""
-        user_id = arguments.user_id(user_id)
-        return profile_of(self._view(user_id), self.store, user_id)
+        served = self._served()
+        user_id = _user(served, user_id)
+        return profile_of(self._view_of(served, user_id), self.store, user_id)
 
-    def label_of(self, movie_id: int) -> str:
+    def label_of(self, movie_id: PublicId) -> str:
         """Return title and year of a movie as one text, or its id if the model does not know the movie."""
-        served, movie_id = self._served(), arguments.movie_id(movie_id)
+        served = self._served()
+        movie_id = arguments.movie_id(movie_id, served.model.movie_id_kind)
         row = served.model.movie_idx(movie_id)
         return f"movie {shown(movie_id)}" if row is None else served.label(row)
 
-    def knows_user(self, user_id: int) -> bool:
+    def knows_user(self, user_id: PublicId) -> bool:
         """Return whether anything is known about the user's taste. Other users get the popular list."""
         return self._view(user_id).has_taste
 
@@ -629,6 +661,16 @@ class Recommender:
         return [served.movie(row) for row in served.titles.near(arguments.text(text), arguments.length(n))]
 
 
-def _now(served: ServedModel, user_id: int) -> int:
+def _user(served: ServedModel, user_id: object) -> PublicId:
+    """Check a user id for a model."""
+    return arguments.user_id(user_id, served.model.user_id_kind)
+
+
+def _movie(served: ServedModel, movie_id: object) -> int:
+    """Check a movie id for a model, and return the movie's row."""
+    return served.row_of(arguments.movie_id(movie_id, served.model.movie_id_kind))
+
+
+def _now(served: ServedModel, user_id: PublicId) -> int:
     """The time now, but not before the user's latest event in the model's data: the clock may have been set back."""
     return max(int(time.time()), int(served.known_history(user_id).timestamp.max(initial=0)))

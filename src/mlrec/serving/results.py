@@ -1,4 +1,7 @@
-"""What a recommender returns: plain typed results with public ids only."""
+"""What a recommender returns: plain typed results with public ids only.
+
+An id is an `int` or a `str`, whichever the ids of the data are.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
+from mlrec.ids import PublicId
 from mlrec.serving.spoken_titles import label
 
 Source = Literal["personal", "popular", "genre", "similar"]
@@ -34,7 +38,7 @@ class Recommendation:
     """
 
     rank: int
-    movie_id: int
+    movie_id: PublicId
     title: str
     year: int | None
     genres: tuple[str, ...]
@@ -71,7 +75,7 @@ class Movie:
         The ids at IMDb ("tt0114709") and TMDB (862) from links.csv; None if the file has none.
     """
 
-    movie_id: int
+    movie_id: PublicId
     title: str
     year: int | None
     genres: tuple[str, ...]
@@ -136,10 +140,10 @@ class UserState:
         float32 (factors,); zeros until the user likes something.
     """
 
-    user_id: int
+    user_id: PublicId
     model_id: str
     event_id: int
-    movie_id: int
+    movie_id: PublicId
     preference: int
     undone: bool
     is_new: bool
@@ -167,7 +171,7 @@ class Contribution:
         else being equal.
     """
 
-    movie_id: int
+    movie_id: PublicId
     title: str
     year: int | None
     preference: int
@@ -201,8 +205,8 @@ class Explanation:
         The effect of each dislike, in the same order. The values of `likes` already include these effects.
     """
 
-    user_id: int | None
-    movie_id: int
+    user_id: PublicId | None
+    movie_id: PublicId
     title: str
     score: float
     popularity: float

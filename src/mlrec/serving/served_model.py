@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
+from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdArray, PublicId, public
 from mlrec.ranking import filters
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
@@ -41,6 +42,7 @@ class ServedModel:
         self.folder_name = model.folder.name if model.folder is not None else model.model_id
         # Copies, because the hot path should read memory and not a file.
         self.movie_ids = np.array(model.movie_ids)
+        self.public_movie_ids = as_column(self.movie_ids)
         self.movie_factors = np.array(model.movie_factors, order="C")
         self.fold_in = FoldIn(self.movie_factors, model.fold_in)
         self.ranker = Ranker.of(
@@ -88,22 +90,24 @@ class ServedModel:
 
     # -- users -------------------------------------------------------------------------------------------------------
 
-    def known_history(self, user_id: int) -> KnownHistory:
+    def known_history(self, user_id: PublicId) -> KnownHistory:
         """What the model's data says about a user."""
-        row = self.model.user_idx(user_id)
+        return self.history_of_row(self.model.user_idx(user_id))
+
+    def history_of_row(self, row: int | None) -> KnownHistory:
+        """What the model's data says about the user in a row; None is an unknown user."""
         if row is None:
             return STRANGER
         own = self.model.history.of_rows(row, row + 1)
         return KnownHistory(own.movie_idx, own.preference, own.timestamp, self.learned[own.split])
 
-    def saved_vector(self, user_id: int) -> NDArray[np.float32] | None:
-        """The vector that was saved with the model; None for an unknown user."""
-        row = self.model.user_idx(user_id)
+    def saved_vector(self, row: int | None) -> NDArray[np.float32] | None:
+        """The vector that was saved with the model for the user in a row; None for an unknown user."""
         return None if row is None else self.model.vectors_of(np.array([row]))[0]
 
     # -- movies ------------------------------------------------------------------------------------------------------
 
-    def row_of(self, movie_id: int) -> int:
+    def row_of(self, movie_id: PublicId) -> int:
         """Row of a movie.
 
         Raises
@@ -113,14 +117,28 @@ class ServedModel:
         """
         row = self.model.movie_idx(movie_id)
         if row is None:
-            within = min(max(movie_id, -(2**63)), 2**63 - 1)
-            nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - within), kind="stable")[:_NEAR]
-            near = "; ".join(f"{self.movie_ids[row]} {self.label(row)}" for row in sorted(nearest.tolist()))
+            near = "; ".join(f"{shown(self.movie_id(row))} {self.label(row)}" for row in self._nearest(movie_id))
             raise UnknownMovieError(
                 f"The model does not know movie {shown(movie_id)}.",
                 f"Nearest ids: {near}. To find an id by title: mlrec search TITLE",
             )
         return row
+
+    def _nearest(self, movie_id: PublicId) -> list[int]:
+        """Rows of the movies whose ids are nearest: by value, or for texts those that sort around the id."""
+        if isinstance(movie_id, str):
+            wanted = np.array(movie_id.encode()[: self.movie_ids.dtype.itemsize], dtype=self.movie_ids.dtype)
+            first = int(np.searchsorted(self.movie_ids, wanted)) - _NEAR // 2
+            first = max(0, min(first, len(self.movie_ids) - _NEAR))
+            return list(range(first, min(first + _NEAR, len(self.movie_ids))))
+        within = min(max(movie_id, SMALLEST_ID), LARGEST_ID)
+        nearest = np.argsort(np.abs(self.movie_ids.astype(np.float64) - within), kind="stable")[:_NEAR]
+        return sorted(nearest.tolist())
+
+    def movie_id(self, row: int) -> PublicId:
+        """Public id of a movie."""
+        found: PublicId = self.public_movie_ids.item(row)
+        return found
 
     def title(self, row: int) -> str:
         """Title of a movie, as people say it."""
@@ -148,7 +166,7 @@ class ServedModel:
     def _public(self, row: int) -> dict[str, Any]:
         catalogue = self.model.catalogue
         return {
-            "movie_id": int(self.movie_ids[row]),
+            "movie_id": self.public_movie_ids.item(row),
             "title": self.title(row),
             "year": catalogue.year[row],
             "genres": tuple(catalogue.genres[row]),
@@ -157,7 +175,7 @@ class ServedModel:
         }
 
     def candidates(
-        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[int]
+        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[PublicId]
     ) -> NDArray[np.bool_]:
         """Movies that pass the filters, as a new array, bool (movies,).
 
@@ -179,3 +197,12 @@ class ServedModel:
         if years is not None:
             mask &= filters.by_years(self._years, *years)
         return mask
+
+
+def as_column(ids: IdArray) -> NDArray[Any]:
+    """Ids as a column for people and data frames: int64, or Python strings in an object array."""
+    if ids.dtype.kind != "S":
+        return ids
+    column = np.empty(len(ids), dtype=object)
+    column[:] = public(ids)
+    return column

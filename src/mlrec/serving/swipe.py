@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mlrec.errors import CannotExplainError, ForgottenUserError, StateError, UnknownMovieError
+from mlrec.ids import PublicId
 from mlrec.preferences import Swipe
 from mlrec.serving.recommender import Recommender
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Standing, UserState
@@ -108,7 +109,7 @@ class SwipeSession:
     def __init__(
         self,
         recommender: Recommender,
-        user_id: int,
+        user_id: PublicId,
         *,
         genres: Iterable[str] | None = None,
         years: tuple[int, int] | None = None,
@@ -155,7 +156,7 @@ class SwipeSession:
                 reasons = self.why(movie.movie_id).because()
         return Card(movie, self.recommender.standing(self.user_id, movie.movie_id), tuple(reasons))
 
-    def why(self, movie_id: int) -> Explanation:
+    def why(self, movie_id: PublicId) -> Explanation:
         """Explain the score of a card. Raises the errors of `Recommender.explain`."""
         return self.recommender.explain(self.user_id, movie_id)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
 from mlrec.errors import InputError, SettingsError
+from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdKind, PublicId, text_fault
 from mlrec.preferences import Swipe, from_bucket
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, Draft, latest_moment
 
@@ -32,7 +33,6 @@ _HEADER_HINT = (
 _WHOLE = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
 # Ids that differ in a character are different ids, so "007" and "+7" are not 7. But pandas writes 7 as "7.0".
 _ID = re.compile(r"(0|-?[1-9]\d*)(?:\.0)?", re.ASCII)
-_LARGEST_ID = 2**63 - 1
 _INT64_DIGITS = 19
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ class _FieldError(Exception):
 class SwipeRow(NamedTuple):
     """A usable row."""
 
-    user_id: int
+    user_id: PublicId
     draft: Draft
     undone: bool
 
@@ -62,6 +62,8 @@ class RowReader:
         `event_id`, its former name.
     label
         Name of the file in messages.
+    user_ids, movie_ids
+        What the ids are. With None, `settle` decides.
 
     Raises
     ------
@@ -69,7 +71,10 @@ class RowReader:
         If a column is missing or ambiguous.
     """
 
-    def __init__(self, header: str, label: str) -> None:
+    def __init__(
+        self, header: str, label: str, user_ids: IdKind | None = "integer", movie_ids: IdKind | None = "integer"
+    ) -> None:
+        self._user_ids, self._movie_ids = user_ids, movie_ids
         if "\0" in header:
             raise InputError(f"{label} has a NUL byte in its first line.", _HEADER_HINT)
         names = [_normalized(name) for name in _cut(header) or []]
@@ -94,6 +99,14 @@ class RowReader:
         is_export = {_normalized(name) for name in COLUMNS} <= set(names)
         self._latest = _LAST_SECOND if is_export else None
 
+    def settle(self, lines: Iterable[str]) -> None:
+        """Decide what the ids are, where it was not given, by the first lines: what most ids in them are."""
+        if self._user_ids and self._movie_ids:
+            return
+        rows = [fields for line in lines if (fields := _cut(line)) and len(fields) >= self._width]
+        self._user_ids = self._user_ids or _usual_kind(fields[self._user] for fields in rows)
+        self._movie_ids = self._movie_ids or _usual_kind(fields[self._movie] for fields in rows)
+
     def read(self, text: str) -> SwipeRow | str:
         """Read one line. A string is the reason why it cannot be used."""
         if "\0" in text:
@@ -105,12 +118,14 @@ class RowReader:
             fields.pop()
         if len(fields) != self._width:
             return "missing field" if len(fields) < self._width else "too many fields"
+        assert self._user_ids is not None  # given, or settled by now
+        assert self._movie_ids is not None
         try:
             key = None if self._key is None else fields[self._key] or None
             if key is not None and len(key) > LONGEST_IDEMPOTENCY_KEY:
                 raise _FieldError(f"idempotency key longer than {LONGEST_IDEMPOTENCY_KEY} characters")
             draft = Draft(
-                movie_id=_id(fields[self._movie], "movie_id"),
+                movie_id=_id(fields[self._movie], self._movie_ids, "movie_id"),
                 preference=self._swipe(fields),
                 at=_moment(fields[self._at], self._latest or latest_moment()),
                 idempotency_key=key,
@@ -118,7 +133,7 @@ class RowReader:
             undone = "" if self._undone is None else fields[self._undone].strip().lower()
             if undone not in _UNDONE:
                 raise _FieldError("unparsable undone")
-            return SwipeRow(_id(fields[self._user], "user_id"), draft, _UNDONE[undone])
+            return SwipeRow(_id(fields[self._user], self._user_ids, "user_id"), draft, _UNDONE[undone])
         except _FieldError as fault:
             return str(fault)
 
@@ -154,13 +169,25 @@ def _whole(text: str, name: str) -> int:
     return int(match[1] + match[2][: _INT64_DIGITS + 1])
 
 
-def _id(field: str, name: str) -> int:
+def _usual_kind(fields: Iterable[str]) -> IdKind:
+    are_whole = [_ID.fullmatch(field.strip()) is not None for field in fields]
+    return "integer" if 2 * sum(are_whole) >= len(are_whole) else "text"
+
+
+def _id(field: str, kind: IdKind, name: str) -> PublicId:
+    """Parse an id. A text is taken exactly as it is, with its spaces."""
+    if kind == "text":
+        if not field:
+            raise _FieldError(f"empty {name}")
+        if fault := text_fault(field):
+            raise _FieldError(f"{name} {fault}")
+        return field
     text = field.strip()
     match = _ID.fullmatch(text)
     if match is None:
         raise _FieldError(f"unparsable {name}" if text else f"empty {name}")
     number = int(match[1][: _INT64_DIGITS + 2])
-    if not -_LARGEST_ID - 1 <= number <= _LARGEST_ID:
+    if not SMALLEST_ID <= number <= LARGEST_ID:
         raise _FieldError(f"{name} beyond int64")
     return number
 

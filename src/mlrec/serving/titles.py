@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import UnknownMovieError, shown
+from mlrec.ids import IdArray, PublicId, kind_of, public_at, row_of
 from mlrec.serving.spoken_titles import label, spoken
 
 _ENGLISH_ARTICLE = re.compile(r"^(?:the|an?) (?=.)")
@@ -34,7 +35,7 @@ class TitleIndex:
     Parameters
     ----------
     movie_ids
-        Public ids by row, int64 (movies,).
+        Public ids by row, as in `mlrec.ids`, (movies,).
     titles, years
         Titles and years by row, as in the data.
     popularity
@@ -43,7 +44,7 @@ class TitleIndex:
 
     def __init__(
         self,
-        movie_ids: NDArray[np.int64],
+        movie_ids: IdArray,
         titles: Sequence[str],
         years: Sequence[int | None],
         popularity: NDArray[np.int64],
@@ -125,17 +126,16 @@ class TitleIndex:
         Parameters
         ----------
         text
-            A movie id, or a title as in `search`.
+            A movie id, or a title as in `search`. A text that is an id means the movie of that id, whatever the titles
+            are.
 
         Raises
         ------
         UnknownMovieError
             If no movie matches, or several do; the hint names candidates.
         """
-        if _ID.fullmatch(text.strip()) and abs(movie_id := int(text)) < 2**63:
-            position = int(np.searchsorted(self._movie_ids, movie_id))
-            if position < len(self._movie_ids) and self._movie_ids[position] == movie_id:
-                return position
+        if (movie_id := self._as_id(text)) is not None and (row := row_of(self._movie_ids, movie_id)) is not None:
+            return row
         found = self.search(text, _SHOWN_CANDIDATES)
         key = normalized(_split_year(text)[0])
         exact, but_for_an_article = (
@@ -154,9 +154,18 @@ class TitleIndex:
             f"{shown(text)} matches several movies.", f"Give the id or the year: {self._named(meant)}"
         )
 
+    def _as_id(self, text: str) -> PublicId | None:
+        """What a text is as an id; None if it cannot be one. A text id is taken exactly as it is."""
+        if kind_of(self._movie_ids) == "text":
+            return text
+        return int(text) if _ID.fullmatch(text.strip()) else None
+
     def _named(self, rows: Iterable[int]) -> str:
         """Ids, titles and years of some movies, in one line."""
-        return "; ".join(f"{self._movie_ids[row]} {label(spoken(self._titles[row]), self._years[row])}" for row in rows)
+        return "; ".join(
+            f"{shown(public_at(self._movie_ids, row))} {label(spoken(self._titles[row]), self._years[row])}"
+            for row in rows
+        )
 
 
 def normalized(title: str) -> str:

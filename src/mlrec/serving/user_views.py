@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.errors import StoreUnavailableError
-from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, SwipeLog, effective_history
+from mlrec.errors import StoreUnavailableError, in_shell
+from mlrec.ids import PublicId, kind_of, rows_of
+from mlrec.ranking.effective_history import EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.ranker import Opinions
 from mlrec.serving.served_model import ServedModel
@@ -69,11 +70,14 @@ class UserView:
 
 
 class _Kept(NamedTuple):
-    """What is cached for a user: the log as far as it was read, and the view with the current model, if derived."""
+    """What is cached for a user: the log as far as it was read, and what was derived with the current model, if any:
+    the view, and the movie rows of the log's events.
+    """
 
     head: Head
     log: SwipeLog
     view: UserView | None
+    rows: NDArray[np.int32] | None
 
 
 class UserViews:
@@ -93,7 +97,7 @@ class UserViews:
     def __init__(self, store: SwipeStore, settings: ServeSettings) -> None:
         self._store = store
         self._settings = settings
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: OrderedDict[PublicId, _Kept] = OrderedDict()
         self._current: ServedModel | None = None
         self._lock = Lock()
 
@@ -104,9 +108,9 @@ class UserViews:
             if served is None:
                 self._kept.clear()
             for user_id, kept in self._kept.items():
-                self._kept[user_id] = kept._replace(view=None)
+                self._kept[user_id] = kept._replace(view=None, rows=None)
 
-    def get(self, served: ServedModel, user_id: int) -> UserView:
+    def get(self, served: ServedModel, user_id: PublicId) -> UserView:
         """Return the view of a user with a model and the current log."""
         head = self._store.head(user_id)
         with self._lock:
@@ -116,49 +120,68 @@ class UserViews:
                 return kept.view
             if head.forgotten:
                 self._kept.pop(user_id, None)
+            if kept is not None and served is not self._current:
+                kept = kept._replace(rows=None)  # they are those of another model
         if head.forgotten:
-            return self._derived(served, user_id, head, SwipeLog(), known=False)
-        log, head = self._log(user_id, head, kept)
-        view = self._derived(served, user_id, head, log)
-        self._keep(user_id, view)
+            log = _empty_log(served)
+            return self._derived(served, user_id, head, log, _rows(served, log), known=False)
+        log, rows, head = self._log(served, user_id, head, kept)
+        view = self._derived(served, user_id, head, log, rows)
+        self._keep(user_id, view, rows)
         return view
 
-    def _log(self, user_id: int, head: Head, kept: _Kept | None) -> tuple[SwipeLog, Head]:
-        """The user's log and its state when it was read. Cached events are not read again."""
+    def _log(
+        self, served: ServedModel, user_id: PublicId, head: Head, kept: _Kept | None
+    ) -> tuple[SwipeLog, NDArray[np.int32], Head]:
+        """The user's log as it was read, the movie rows of its events, and its state. Nothing cached is read again."""
+        if kept is not None and kind_of(kept.log.movie_id) != served.model.movie_id_kind:
+            kept = None  # it was read for a model of a former data set, with movie ids of the other kind
         if kept is not None and kept.head == head:
-            return kept.log, head
+            return kept.log, _rows(served, kept.log, kept.rows), head
         if kept is not None and kept.head.token:
             # Read again from the last cached event, to check that it is still the same log.
             events = self._store.events(user_id, after=kept.head.last_event_id - 1)
             if events and events[0].token == kept.head.token:
-                return kept.log.extended(events[1:]), _head_at(events, head)
+                log = kept.log.extended(events[1:])
+                return log, _rows(served, log, kept.rows), _head_at(events, head)
         events = self._store.events(user_id)
-        return SwipeLog().extended(events), _head_at(events, head)
+        log = _empty_log(served).extended(events)
+        return log, _rows(served, log), _head_at(events, head)
 
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
         """Return the view of a visitor without an account, whose opinions have no order."""
         rows = movie_idx.astype(np.int32)
-        history = EffectiveHistory(rows, served.movie_ids[rows], preference, np.ones(len(rows), dtype=bool), rows)
+        history = EffectiveHistory(rows, served.movie_ids, preference, np.ones(len(rows), dtype=bool), rows)
         if self._settings.rule == "gradient":
             vector = self._stepped(served, None, history) if len(history) else _nothing(served)
         else:
             vector = served.fold_in.user_vector(rows, preference, decay=False)
         is_folded_in = self._settings.rule == "fold-in"
-        return UserView(served, NOBODY, SwipeLog(), history, vector, False, is_folded_in)
+        return UserView(served, NOBODY, _empty_log(served), history, vector, False, is_folded_in)
 
-    def _keep(self, user_id: int, view: UserView) -> None:
+    def _keep(self, user_id: PublicId, view: UserView, rows: NDArray[np.int32]) -> None:
         with self._lock:
             if view.served is not self._current:  # the call began with a former model
                 return
-            self._kept[user_id] = _Kept(view.head, view.log, view)
+            self._kept[user_id] = _Kept(view.head, view.log, view, rows)
             self._kept.move_to_end(user_id)
             while len(self._kept) > self._settings.cached_users:
                 self._kept.popitem(last=False)
 
-    def _derived(self, served: ServedModel, user_id: int, head: Head, log: SwipeLog, *, known: bool = True) -> UserView:
-        of_model = served.known_history(user_id) if known else STRANGER
-        history = effective_history(of_model, log, served.movie_ids)
-        saved = served.saved_vector(user_id) if known else None
+    def _derived(
+        self,
+        served: ServedModel,
+        user_id: PublicId,
+        head: Head,
+        log: SwipeLog,
+        rows: NDArray[np.int32],
+        *,
+        known: bool = True,
+    ) -> UserView:
+        row = served.model.user_idx(user_id) if known else None
+        of_model = served.history_of_row(row)
+        history = effective_history(of_model, log, served.movie_ids, rows)
+        saved = served.saved_vector(row)
         if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
             # The log adds nothing to what the model has already learned.
             vector = _nothing(served) if saved is None else saved
@@ -169,7 +192,7 @@ class UserViews:
     def _vector(
         self,
         served: ServedModel,
-        user_id: int,
+        user_id: PublicId,
         head: Head,
         history: EffectiveHistory,
         saved: NDArray[np.float32] | None,
@@ -188,16 +211,20 @@ class UserViews:
         except StoreUnavailableError as error:
             # Not a reason to fail: the swipe itself is safe, and the vector can be derived again.
             _log.warning(
-                "The vector of user %s could not be saved; swipes are not affected: %s", user_id, error.message
+                "The vector of user %s could not be saved; swipes are not affected: %s",
+                in_shell(user_id),
+                error.message,
             )
         return vector
 
-    def _kept_vector(self, user_id: int, stamp: str) -> NDArray[np.float32] | None:
+    def _kept_vector(self, user_id: PublicId, stamp: str) -> NDArray[np.float32] | None:
         try:
             there = self._store.vector(user_id)
         except StoreUnavailableError as error:
             _log.warning(
-                "The saved vector of user %s could not be read and is derived again: %s", user_id, error.message
+                "The saved vector of user %s could not be read and is derived again: %s",
+                in_shell(user_id),
+                error.message,
             )
             return None
         if there is None or there.stamp != stamp or len(there.values) % 4:
@@ -224,6 +251,17 @@ class UserViews:
         gradient = self._settings.gradient
         # "2" is the second version of the rule. The first took half the step, and its stamp said only "gradient".
         return f"{served.model_id} gradient 2 {gradient.learning_rate!r} {gradient.norm} {gradient.max_norm!r}"
+
+
+def _empty_log(served: ServedModel) -> SwipeLog:
+    return SwipeLog.empty(served.model.movie_id_kind)
+
+
+def _rows(served: ServedModel, log: SwipeLog, first: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    """Movie rows of a log's events; those of its first events may be known."""
+    if first is None:
+        return rows_of(served.movie_ids, log.movie_id)
+    return np.concatenate([first, rows_of(served.movie_ids, log.movie_id[len(first) :])])
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlrec.cli import render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples
 from mlrec.cli.output import STDOUT, write_output
-from mlrec.errors import MlrecError, ModelMissingError
+from mlrec.cli.public_ids import known_kind, parse_id
+from mlrec.errors import MlrecError, ModelMissingError, in_shell
 from mlrec.plurals import counted
 from mlrec.preferences import Swipe
 
@@ -29,7 +30,7 @@ EXAMPLES = examples(
 
 
 def history(
-    user: Annotated[int, typer.Option("--user", "-u", metavar="ID", help="User id.", parser=parse_id)],
+    user: Annotated[str, typer.Option("--user", "-u", metavar="ID", help="User id.")],
     n: Annotated[
         int | None, typer.Option("-n", "--n", metavar="N", min=1, help="Show only the latest N.", show_default="all")
     ] = None,
@@ -65,37 +66,50 @@ def history(
 
     workspace = Workspace(data_dir)
     with closing(open_store(store, workspace)) as opened:
-        events = history_of(opened, user, titles_from(workspace))[-n if n else 0 :]
-        forgotten, place = opened.head(user).forgotten, opened.place
+        served = titles_from(workspace)
+        user_id = parse_id(user, "user", known_kind("user", workspace, opened, served.model if served else None))
+        events = history_of(opened, user_id, served)[-n if n else 0 :]
+        forgotten, place = opened.head(user_id).forgotten, opened.place
     if as_json:
-        render.print_json({"user_id": user, "events": [event.to_json() for event in events]})
+        render.print_json({"user_id": user_id, "events": [event.to_json() for event in events]})
     elif csv is not None:
-        written = write_output(csv, lambda file: export_swipes(file, [(user, events)]), source=place, private=True)
+        written = write_output(csv, lambda file: export_swipes(file, [(user_id, events)]), source=place, private=True)
         if csv != STDOUT:
-            render.line(f"Wrote {counted(written, 'swipe')} of user {user} to {csv}.")
+            render.line(f"Wrote {counted(written, 'swipe')} of user {in_shell(user_id)} to {csv}.")
     else:
         if events:
             _show(events)
         else:
-            render.line(f"User {user} is forgotten." if forgotten else f"User {user} has not swiped yet.")
+            whose = f"User {in_shell(user_id)}"
+            render.line(f"{whose} is forgotten." if forgotten else f"{whose} has not swiped yet.")
             if not forgotten:
-                render.note(f"For the user's ratings in the model's data: mlrec history --user {user} --ratings")
+                command = f"mlrec history --user {in_shell(user_id)} --ratings"
+                render.note(f"For the user's ratings in the model's data: {command}")
 
 
-def _ratings(user: int, n: int | None, store: str | None, as_json: bool, data_dir: Path) -> None:
+def _ratings(user: str, n: int | None, store: str | None, as_json: bool, data_dir: Path) -> None:
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir, store=store) as recommender:
-        rated = recommender.ratings(user)[-n if n else 0 :]
-        forgotten, model_id = recommender.is_forgotten(user), recommender.model_id
+        user_id = parse_id(user, "user", recommender.user_id_kind)
+        rated = recommender.ratings(user_id)[-n if n else 0 :]
+        forgotten, model_id = recommender.is_forgotten(user_id), recommender.model_id
     if as_json:
         ratings = [rating.to_json() for rating in rated]
-        render.print_json({"user_id": user, "model_id": model_id, "ratings": ratings})
+        render.print_json({"user_id": user_id, "model_id": model_id, "ratings": ratings})
     elif not rated:
-        render.line(f"User {user} is forgotten." if forgotten else f"The model's data has no ratings of user {user}.")
+        name = in_shell(user_id)
+        render.line(f"User {name} is forgotten." if forgotten else f"The model's data has no ratings of user {name}.")
     else:
         _table(
-            ["when", "movie", "year", "opinion", "split", "#id"],
+            [
+                "when",
+                "movie",
+                "year",
+                "opinion",
+                "split",
+                render.id_heading("id", (rating.movie_id for rating in rated)),
+            ],
             [
                 (
                     when(rating.at),

@@ -18,9 +18,10 @@ from mlrec.cli.options import (
     StoreName,
     UsageError,
     examples,
-    parse_id,
 )
 from mlrec.cli.progress import progress
+from mlrec.cli.public_ids import parse_id
+from mlrec.errors import in_shell
 from mlrec.plurals import counted
 from mlrec.settings import ServeSettings, UpdateRule
 
@@ -53,8 +54,8 @@ Rule = Annotated[
 
 def recommend(
     user: Annotated[
-        int | None,
-        typer.Option("--user", "-u", metavar="ID", help="User id. Unknown users get popular movies.", parser=parse_id),
+        str | None,
+        typer.Option("--user", "-u", metavar="ID", help="User id. Unknown users get popular movies."),
     ] = None,
     like: Annotated[
         list[str] | None,
@@ -81,8 +82,8 @@ def recommend(
     genre: Genres = None,
     years: Years = None,
     exclude: Annotated[
-        list[int] | None,
-        typer.Option(metavar="ID", help="Leave out this movie id. Repeatable.", parser=parse_id),
+        list[str] | None,
+        typer.Option(metavar="ID", help="Leave out this movie id. Repeatable."),
     ] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Also list movies that the user has rated or swiped.")
@@ -110,23 +111,24 @@ def recommend(
     options: dict[str, Any] = {
         "genres": genre or None,
         "years": parse_years(years),
-        "exclude": exclude or (),
         "include_seen": include_seen,
         "diversity": diversity,
     }
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir, store=store, settings=ServeSettings(rule=rule)) as recommender:
+        options["exclude"] = [parse_id(text, "movie", recommender.movie_id_kind) for text in exclude or ()]
         if out is not None:
             _write_all(recommender, n, options, out, as_json)
         elif user is not None:
-            items = recommender.get_top_n(user, n, **options)
-            reasons = [recommender.explain(user, item.movie_id) for item in items] if explain else None
-            _show(recommender, {"user_id": user}, f"For user {user}", items, reasons, as_json)
-            if not as_json and not recommender.knows_user(user):
-                why = "is forgotten" if recommender.is_forgotten(user) else "has no likes that the model knows"
+            user_id = parse_id(user, "user", recommender.user_id_kind)
+            items = recommender.get_top_n(user_id, n, **options)
+            reasons = [recommender.explain(user_id, item.movie_id) for item in items] if explain else None
+            _show(recommender, {"user_id": user_id}, f"For user {in_shell(user_id)}", items, reasons, as_json)
+            if not as_json and not recommender.knows_user(user_id):
+                why = "is forgotten" if recommender.is_forgotten(user_id) else "has no likes that the model knows"
                 spread = "" if by_score(items) else ", spread over genres, so their scores are not in order"
-                render.warn(f"User {user} {why}. These are popular movies{spread}.")
+                render.warn(f"User {in_shell(user_id)} {why}. These are popular movies{spread}.")
         else:
             liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
             like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))
@@ -139,7 +141,7 @@ def recommend(
             _show(recommender, who, f"For a visitor who {', '.join(echo)}", items, reasons, as_json)
 
 
-def _check_usage(user: int | None, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:
+def _check_usage(user: str | None, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:
     if [user is not None, is_visitor, all_users].count(True) != 1:
         raise UsageError("Use one of --user ID, --like and --dislike (for a visitor), or --all-users.")
     if all_users != (out is not None):
@@ -192,7 +194,8 @@ def show(
     items: "Sequence[Recommendation]", title: str, score_name: str, reasons: "Sequence[Explanation] | None" = None
 ) -> None:
     """Render a ranked list, with the reasons if they are given."""
-    columns = ["#rank", "title", "year", "genres", f"#{score_name}", "source", "#id"]
+    columns = ["#rank", "title", "year", "genres", f"#{score_name}", "source"]
+    columns.append(render.id_heading("id", (item.movie_id for item in items)))
     rows: list[tuple[object, ...]] = [
         (
             item.rank,

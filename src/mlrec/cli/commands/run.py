@@ -1,6 +1,7 @@
 """mlrec run: fetch, prepare, train and evaluate in one command."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ from mlrec.cli.options import (
     training_settings,
 )
 from mlrec.cli.progress import progress
+from mlrec.cli.public_ids import recommend_example
 from mlrec.settings import DEFAULT_ENGINE, DEFAULT_PRESET, EvaluateSettings, PrepareSettings
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ def run(
     if final and result.final is None:
         render.line("No final model was trained. The published model stays.")
     if result.evaluations:
-        _summarize(result.evaluations[-1])
+        _summarize(result.evaluations[-1], data_dir)
 
 
 def _show(step: "Step", *, judged_first: bool) -> None:
@@ -172,9 +174,9 @@ def _warn(step: "Step") -> None:
             render.warn(f"{step.reason} The model is not evaluated on this split.")
 
 
-def _summarize(result: "Evaluation") -> None:
+def _summarize(result: "Evaluation", data_dir: Path) -> None:
     als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
     comparison = f", {als / popularity:.1f} times that of popularity" if popularity else "; popularity finds nothing"
     render.line(f"NDCG@10 on {result.split} is {als:.4f}{comparison}.")
     render.note("For more metrics: mlrec evaluate --split test")
-    render.note("Next: mlrec recommend --user 42")
+    render.note(f"Next: {recommend_example(data_dir)}")

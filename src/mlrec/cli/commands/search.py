@@ -43,7 +43,7 @@ def search(
 
 
 def _show(movies: "list[Movie]") -> None:
-    columns = ["#id", "title", "year", "genres", "#likes"]
+    columns = [render.id_heading("id", (movie.movie_id for movie in movies)), "title", "year", "genres", "#likes"]
     rows = [
         (movie.movie_id, movie.title, movie.year or "", ", ".join(movie.genres), f"{movie.likes:,}") for movie in movies
     ]

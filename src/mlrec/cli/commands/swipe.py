@@ -8,8 +8,9 @@ import typer
 
 from mlrec.cli import cards, render
 from mlrec.cli.commands.recommend import Genres, Rule, Years, parse_years
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
-from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples
+from mlrec.cli.public_ids import parse_id
+from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError, in_shell
 from mlrec.preferences import Swipe, from_bucket
 from mlrec.settings import ServeSettings
 
@@ -35,14 +36,8 @@ _KNOWN = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
 
 def swipe(
     user: Annotated[
-        int,
-        typer.Option(
-            "--user",
-            "-u",
-            metavar="ID",
-            help="User id. The model need not know the user.",
-            parser=parse_id,
-        ),
+        str,
+        typer.Option("--user", "-u", metavar="ID", help="User id. The model need not know the user."),
     ],
     movie: Annotated[
         str | None,
@@ -94,16 +89,17 @@ def swipe(
 
     settings = ServeSettings(rule=rule)
     with Recommender.open(data_dir, store=store, settings=settings) as recommender:
+        user_id = parse_id(user, "user", recommender.user_id_kind)
         if undo:
-            _show_one(recommender, recommender.undo(user, idempotency_key=key), filters, as_json)
+            _show_one(recommender, recommender.undo(user_id, idempotency_key=key), filters, as_json)
         elif movie is not None and given is not None:
             meant = recommender.find_movie(movie)
-            state = recommender.update_user(user, meant.movie_id, int(given), at=at, idempotency_key=key)
+            state = recommender.update_user(user_id, meant.movie_id, int(given), at=at, idempotency_key=key)
             _show_one(recommender, state, filters, as_json)
         else:
             from mlrec.serving.swipe import SwipeSession
 
-            session = SwipeSession(recommender, user, **filters)
+            session = SwipeSession(recommender, user_id, **filters)
             if _on_terminal() and not as_json:
                 _on_screen(session)
             else:
@@ -156,7 +152,7 @@ def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str,
     undone = " (undone)" if state.undone else ""
     again = "" if state.is_new else " (already stored; nothing changed)"
     done = f"{cards.PAST[Swipe(state.preference)]} {recommender.label_of(state.movie_id)}"
-    render.line(f"User {state.user_id} {done}{undone}{again}")
+    render.line(f"User {in_shell(state.user_id)} {done}{undone}{again}")
     if not (state.undone or state.in_effect):
         render.line(_why_not_in_effect(recommender, state))
     for item in items:
@@ -280,7 +276,7 @@ def _on_screen(session: "SwipeSession") -> None:
         render.line(cards.summary(session))
     for movie in session.top:
         render.line(f"{movie.rank:>4}  {movie.label}")
-    render.note(f"All swipes are stored. To see them: mlrec history --user {session.user_id}")
+    render.note(f"All swipes are stored. To see them: mlrec history --user {in_shell(session.user_id)}")
 
 
 def _swipe_on(session: "SwipeSession", keys: Any, screen: Any) -> None:

@@ -14,15 +14,19 @@ import typer
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from, when
 from mlrec.cli.help import Group
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples, parse_id
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
-from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError
+from mlrec.cli.public_ids import known_kind, parse_id, readable_model, user_of
+from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError, in_shell
 from mlrec.plurals import counted
 from mlrec.settings import DEFAULT_USERS, PrepareSettings
 
 if TYPE_CHECKING:
+    from mlrec.artifacts.model_folder import Model
+    from mlrec.ids import PublicId
     from mlrec.serving.history import HistoryEvent
+    from mlrec.serving.served_model import ServedModel
     from mlrec.serving.stores.interface import SwipeStore
     from mlrec.workspace import Workspace
 
@@ -41,7 +45,7 @@ app = typer.Typer(
     ),
 )
 
-UserId = Annotated[int, typer.Argument(metavar="ID", help="User id.", parser=parse_id)]
+UserId = Annotated[str, typer.Argument(metavar="ID", help="User id.")]
 
 
 @app.callback()
@@ -79,11 +83,10 @@ def users(
 def list_users(
     n: Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="Number of users.")] = DEFAULT_USERS,
     after: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             metavar="ID",
             help="List the users after this id. To get the next page, give the last id of the page before.",
-            parser=parse_id,
             show_default=False,
         ),
     ] = None,
@@ -98,21 +101,24 @@ def list_users(
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir, store=store) as recommender:
-        page = recommender.users(n, after=after)
+        start = None if after is None else parse_id(after, "user", recommender.user_id_kind)
+        page = recommender.users(n, after=start)
     if as_json:
         render.print_json(page.to_json())
         return
     if not page.users:
-        render.line("There are no users." if after is None else f"There are no users with an id above {after}.")
+        render.line(
+            "There are no users." if start is None else f"There are no users with an id above {in_shell(start)}."
+        )
         return
     render.table(
-        ["#user", "#ratings", "#swipes", "last activity"],
+        [render.id_heading("user", (user.user_id for user in page.users)), "#ratings", "#swipes", "last activity"],
         [
             (user.user_id, f"{user.ratings:,}", f"{user.swipes:,}", "" if user.last_at is None else when(user.last_at))
             for user in page.users
         ],
     )
-    more = "" if page.next_after is None else f" Next: mlrec users list -n {n} --after {page.next_after}"
+    more = "" if page.next_after is None else f" Next: mlrec users list -n {n} --after {in_shell(page.next_after)}"
     render.line(f"{len(page.users):,} of {counted(page.total, 'user')}.{more}")
 
 
@@ -124,12 +130,13 @@ def show_user(
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir, store=store) as recommender:
-        profile = recommender.user(user)
+        user_id = parse_id(user, "user", recommender.user_id_kind)
+        profile = recommender.user(user_id)
     if as_json:
         render.print_json(profile.to_json())
         return
     if profile.is_forgotten:
-        render.line(f"User {user} is forgotten. Nothing personal is stored or served.")
+        render.line(f"User {in_shell(user_id)} is forgotten. Nothing personal is stored or served.")
         return
     likes = ", ".join(f"{genre} {count:,}" for genre, count in profile.liked_genres.items())
     rows = {
@@ -143,7 +150,7 @@ def show_user(
         "last activity": "" if profile.last_at is None else when(profile.last_at),
         "most liked genres": likes,
     }
-    render.table(["", ""], [row for row in rows.items() if row[1]], title=f"User {user}")
+    render.table(["", ""], [row for row in rows.items() if row[1]], title=f"User {in_shell(user_id)}")
 
 
 @app.command("forget", epilog=examples("mlrec users forget 42", "mlrec users forget 42 --yes --json"))
@@ -166,22 +173,25 @@ def forget_user(
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
 
-    with closing(open_store(store, Workspace(data_dir))) as opened:
+    workspace = Workspace(data_dir)
+    with closing(open_store(store, workspace)) as opened:
+        user_id = user_of(user, workspace, opened)
         if not yes:
+            events = _count_of_events(opened, user_id)
             _ask(
-                f"Delete all {_count_of_events(opened, user)} of user {user} in {opened.place}, and keep the user out"
-                " of serving and of prepared data from now on?"
+                f"Delete all {events} of user {in_shell(user_id)} in {opened.place}, and keep the user out of"
+                " serving and of prepared data from now on?"
             )
-        deleted = opened.forget(user, int(time.time()))
+        deleted = opened.forget(user_id, int(time.time()))
     if as_json:
-        render.print_json({"user_id": user, "forgotten": True, "deleted_events": deleted})
+        render.print_json({"user_id": user_id, "forgotten": True, "deleted_events": deleted})
         return
     gone = f"{counted(deleted, 'event')} deleted" if deleted else "there were no events to delete"
-    render.line(f"User {user} is forgotten: {gone}. No events will be stored from now on.")
+    render.line(f"User {in_shell(user_id)} is forgotten: {gone}. No events will be stored from now on.")
     render.line("What a model has learned from the user stays in it until you train again: mlrec run --final")
 
 
-def _count_of_events(store: "SwipeStore", user_id: int) -> str:
+def _count_of_events(store: "SwipeStore", user_id: "PublicId") -> str:
     """Count a user's events, if their log is readable. Forgetting a user is also the remedy for a damaged log."""
     try:
         return counted(len(store.events(user_id)), "event")
@@ -207,14 +217,16 @@ def allow_user(
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
 
-    with closing(open_store(store, Workspace(data_dir))) as opened:
-        was_forgotten = opened.allow(user)
+    workspace = Workspace(data_dir)
+    with closing(open_store(store, workspace)) as opened:
+        user_id = user_of(user, workspace, opened)
+        was_forgotten = opened.allow(user_id)
     if as_json:
-        render.print_json({"user_id": user, "was_forgotten": was_forgotten})
+        render.print_json({"user_id": user_id, "was_forgotten": was_forgotten})
     elif was_forgotten:
-        render.line(f"User {user} may swipe again.")
+        render.line(f"User {in_shell(user_id)} may swipe again.")
     else:
-        render.line(f"User {user} was not forgotten. Nothing changed.")
+        render.line(f"User {in_shell(user_id)} was not forgotten. Nothing changed.")
 
 
 @app.command(
@@ -251,7 +263,9 @@ def import_users(
     The file is UTF-8 with commas. It has a header and one swipe per line. The columns below may be in any order, and
     other columns are ignored.
 
-    user_id and movie_id (or userId, movieId): whole numbers.
+    user_id and movie_id (or userId, movieId): whole numbers or texts, like the ids of the published model or the
+    prepared data. Without these, ids are like those of the stored swipes, or else like most of the first rows. Texts
+    are taken exactly as they are.
 
     preference: -2 to 2, or superdislike, dislike, skip, like, superlike. Or bucket: 1 (worst) to 4 (best).
 
@@ -266,6 +280,7 @@ def import_users(
 
     Swipes of forgotten users and of unknown movies are rejected, like rows that cannot be read.
     """
+    from mlrec.ids import public
     from mlrec.serving.interchange import import_swipes
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
@@ -275,12 +290,15 @@ def import_users(
     with _opened(file) as source, closing(open_store(store, workspace)) as opened:
         if report.exists() and file != STDIN and report.samefile(file):
             raise SettingsError(f"The rejects would overwrite {file}.", "Name another file with --rejects.")
+        model = _model(workspace, any_movie=any_movie)
         outcome = import_swipes(
             source,
             "stdin" if file == STDIN else file.name,
             opened,
             report,
-            movie_ids=None if any_movie else _known_movies(workspace),
+            movie_ids=None if any_movie or model is None else frozenset(public(model.movie_ids)),
+            user_id_kind=known_kind("user", workspace, opened, model),
+            movie_id_kind=known_kind("movie", workspace, opened, model),
             max_reject_share=max_reject_share,
             size=None if file == STDIN else file.stat().st_size,
             progress=progress(),
@@ -314,16 +332,17 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
         yield opened
 
 
-def _known_movies(workspace: "Workspace") -> frozenset[int] | None:
-    """Return the movies of the published model. Without a model, warn and return None."""
+def _model(workspace: "Workspace", *, any_movie: bool) -> "Model | None":
+    """Return the published model. Without one, return None; warn if its movies are needed."""
     from mlrec.artifacts import model_folder, registry
 
+    if any_movie:
+        return readable_model(workspace)
     try:
-        model = model_folder.open_model(registry.resolve(workspace))
+        return model_folder.open_model(registry.resolve(workspace))
     except ModelMissingError as error:
         render.warn(f"{error.message} Swipes of any movie are imported.")
         return None
-    return frozenset(model.movie_ids.tolist())
 
 
 @app.command(
@@ -344,13 +363,16 @@ def export_users(
 
     A title that a spreadsheet would take for a formula begins with an apostrophe. Only the owner can read a new file.
 
+    A user is left out if an id has a line break, because a swipe is one line of the file. If a model is published, so
+    are users and swipes whose ids are not like those of the model: numbers among texts, or texts among numbers.
+
     'mlrec users import' reads the file and leaves out undone swipes. The file does not say who is forgotten. If you
     import it into another store, forget these users there, too.
     """
     if as_json and file == STDOUT:
         raise UsageError("stdout takes the CSV or the JSON, not both. Name a file, or leave out --json.")
     from mlrec.serving.history import history_of
-    from mlrec.serving.interchange import export_swipes
+    from mlrec.serving.interchange import check_exportable, export_swipes
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
 
@@ -358,31 +380,54 @@ def export_users(
     with closing(open_store(store, workspace)) as opened:
         user_ids, forgotten, place = opened.user_ids(), opened.forgotten(), opened.place
         served = titles_from(workspace)
+        of_store = len(user_ids)
+        if served is not None:
+            user_ids = [one for one in user_ids if isinstance(one, str) == (served.model.user_id_kind == "text")]
         with progress().task("Exporting", len(user_ids), "users") as task:
-            damaged: list[int] = []
+            damaged: list[PublicId] = []
+            unwritable: list[PublicId] = []
 
-            def logs() -> "Iterator[tuple[int, list[HistoryEvent]]]":
+            def logs() -> "Iterator[tuple[PublicId, list[HistoryEvent]]]":
                 for user_id in user_ids:
                     try:
-                        yield user_id, history_of(opened, user_id, served)
+                        events = _of_model(history_of(opened, user_id, served), served)
+                        check_exportable(user_id, events)
                     except IncompatibleFormatError as error:
                         render.warn(f"Left out: {error.message}")
                         damaged.append(user_id)
+                    except InputError as error:
+                        render.warn(f"Left out: {error.message} {error.hint}")
+                        unwritable.append(user_id)
+                    else:
+                        yield user_id, events
                     task.advance()
 
             swipes = write_output(file, lambda output: export_swipes(output, logs()), source=opened.place, private=True)
+    n_users = len(user_ids) - len(damaged) - len(unwritable)
     if as_json:
-        n_users = len(user_ids) - len(damaged)
-        render.print_json({"users": n_users, "swipes": swipes, "file": str(file), "damaged_user_ids": damaged})
+        left_out = {"damaged_user_ids": damaged} | ({"unwritable_user_ids": unwritable} if unwritable else {})
+        render.print_json({"users": n_users, "swipes": swipes, "file": str(file), **left_out})
     elif file != STDOUT:
-        users = counted(len(user_ids) - len(damaged), "user")
+        users = counted(n_users, "user")
         render.line(f"Wrote {counted(swipes, 'swipe')} of {users} to {file}.")
-    if not user_ids:
+    if not of_store:
         render.warn(f"There are no swipes in {place}.")
+    if others := of_store - len(user_ids):
+        render.warn(
+            f"Users left out, because their ids are not like those of the model: {others:,}. To export them, name this"
+            " store and a data directory without a model: --data-dir DIRECTORY --store STORE"
+        )
     if forgotten:
         render.warn(
             f"Forgotten users in this store: {len(forgotten):,}. To use the file in another store, forget them there,"
             " too. For their ids: mlrec users --json"
         )
-    if damaged:
+    if damaged or unwritable:
         raise typer.Exit(exit_codes.STATE)
+
+
+def _of_model(events: "list[HistoryEvent]", served: "ServedModel | None") -> "list[HistoryEvent]":
+    """Leave out swipes whose movie ids are of another kind than the model's: an import could not tell them apart."""
+    if served is None:
+        return events
+    return [event for event in events if isinstance(event.movie_id, str) == (served.model.movie_id_kind == "text")]
