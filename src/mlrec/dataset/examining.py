@@ -187,7 +187,7 @@ class Examiner:
         """Describe a file with separated fields."""
         place = 0
         separator = _spelled(self.settings.separator)
-        if lines and (declared := re.fullmatch(r'"?sep=(..?)"?,*', lines[0].strip("\r\n"), re.IGNORECASE)):
+        if lines and (declared := re.fullmatch(r'"?sep=([^"]{1,2}?)"?,*', lines[0].strip("\r\n"), re.IGNORECASE)):
             separator = separator or _spelled(declared[1])
             place = 1
         while place < len(lines) and (lines[place].startswith("#") or not lines[place].strip()):
