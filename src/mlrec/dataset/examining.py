@@ -192,7 +192,8 @@ class Examiner:
             place = 1
         while place < len(lines) and (lines[place].startswith("#") or not lines[place].strip()):
             place += 1
-        text = lines[place] if place < len(lines) else ""
+        place = min(place, len(lines) - 1)  # of a file without any other line
+        text = lines[place]
         if "\0" in text:
             raise InputError(
                 f"{file.label}, line {place + 1} has NUL characters: {shown(text)}.",
