@@ -10,7 +10,7 @@ import lzma
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
+def json_lines(objects: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(f"{json.dumps(one)}\n" for one in objects)
+
+
 @pytest.fixture
 def workspace(tmp_path) -> Workspace:
     (tmp_path / "data" / "raw").mkdir(parents=True)
@@ -121,13 +125,8 @@ def test_single_files_of_any_name(workspace, tmp_path, name):
 
 
 def test_an_archive_with_the_only_file(workspace, tmp_path):
-    write(
-        tmp_path,
-        {
-            "a.zip": zipped({"x/Log 1.csv": RATINGS_CSV, "x/README": b""}),
-            "b.tgz": gzip.compress(tar({"f.csv": MOVIES_CSV})),
-        },
-    )
+    packed = gzip.compress(tar({"f.csv": MOVIES_CSV}))
+    write(tmp_path, {"a.zip": zipped({"x/Log 1.csv": RATINGS_CSV, "x/README": b""}), "b.tgz": packed})
     check(workspace, ratings=str(tmp_path / "a.zip"), movies=str(tmp_path / "b.tgz"))
 
 
@@ -140,15 +139,8 @@ def test_an_archive_with_several_files_is_asked_about(workspace, tmp_path):
 def test_without_movies_their_ids_are_titles(workspace):
     write(workspace.raw, {"ratings.csv": RATINGS_CSV, "links.csv": b"movieId,imdbId,tmdbId\n1,0114709,862\n"})
     check(workspace)
-    assert movie_rows(workspace)[0] == (
-        1,
-        "1",
-        None,
-        [],
-        "tt0114709",
-        862,
-        sum(r.movie_id == 1 for r in drop_duplicates(RATINGS)),
-    )
+    n_ratings = sum(rating.movie_id == 1 for rating in drop_duplicates(RATINGS))
+    assert movie_rows(workspace)[0] == (1, "1", None, [], "tt0114709", 862, n_ratings)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -207,16 +199,11 @@ def test_hive_folders_are_columns(workspace, tmp_path, form):
             if form == "csv":
                 where.write_text(text_of("user,rating,ts", [f"{r.user_id},{r.rating},{r.timestamp}" for r in own]))
             elif form == "jsonl":
-                where.write_text(
-                    "".join(json.dumps({"user": r.user_id, "rating": r.rating, "ts": r.timestamp}) + "\n" for r in own)
-                )
+                where.write_text(json_lines({"user": r.user_id, "rating": r.rating, "ts": r.timestamp} for r in own))
             else:
                 rows = ", ".join(f"({r.user_id}, {r.rating}::DOUBLE, {r.timestamp})" for r in own)
-                connection.execute(
-                    f"COPY (FROM (VALUES {rows}) AS r(\"user\", rating, ts)) TO '{where}' (FORMAT parquet)"
-                )
-    if form == "jsonl":
-        pytest.skip("ratings of JSON lines are not read yet")
+                table = f'(VALUES {rows}) AS r("user", rating, ts)'
+                connection.execute(f"COPY (FROM {table}) TO '{where}' (FORMAT parquet)")
     check(workspace, ratings=str(folder))
 
 
@@ -286,3 +273,19 @@ def test_movies_of_other_columns(workspace, movies, name):
     assert [row[:2] for row in rows] == [(1, "A"), (2, "B")]
     assert [row[2] for row in rows] == [["Comedy", "Slice of Life"], ["Drama"]]
     assert [row[3] for row in rows] == ['{"type":"TV"}', None]
+
+
+def test_json_lines_with_nasty_values(workspace):
+    objects = [{"a/b~": r.user_id, "asin": r.movie_id, "overall": r.rating, "ts": r.timestamp} for r in RATINGS]
+    nasty = '[1]\n{"a/b~": {"x": 1}, "asin": 1, "overall": 1, "ts": 5}\n{"a/b~": 1\n\n"{}"\n{}\n'
+    write(workspace.raw, {"ratings.ndjson": (json_lines(objects) + nasty).encode()})
+    prepare(workspace, loose(columns=(("user", "a/b~"),)))
+    assert split_rows(workspace) == EXPECTED
+    first = len(RATINGS) + 1
+    assert [row[1:] for row in rejects(workspace.prepared.rejects)] == [
+        (first, "[1]", "not a JSON object"),
+        (first + 1, '{"a/b~": {"x": 1}, "asin": 1, "overall": 1, "ts": 5}', "unparsable userId"),
+        (first + 2, '{"a/b~": 1', "not a JSON object"),
+        (first + 4, '"{}"', "not a JSON object"),
+        (first + 5, "{}", "empty userId"),
+    ]
