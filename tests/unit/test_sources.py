@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from mlrec.dataset.finding import find_source
 from mlrec.dataset.sources import RawFile, RawSource
 from mlrec.errors import InputError, RawDataMissingError
+from mlrec.settings import PrepareSettings
 
 RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,10\n"
 MOVIES = "movieId,title,genres\n1,Amélie (2001),Comedy\n"
@@ -52,10 +56,10 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-def find(raw: Path) -> RawSource:
+def find(raw: Path, **settings: Any) -> RawSource:
     scratch = raw.parent / "scratch"
     scratch.mkdir(exist_ok=True)
-    return find_source(raw, scratch)
+    return find_source(raw, scratch, PrepareSettings(**settings))
 
 
 # -- where -----------------------------------------------------------------------------------------------------------
@@ -137,14 +141,44 @@ def test_every_edition_plain_or_gzipped(raw, files, delimiter, layout, gzipped):
     assert source.ratings.header_lines == (1 if delimiter == "," else 0)
 
 
-def test_parquet_files_are_taken_by_name(raw):
-    source = find(write(raw, {"ratings.parquet": b"PAR1", "movies.parquet": b"PAR1"}))
+def parquet(path: Path, query: str) -> bytes:
+    """The content of a Parquet file with the rows of a query."""
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    return path.read_bytes()
+
+
+def test_parquet_files_are_told_by_their_content(raw, tmp_path):
+    ratings = parquet(tmp_path / "r", 'SELECT 1 AS "User ID", 2 AS "it""em", 3.5 AS score, 7 AS ts, 1 AS movie')
+    movies = parquet(tmp_path / "m", "SELECT 1 AS movieId, 'A' AS title")
+    source = find(write(raw, {"ratings.csv": ratings, "movies.parquet": movies}), columns=(("movie", 'it"em'),))
     assert [file.layout for file in source.files] == ["parquet", "parquet"]
+    assert source.ratings.columns == ("user_id", "movie_id", "rating", "timestamp", "movie")
+    assert source.ratings.own_names == {
+        "user_id": "User ID", "movie_id": 'it"em', "rating": "score", "timestamp": "ts"
+    }  # fmt: skip
+    assert 'raw."it""em"' in source.ratings.selected()
 
 
-def test_forms_may_be_mixed_within_a_data_set(raw):
-    source = find(write(raw, {"ratings.csv.gz": RATINGS, "movies.parquet": b"PAR1"}))
+def test_a_parquet_file_without_the_columns_is_refused(raw, tmp_path):
+    content = parquet(tmp_path / "r", "SELECT 1 AS who, 2 AS movie, 3.5 AS score, 7 AS ts")
+    with pytest.raises(InputError) as error:
+        find(write(raw, {"ratings.parquet": content}))
+    assert error.value.message == ("ratings.parquet: there is no column userId. Its columns are who, movie, score, ts.")
+    assert "--columns user=NAME" in error.value.hint
+
+
+def test_a_damaged_parquet_file_is_refused(raw):
+    with pytest.raises(InputError, match=r"ratings\.parquet cannot be read"):
+        find(write(raw, {"ratings.parquet": b"PAR1" + b"x" * 100 + b"PAR1"}))
+
+
+def test_forms_may_be_mixed_within_a_data_set(raw, tmp_path):
+    movies = parquet(tmp_path / "m", "SELECT 1 AS movieId, 'A' AS title")
+    source = find(write(raw, {"ratings.csv.gz": RATINGS, "movies.parquet": movies}))
     assert (source.ratings.layout, movies_of(source).layout) == ("delimited", "parquet")
+    source = find(write(raw.parent / "other", {"ratings.csv": RATINGS, "movies.dat": "1::A::B\n"}))
+    assert (source.ratings.delimiter, movies_of(source).delimiter) == (",", "::")
 
 
 # -- not there, or there twice ---------------------------------------------------------------------------------------
@@ -160,17 +194,42 @@ def test_a_folder_that_does_not_exist(tmp_path):
     "files",
     [
         {},
-        {"ratings.csv": RATINGS},
         {"movies.csv": MOVIES, "links.csv": LINKS},
-        {"ratings.csv": RATINGS, "movies.dat": "1::A::B\n"},
         {"my-ratings.csv": RATINGS, "my-movies.csv": MOVIES},
     ],
-    ids=["empty", "ratings only", "no ratings", "two families", "other names"],
+    ids=["empty", "no ratings", "other names"],
 )
-def test_an_incomplete_data_set_is_none(raw, files):
-    with pytest.raises(RawDataMissingError, match="does not contain ratings with their movies") as error:
+def test_without_ratings_there_is_no_data_set(raw, files):
+    with pytest.raises(RawDataMissingError, match="does not contain ratings") as error:
         find(write(raw, files))
-    assert "movies.csv and ratings.csv" in error.value.hint
+    assert "ratings.csv and movies.csv" in error.value.hint
+    assert "--ratings FILE" in error.value.hint
+
+
+def test_movies_may_be_missing(raw):
+    source = find(write(raw, {"ratings.csv": RATINGS}))
+    assert source.files == (source.ratings,)
+
+
+@pytest.mark.parametrize(
+    ("names", "ratings", "movies"),
+    [
+        (["Rating.CSV", "Movie.csv"], "Rating.CSV", "Movie.csv"),
+        (["interactions.tsv", "items.txt"], "interactions.tsv", "items.txt"),
+        (["events.csv.gz", "ITEM.csv"], "events.csv.gz", "ITEM.csv"),
+        (["ratings.csv", "RATINGS.CSV", "rating.csv", "movies.csv"], "ratings.csv", "movies.csv"),
+        (["events.csv", "interactions.csv", "movies.csv"], "interactions.csv", "movies.csv"),
+    ],
+)
+def test_other_names_in_the_order_of_preference(raw, names, ratings, movies):
+    content = {name: RATINGS if name.lower()[0] in "rie" and "item" not in name.lower() else MOVIES for name in names}
+    source = find(write(raw, content))
+    assert (source.ratings.path.name, movies_of(source).path.name) == (ratings, movies)
+
+
+def test_a_complete_family_comes_before_a_mixture(raw):
+    source = find(write(raw, {"ratings.csv": RATINGS, **DAT_FILES}))
+    assert source.ratings.path.name == "ratings.dat"
 
 
 def test_a_file_that_is_not_an_archive_holds_no_data_set(raw):
@@ -223,7 +282,15 @@ def test_a_damaged_member_of_a_zip(raw, compression):
     assert "damaged" in error.value.hint
 
 
-@pytest.mark.parametrize("harm", ["damaged", "truncated", "not compressed"])
+def test_a_file_that_is_not_compressed_although_its_name_says_so(raw):
+    source = find(write(raw, {"ratings.csv": RATINGS}) and raw)
+    (raw / "movies.csv.gz").write_text(MOVIES)
+    source = find(raw)
+    assert movies_of(source).path.read_text() == MOVIES
+    assert movies_of(source).bytes == len(MOVIES.encode())
+
+
+@pytest.mark.parametrize("harm", ["damaged", "truncated"])
 def test_a_gzipped_file_that_cannot_be_read(raw, harm):
     content = MOVIES + "".join(f"{movie_id},Movie {movie_id * 7919} (1990),Drama\n" for movie_id in range(2000))
     write(raw, {"ratings.csv": RATINGS, "movies.csv.gz": content})
@@ -233,8 +300,6 @@ def test_a_gzipped_file_that_cannot_be_read(raw, harm):
             damage(path, 10)  # the header of a gzip file has 10 bytes
         case "truncated":
             path.write_bytes(path.read_bytes()[:-200])
-        case "not compressed":
-            path.write_text(content)
     with pytest.raises(InputError, match=r"movies\.csv\.gz cannot be read") as error:
         find(raw)
     assert "damaged" in error.value.hint
@@ -275,18 +340,18 @@ def test_columns_may_be_more_and_in_another_order(raw):
     ("name", "content", "missing"),
     [
         ("ratings.csv", "userId,movieId,rating\n1,1,4\n", "timestamp"),
-        ("ratings.csv", "user,movie,rating,timestamp\n1,1,4,10\n", "userId, movieId"),
+        ("ratings.csv", "who,what,rating,timestamp\n1,1,4,10\n", "userId, movieId"),
         ("ratings.csv", "1,1,4,10\n", "userId, movieId, rating, timestamp"),
-        ("ratings.csv", "userId;movieId;rating;timestamp\n1;1;4;10\n", "userId, movieId, rating, timestamp"),
         ("ratings.csv", "", "userId, movieId, rating, timestamp"),
-        ("movies.csv", "movieId,title\n1,A\n", "genres"),
+        ("movies.csv", "movieId,genres\n1,A\n", "title"),
     ],
 )
 def test_a_missing_column_is_named_with_the_header_that_is_wanted(raw, name, content, missing):
     with pytest.raises(InputError) as error:
         find(write(raw, {**CSV_FILES, name: content}))
-    assert error.value.message == f"{name}, line 1: the header lacks {missing}."
-    assert "The first line should be " in error.value.hint
+    assert error.value.message.startswith(f"{name}, line 1: the header lacks {missing}. The line is ")
+    assert f"The line is {(content and repr(content.split(chr(10))[0])) or 'empty'}" in error.value.message
+    assert ("The first line should be " in error.value.hint) or "--columns " in error.value.hint
 
 
 def test_a_column_that_is_there_twice(raw):
@@ -294,9 +359,124 @@ def test_a_column_that_is_there_twice(raw):
         find(write(raw, {**CSV_FILES, "ratings.csv": "userId,user_id,movieId,rating,timestamp\n1,1,1,4,10\n"}))
 
 
-def test_a_text_file_of_another_kind_is_refused(raw):
-    with pytest.raises(InputError, match=r"ratings\.csv"):
-        find(write(raw, {**CSV_FILES, "ratings.csv": RATINGS.encode("utf-16")}))
+def test_text_without_a_mark_that_it_is_utf_16_is_refused(raw):
+    with pytest.raises(InputError, match=r"ratings\.csv, line 1 has NUL characters") as error:
+        find(write(raw, {"ratings.csv": RATINGS.encode("utf-16-le")}))
+    assert "--encoding utf-16-le" in error.value.hint
+    assert find(raw, encoding="utf-16-le").ratings.columns == ("user_id", "movie_id", "rating", "timestamp")
+
+
+# -- forms of text -----------------------------------------------------------------------------------------------------
+
+ROWS = [["userId", "movieId", "rating", "timestamp"], ["1", "2", "4.5", "10"], ["3", "4", "5", "11"]]
+
+
+def text_of(separator: str, rows: list[list[str]] = ROWS) -> str:
+    return "".join(f"{separator.join(row)}\n" for row in rows)
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
+def test_separators_are_recognized(raw, separator):
+    file = find(write(raw, {"ratings.txt": text_of(separator)})).ratings
+    assert (file.delimiter, file.header_lines, file.width) == (separator, 1, 4)
+    assert file.knows_quotes == (separator != "::")
+    headerless = (("user", "1"), ("movie", "2"), ("rating", "3"), ("time", "4"))
+    file = find(write(raw, {"ratings.txt": text_of(separator, ROWS[1:])}), columns=headerless).ratings
+    assert (file.delimiter, file.header_lines, file.columns) == (
+        separator, 0, ("user_id", "movie_id", "rating", "timestamp")
+    )  # fmt: skip
+
+
+def test_rows_that_could_be_separated_in_two_ways_are_asked_about(raw):
+    columns = (("user", "1"), ("movie", "2"))
+    write(raw, {"ratings.txt": "1|2;3\n4|5;6\n"})
+    with pytest.raises(InputError) as error:
+        find(raw, columns=columns, implicit=True, no_time="file")
+    assert error.value.message == (
+        "ratings.txt, line 1: the fields could be separated by ';' (2 fields) or '|' (2 fields). The line is '1|2;3'."
+    )
+    assert find(raw, columns=columns, implicit=True, no_time="file", separator="|").ratings.delimiter == "|"
+
+
+@pytest.mark.parametrize(("given", "separator"), [("\\t", "\t"), ("#", "#"), ("||", "||")])
+def test_a_separator_may_be_given(raw, given, separator):
+    file = find(write(raw, {"ratings.csv": text_of(separator)}), separator=given).ratings
+    assert (file.delimiter, file.width) == (separator, 4)
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"'])
+def test_what_excel_writes_into_the_first_line(raw, first):
+    file = find(write(raw, {"ratings.csv": f"{first}\r\n" + text_of(";")})).ratings
+    assert (file.delimiter, file.header_lines, file.unusual) == (";", 2, (";",))
+
+
+def test_comments(raw):
+    content = "# from: a, b\n#\n\n" + text_of(",") + "# 9,9,9,9\n5,6,3,12\n"
+    file = find(write(raw, {"ratings.csv": content})).ratings
+    assert file.header_lines == 4
+    assert file.path.read_text() == "\n\n\n" + text_of(",") + "\n5,6,3,12\n"
+    assert file.bytes == len(content)
+    assert file.sha256() == hashlib.sha256(content.encode()).hexdigest()
+
+
+def test_a_number_sign_is_a_comment_only_if_the_file_begins_with_one(raw):
+    content = text_of(",") + "#5,6,3,12\n"
+    assert find(write(raw, {"ratings.csv": content})).ratings.path.read_text() == content
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_marks_of_encodings(raw, encoding, end):
+    content = "movieId;title\n1;Amélie „x“\n".replace("\n", end)
+    mark = "\ufeff" if encoding.endswith(("le", "be")) else ""
+    source = find(write(raw, {"ratings.csv": RATINGS, "movies.csv": (mark + content).encode(encoding)}))
+    file = movies_of(source)
+    assert (file.encoding, file.columns) == ("utf-8", ("movie_id", "title"))
+    assert file.path.read_bytes().decode("utf-8-sig") == content
+
+
+def test_an_encoding_may_be_given(raw):
+    write(raw, {"ratings.csv": RATINGS, "movies.csv": "movieId,title\n1,Солярис\n".encode("cp1251")})
+    file = movies_of(find(raw, encoding="windows-1251"))
+    assert "Солярис" in file.path.read_text()
+    assert file.unusual == ("windows-1251",)
+    with pytest.raises(InputError, match=r"movies\.csv is not text in utf-8"):
+        find(raw, encoding="utf-8")
+    with pytest.raises(InputError, match="'klingon' is not an encoding"):
+        find(raw, encoding="klingon")
+    with pytest.raises(InputError, match="is not an encoding"):
+        find(raw, encoding="zip")
+
+
+@pytest.mark.parametrize(
+    ("header", "skips"),
+    [
+        ("userId, movieId, rating, timestamp", True),
+        ("userId, movieId,rating, timestamp", False),
+        ('"userId", "movieId", "rating", "timestamp"', True),
+    ],
+)
+def test_blanks_after_separators(raw, header, skips):
+    assert find(write(raw, {"ratings.csv": f"{header}\n1, 2, 3, 4\n"})).ratings.skip_blanks == skips
+
+
+def test_quotes_in_the_first_rows_are_noted(raw):
+    assert find(write(raw, {"ratings.csv": RATINGS})).ratings.quoted_start is False
+    assert find(write(raw, {"ratings.csv": RATINGS + '"2",1,3,4\n'})).ratings.quoted_start is True
+
+
+def test_json_lines(raw):
+    content = '{"user": 1, "asin": "B\u00e9", "overall": 5}\n\n{"user": 2, "asin": "C", "ts": 7, "a/b~": null}\n'
+    for name in ("ratings.jsonl", "events.ndjson", "ratings.txt"):
+        file = find(write(raw.parent / name, {name: content})).ratings
+        assert (file.layout, file.header_lines) == ("json", 0)
+        assert file.columns == ("user_id", "movie_id", "rating", "timestamp", "a/b~")
+        assert file.own_names == {"user_id": "user", "movie_id": "asin", "rating": "overall", "timestamp": "ts"}
+
+
+def test_a_json_document_of_a_server_is_no_data(raw):
+    with pytest.raises(InputError, match=r"the header lacks .* The line is '\{.message.: "):
+        find(write(raw, {"ratings.csv": '{"message": "Not Found"}'}))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -287,7 +287,7 @@ def _amount_kind(names: Sequence[str], places: Sequence[int]) -> AmountKind | No
 
 
 def _seen(line: Line) -> str:
-    return "" if line.text is None else f"The line is {shown(line.text)}."
+    return "" if line.text is None else f"The line is {shown(line.text) if line.text else 'empty'}."
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -187,12 +187,13 @@ class Examiner:
         """Describe a file with separated fields."""
         place = 0
         separator = _spelled(self.settings.separator)
-        if lines and (declared := re.fullmatch(r'"?sep=(..?)"?,*', lines[0].strip("\r\n"), re.IGNORECASE)):
+        if lines and (declared := re.fullmatch(r'"?sep=([^"]{1,2}?)"?,*', lines[0].strip("\r\n"), re.IGNORECASE)):
             separator = separator or _spelled(declared[1])
             place = 1
         while place < len(lines) and (lines[place].startswith("#") or not lines[place].strip()):
             place += 1
-        text = lines[place] if place < len(lines) else ""
+        place = min(place, len(lines) - 1)  # of a file without any other line
+        text = lines[place]
         if "\0" in text:
             raise InputError(
                 f"{file.label}, line {place + 1} has NUL characters: {shown(text)}.",

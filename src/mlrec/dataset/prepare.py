@@ -377,11 +377,8 @@ class _Preparation:
 
     def _read_listed_genres(self) -> None:
         """Read genres that are written as lists of Python or JSON, which SQL cannot."""
-        texts = [
-            text
-            for (text,) in self.sql.rows("SELECT DISTINCT genres FROM movie_rows WHERE starts_with(ltrim(genres), '[')")
-        ]
-        found = {text: genres for text in texts if (genres := listed(text)) is not None}
+        rows = self.sql.rows("SELECT DISTINCT genres FROM movie_rows WHERE starts_with(ltrim(genres), '[')")
+        found = {text: genres for (text,) in rows if (genres := listed(text)) is not None}
         self.sql.connection.execute("DELETE FROM listed_genres")
         if found:
             self.sql.connection.execute(

@@ -23,6 +23,8 @@ CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
     "movies": ("movie_id", "title", "genres"),
     "links": ("movie_id", "imdb_id", "tmdb_id"),
 }
+# How columns of Parquet files become text, other than by the macro field_text.
+_AS_TEXT: Mapping[str, str] = {"rating": "CAST", "genres": "genres_text"}
 MOVIE_COLUMNS = (*CSV_COLUMNS["movies"], "year")
 """What mlrec makes use of in a file of movies."""
 ITEM_WIDTH = 24
@@ -199,7 +201,8 @@ class RawFile:
             return "'1'" if name == "rating" else "CAST(NULL AS VARCHAR)"
         if self.role == "ratings" and self.layout == "delimited":
             return name
-        return self._at(self.columns.index(name), "value" if name == "rating" else "text")
+        field = self._at(self.columns.index(name), _AS_TEXT.get(name, "field_text"))
+        return f"trim({field})" if self.role == "links" and name != "movie_id" else field
 
     def _details(self) -> str:
         """The further columns of movies, as the text of a JSON object; NULL if all are empty."""
@@ -208,11 +211,11 @@ class RawFile:
         for place, name in enumerate(self.columns):
             if name not in used and (own := self._header(place)):
                 names.setdefault(own, place)
-        entries = ", ".join(f"{{'k': {_quoted(own)}, 'v': {self._at(place, 'text')}}}" for own, place in names.items())
+        entries = ", ".join(f"{{'k': {_quoted(own)}, 'v': {self._at(place)}}}" for own, place in names.items())
         return f"details_of([{entries}])" if entries else "CAST(NULL AS VARCHAR)"
 
-    def _at(self, place: int, form: str) -> str:
-        """A column in SQL."""
+    def _at(self, place: int, as_text: str = "field_text") -> str:
+        """A column in SQL. That of a Parquet file becomes text by a macro or a cast."""
         if self.layout == "delimited":
             field = f"fields[{place + 1}]"
             return f"ltrim({field})" if self.skip_blanks else field
@@ -221,7 +224,7 @@ class RawFile:
             pointer = "/" + own.replace("~", "~0").replace("/", "~1")
             return f"json_extract_string(document, {_quoted(pointer)})"
         column = 'raw."' + own.replace('"', '""') + '"'
-        return f"CAST({column} AS VARCHAR)" if form == "value" else f"field_text({column})"
+        return f"CAST({column} AS VARCHAR)" if as_text == "CAST" else f"{as_text}({column})"
 
     def _header(self, place: int) -> str:
         name = self.columns[place]

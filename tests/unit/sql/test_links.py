@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.sql.steps import INT64_MAX, Database, parquet_file, raw_file
@@ -86,3 +88,16 @@ def test_of_several_link_rows_the_first_stands_with_any_number_of_threads(db):
     )
     db.run("13_links")
     assert db.rows("SELECT movie_id, imdb_id, tmdb_id FROM movies WHERE tmdb_id <> movie_id LIMIT 3") == []
+
+
+def test_link_rows_of_json_lines(db, tmp_path):
+    content = '{"movieId": 1, "imdbId": "0114709", "tmdbId": 862}\n{"movieId": 2, "imdbId": null}\nnone\n'
+    file = raw_file("links", tmp_path / "links.jsonl", content, layout="json")
+    headers = ("movieId", "imdbId", "tmdbId")
+    db.set_file(replace(file, header_lines=0, headers=headers))
+    db.run("12_link_rows_json")
+    assert db.rows("SELECT line, width, movie_id, imdb_id, tmdb_id FROM link_rows ORDER BY line") == [
+        (1, 3, "1", "0114709", "862"),
+        (2, 3, "2", None, None),
+        (3, -2, None, None, None),
+    ]

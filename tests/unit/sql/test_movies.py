@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mlrec.dataset.editions import ML_100K_GENRES
 from tests.unit.sql.steps import DOUBLE_EXACT, INT64_MAX, Database, parquet_file, raw_file
 
-MOVIE_ROW_COLUMNS = "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, title VARCHAR, genres VARCHAR"
+MOVIE_ROW_COLUMNS = (
+    "line BIGINT, text VARCHAR, width BIGINT, movie_id VARCHAR, title VARCHAR, genres VARCHAR, year VARCHAR,"
+    " details VARCHAR"
+)
 
 
 def test_movie_rows_of_a_csv_file(db, tmp_path):
@@ -100,7 +105,10 @@ def load_movies(db: Database, *rows: tuple[int, str, str | None, str | None, str
     db.table(
         "movie_rows",
         MOVIE_ROW_COLUMNS,
-        [(line, text, len(text.split(",")), movie_id, title, genres) for line, text, movie_id, title, genres in rows],
+        [
+            (line, text, len(text.split(",")), movie_id, title, genres, None, None)
+            for line, text, movie_id, title, genres in rows
+        ],
     )
     db.run("11_movies")
 
@@ -187,3 +195,71 @@ def test_a_bad_row_does_not_take_the_place_of_the_good_one_after_it(db):
 def test_movie_ids_of_any_size(db, movie_id):
     load_movies(db, (2, "x,y,z", str(movie_id), "A", "Drama"))
     assert db.rows("SELECT movie_id FROM movies") == [(movie_id,)]
+
+
+NASTY_OBJECTS = """\
+{"id": 7, "name": "A \\"B\\"\\n, c (1990)", "genre": ["X", "Y"], "score/all": 8.5, "by": {"a": [1]}, "gone": null}
+
+[1, 2]
+{"id": 9007199254740993, "name": "\\u00e9", "genre": "X|Z", "": 1}
+{"name": "without an id"}
+{"id": 8, "name": "cut
+null
+"""
+
+
+def test_movie_rows_of_json_lines(db, tmp_path):
+    headers = ("id", "name", "genre", "score/all", "by", "gone", "")
+    columns = ("movie_id", "title", "genres", *headers[3:])
+    file = raw_file("movies", tmp_path / "m.jsonl", NASTY_OBJECTS, layout="json", columns=columns)
+    db.set_file(replace(file, header_lines=0, headers=headers))
+    db.run("10_movie_rows_json")
+    assert db.rows("SELECT line, width, movie_id, title, genres, details FROM movie_rows ORDER BY line") == [
+        (1, 7, "7", 'A "B"\n, c (1990)', '["X","Y"]', '{"score/all":"8.5","by":"{\\"a\\":[1]}"}'),
+        (3, -2, None, None, None, None),
+        (4, 7, "9007199254740993", "é", "X|Z", None),
+        (5, 7, None, "without an id", None, None),
+        (6, -2, None, None, None, None),
+        (7, -2, None, None, None, None),
+    ]
+    db.run("11_movies")
+    assert db.reasons() == ["not a JSON object", "empty movieId", "not a JSON object", "not a JSON object"]
+
+
+def test_a_column_of_years_comes_before_the_year_in_the_title(db):
+    db.set(movies_file={"label": "movies.csv", "width": 3})
+    years = ["1995", "1995.0", "1995-10-30", "0", "", None, "95", " 2001 "]
+    rows = [(line, "", 3, str(line), "Heat (1990)", None, year, None) for line, year in enumerate(years)]
+    db.table("movie_rows", MOVIE_ROW_COLUMNS, rows)
+    db.run("11_movies")
+    assert db.rows("SELECT title, year FROM movies ORDER BY movie_id") == [
+        ("Heat", year) for year in (1995, 1995, 1995, 1990, 1990, 1990, 1990, 2001)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("genres", "found"),
+    [
+        (["A, B", "C"], [["A", "B"], ["C"]]),
+        (["A; B, c", "C;D"], [["A", "B, c"], ["C", "D"]]),
+        (["A, B|C", "D|E", "F"], [["A, B", "C"], ["D", "E"], ["F"]]),
+        (["A;B", None], [["A", "B"], []]),
+    ],
+)
+def test_genres_are_separated_by_what_most_rows_have(db, genres, found):
+    db.set(movies_file={"label": "movies.csv", "width": 3})
+    db.table(
+        "movie_rows",
+        MOVIE_ROW_COLUMNS,
+        [(line, "", 3, str(line), "A", text, None, None) for line, text in enumerate(genres)],
+    )
+    db.run("11_movies")
+    assert [one for (one,) in db.rows("SELECT genres FROM movies ORDER BY movie_id")] == found
+
+
+def test_further_columns_of_a_text_file_become_details(db, tmp_path):
+    content = 'movieId,title,genres,it\'s,n,n,\n1,A,X,"say ""hi""",2,3,4\n2,B,Y,,,,\n'
+    columns = ("movie_id", "title", "genres", "it's", "n", "n", "")
+    db.set_file(raw_file("movies", tmp_path / "movies.csv", content, columns=columns))
+    db.run("10_movie_rows_delimited")
+    assert db.rows("SELECT details FROM movie_rows ORDER BY line") == [('{"it\'s":"say \\"hi\\"","n":"2"}',), (None,)]

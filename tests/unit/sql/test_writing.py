@@ -28,8 +28,8 @@ def test_a_split_without_events_is_a_file_without_rows(db, tmp_path):
 
 
 def test_the_whole_catalogue_is_written_with_the_ratings_within_the_core(db, tmp_path):
-    db.connection.execute("INSERT INTO movies VALUES (7, 'B', NULL, [], NULL, NULL)")
-    db.connection.execute("INSERT INTO movies VALUES (3, 'Amélie', 2001, ['Comedy', 'Drama'], 'tt0211915', 194)")
+    db.connection.execute("INSERT INTO movies VALUES (7, 'B', NULL, [], NULL, NULL, NULL)")
+    db.connection.execute("INSERT INTO movies VALUES (3, 'Amélie', 2001, ['Comedy', 'Drama'], 'tt0211915', 194, NULL)")
     db.table("core_movies", "movie_id BIGINT, n BIGINT", [(3, 12)])
     path = str(tmp_path / "movies.parquet")
     db.run("71_write_movies", path=path)
@@ -63,3 +63,14 @@ def test_rejects_are_written_so_that_a_csv_reader_gets_the_raw_text_back(db, tmp
 def test_no_rejects_are_a_header_alone(db, tmp_path):
     db.run("72_write_rejects", path=str(tmp_path / "rejects.csv"))
     assert (tmp_path / "rejects.csv").read_text() == "file,line,text,reason\n"
+
+
+def test_further_columns_of_the_movies_are_written_with_them(db, tmp_path):
+    db.connection.execute('INSERT INTO movies (movie_id, details) VALUES (7, \'{"studio":"Ghibli"}\'), (8, NULL)')
+    db.table("core_movies", "movie_id BIGINT, n BIGINT", [(7, 3)])
+    path = str(tmp_path / "movies.parquet")
+    db.run("71_write_movies_details", path=path)
+    assert db.rows("SELECT movie_id, details, n_ratings FROM read_parquet(?)", path) == [
+        (7, '{"studio":"Ghibli"}', 3),
+        (8, None, 0),
+    ]

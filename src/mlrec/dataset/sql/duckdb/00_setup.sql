@@ -60,6 +60,10 @@ CREATE MACRO field_text(field) AS
              THEN CAST(to_json(field) AS VARCHAR)
          ELSE CAST(field AS VARCHAR) END;
 
+-- Genres of a Parquet file as text: a list of strings is joined by '|'.
+CREATE MACRO genres_text(field) AS
+    CASE WHEN typeof(field) = 'VARCHAR[]' THEN array_to_string(TRY_CAST(field AS VARCHAR[]), '|') ELSE field_text(field) END;
+
 -- Whether a line is an object of JSON.
 CREATE MACRO is_object(text) AS coalesce(json_valid(text) AND starts_with(ltrim(text), '{'), false);
 
