@@ -227,7 +227,12 @@ def test_run_takes_frames_and_shows_all_results(tmp_path):
         evaluate_settings=mlrec.EvaluateSettings(baselines=("popularity",)),
     )  # fmt: skip
     assert "test=" in repr(result)
-    assert result._repr_html_().count("<svg") > 4
+    html = result._repr_html_()
+    assert html.count("<svg") > 4
+    assert "<script" not in html
+    # The report's style applies within the card only.
+    assert html.count("<style>.mlrec-report {") == len(result.evaluations)
+    assert ":root" not in html
     frame = result.to_frame()
     assert set(frame["split"]) == {one.split for one in result.evaluations}
     test = next(one for one in result.evaluations if one.split == "test")
