@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlrec.errors import MlrecError as MlrecError
+    from mlrec.export import export_vectors as export_vectors
     from mlrec.pipeline import evaluate as evaluate
     from mlrec.pipeline import prepare as prepare
     from mlrec.pipeline import run as run
     from mlrec.pipeline import train as train
     from mlrec.preferences import Swipe as Swipe
+    from mlrec.progress_line import notebook_progress as notebook_progress
     from mlrec.serving.recommender import Recommender as Recommender
     from mlrec.serving.results import Explanation as Explanation
     from mlrec.serving.results import Movie as Movie
@@ -38,6 +40,8 @@ _HOMES = {
     "TrainSettings": "mlrec.settings",
     "UserState": "mlrec.serving.results",
     "evaluate": "mlrec.pipeline",
+    "export_vectors": "mlrec.export",
+    "notebook_progress": "mlrec.progress_line",
     "prepare": "mlrec.pipeline",
     "run": "mlrec.pipeline",
     "train": "mlrec.pipeline",
@@ -57,6 +61,8 @@ __all__ = [
     "UserState",
     "__version__",
     "evaluate",
+    "export_vectors",
+    "notebook_progress",
     "prepare",
     "run",
     "train",

@@ -1,34 +1,38 @@
 """The commands that build a model, as functions: prepare, train, evaluate, and run for all of them.
 
-Each takes a data directory and settings, and returns a frozen dataclass. Nothing here prints. A front end passes in a
-`Progress`, and `run` takes a function that it calls with the result of each step.
+Each takes a data directory and settings, and returns a frozen dataclass. `prepare` and `run` also take data frames.
+Nothing here prints. A front end passes in a `Progress`, and `run` tells each step's result to a function.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlrec.artifacts import registry
-from mlrec.artifacts.documents import to_json
 from mlrec.dataset import fetch as fetching
 from mlrec.dataset import prepare as preparing
-from mlrec.dataset.fetch import FetchResult
-from mlrec.dataset.prepare import Prepared
+from mlrec.dataset.finding import Table
+from mlrec.dataset.frames import is_frame
 from mlrec.dataset.sources import is_remote
-from mlrec.errors import EmptyResultError, SettingsError, unfit
+from mlrec.errors import EmptyResultError, SettingsError, shown, unfit
 from mlrec.evaluation import gate as gating
 from mlrec.evaluation import protocol
-from mlrec.evaluation.gate import Gate
-from mlrec.evaluation.protocol import Evaluation
 from mlrec.model import train as training
-from mlrec.model.train import Trained
-from mlrec.progress import SILENT, Progress
+from mlrec.progress import Progress
+from mlrec.progress_line import notebook_progress
+from mlrec.results import EvaluateResult as EvaluateResult
+from mlrec.results import NotEvaluated as NotEvaluated
+from mlrec.results import PrepareResult as PrepareResult
+from mlrec.results import RunResult as RunResult
+from mlrec.results import Step as Step
+from mlrec.results import TrainResult as TrainResult
 from mlrec.serving.loop import standing_swipes
 from mlrec.serving.stores import open_store
 from mlrec.settings import (
@@ -48,113 +52,24 @@ DataDir = str | PathLike[str] | Workspace
 Publish = bool | Literal["if-better"]
 """Whether to publish a new model: yes, no, or only if it is not worse than the published one."""
 
+# The ends of names that no data directory has by accident.
+_DATA_FILES = re.compile(r"\.(csv|tsv|txt|dat|jsonl|ndjson|parquet|zip|tar|gz|bz2|xz|zst)$", re.IGNORECASE)
 _JUDGED: tuple[HeldOutSplit, ...] = ("val", "test")
 
 
-@dataclass(frozen=True)
-class PrepareResult(Prepared):
-    """The result of `prepare`.
-
-    Attributes
-    ----------
-    unmerged_swipes
-        Number of swipes in the store that were not merged, because `with_swipes` was False.
-    """
-
-    unmerged_swipes: int = 0
-
-
-@dataclass(frozen=True)
-class TrainResult(Trained):
-    """The result of `train`.
-
-    Attributes
-    ----------
-    gate
-        How the model compares with the published one. None unless `publish` was "if-better".
-    """
-
-    gate: Gate | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `mlrec train --json` prints."""
-        return to_json(self, without=("folder",) if self.gate else ("folder", "gate"))
-
-
-@dataclass(frozen=True)
-class NotEvaluated:
-    """A held-out split on which the model could not be evaluated. In small data, a split may be empty.
-
-    Attributes
-    ----------
-    split
-        The held-out split.
-    reason
-        Why, in one sentence.
-    """
-
-    split: HeldOutSplit
-    reason: str
-
-
-Step = FetchResult | PrepareResult | TrainResult | Evaluation | NotEvaluated
-"""The result of one step of `run`."""
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """The result of `run`.
-
-    Attributes
-    ----------
-    fetched
-        The data set that was fetched. None if no edition was given.
-    prepared
-        The prepared folder.
-    trained
-        The model that was trained on the train split and evaluated.
-    evaluations
-        Evaluations of that model on validation and test. An empty split is omitted.
-    final
-        The model that was trained on all data. None if `final` was False or the gate was not passed.
-    """
-
-    fetched: FetchResult | None
-    prepared: PrepareResult
-    trained: TrainResult
-    evaluations: tuple[Evaluation, ...]
-    final: TrainResult | None
-
-    @property
-    def gate(self) -> Gate | None:
-        """How the evaluated model compares with the published one. None unless `publish` was "if-better"."""
-        return self.trained.gate
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `mlrec run --json` prints."""
-        document: dict[str, Any] = {} if self.fetched is None else {"fetch": to_json(self.fetched)}
-        document["prepare"] = self.prepared.to_json()
-        if self.gate is not None:
-            document["gate"] = self.gate.to_json()
-        document["train"] = replace(self.trained, gate=None).to_json()
-        document["evaluate"] = {evaluation.split: evaluation.to_json() for evaluation in self.evaluations}
-        if self.final is not None:
-            document["final"] = self.final.to_json()
-        return document
-
-
 def prepare(
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data: DataDir | Table | None = None,
     settings: PrepareSettings | None = None,
     *,
+    data_dir: DataDir | None = None,
+    ratings: Table | None = None,
+    movies: Table | None = None,
+    links: Table | None = None,
     raw: str | PathLike[str] | None = None,
-    ratings: str | PathLike[str] | None = None,
-    movies: str | PathLike[str] | None = None,
-    links: str | PathLike[str] | None = None,
     with_swipes: bool = False,
     store: str | PathLike[str] | None = None,
     spark: Spark | None = None,
-    progress: Progress = SILENT,
+    progress: Progress | None = None,
 ) -> PrepareResult:
     """Turn raw ratings into the prepared folder of a data directory, as `mlrec prepare` does.
 
@@ -162,15 +77,21 @@ def prepare(
 
     Parameters
     ----------
-    data_dir
-        The data directory.
+    data
+        The data directory, whose raw files are read; or ratings, as a data frame or a file. If `data_dir` is given too,
+        `data` is always ratings.
     settings
         Defaults to `PrepareSettings()`.
+    data_dir
+        The data directory to write to: "data" by default.
     raw
         A folder or archive with the raw files. Defaults to `raw/` in the data directory.
     ratings, movies, links
-        Single files, instead of those in `raw`: a file of any name, an archive with one, a folder of part files, or a
-        pattern such as "logs/*.csv". If `ratings` is given, `raw` is not looked at.
+        Single files or data frames, instead of those in `raw`. If ratings are given, `raw` is not looked at. A place is
+        a file of any name, an archive with one, a folder of part files, or a pattern such as "logs/*.csv". A frame is
+        one of pandas, polars, Arrow, DuckDB or another library with an Arrow C stream. In a frame, a column of whole
+        numbers has ids that are whole numbers, and a column of text has ids that are texts. Named levels of a pandas
+        index count as columns.
     with_swipes
         Whether to merge the swipes in the store into the ratings.
     store
@@ -178,7 +99,7 @@ def prepare(
     spark
         The Spark session to prepare on. Without one, DuckDB does the work.
     progress
-        Reports each step.
+        Reports each step. None: a bar in a Jupyter notebook, and nothing elsewhere.
 
     Raises
     ------
@@ -190,10 +111,10 @@ def prepare(
         If the store cannot be read, the disk or the memory limit is too small, Spark fails, or another process is
         writing.
     """
-    workspace = _workspace(data_dir)
+    workspace, given = _placed(data, data_dir, {"ratings": ratings, "movies": movies, "links": links})
     settings = converted("settings", settings, PrepareSettings | None)
     raw, store = _raw(raw), _store(store)
-    files = _files(ratings=ratings, movies=movies, links=links)
+    progress = notebook_progress() if progress is None else progress
     with_swipes = converted("with_swipes", with_swipes, bool)
     _require_spark(spark)
     with closing(open_store(store, workspace)) as opened:
@@ -208,7 +129,7 @@ def prepare(
         workspace,
         settings,
         raw=raw,
-        **files,
+        **given,
         swipes=swipes,
         forgotten=forgotten,
         spark=spark,
@@ -224,7 +145,7 @@ def train(
     publish: Publish = True,
     note: str | None = None,
     spark: Spark | None = None,
-    progress: Progress = SILENT,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Train a model on the prepared folder of a data directory, save it, and publish it, as `mlrec train` does.
 
@@ -242,7 +163,7 @@ def train(
     spark
         The Spark session to train on. Without one, `implicit` trains on this machine.
     progress
-        Reports each stage and iteration.
+        Reports each stage and iteration. None: as in `prepare`.
 
     Raises
     ------
@@ -257,6 +178,7 @@ def train(
     workspace = _workspace(data_dir)
     settings = converted("settings", settings, TrainSettings | None) or TrainSettings()
     is_gated = _is_gated(publish)
+    progress = notebook_progress() if progress is None else progress
     _require_spark(spark)
     if is_gated and settings.on == "all":
         raise SettingsError(
@@ -279,8 +201,8 @@ def evaluate(
     settings: EvaluateSettings | None = None,
     *,
     model_id: str | None = None,
-    progress: Progress = SILENT,
-) -> Evaluation:
+    progress: Progress | None = None,
+) -> EvaluateResult:
     """Evaluate a model of a data directory on a held-out split, as `mlrec evaluate` does.
 
     Parameters
@@ -292,7 +214,7 @@ def evaluate(
     model_id
         Defaults to the published model.
     progress
-        Reports the models that are trained, and the users that are done.
+        Reports the models that are trained, and the users that are done. None: as in `prepare`.
 
     Raises
     ------
@@ -307,18 +229,20 @@ def evaluate(
     workspace = _workspace(data_dir)
     settings = converted("settings", settings, EvaluateSettings | None)
     model_id = converted("model_id", model_id, str | None)
-    return protocol.evaluate(workspace, settings, model_id=model_id, progress=progress)
+    progress = notebook_progress() if progress is None else progress
+    return EvaluateResult(**vars(protocol.evaluate(workspace, settings, model_id=model_id, progress=progress)))
 
 
 def run(
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data: DataDir | Table | None = None,
     edition: str | None = None,
     *,
+    data_dir: DataDir | None = None,
+    ratings: Table | None = None,
+    movies: Table | None = None,
+    links: Table | None = None,
     source: str | None = None,
     raw: str | PathLike[str] | None = None,
-    ratings: str | PathLike[str] | None = None,
-    movies: str | PathLike[str] | None = None,
-    links: str | PathLike[str] | None = None,
     with_swipes: bool = False,
     store: str | PathLike[str] | None = None,
     final: bool = False,
@@ -328,20 +252,20 @@ def run(
     train_settings: TrainSettings | None = None,
     evaluate_settings: EvaluateSettings | None = None,
     spark: Spark | None = None,
-    progress: Progress = SILENT,
+    progress: Progress | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> RunResult:
     """Fetch, prepare, train and evaluate, as `mlrec run` does.
 
     Parameters
     ----------
-    data_dir
-        The data directory.
+    data, data_dir, ratings, movies, links
+        As in `prepare`. Ratings and an edition exclude each other.
     edition
         A data set to fetch first, such as "demo" or "ml-20m".
     source
         Where to fetch it from. See `mlrec.dataset.fetch`.
-    raw, ratings, movies, links, with_swipes, store
+    raw, with_swipes, store
         As in `prepare`.
     final
         Whether to train a second model, on all data, after the evaluated one, and to publish it in its place.
@@ -355,7 +279,7 @@ def run(
     spark
         The Spark session to prepare and train on. Without one, this machine does the work.
     progress
-        Reports the work within each step.
+        Reports the work within each step. None: as in `prepare`.
     on_step
         Called with the result of each step as soon as the step ends.
 
@@ -367,10 +291,13 @@ def run(
         As in `prepare`, `train` and `evaluate`. Completed steps are kept.
     """
     training.require_note(note)
-    workspace, is_gated = _workspace(data_dir), _is_gated(publish)
+    workspace, given = _placed(data, data_dir, {"ratings": ratings, "movies": movies, "links": links})
+    is_gated = _is_gated(publish)
     edition, source = converted("edition", edition, str | None), converted("source", source, str | None)
+    if "ratings" in given and edition is not None:
+        raise SettingsError(f"Both ratings and the edition {shown(edition)} were given.", "Choose one of the two.")
     raw, store = _raw(raw), _store(store)
-    files = _files(ratings=ratings, movies=movies, links=links)
+    progress = notebook_progress() if progress is None else progress
     with_swipes, final = converted("with_swipes", with_swipes, bool), converted("final", final, bool)
     prepare_settings = converted("prepare_settings", prepare_settings, PrepareSettings | None)
     chosen = converted("train_settings", train_settings, TrainSettings | None) or TrainSettings()
@@ -382,10 +309,10 @@ def run(
         fetched = fetching.fetch(workspace, edition, source=source, progress=progress)
         on_step(fetched)
     prepared = prepare(
-        workspace,
-        prepare_settings,
+        settings=prepare_settings,
+        data_dir=workspace,
+        **given,
         raw=raw,
-        **files,
         with_swipes=with_swipes,
         store=store,
         spark=spark,
@@ -415,8 +342,9 @@ def run(
         except EmptyResultError as error:  # this says nothing against the model
             on_step(NotEvaluated(split, error.message))
         else:
-            evaluations.append(evaluation)
-            on_step(evaluation)
+            result = EvaluateResult(**vars(evaluation))
+            evaluations.append(result)
+            on_step(result)
 
     last = None
     if final and (gate is None or gate.passed):
@@ -442,19 +370,46 @@ def _workspace(data_dir: DataDir) -> Workspace:
     return data_dir if isinstance(data_dir, Workspace) else Workspace(as_path("data_dir", data_dir))
 
 
+def _placed(
+    data: DataDir | Table | None, data_dir: DataDir | None, tables: dict[str, Table | None]
+) -> tuple[Workspace, dict[str, Table]]:
+    """Where to write, and the tables that the caller hands over, if any. See `prepare`."""
+    if data is not None and (data_dir is not None or _is_ratings(data)):
+        if tables["ratings"] is not None:
+            raise SettingsError("The ratings were given twice: as the first argument and as ratings.")
+        tables = {**tables, "ratings": data}
+        data = None
+    if data is not None:
+        data_dir = data
+    workspace = _workspace(DEFAULT_DATA_DIR if data_dir is None else data_dir)
+    return workspace, {role: _table(role, table) for role, table in tables.items() if table is not None}
+
+
+def _is_ratings(data: object) -> bool:
+    """Whether the only place given is ratings, and not a data directory: a frame, a file, or the name of one."""
+    if is_frame(data):
+        return True
+    if isinstance(data, Workspace):
+        return False
+    path = as_path("data", data)
+    return path.is_file() or (not path.exists() and _DATA_FILES.search(path.name) is not None)
+
+
+def _table(role: str, table: Table) -> Table:
+    """A data frame as it is, and a place as text."""
+    if is_frame(table) or (isinstance(table, str) and is_remote(table)):
+        return table
+    try:
+        return str(as_path(role, table))
+    except SettingsError:
+        raise unfit(role, "a path or a data frame", table) from None
+
+
 def _raw(raw: str | PathLike[str] | None) -> Path | str | None:
     """The place of the raw files: a path, or a URL that only Spark can read."""
     if raw is None or (isinstance(raw, str) and is_remote(raw)):
         return raw
     return as_path("raw", raw)
-
-
-def _files(**places: str | PathLike[str] | None) -> dict[str, str | None]:
-    """The places of single files, by role."""
-    return {
-        role: place if place is None or is_remote(str(place)) else str(as_path(role, place))
-        for role, place in places.items()
-    }
 
 
 def _store(store: str | PathLike[str] | None) -> str | None:

@@ -28,6 +28,7 @@ BaselineName = Literal["popularity", "cosine", "ease", "als-baseline", "als-defa
 UpdateRule = Literal["fold-in", "gradient"]
 EngineName = Literal["local", "spark"]
 NormRule = Literal["cap", "unit"]
+VectorFormat = Literal["parquet", "npy", "csv"]
 IdsSetting = Literal["auto", "integer", "text"]
 OrderWithoutTime = Literal["file", "random"]
 
@@ -41,6 +42,7 @@ DEFAULT_TOP_N = 10
 DEFAULT_USERS = 20
 DEFAULT_PRESET: PresetName = "default"
 DEFAULT_ENGINE: EngineName = "local"
+DEFAULT_VECTOR_FORMAT: VectorFormat = "parquet"
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
 _MOST_SWEEPS = 10_000

@@ -267,6 +267,10 @@ class Workspace:
         """The files of one tuning study."""
         return StudyFiles(self.root / "tuning", name)
 
+    def vectors(self, model_id: str) -> Path:
+        """The exported vectors of a model, unless the caller names another folder."""
+        return self.root / "vectors" / model_id
+
     @contextmanager
     def writing(self, what: str) -> Iterator[Path]:
         """Hold the write lock of this data directory, and own its scratch folder.

@@ -38,7 +38,7 @@ TEXTS = (
 )  # fmt: skip
 # Options whose large values only take the time that they ask for.
 PATIENCE = {"iterations", "trials", "resamples", "factors", "minutes"}
-OUTPUTS = {"out", "report", "csv", "rejects"}
+OUTPUTS = {"out", "output", "report", "csv", "rejects"}
 # What starts a machinery of its own, and is attacked elsewhere; what goes on for as long as it likes.
 SLOW = {"tune": 4, "evaluate": 8, "train": 8, "run": 6}
 ALWAYS = {"tune": ("--trials", "1"), "fetch": ("--from", "nowhere")}

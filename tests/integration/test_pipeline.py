@@ -13,8 +13,7 @@ import pytest
 import mlrec
 from mlrec.artifacts import registry
 from mlrec.errors import EmptyResultError, SettingsError
-from mlrec.evaluation.protocol import Evaluation
-from mlrec.pipeline import NotEvaluated, PrepareResult, TrainResult
+from mlrec.pipeline import EvaluateResult, NotEvaluated, PrepareResult, TrainResult
 from mlrec.workspace import Workspace
 
 QUICK = mlrec.TrainSettings(factors=8, iterations=2)
@@ -31,7 +30,7 @@ def test_run_tells_each_step_as_it_ends(demo_raw, tmp_path):
 
     result = mlrec.run(tmp_path, raw=demo_raw, final=True, train_settings=QUICK, evaluate_settings=FEW, on_step=note)
     assert result.final is not None
-    assert [type(step) for step in steps] == [PrepareResult, TrainResult, Evaluation, Evaluation, TrainResult]
+    assert [type(step) for step in steps] == [PrepareResult, TrainResult, EvaluateResult, EvaluateResult, TrainResult]
     assert published == [None, None, None, None, result.final.model_id]
     assert result.fetched is None
     assert result.gate is None

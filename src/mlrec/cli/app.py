@@ -12,6 +12,7 @@ from mlrec.cli.boundary import ErrorBoundary
 from mlrec.cli.commands import (
     doctor,
     evaluate,
+    export,
     fetch,
     history,
     models,
@@ -72,6 +73,7 @@ app.command("similar", epilog=similar.EXAMPLES)(similar.similar)
 app.command("swipe", epilog=swipe.EXAMPLES)(swipe.swipe)
 app.command("search", epilog=search.EXAMPLES)(search.search)
 app.command("history", epilog=history.EXAMPLES)(history.history)
+app.command("export", epilog=export.EXAMPLES)(export.export)
 app.add_typer(users.app, name="users")
 app.add_typer(models.app, name="models")
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,9 @@ def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.
         **config,
     }
     with duckdb.connect(database, config=settings) as connection:
-        connection.execute("SET enable_progress_bar = false")
+        # In Jupyter without ipywidgets, DuckDB can draw no bar, and refuses to be told not to.
+        with suppress(duckdb.InvalidInputException):
+            connection.execute("SET enable_progress_bar = false")
         try:
             yield connection
         except (RuntimeError, duckdb.InterruptException) as error:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from mlrec.dataset.archive import Archive
 from mlrec.dataset.examining import Examiner
+from mlrec.dataset.frames import is_frame, open_frame
 from mlrec.dataset.joining import Part, joined, keys_of
 from mlrec.dataset.names import choose, choose_folders, has_data_ending
 from mlrec.dataset.sources import RawFile, RawSource, Role, is_remote
@@ -27,6 +29,9 @@ _WANTED = (
     " name: --ratings FILE. The demo data: mlrec run demo"
 )
 
+Table = Any
+"""A place, as text, or a data frame (see `mlrec.dataset.frames`)."""
+
 Opener = Callable[[str | None], RawFile]
 """Opens a file. The argument is the name of the movies' column in the ratings file, or None for that file itself."""
 
@@ -36,9 +41,9 @@ def find_source(
     scratch: Path,
     settings: PrepareSettings | None = None,
     *,
-    ratings: str | None = None,
-    movies: str | None = None,
-    links: str | None = None,
+    ratings: Table | None = None,
+    movies: Table | None = None,
+    links: Table | None = None,
     progress: Progress = SILENT,
 ) -> RawSource:
     """Find the files of a data set, and find out how they are to be read.
@@ -56,7 +61,7 @@ def find_source(
         What the user says about the files. Defaults to `PrepareSettings()`.
     ratings, movies, links
         Places of single files: a file of any name, an archive with one, a folder of part files, or a pattern such as
-        `logs/*.csv`.
+        `logs/*.csv`. Or data frames, which are copied into `scratch`.
     progress
         Reports the bytes that are unpacked.
 
@@ -69,10 +74,10 @@ def find_source(
     """
     examiner = Examiner(settings or PrepareSettings(), scratch, progress)
     openers: dict[Role, Opener] = {} if ratings is not None else dict(_found(raw).openers(raw, examiner))
-    given: Mapping[Role, str | None] = {"ratings": ratings, "movies": movies, "links": links}
+    given: Mapping[Role, Table | None] = {"ratings": ratings, "movies": movies, "links": links}
     for role, place in given.items():
         if place is not None:
-            openers[role] = partial(_open_given, role, place, examiner)
+            openers[role] = partial(open_frame if is_frame(place) else _open_given, role, place, examiner)
     return opened_source(openers)
 
 

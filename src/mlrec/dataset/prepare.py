@@ -38,7 +38,7 @@ from mlrec.artifacts.prepared import (
 from mlrec.dataset.database import connect, load_duckdb, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
-from mlrec.dataset.finding import find_source
+from mlrec.dataset.finding import Table, find_source
 from mlrec.dataset.forms import SQL_TYPES, Forms
 from mlrec.dataset.genres import listed
 from mlrec.dataset.pieces import name_pieces
@@ -113,9 +113,9 @@ def prepare(
     settings: PrepareSettings | None = None,
     *,
     raw: Path | str | None = None,
-    ratings: str | None = None,
-    movies: str | None = None,
-    links: str | None = None,
+    ratings: Table | None = None,
+    movies: Table | None = None,
+    links: Table | None = None,
     swipes: StandingSwipes | None = None,
     forgotten: Collection[PublicId] = (),
     spark: Spark | None = None,
@@ -133,7 +133,7 @@ def prepare(
         A folder or archive with the raw files; by default the workspace's own raw folder. With Spark it may also be
         the URL of a folder, such as `hdfs://…` or `s3a://…`.
     ratings, movies, links
-        Single files, instead of those in `raw`. See `mlrec.dataset.finding.find_source`.
+        Single files or data frames, instead of those in `raw`. See `mlrec.dataset.finding.find_source`.
     swipes
         Swipes to merge into the ratings. A swipe replaces a rating of the same movie unless the rating is later.
     forgotten
@@ -156,6 +156,7 @@ def prepare(
     with workspace.writing("prepare") as scratch:
         given = {"ratings": ratings, "movies": movies, "links": links}
         source = _source(raw or workspace.raw, given, scratch, settings, spark, progress)
+        settings = _with_id_kinds(settings, source.ratings.id_kinds)
         with prepared.replacing(workspace) as files:
             with _connect(scratch, settings) as connection:
                 sql = SqlSteps(connection, progress)
@@ -169,7 +170,7 @@ def prepare(
 
 def _source(
     raw: Path | str,
-    given: Mapping[str, str | None],
+    given: Mapping[str, Table | None],
     scratch: Path,
     settings: PrepareSettings,
     spark: Spark | None,
@@ -183,6 +184,15 @@ def _source(
 
         return find_remote_source(spark, raw, scratch, settings)
     return find_source(Path(raw), scratch, settings, **given, progress=progress)
+
+
+def _with_id_kinds(settings: PrepareSettings, kinds: Mapping[str, IdKind]) -> PrepareSettings:
+    """The settings with the kinds of ids that a data frame has, unless the settings say them."""
+    if settings.user_ids == "auto" and "user" in kinds:
+        settings = replace(settings, user_ids=kinds["user"])
+    if settings.movie_ids == "auto" and "movie" in kinds:
+        settings = replace(settings, movie_ids=kinds["movie"])
+    return settings
 
 
 def _ratings(spark: Spark | None, sql: SqlSteps, settings: PrepareSettings, scratch: Path) -> Ratings:

@@ -13,6 +13,7 @@ from mlrec.artifacts.checksums import checksum
 from mlrec.dataset.database import literal
 from mlrec.dataset.text_files import Encoding
 from mlrec.errors import InputError
+from mlrec.ids import IdKind
 
 Role = Literal["ratings", "movies", "links"]
 Layout = Literal["delimited", "item", "json", "parquet"]
@@ -105,6 +106,8 @@ class RawFile:
         Whether a blank follows every separator, which is then no part of the fields.
     quoted_start
         Whether the first rows have quotes.
+    id_kinds
+        For a data frame: user and movie → what the type of the column makes its ids. Empty for files.
     amount_kind
         For interactions: what the amounts in the column `rating` are. None if there is no such column.
     unusual
@@ -131,6 +134,7 @@ class RawFile:
     quotes: bool = True
     skip_blanks: bool = False
     quoted_start: bool = False
+    id_kinds: Mapping[str, IdKind] = field(default_factory=dict)
     amount_kind: AmountKind | None = None
     unusual: tuple[str, ...] = ()
     pieces: tuple[Piece, ...] = ()

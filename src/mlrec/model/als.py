@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,13 @@ from mlrec.settings import Dislikes, TrainSettings
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+
+def load_implicit() -> None:
+    """Import `implicit` without the warning of its progress bars, which mlrec does not use, in a notebook."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import implicit  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ def fit(
     TrainingFailedError
         If a factor is not finite.
     """
+    load_implicit()
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.recommender_base import ModelFitError
 

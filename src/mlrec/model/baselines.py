@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlrec.errors import SettingsError
 from mlrec.machine import blas_threads
+from mlrec.model.als import load_implicit
 from mlrec.ranking.histories import History
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def item_cosine(likes: csr_matrix, neighbours: int, threads: int) -> csr_matrix:
     csr_matrix
         Float (movies, movies), symmetric except for the neighbours cut off. Scores are likes @ this matrix.
     """
+    load_implicit()
     from implicit.nearest_neighbours import all_pairs_knn, normalize
 
     unit_columns = normalize(likes.T).T.tocsr()

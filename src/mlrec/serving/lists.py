@@ -14,6 +14,7 @@ from mlrec.ids import IdKind, PublicId
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
+from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Contribution, Explanation, Recommendation, Source, Standing
 from mlrec.serving.user_views import UserView
 
@@ -84,7 +85,7 @@ class RankedRows:
 NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.bool_))
 
 
-def ranked(view: UserView, n: int, options: ListOptions) -> list[Recommendation]:
+def ranked(view: UserView, n: int, options: ListOptions) -> ResultList[Recommendation]:
     """Return the n best movies for a user; fewer if fewer are left."""
     found = ranked_rows(view, arguments.length(n), options)
     return view.served.recommendations(found.rows, found.shown, sources(found.is_personal, options))

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
 from mlrec.ids import IdArray, PublicId, array_of, of_kind, public, rows_of
+from mlrec.serving.result_list import ResultList
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.spoken_titles import label
 from mlrec.serving.stores.interface import Event, SwipeStore
 from mlrec.serving.user_views import UserView
 from mlrec.settings import SPLITS, SplitName
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GENRES = 5
 
@@ -97,6 +101,14 @@ class UserPage:
     def to_json(self) -> dict[str, Any]:
         """Return the page as plain JSON values."""
         return to_json(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the users on this page as a pandas data frame. See `ResultList.to_frame`."""
+        return ResultList(self.users, UserCounts).to_frame()
+
+    def _repr_html_(self) -> str:
+        """Return the users on this page as an HTML table."""
+        return ResultList(self.users, UserCounts)._repr_html_()
 
 
 @dataclass(frozen=True)

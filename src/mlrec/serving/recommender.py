@@ -10,7 +10,7 @@ from datetime import datetime
 from os import PathLike
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -31,13 +31,16 @@ from mlrec.errors import (
 from mlrec.ids import IdKind, PublicId, public_at
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
+from mlrec.progress_line import notebook_progress
 from mlrec.ranking.scores import movie_similarity
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
 from mlrec.serving.history import HistoryEvent, history_of
 from mlrec.serving.lists import ListOptions, explained, ranked, standing
+from mlrec.serving.lists_frame import list_columns, lists_frame
 from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_users, profile_of, ratings_of
+from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Explanation, Movie, Recommendation, Standing, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
@@ -46,6 +49,9 @@ from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, DEFAULT_USERS, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace, as_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 
@@ -235,7 +241,7 @@ class Recommender:
         exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
         diversity: float = 0.0,
-    ) -> list[Recommendation]:
+    ) -> ResultList[Recommendation]:
         """Recommend movies to a user.
 
         Parameters
@@ -283,7 +289,7 @@ class Recommender:
         exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
         diversity: float = 0.0,
-    ) -> list[Recommendation]:
+    ) -> ResultList[Recommendation]:
         """Recommend movies to a visitor without an account. Nothing is stored.
 
         Parameters
@@ -333,7 +339,7 @@ class Recommender:
         options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
         return recommend_all(served, self._users, self.store, n, options, progress)
 
-    def similar_movies(self, movie_id: PublicId, n: int = DEFAULT_TOP_N) -> list[Recommendation]:
+    def similar_movies(self, movie_id: PublicId, n: int = DEFAULT_TOP_N) -> ResultList[Recommendation]:
         """Return the movies most similar to a movie: those with the highest cosine between the movie vectors.
 
         Parameters
@@ -594,19 +600,20 @@ class Recommender:
 
     # -- looking up --------------------------------------------------------------------------------------------------
 
-    def history(self, user_id: PublicId) -> list[HistoryEvent]:
+    def history(self, user_id: PublicId) -> ResultList[HistoryEvent]:
         """Return the user's swipes, oldest first, with undone swipes marked.
 
         For the ratings in the model's data, see `ratings`.
         """
         served = self._served()
-        return history_of(self.store, _user(served, user_id), served)
+        return ResultList(history_of(self.store, _user(served, user_id), served), HistoryEvent)
 
-    def ratings(self, user_id: PublicId) -> list[RatedMovie]:
+    def ratings(self, user_id: PublicId) -> ResultList[RatedMovie]:
         """Return the user's ratings in the model's data, oldest first; an empty list for a forgotten user."""
         served = self._served()
         user_id = _user(served, user_id)
-        return [] if self.store.head(user_id).forgotten else ratings_of(served, user_id)
+        is_forgotten = self.store.head(user_id).forgotten
+        return ResultList([] if is_forgotten else ratings_of(served, user_id), RatedMovie)
 
     def users(self, n: int = DEFAULT_USERS, *, after: PublicId | None = None) -> UserPage:
         """List the users of the model and of the store, ascending by id, without forgotten users.
@@ -650,15 +657,91 @@ class Recommender:
         served = self._served()
         return served.movie(served.titles.resolve(arguments.text(text)))
 
-    def search(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
+    def search(self, text: str, n: int = DEFAULT_TOP_N) -> ResultList[Movie]:
         """Return at most n movies whose titles match a text or, if none do, are similar to it; best match first."""
         served = self._served()
-        return [served.movie(row) for row in served.titles.search(arguments.text(text), arguments.length(n))]
+        rows = served.titles.search(arguments.text(text), arguments.length(n))
+        return ResultList(map(served.movie, rows), Movie)
 
-    def near_titles(self, text: str, n: int = DEFAULT_TOP_N) -> list[Movie]:
+    def near_titles(self, text: str, n: int = DEFAULT_TOP_N) -> ResultList[Movie]:
         """Return at most n movies that a misspelt title could mean: a word of theirs is similar to one of the text."""
         served = self._served()
-        return [served.movie(row) for row in served.titles.near(arguments.text(text), arguments.length(n))]
+        rows = served.titles.near(arguments.text(text), arguments.length(n))
+        return ResultList(map(served.movie, rows), Movie)
+
+    # -- data frames and notebooks -----------------------------------------------------------------------------------
+
+    def movies(self) -> ResultList[Movie]:
+        """Return all movies of the model, ascending by id."""
+        served = self._served()
+        return ResultList(map(served.movie, range(len(served.movie_ids))), Movie)
+
+    def to_frame(
+        self,
+        user_ids: Iterable[Any] | None = None,
+        n: int = DEFAULT_TOP_N,
+        *,
+        genres: Iterable[str] | None = None,
+        years: tuple[int, int] | None = None,
+        exclude: Iterable[Any] = (),
+        include_seen: bool = False,
+        diversity: float = 0.0,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Recommend movies to many users, as a pandas data frame with one row per user and movie.
+
+        Parameters
+        ----------
+        user_ids
+            The users, in the order of the frame. None: every user of the model and of the store, ascending by id.
+        n, genres, years, exclude, include_seen, diversity
+            As in `get_top_n`.
+        progress
+            Is told how many users are done. None: a bar in a Jupyter notebook, and nothing elsewhere.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns user_id, rank, movie_id, title, year, genres, score and source.
+
+        Raises
+        ------
+        SettingsError
+            As in `get_top_n`.
+        MissingExtraError
+            If pandas is not installed.
+        """
+        options: dict[str, Any] = {
+            "genres": genres,
+            "years": years,
+            "exclude": tuple(exclude),
+            "include_seen": include_seen,
+            "diversity": diversity,
+        }
+        progress = notebook_progress() if progress is None else progress
+        if user_ids is None:
+            return lists_frame(map(vars, self.recommend_all(n, **options, progress=progress)), self._movie)
+        users, blocks = list(user_ids), []
+        with progress.task("Recommending", len(users), "users") as task:
+            for user_id in users:
+                blocks.append(list_columns(user_id, self.get_top_n(user_id, n, **options)))
+                task.advance()
+        return lists_frame(blocks, self._movie)
+
+    def _movie(self, movie_id: Any) -> Movie:
+        served = self._served()
+        return served.movie(served.row_of(movie_id))
+
+    def __repr__(self) -> str:
+        """Return the model, its size and the store."""
+        opened = self._opened
+        if opened is None:
+            return f"<{type(self).__name__}, closed>"
+        users, movies = len(opened.model.user_ids), len(opened.movie_ids)
+        return (
+            f"<{type(self).__name__} of model {opened.model_id}: {users:,} users, {movies:,} movies;"
+            f" swipes in {self.store.place}>"
+        )
 
 
 def _user(served: ServedModel, user_id: object) -> PublicId:

@@ -6,14 +6,19 @@ An id is an `int` or a `str`, whichever the ids of the data are.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
 from mlrec.ids import PublicId
+from mlrec.serving.result_list import ResultList
 from mlrec.serving.spoken_titles import label
+from mlrec.tables import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Source = Literal["personal", "popular", "genre", "similar"]
 
@@ -216,6 +221,16 @@ class Explanation:
     def because(self, n: int = 3) -> list[Contribution]:
         """Return the n liked movies that add most to the score; fewer if fewer add to it."""
         return [like for like in self.likes if like.value > 0 and like.preference > 0][:n]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the likes and dislikes as a pandas data frame. See `ResultList.to_frame`."""
+        return ResultList((*self.likes, *self.dislikes), Contribution).to_frame()
+
+    def _repr_html_(self) -> str:
+        """Return what makes up the score as HTML."""
+        said = f"{self.title}: score {self.score:.3f}, of which {self.popularity:.3f} is popularity"
+        table = ResultList((*self.likes, *self.dislikes), Contribution)._repr_html_()
+        return f"<p><strong>{plain(said)}</strong></p>{table}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as plain JSON values."""

@@ -16,6 +16,7 @@ from mlrec.ranking import filters
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.ranker import Ranker
+from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Movie, Recommendation, Source
 from mlrec.serving.spoken_titles import label, spoken
 from mlrec.serving.titles import TitleIndex
@@ -156,12 +157,16 @@ class ServedModel:
 
     def recommendations(
         self, rows: NDArray[np.int64], scores: NDArray[Any], sources: Iterable[Source]
-    ) -> list[Recommendation]:
+    ) -> ResultList[Recommendation]:
         """Movie rows as a list of recommendations with ranks."""
-        return [
-            Recommendation(rank=rank, **self._public(row), score=score, source=source)
-            for rank, (row, score, source) in enumerate(zip(rows.tolist(), scores.tolist(), sources, strict=True), 1)
-        ]
+        ranked = enumerate(zip(rows.tolist(), scores.tolist(), sources, strict=True), 1)
+        return ResultList(
+            (
+                Recommendation(rank=rank, **self._public(row), score=score, source=source)
+                for rank, (row, score, source) in ranked
+            ),
+            Recommendation,
+        )
 
     def _public(self, row: int) -> dict[str, Any]:
         catalogue = self.model.catalogue
