@@ -23,7 +23,7 @@ def opinions(
     """A rating by each user of each movie, or of every `every`-th pair; ratings and times in turn."""
     pairs = [(user, movie) for user in users for movie in movies][::every]
     return [
-        (user, movie, ratings[number * 7 % len(ratings)], times[number * 3 % len(times)])
+        (user, movie, ratings[(number + number // 7) % len(ratings)], times[(number + number // 5) % len(times)])
         for number, (user, movie) in enumerate(pairs)
     ]
 
