@@ -112,7 +112,7 @@ def allowed(case: Mapping[str, str]) -> bool:
     # Between two colons there is no quoting; a phrase contains what has to be quoted.
     if case.get("separator") == "colons" and case.get("quoting", "none") != "none":
         return False
-    return not (case.get("movies") == "phrase" and case.get("quoting") == "none")
+    return not (case.get("movies") == "phrase" and (case.get("quoting") == "none" or case.get("separator") == "colons"))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ be read, which mlrec has to recognize. What the values mean (kinds of ids, clock
 
 from __future__ import annotations
 
+import ast
 import csv
 import hashlib
 import io
@@ -622,7 +623,10 @@ def _catalogue(movies: Described, kind: str, rejects: Counter[str]) -> list[tupl
 
 def _genres(text: str) -> list[str]:
     if text.startswith("["):
-        listed = json.loads(text.replace("'", '"'))
+        try:
+            listed = json.loads(text)
+        except json.JSONDecodeError:  # as Python writes it
+            listed = ast.literal_eval(text)
         return [one["name"] if isinstance(one, dict) else one for one in listed]
     if text in ("", "(no genres listed)"):
         return []
