@@ -1,0 +1,131 @@
+"""Other people's data from raw files to swipes, with the commands and options that they need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.shapes import Shape, write_anime, write_books, write_lectures, write_orders, write_plays
+
+MLREC = str(Path(sys.executable).with_name("mlrec"))
+
+
+@dataclass(frozen=True)
+class Way:
+    """How somebody brings a data set.
+
+    Attributes
+    ----------
+    write
+        Writes its files into a folder.
+    options
+        Of `mlrec prepare`, which runs in that folder.
+    text_users, text_movies
+        Whether ids are texts.
+    implicit
+        Whether nobody says what they dislike.
+    lead
+        By how much the model's NDCG@10 must exceed that of popularity.
+    """
+
+    write: Callable[[Path], Shape]
+    options: tuple[str, ...]
+    text_users: bool = False
+    text_movies: bool = False
+    implicit: bool = False
+    lead: float = 1.1
+
+
+WAYS = {
+    "books": Way(
+        write_books,
+        ("--ratings", "BX-Book-Ratings.csv", "--movies", "BX-Books.csv", "--unrated", "0", "--no-time", "random"),
+        text_movies=True,
+    ),
+    "anime": Way(write_anime, ("--ratings", "rating.csv", "--movies", "anime.csv", "--no-time", "random")),
+    "plays": Way(
+        write_plays,
+        ("--ratings", "plays.tsv", "--columns", "user=1,time=2,movie=4,rating=6", "--implicit"),
+        text_users=True,
+        text_movies=True,
+        implicit=True,
+    ),
+    "orders": Way(
+        write_orders, ("--ratings", "orders.jsonl", "--implicit"), text_users=True, text_movies=True, implicit=True
+    ),
+    "lectures": Way(
+        write_lectures, ("--ratings", "InstEval.csv", "--columns", "user=s,movie=d,rating=y", "--no-time", "random")
+    ),
+}
+
+
+def mlrec(folder: Path, *arguments: str) -> Any:
+    """What a command prints with --json, run in a folder whose data directory is `data`."""
+    done = subprocess.run(
+        [MLREC, *arguments, "--json"],
+        cwd=folder,
+        env=os.environ | {"MLREC_DATA_DIR": "data"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_from_raw_files_to_swipes(name, tmp_path):
+    way = WAYS[name]
+    shape = way.write(tmp_path)
+    user = shape.user if way.text_users else int(shape.user)
+    movie = shape.item if way.text_movies else int(shape.item)
+
+    prepared = mlrec(tmp_path, "prepare", *way.options)
+    assert prepared["rejects"]["rows"] == 0
+    steps = {step["name"]: step for step in prepared["steps"]}
+    assert next(iter(steps.values()))["ratings"] in (shape.rows, shape.opinions)
+    assert sum(prepared["splits"].values()) <= shape.opinions
+    assert sum(prepared["splits"].values()) > 0.8 * shape.opinions
+
+    mlrec(tmp_path, "train", "--factors", "16", "--iterations", "5")
+    evaluated = mlrec(tmp_path, "evaluate", "--split", "test", "--baseline", "popularity")
+    figures = {model: evaluated["models"][model] for model in ("als", "popularity")}
+    assert figures["als"]["ndcg@10"]["value"] > way.lead * figures["popularity"]["ndcg@10"]["value"]
+    for figure in (of["disliked@10"] for of in figures.values()):
+        assert (figure is None or figure["value"] is None) == way.implicit
+
+    listed = mlrec(tmp_path, "recommend", "--user", str(user), "-n", "5")
+    assert listed["user_id"] == user
+    assert len(listed["items"]) == 5
+    for item in listed["items"]:
+        assert isinstance(item["movie_id"], str) == way.text_movies
+        assert item["title"] == str(item["movie_id"]) or not shape.unknown_title
+
+    swiped = mlrec(tmp_path, "swipe", "--user", "a new user" if way.text_users else "999999999", "--movie", str(movie),
+                   "--preference", "like")  # fmt: skip
+    assert swiped["movie_id"] == movie
+    assert swiped["items"]
+    assert movie not in [item["movie_id"] for item in swiped["items"]]
+    again = mlrec(tmp_path, "swipe", "--user", str(user), "--movie", str(listed["items"][0]["movie_id"]),
+                  "--preference", "dislike")  # fmt: skip
+    assert again["user_id"] == user
+    assert listed["items"][0]["movie_id"] not in [item["movie_id"] for item in again["items"]]
+
+
+def test_further_columns_of_movies_are_shown(tmp_path):
+    write_anime(tmp_path)
+    mlrec(tmp_path, "prepare", *WAYS["anime"].options)
+    mlrec(tmp_path, "train", "--factors", "4", "--iterations", "1")
+    (best, *_) = mlrec(tmp_path, "recommend", "--user", "1", "-n", "1")["items"]
+    assert set(best["details"]) == {"type", "episodes", "rating", "members"}
+    assert best["details"]["type"] in ("TV", "Movie")
+    assert best["genres"]
