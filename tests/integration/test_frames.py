@@ -110,6 +110,25 @@ def test_columns_of_text_are_text_ids_and_whole_numbers_are_numbers(tmp_path):
     pd.testing.assert_frame_equal(as_numbers.to_frame(), numbers.to_frame())
 
 
+def test_text_ids_stay_texts_from_the_frame_to_the_exported_vectors(tmp_path):
+    mlrec.prepare(ratings(text=True), FEW, movies=movies(text=True), data_dir=tmp_path)
+    mlrec.train(tmp_path, QUICK)
+    with mlrec.Recommender.open(tmp_path) as recommender:
+        found = recommender.get_top_n("7", 3)
+        recommender.update_user("7", found[0].movie_id, "like")
+        assert recommender.history("7").to_frame()["movie_id"].tolist() == [found[0].movie_id]
+        frame = recommender.to_frame(["7", "new"], n=2)
+        assert frame["user_id"].tolist() == ["7", "7", "new", "new"]
+        assert set(recommender.to_frame(n=1)["user_id"]) == {str(user) for user in range(1, 21)}
+        known = recommender.movies().to_frame()["movie_id"].tolist()
+        assert known == sorted(known)
+        assert set(known) <= {str(movie) for movie in range(1, 13)}
+    exported = mlrec.export_vectors(tmp_path, file_format="npy")
+    ids = np.load(exported.folder / "user_ids.npy", allow_pickle=False)
+    assert ids.dtype.kind == "U"
+    assert ids.tolist() == sorted(str(user) for user in range(1, 21))
+
+
 def test_usual_names_are_recognized_and_movies_may_be_missing(tmp_path):
     usual = ratings().rename(
         columns={"user_id": "uid", "movie_id": "anime_id", "rating": "score", "timestamp": "rated_at"}
