@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlrec.ids import PublicId
 from mlrec.serving.results import Movie, Recommendation
 from mlrec.tables import data_frame, load_pandas
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("user_id", "rank", "movie_id", "score", "source")
 
 
-def lists_frame(blocks: Iterable[Mapping[str, Any]], movie: Callable[[Any], Movie]) -> pd.DataFrame:
+def lists_frame(blocks: Iterable[Mapping[str, Any]], movie: Callable[[PublicId], Movie]) -> pd.DataFrame:
     """Return lists as a frame: user_id, rank, movie_id, title, year, genres, score and source.
 
     Parameters
@@ -42,7 +43,7 @@ def lists_frame(blocks: Iterable[Mapping[str, Any]], movie: Callable[[Any], Movi
     return frame
 
 
-def list_columns(user_id: Any, items: list[Recommendation]) -> dict[str, Any]:
+def list_columns(user_id: PublicId, items: list[Recommendation]) -> dict[str, Any]:
     """Return one user's list as such columns."""
     columns = {name: [getattr(item, name) for item in items] for name in _COLUMNS if name != "user_id"}
     return {"user_id": [user_id] * len(items), **columns}

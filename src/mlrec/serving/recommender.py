@@ -678,12 +678,12 @@ class Recommender:
 
     def to_frame(
         self,
-        user_ids: Iterable[Any] | None = None,
+        user_ids: Iterable[PublicId] | None = None,
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
         years: tuple[int, int] | None = None,
-        exclude: Iterable[Any] = (),
+        exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
         diversity: float = 0.0,
         progress: Progress | None = None,
@@ -720,17 +720,17 @@ class Recommender:
         }
         progress = notebook_progress() if progress is None else progress
         if user_ids is None:
-            return lists_frame(map(vars, self.recommend_all(n, **options, progress=progress)), self._movie)
+            return lists_frame(map(vars, self.recommend_all(n, **options, progress=progress)), self._known_movie)
         users, blocks = list(user_ids), []
         with progress.task("Recommending", len(users), "users") as task:
             for user_id in users:
                 blocks.append(list_columns(user_id, self.get_top_n(user_id, n, **options)))
                 task.advance()
-        return lists_frame(blocks, self._movie)
+        return lists_frame(blocks, self._known_movie)
 
-    def _movie(self, movie_id: Any) -> Movie:
+    def _known_movie(self, movie_id: PublicId) -> Movie:
         served = self._served()
-        return served.movie(served.row_of(movie_id))
+        return served.movie(_movie(served, movie_id))
 
     def __repr__(self) -> str:
         """Return the model, its size and the store."""
