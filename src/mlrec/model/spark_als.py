@@ -29,7 +29,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.prepared import IdKinds
 from mlrec.errors import IncompatibleFormatError
+from mlrec.ids import IdArray, IdKind, array_of, public
 from mlrec.model.als import check_finite
 from mlrec.model.learn import Learned, require_likes
 from mlrec.model.matrix import Interactions, signed_matrix
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 # The value that Spark's ALS learns from, by the treatment of dislikes. Its sign and size are those of r.
 _RATINGS: dict[Dislikes, str] = {"zero": "preference", "ignore": "preference", "as-likes": "abs(preference)"}
+_SQL_TYPES: dict[IdKind, str] = {"integer": "bigint", "text": "string"}
 _ENTRIES_PER_BLOCK = 5_000_000
 _SWEEPS_PER_CHECKPOINT = 5
 _HISTORY_TYPES: dict[str, type] = {
@@ -68,6 +71,7 @@ class OnSpark(NamedTuple):
 def learn_on_spark(
     spark: Spark,
     files: PreparedFiles,
+    ids: IdKinds,
     settings: TrainSettings,
     scratch: Path,
     stage: Callable[[str], AbstractContextManager[object]],
@@ -80,6 +84,8 @@ def learn_on_spark(
         The session. It reports progress.
     files
         The prepared folder, on a file system that all executors share.
+    ids
+        The kinds of its ids.
     settings
         How to train. The number of threads is ignored. The seed gives the same factors only with the same number of
         processors.
@@ -104,7 +110,7 @@ def learn_on_spark(
             f"The prepared data is incomplete: {', '.join(missing)} is missing.", "Run 'mlrec prepare' again."
         )
     spark.ready_workers()
-    work = _Training(spark, files, settings, scratch)
+    work = _Training(spark, files, ids, settings, scratch)
     with stage("read"):
         work.number()
     require_likes(int(work.popularity.sum()) if settings.dislikes != "as-likes" else work.n_learned)
@@ -136,8 +142,11 @@ def mapped_regularization(regularization: float, per_user: float, per_movie: flo
 class _Training:
     """One training, step by step."""
 
-    def __init__(self, spark: Spark, files: PreparedFiles, settings: TrainSettings, scratch: Path) -> None:
+    def __init__(
+        self, spark: Spark, files: PreparedFiles, ids: IdKinds, settings: TrainSettings, scratch: Path
+    ) -> None:
         self._spark = spark
+        self._ids = ids
         self._files = files
         self._scratch = scratch / "spark"
         self._trained_on = settings.trained_on
@@ -158,8 +167,8 @@ class _Training:
                 "SELECT movie_id, count_if(preference > 0) AS likes, count(*) AS n FROM events"
                 f" WHERE {self._learned} GROUP BY movie_id ORDER BY movie_id"
             ).toArrow()
-            self.user_ids = users["user_id"].to_numpy().astype(np.int64)
-            self.movie_ids = movies["movie_id"].to_numpy().astype(np.int64)
+            self.user_ids = array_of(users["user_id"].to_pylist(), self._ids.users)
+            self.movie_ids = array_of(movies["movie_id"].to_pylist(), self._ids.movies)
             self.popularity = movies["likes"].to_numpy().astype(np.int64)
             self.n_learned = int(movies["n"].to_numpy().sum())
             self._indptr = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
@@ -168,11 +177,11 @@ class _Training:
             sql(
                 """
                 SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split,
-                       CAST(row_number() OVER (PARTITION BY user_idx ORDER BY timestamp, movie_id) AS INT) AS position
+                       CAST(row_number() OVER (PARTITION BY user_idx ORDER BY split, file, row) AS INT) AS position
                 FROM (
                     SELECT /*+ REPARTITION_BY_RANGE(user_idx) */
-                           CAST(users.row AS INT) AS user_idx, CAST(movies.row AS INT) AS movie_idx, movie_id,
-                           preference, timestamp, split
+                           CAST(users.idx AS INT) AS user_idx, CAST(movies.idx AS INT) AS movie_idx,
+                           preference, timestamp, split, file, row
                     FROM events JOIN users USING (user_id) LEFT JOIN movies USING (movie_id)
                 )
                 """
@@ -186,24 +195,27 @@ class _Training:
 
         parts = [
             self._spark.read_parquet(self._files.split(name)).select(
-                functions.col("user_id").cast("bigint"),
-                functions.col("movie_id").cast("bigint"),
+                functions.col("user_id").cast(_SQL_TYPES[self._ids.users]),
+                functions.col("movie_id").cast(_SQL_TYPES[self._ids.movies]),
                 functions.col("preference").cast("tinyint"),
                 functions.col("timestamp").cast("bigint"),
                 functions.lit(number).cast("tinyint").alias("split"),
+                # The rows of a user are in order in one part file. Their times alone may not tell the order.
+                functions.col("_metadata.file_name").alias("file"),
+                functions.col("_metadata.row_index").alias("row"),
             )
             for number, name in enumerate(SPLITS)
         ]
         return parts[0].unionAll(parts[1]).unionAll(parts[2])
 
-    def _register_rows(self, name: str, column: str, ids: NDArray[np.int64]) -> None:
+    def _register_rows(self, name: str, column: str, ids: IdArray) -> None:
         """Register a table of ids and their rows with Spark."""
         import pyarrow as pa
         from pyarrow import parquet
 
         self._scratch.mkdir(exist_ok=True)
         path = self._scratch / f"{name}.parquet"
-        parquet.write_table(pa.table({column: ids, "row": np.arange(len(ids))}), path)
+        parquet.write_table(pa.table({column: public(ids), "idx": np.arange(len(ids))}), path)
         self._spark.read_parquet(path).createOrReplaceTempView(name)
 
     # -- learning ----------------------------------------------------------------------------------------------------

@@ -214,7 +214,9 @@ def _build_on_spark(
 
     manifest = read_manifest(workspace)
     settings = for_data(settings, manifest)
-    interactions, preferences, learned, engine = learn_on_spark(spark, workspace.prepared, settings, scratch, stage)
+    interactions, preferences, learned, engine = learn_on_spark(
+        spark, workspace.prepared, manifest.ids, settings, scratch, stage
+    )
     movies = read_movies(workspace)
     model = _assemble(manifest, movies, interactions, preferences, learned, settings, judged_by, engine)
     return model, preferences
