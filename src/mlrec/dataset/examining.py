@@ -206,7 +206,8 @@ class Examiner:
             names = _fields(text, separator, line)
             found = columns.by_position(len(names) + len(further), line, self.settings)
             headers = [*(f"column {number + 1}" for number in range(len(names))), *further]
-            return self._described(file, found, headers, separator, lines, place, skip_blanks=False)
+            described = self._described(file, found, headers, separator, lines, place, skip_blanks=False)
+            return replace(described, own_names={})
         separator = separator or self._separator_of_header(file.role, text, line, movie_name)
         skip_blanks = len(separator) == 1 and separator.isprintable() and _has_blanks(text, separator)
         names = [name.strip() for name in _fields(text, separator, line, skip_blanks=skip_blanks)]
