@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlrec import Recommender
+from mlrec import Movie, Recommendation, Recommender
 from mlrec.artifacts import registry
 from mlrec.dataset.prepare import prepare
 from mlrec.errors import IncompatibleFormatError
@@ -36,7 +36,8 @@ def test_every_movie_has_what_the_file_says(tmp_path):
     workspace = trained(tmp_path, ",Studio,n", ',"Ghibli, ""x""",7')
     details = {"Studio": 'Ghibli, "x"', "n": "7"}
     with Recommender.open(workspace.root) as recommender:
-        listed = [*recommender.get_top_n(99), *recommender.similar_movies(5), *recommender.search("film")]
+        listed: list[Movie | Recommendation] = [*recommender.get_top_n(99), *recommender.similar_movies(5)]
+        listed += recommender.search("film")
         assert {item.movie_id: item.details for item in listed} == {
             movie: details if movie % 2 == 0 else {} for movie in range(1, 7)
         }

@@ -32,6 +32,8 @@ _WANTED = (
 Table = Any
 """A place, as text, or a data frame (see `mlrec.dataset.frames`)."""
 
+_SHOWN_FILES = 5
+
 Opener = Callable[[str | None], RawFile]
 """Opens a file. The argument is the name of the movies' column in the ratings file, or None for that file itself."""
 
@@ -73,12 +75,14 @@ def find_source(
         If there are several data sets, or a file cannot be used.
     """
     examiner = Examiner(settings or PrepareSettings(), scratch, progress)
-    openers: dict[Role, Opener] = {} if ratings is not None else dict(_found(raw).openers(raw, examiner))
+    found = _found(raw) if ratings is None else None
+    openers: dict[Role, Opener] = found.openers(raw, examiner) if found else {}
     given: Mapping[Role, Table | None] = {"ratings": ratings, "movies": movies, "links": links}
     for role, place in given.items():
         if place is not None:
             openers[role] = partial(open_frame if is_frame(place) else _open_given, role, place, examiner)
-    return opened_source(openers)
+    source = opened_source(openers)
+    return replace(source, notes=found.passed_over()) if found and source.movies is None else source
 
 
 def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
@@ -127,6 +131,23 @@ class _Candidate:
             if role not in files:
                 files[role] = partial(_open_parts, role, self.place / folder, raw, examiner)
         return files
+
+    def passed_over(self) -> tuple[str, ...]:
+        """Tell which files beside the ratings could have the movies, although their names do not say so."""
+        if not self.place.is_dir():
+            return ()
+        known = set(self.members.values())
+        others = sorted(
+            entry.name
+            for entry in self.place.iterdir()
+            if entry.is_file() and entry.name not in known and has_data_ending(entry.name)
+        )
+        if not others:
+            return ()
+        some = ", ".join(others[:_SHOWN_FILES]) + (", …" if len(others) > _SHOWN_FILES else "")
+        return (
+            f"There is no file of movies, so titles are ids. If one of these has the movies, add --movies FILE: {some}",
+        )
 
     @staticmethod
     def _open(role: Role, path: Path, raw: Path, examiner: Examiner, movie_name: str | None) -> RawFile:
