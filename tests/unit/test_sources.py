@@ -544,6 +544,26 @@ def test_files_that_may_have_the_movies_are_named(raw):
     assert find(write(raw, {"movies.csv": MOVIES})).notes == ()
 
 
+def test_the_other_file_of_an_archive_can_be_named(raw):
+    write_zip(raw / "archive.zip", {"x/rating.csv": RATINGS, "x/anime.csv": MOVIES, "x/README.md": ""})
+    assert find(raw).notes[0].endswith("add --movies FILE: x/anime.csv")
+    source = find_source(raw, raw.parent / "scratch", movies=str(raw / "archive.zip"))
+    assert movies_of(source).label == f"{raw / 'archive.zip'}:x/anime.csv"
+    assert movies_of(source).path.read_text() == MOVIES
+
+
+@pytest.mark.parametrize("content", ['[{"user": 1}]', '{\n"user": 1}'])
+def test_json_that_is_no_lines_is_refused(raw, content):
+    with pytest.raises(InputError, match=r"ratings\.jsonl, line 1 is not an object of JSON: ") as error:
+        find(write(raw, {"ratings.jsonl": content}))
+    assert "one object per line" in error.value.hint
+
+
+def test_a_file_that_is_compressed_twice_is_refused(raw):
+    with pytest.raises(InputError, match=r"ratings\.csv\.gz is not a data file: it is a gzipped file"):
+        find(write(raw, {"ratings.csv.gz": gzip.compress(RATINGS.encode())}))
+
+
 def test_the_folders_of_parts_are_part_of_the_fingerprint(tmp_path):
     hashes = set()
     for value in ("1", "2"):

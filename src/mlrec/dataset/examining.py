@@ -151,7 +151,12 @@ class Examiner:
         unusual = (own or _ENCODING_NAMES[foreign],) if foreign else ()
         file = RawFile(role, path, label, "delimited", encoding=encoding, unusual=unusual)
         objects = _objects(lines)
-        if not objects and (alike := look_alike_of(text.encode(errors="replace"))):
+        if not objects and re.search(r"\.(json|jsonl|ndjson)\b", name.lower()) and lines[0].lstrip()[:1] in ("{", "["):
+            raise InputError(
+                f"{label}, line 1 is not an object of JSON: {shown(lines[0])}.",
+                "Write one object per line, such as: jq -c '.[]' FILE",
+            )
+        if not objects and (alike := look_alike_of(text.encode(errors="replace") if foreign else start)):
             raise InputError(f"{label} is not a data file: it is {alike.what}.", alike.hint)
         if movielens := _movielens_form(role, name, lines, self.settings):
             layout, delimiter = movielens

@@ -105,11 +105,15 @@ def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Files that belong together in a folder or an archive, not yet opened. A folder may also hold folders of parts."""
+    """Files that belong together in a folder or an archive, not yet opened.
+
+    A folder may also hold folders of parts. `beside` has the names of all files there.
+    """
 
     place: Path
     members: Mapping[Role, str]
     folders: Mapping[Role, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -134,14 +138,8 @@ class _Candidate:
 
     def passed_over(self) -> tuple[str, ...]:
         """Tell which files beside the ratings could have the movies, although their names do not say so."""
-        if not self.place.is_dir():
-            return ()
         known = set(self.members.values())
-        others = sorted(
-            entry.name
-            for entry in self.place.iterdir()
-            if entry.is_file() and entry.name not in known and has_data_ending(entry.name)
-        )
+        others = sorted(name for name in self.beside if name not in known and has_data_ending(name))
         if not others:
             return ()
         some = ", ".join(others[:_SHOWN_FILES]) + (", …" if len(others) > _SHOWN_FILES else "")
@@ -201,7 +199,10 @@ def _in_folder(folder: Path) -> list[_Candidate]:
     if "ratings" not in members and "ratings" in parts:
         members = choose_without_ratings(entry.name for entry in entries if entry.is_file())
     if "ratings" in members or "ratings" in parts:
-        return [_Candidate(folder, members, {role: name for role, name in parts.items() if role not in members})]
+        beside = tuple(entry.name for entry in entries if entry.is_file())
+        return [
+            _Candidate(folder, members, {role: name for role, name in parts.items() if role not in members}, beside)
+        ]
     return []
 
 
@@ -226,7 +227,11 @@ def _in_archive(path: Path) -> list[_Candidate]:
         folders.setdefault(PurePosixPath(name).parent, []).append(name)
     complete = {folder: chosen for folder, members in folders.items() if (chosen := choose(members))}
     outermost = min((len(folder.parts) for folder in complete), default=0)
-    return [_Candidate(path, chosen) for folder, chosen in complete.items() if len(folder.parts) == outermost]
+    return [
+        _Candidate(path, chosen, beside=tuple(folders[folder]))
+        for folder, chosen in complete.items()
+        if len(folder.parts) == outermost
+    ]
 
 
 def _archive(path: Path) -> Archive | TarArchive:
@@ -300,15 +305,16 @@ def _open_file(role: Role, path: Path, label: str, examiner: Examiner, movie_nam
 
 
 def _only_member(role: Role, names: list[str], label: str) -> str:
-    """The data file of a role in an archive: by its name, or because it is the only one."""
+    """The data file of a role in an archive: by its name, or because it is the only one without a role by its name."""
     if any(name == "xl/workbook.xml" for name in names):
         raise InputError(f"{label} is a workbook of a spreadsheet.", "Save its sheet as CSV.")
     found = choose(names) or {}
     if role in found:
         return found[role]
     data = [name for name in names if has_data_ending(name)]
-    if len(data) == 1:
-        return data[0]
+    of_no_role = [name for name in data if name not in found.values()]
+    if len(of_no_role) == 1:
+        return of_no_role[0]
     some = f": {', '.join(data[:10])}" if data else ""
     raise InputError(
         f"{label} contains {len(data)} files that could have the {role}{some}.",
