@@ -290,7 +290,7 @@ def test_what_a_scheme_names_must_be_there(tmp_path, spark):
     with pytest.raises(InputError, match="unheard-of://place cannot be read"):
         prepare(workspace, raw="unheard-of://place", spark=spark)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RawDataMissingError, match="does not contain ratings with their movies"):
+    with pytest.raises(RawDataMissingError, match="does not contain ratings"):
         prepare(workspace, raw=f"file://{tmp_path}/empty", spark=spark)
     with pytest.raises(SettingsError, match="can be read only with Spark"):
         prepare(workspace, raw=f"file://{tmp_path}/empty")

@@ -20,7 +20,7 @@ import pytest
 from mlrec.dataset import archive as archive_module
 from mlrec.dataset.editions import EDITIONS
 from mlrec.dataset.fetch import fetch
-from mlrec.dataset.sources import find_source
+from mlrec.dataset.finding import find_source
 from mlrec.errors import FetchError, InputError
 from mlrec.workspace import Workspace
 

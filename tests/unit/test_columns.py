@@ -116,8 +116,8 @@ def test_missing_columns_name_the_options_that_help():
         "ratings.csv, line 1: the header lacks rating, timestamp. The line is 'the line'. Its columns are user, movie."
     )
     assert hint == (
-        "Name the column: --columns rating=NAME,time=NAME (or use --implicit, if rows are interactions and --no-time"
-        " file, if there are no times)"
+        "Name the column: --columns rating=NAME,time=NAME (or use --implicit if rows are interactions, and --no-time"
+        " file if there are no times)"
     )
 
 

@@ -113,7 +113,7 @@ def test_members_of_a_zip_in_the_folder_are_unpacked_to_the_scratch_folder(raw, 
 
 def test_a_zip_may_be_named_itself(raw):
     path = write_zip(raw / "ML.ZIP", {"README.txt": "hello", **CSV_FILES})
-    assert find(path).movies.label == "ML.ZIP:movies.csv"
+    assert movies_of(find(path)).label == "ML.ZIP:movies.csv"
 
 
 def test_what_a_mac_adds_to_a_zip_is_not_data(raw):
@@ -513,21 +513,72 @@ def test_an_accent_late_in_a_large_file_counts(raw):
     filler = "".join(f"{movie_id},Plain title (1990),Drama\n" for movie_id in range(2, 60_000))
     content = ("movieId,title,genres\n" + filler + "1,Amélie (2001),Comedy\n").encode("latin-1")
     assert len(content) > 1 << 20
-    assert find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content})).movies.encoding == "latin-1"
+    assert movies_of(find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content}))).encoding == "latin-1"
 
 
 @pytest.mark.parametrize("shift", range(4))
 def test_a_utf_8_character_may_lie_across_the_blocks_that_are_read(raw, shift):
     header = "movieId,title,genres\n"
     content = header + "x" * ((1 << 20) - len(header) - shift) + "€ (2001),Comedy\n"
-    assert find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content})).movies.encoding == "utf-8"
+    assert movies_of(find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content}))).encoding == "utf-8"
 
 
 def test_a_character_of_windows_1252_is_told_from_latin_1(raw):
     content = "movieId,title,genres\n1,Schindler\u2019s List (1993),Drama\n".encode("cp1252")
-    assert find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content})).movies.encoding == "windows-1252"
+    assert movies_of(find(write(raw, {"ratings.csv": RATINGS, "movies.csv": content}))).encoding == "windows-1252"
 
 
 def movies_of(source: RawSource) -> RawFile:
     assert source.movies is not None
     return source.movies
+
+
+# -- what is not taken -------------------------------------------------------------------------------------------------
+
+
+def test_files_that_may_have_the_movies_are_named(raw):
+    source = find(write(raw, {"rating.csv": RATINGS, "anime.csv": MOVIES, "README.md": "x"}))
+    assert source.notes == (
+        "There is no file of movies, so titles are ids. If one of these has the movies, add --movies FILE: anime.csv",
+    )
+    assert find(write(raw, {"movies.csv": MOVIES})).notes == ()
+
+
+def test_the_other_file_of_an_archive_can_be_named(raw):
+    write_zip(raw / "archive.zip", {"x/rating.csv": RATINGS, "x/anime.csv": MOVIES, "x/README.md": ""})
+    assert find(raw).notes[0].endswith("add --movies FILE: x/anime.csv")
+    source = find_source(raw, raw.parent / "scratch", movies=str(raw / "archive.zip"))
+    assert movies_of(source).label == f"{raw / 'archive.zip'}:x/anime.csv"
+    assert movies_of(source).path.read_text() == MOVIES
+
+
+@pytest.mark.parametrize("content", ['[{"user": 1}]', '{\n"user": 1}'])
+def test_json_that_is_no_lines_is_refused(raw, content):
+    with pytest.raises(InputError, match=r"ratings\.jsonl, line 1 is not an object of JSON: ") as error:
+        find(write(raw, {"ratings.jsonl": content}))
+    assert "one object per line" in error.value.hint
+
+
+def test_a_file_that_is_compressed_twice_is_refused(raw):
+    with pytest.raises(InputError, match=r"ratings\.csv\.gz is not a data file: it is a gzipped file"):
+        find(write(raw, {"ratings.csv.gz": gzip.compress(RATINGS.encode())}))
+
+
+def test_the_folders_of_parts_are_part_of_the_fingerprint(tmp_path):
+    hashes = set()
+    for value in ("1", "2"):
+        folder = write(tmp_path / value / "logs" / f"movie={value}", {"part.csv": "user,rating,ts\n1,4,5\n"}).parent
+        (tmp_path / "scratch").mkdir(exist_ok=True)
+        file = find_source(tmp_path, tmp_path / "scratch", ratings=str(folder)).ratings
+        assert file.bytes == len("user,rating,ts\n1,4,5\n")
+        hashes.add(file.sha256())
+    assert len(hashes) == 2
+
+
+def test_compressed_parts_are_joined(tmp_path):
+    parts = {f"part-{number}.csv.gz": f"user,item,rating,ts\n{number},é,4,5\n" for number in range(3)}
+    write(tmp_path / "logs", parts)
+    (tmp_path / "scratch").mkdir()
+    file = find_source(tmp_path, tmp_path / "scratch", ratings=str(tmp_path / "logs" / "*.gz")).ratings
+    assert file.path.read_text() == "0,é,4,5\n1,é,4,5\n2,é,4,5\n"
+    assert [piece[:1] + piece[2:] for piece in file.pieces] == [(1, 2), (2, 2), (3, 2)]

@@ -27,7 +27,7 @@ FORMAT_VERSION = 1
 
 _SEAL = Seal()
 _CATALOGUE = {"title": list, "year": list, "genres": list}
-_IDS = {"imdb_id": str, "tmdb_id": int}
+_OPTIONAL = {"imdb_id": str, "tmdb_id": int, "details": dict}
 # Name → dtype and number of dimensions. Ids may also be texts.
 _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "movie_embeddings": (np.dtype("<f4"), 2),
@@ -123,7 +123,7 @@ class ModelInfo(Document):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Title, year, genres and foreign ids of each movie, by movie row.
+    """Title, year, genres, foreign ids and further details of each movie, by movie row.
 
     Attributes
     ----------
@@ -131,6 +131,8 @@ class Catalogue:
         As in the prepared data.
     imdb_id, tmdb_id
         Ids at IMDb and TMDB, as in `Movies`. Empty if no movie has one, and in models of earlier versions.
+    details
+        Further columns of the movies file, as in `Movies`. Empty as above.
     """
 
     title: list[str]
@@ -138,6 +140,7 @@ class Catalogue:
     genres: list[list[str]]
     imdb_id: list[str | None] = field(default_factory=list)
     tmdb_id: list[int | None] = field(default_factory=list)
+    details: list[dict[str, str] | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -395,16 +398,18 @@ def _read_catalogue(files: ModelFiles) -> Catalogue:
         and {type(name) for names in genres for name in names} <= {str}
     ):
         raise damaged_model(files.root, f"{files.catalogue.name} has an impossible title, year or genre")
-    ids = {name: document.get(name, []) for name in _IDS}
-    for name, kind in _IDS.items():
-        if type(ids[name]) is not list or not set(map(type, ids[name])) <= {kind, type(None)}:
+    optional = {name: document.get(name, []) for name in _OPTIONAL}
+    for name, kind in _OPTIONAL.items():
+        if type(optional[name]) is not list or not set(map(type, optional[name])) <= {kind, type(None)}:
             raise damaged_model(files.root, f"{files.catalogue.name} has an impossible {name}")
-    return Catalogue(title, year, genres, **ids)
+    if not {type(text) for one in optional["details"] if one for text in one.values()} <= {str}:
+        raise damaged_model(files.root, f"{files.catalogue.name} has impossible details")
+    return Catalogue(title, year, genres, **optional)
 
 
 def _columns(catalogue: Catalogue) -> dict[str, list[Any]]:
-    """The columns of a catalogue; foreign ids only if there are any."""
-    return {name: column for name, column in vars(catalogue).items() if name not in _IDS or column}
+    """The columns of a catalogue; foreign ids and details only if there are any."""
+    return {name: column for name, column in vars(catalogue).items() if name not in _OPTIONAL or column}
 
 
 def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Dimensions) -> Iterator[str]:

@@ -300,9 +300,9 @@ def _columns_of(names: Sequence[str]) -> str:
 
 
 def _otherwise(missing: Sequence[str]) -> str:
-    ways = {"timestamp": "--no-time file, if there are no times", "rating": "--implicit, if rows are interactions"}
+    ways = {"timestamp": "--no-time file if there are no times", "rating": "--implicit if rows are interactions"}
     options = [ways[name] for name in missing if name in ways]
-    return f" (or use {' and '.join(options)})" if options and len(missing) == len(options) else ""
+    return f" (or use {', and '.join(options)})" if options and len(missing) == len(options) else ""
 
 
 def _lacking(

@@ -151,7 +151,12 @@ class Examiner:
         unusual = (own or _ENCODING_NAMES[foreign],) if foreign else ()
         file = RawFile(role, path, label, "delimited", encoding=encoding, unusual=unusual)
         objects = _objects(lines)
-        if not objects and (alike := look_alike_of(text.encode(errors="replace"))):
+        if not objects and re.search(r"\.(json|jsonl|ndjson)\b", name.lower()) and lines[0].lstrip()[:1] in ("{", "["):
+            raise InputError(
+                f"{label}, line 1 is not an object of JSON: {shown(lines[0])}.",
+                "Write one object per line, such as: jq -c '.[]' FILE",
+            )
+        if not objects and (alike := look_alike_of(text.encode(errors="replace") if foreign else start)):
             raise InputError(f"{label} is not a data file: it is {alike.what}.", alike.hint)
         if movielens := _movielens_form(role, name, lines, self.settings):
             layout, delimiter = movielens
@@ -206,7 +211,8 @@ class Examiner:
             names = _fields(text, separator, line)
             found = columns.by_position(len(names) + len(further), line, self.settings)
             headers = [*(f"column {number + 1}" for number in range(len(names))), *further]
-            return self._described(file, found, headers, separator, lines, place, skip_blanks=False)
+            described = self._described(file, found, headers, separator, lines, place, skip_blanks=False)
+            return replace(described, own_names={})
         separator = separator or self._separator_of_header(file.role, text, line, movie_name)
         skip_blanks = len(separator) == 1 and separator.isprintable() and _has_blanks(text, separator)
         names = [name.strip() for name in _fields(text, separator, line, skip_blanks=skip_blanks)]

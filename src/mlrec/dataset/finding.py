@@ -32,6 +32,8 @@ _WANTED = (
 Table = Any
 """A place, as text, or a data frame (see `mlrec.dataset.frames`)."""
 
+_SHOWN_FILES = 5
+
 Opener = Callable[[str | None], RawFile]
 """Opens a file. The argument is the name of the movies' column in the ratings file, or None for that file itself."""
 
@@ -73,12 +75,14 @@ def find_source(
         If there are several data sets, or a file cannot be used.
     """
     examiner = Examiner(settings or PrepareSettings(), scratch, progress)
-    openers: dict[Role, Opener] = {} if ratings is not None else dict(_found(raw).openers(raw, examiner))
+    found = _found(raw) if ratings is None else None
+    openers: dict[Role, Opener] = found.openers(raw, examiner) if found else {}
     given: Mapping[Role, Table | None] = {"ratings": ratings, "movies": movies, "links": links}
     for role, place in given.items():
         if place is not None:
             openers[role] = partial(open_frame if is_frame(place) else _open_given, role, place, examiner)
-    return opened_source(openers)
+    source = opened_source(openers)
+    return replace(source, notes=found.passed_over()) if found and source.movies is None else source
 
 
 def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
@@ -101,11 +105,15 @@ def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Files that belong together in a folder or an archive, not yet opened. A folder may also hold folders of parts."""
+    """Files that belong together in a folder or an archive, not yet opened.
+
+    A folder may also hold folders of parts. `beside` has the names of all files there.
+    """
 
     place: Path
     members: Mapping[Role, str]
     folders: Mapping[Role, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -127,6 +135,17 @@ class _Candidate:
             if role not in files:
                 files[role] = partial(_open_parts, role, self.place / folder, raw, examiner)
         return files
+
+    def passed_over(self) -> tuple[str, ...]:
+        """Tell which files beside the ratings could have the movies, although their names do not say so."""
+        known = set(self.members.values())
+        others = sorted(name for name in self.beside if name not in known and has_data_ending(name))
+        if not others:
+            return ()
+        some = ", ".join(others[:_SHOWN_FILES]) + (", …" if len(others) > _SHOWN_FILES else "")
+        return (
+            f"There is no file of movies, so titles are ids. If one of these has the movies, add --movies FILE: {some}",
+        )
 
     @staticmethod
     def _open(role: Role, path: Path, raw: Path, examiner: Examiner, movie_name: str | None) -> RawFile:
@@ -180,7 +199,10 @@ def _in_folder(folder: Path) -> list[_Candidate]:
     if "ratings" not in members and "ratings" in parts:
         members = choose_without_ratings(entry.name for entry in entries if entry.is_file())
     if "ratings" in members or "ratings" in parts:
-        return [_Candidate(folder, members, {role: name for role, name in parts.items() if role not in members})]
+        beside = tuple(entry.name for entry in entries if entry.is_file())
+        return [
+            _Candidate(folder, members, {role: name for role, name in parts.items() if role not in members}, beside)
+        ]
     return []
 
 
@@ -205,7 +227,11 @@ def _in_archive(path: Path) -> list[_Candidate]:
         folders.setdefault(PurePosixPath(name).parent, []).append(name)
     complete = {folder: chosen for folder, members in folders.items() if (chosen := choose(members))}
     outermost = min((len(folder.parts) for folder in complete), default=0)
-    return [_Candidate(path, chosen) for folder, chosen in complete.items() if len(folder.parts) == outermost]
+    return [
+        _Candidate(path, chosen, beside=tuple(folders[folder]))
+        for folder, chosen in complete.items()
+        if len(folder.parts) == outermost
+    ]
 
 
 def _archive(path: Path) -> Archive | TarArchive:
@@ -279,15 +305,16 @@ def _open_file(role: Role, path: Path, label: str, examiner: Examiner, movie_nam
 
 
 def _only_member(role: Role, names: list[str], label: str) -> str:
-    """The data file of a role in an archive: by its name, or because it is the only one."""
+    """The data file of a role in an archive: by its name, or because it is the only one without a role by its name."""
     if any(name == "xl/workbook.xml" for name in names):
         raise InputError(f"{label} is a workbook of a spreadsheet.", "Save its sheet as CSV.")
     found = choose(names) or {}
     if role in found:
         return found[role]
     data = [name for name in names if has_data_ending(name)]
-    if len(data) == 1:
-        return data[0]
+    of_no_role = [name for name in data if name not in found.values()]
+    if len(of_no_role) == 1:
+        return of_no_role[0]
     some = f": {', '.join(data[:10])}" if data else ""
     raise InputError(
         f"{label} contains {len(data)} files that could have the {role}{some}.",

@@ -290,7 +290,7 @@ class _Preparation:
         self.settings = settings
         self.steps: list[StepCount] = []
         self.rows_read: dict[str, int] = {}
-        self.warnings = [_without_links(error) for error in source.left_out]
+        self.warnings = [*map(_without_links, source.left_out), *source.notes]
         self.forms = Forms()
         self.scale = FIVE_STARS
         self.unrated = 0
@@ -381,13 +381,14 @@ class _Preparation:
                 self.sql.load(record_blocks(file, file.encoding))
         self.sql.run(f"{rows_step}_{file.layout}", label, file)
         if file.role == "movies":
-            self._read_listed_genres()
+            self._read_listed_genres(file)
         self.sql.run(step, label, file)
         self.rows_read[file.role] = self.sql.value(f"SELECT count(*) FROM judged_{file.role}")
 
-    def _read_listed_genres(self) -> None:
+    def _read_listed_genres(self, file: RawFile) -> None:
         """Read genres that are written as lists of Python or JSON, which SQL cannot."""
-        rows = self.sql.rows("SELECT DISTINCT genres FROM movie_rows WHERE starts_with(ltrim(genres), '[')")
+        self.sql.execute("10_listed_genres", file)
+        rows = self.sql.rows("FROM genre_lists")
         found = {text: genres for (text,) in rows if (genres := listed(text)) is not None}
         self.sql.connection.execute("DELETE FROM listed_genres")
         if found:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,6 +104,8 @@ class Movies:
         As in movies.csv; year is None where it has none.
     imdb_id, tmdb_id
         As in links.csv: "tt0114709" and 862; None where it has none.
+    details
+        Further columns of the movies file, as texts by name; None where it has none. Empty if no movie has any.
     """
 
     movie_id: IdArray
@@ -111,6 +114,7 @@ class Movies:
     genres: list[list[str]]
     imdb_id: list[str | None]
     tmdb_id: list[int | None]
+    details: list[dict[str, str] | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -360,10 +364,13 @@ def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
         " coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres,"
         " coalesce(CAST(imdb_id AS VARCHAR), '') AS imdb_id,"
         " coalesce(CAST(CAST(tmdb_id AS BIGINT) AS VARCHAR), '') AS tmdb_id"
-        " FROM {files} ORDER BY movie_id"
+        "{details} FROM {files} ORDER BY movie_id"
     )
     with _reading(manifest, files, [files.movies]) as reading:
-        columns = reading.columns(query, files.movies)
+        schema = reading.columns("SELECT column_name FROM (DESCRIBE SELECT * FROM {files})", files.movies)
+        has_details = "details" in schema["column_name"].tolist()
+        details = ", coalesce(CAST(details AS VARCHAR), '') AS details" if has_details else ""
+        columns = reading.columns(query.replace("{details}", details), files.movies)
     return Movies(
         movie_id=array_of(columns["movie_id"].tolist(), kind),
         title=[str(title) for title in columns["title"]],
@@ -371,4 +378,16 @@ def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
         genres=[genres.split("|") if genres else [] for genres in columns["genres"]],
         imdb_id=[str(imdb_id) or None for imdb_id in columns["imdb_id"]],
         tmdb_id=[int(tmdb_id) if tmdb_id else None for tmdb_id in columns["tmdb_id"]],
+        details=[_details_of(text, files) for text in columns["details"]] if has_details else [],
     )
+
+
+def _details_of(text: str, files: PreparedFiles) -> dict[str, str] | None:
+    """The further columns of a movie, which are the text of a JSON object."""
+    try:
+        details = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        details = None
+    if not isinstance(details, dict) or not {type(value) for value in details.values()} <= {str}:
+        raise IncompatibleFormatError(f"{files.movies} is damaged: it has impossible details.", REMEDY)
+    return details or None

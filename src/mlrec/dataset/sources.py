@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -147,11 +148,14 @@ class RawFile:
         return self.elsewhere.bytes if self.elsewhere else sum(path.stat().st_size for path in self._origin)
 
     def sha256(self) -> str:
-        """The hash of what the user gave. That of several files is the hash of their hashes, in order."""
+        """The hash of what the user gave. That of part files is the hash of their hashes and folders, in order."""
         if self.elsewhere:
             return self.elsewhere.sha256()
-        checksums = [checksum(path) for path in self._origin]
-        return checksums[0] if len(checksums) == 1 else hashlib.sha256("\n".join(checksums).encode()).hexdigest()
+        if not self.pieces:
+            return checksum(self._origin[0])
+        # Folders such as year=2024 are columns of the rows.
+        parts = [[checksum(path), *(name for name in path.parts[:-1] if "=" in name)] for path in self._origin]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def _origin(self) -> tuple[Path, ...]:
@@ -249,12 +253,15 @@ class RawSource:
         The files; `movies` and `links` may be None.
     left_out
         Why an optional file cannot be used.
+    notes
+        What the user should know about files that were not taken.
     """
 
     ratings: RawFile
     movies: RawFile | None
     links: RawFile | None
     left_out: tuple[InputError, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[RawFile, ...]:

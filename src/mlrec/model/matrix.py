@@ -104,12 +104,13 @@ def catalogue_of(movies: Movies, movie_ids: IdArray) -> Catalogue:
         title=[movies.title[row] for row in rows],
         year=[movies.year[row] for row in rows],
         genres=[movies.genres[row] for row in rows],
-        imdb_id=_picked_ids(movies.imdb_id, rows),
-        tmdb_id=_picked_ids(movies.tmdb_id, rows),
+        imdb_id=_picked(movies.imdb_id, rows),
+        tmdb_id=_picked(movies.tmdb_id, rows),
+        details=_picked(movies.details, rows),
     )
 
 
-def _picked_ids(ids: list[T | None], rows: NDArray[np.int32]) -> list[T | None]:
-    """The ids of some movies; empty if none of them has one."""
-    picked = [ids[row] for row in rows]
+def _picked(values: list[T | None], rows: NDArray[np.int32]) -> list[T | None]:
+    """The values of some movies; empty if none of them has one."""
+    picked = [values[row] for row in rows] if values else []
     return picked if any(one is not None for one in picked) else []

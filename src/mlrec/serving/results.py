@@ -5,6 +5,7 @@ An id is an `int` or a `str`, whichever the ids of the data are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +32,7 @@ class Recommendation:
     ----------
     rank
         Position in the list, from 1.
-    movie_id, title, year, genres, imdb_id, tmdb_id
+    movie_id, title, year, genres, imdb_id, tmdb_id, details
         As in `Movie`.
     score
         Predicted preference: about 1 for a movie that the user surely likes, 0 for a movie without meaning to the user.
@@ -51,6 +52,7 @@ class Recommendation:
     source: Source
     imdb_id: str | None = None
     tmdb_id: int | None = None
+    details: Mapping[str, str] | None = field(default=None, hash=False)
 
     @property
     def label(self) -> str:
@@ -58,8 +60,8 @@ class Recommendation:
         return label(self.title, self.year)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the recommendation as plain JSON values."""
-        return to_json(self)
+        """Return the recommendation as plain JSON values, with details only if the data has any."""
+        return to_json(self, without=() if self.details is not None else ("details",))
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Movie:
         How many users liked it in training.
     imdb_id, tmdb_id
         The ids at IMDb ("tt0114709") and TMDB (862) from links.csv; None if the file has none.
+    details
+        What else the file of movies says, by column, as text. None if no movie in the data has any.
     """
 
     movie_id: PublicId
@@ -88,6 +92,7 @@ class Movie:
     likes: int
     imdb_id: str | None = None
     tmdb_id: int | None = None
+    details: Mapping[str, str] | None = field(default=None, hash=False)
 
     @property
     def label(self) -> str:
@@ -95,8 +100,8 @@ class Movie:
         return label(self.title, self.year)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the movie as plain JSON values."""
-        return to_json(self)
+        """Return the movie as plain JSON values, with details only if the data has any."""
+        return to_json(self, without=() if self.details is not None else ("details",))
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,7 @@ class ServedModel:
             "genres": tuple(catalogue.genres[row]),
             "imdb_id": catalogue.imdb_id[row] if catalogue.imdb_id else None,
             "tmdb_id": catalogue.tmdb_id[row] if catalogue.tmdb_id else None,
+            "details": (catalogue.details[row] or {}) if catalogue.details else None,
         }
 
     def candidates(

@@ -14,7 +14,7 @@ from typing import Any
 from mlrec.dataset import fetch as fetch_module
 from mlrec.dataset.editions import EDITIONS, Edition
 from mlrec.dataset.fetch import FetchResult
-from mlrec.dataset.sources import find_source
+from mlrec.dataset.finding import find_source
 from mlrec.workspace import Workspace
 
 RATINGS = "userId,movieId,rating,timestamp\n" + "".join(f"{n},{n % 7 + 1},4.5,{10**9 + n}\n" for n in range(1, 2000))

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mlrec.dataset.editions import EDITIONS
+from mlrec.dataset.finding import find_source
 from mlrec.dataset.raw_folder import Marker
-from mlrec.dataset.sources import find_source
 from mlrec.errors import RawDataMissingError, StateError, WorkspaceLockedError
 from mlrec.workspace import Workspace
 from tests.integration.fetch.mirror import (

@@ -257,6 +257,14 @@ def test_genres_are_separated_by_what_most_rows_have(db, genres, found):
     assert [one for (one,) in db.rows("SELECT genres FROM movies ORDER BY movie_id")] == found
 
 
+def test_genres_that_look_like_a_list(db):
+    genres = ["['A']", "A|B", None, " [x", "['A']", ""]
+    rows = [(line, "", 3, str(line), "A", text, None, None) for line, text in enumerate(genres)]
+    db.table("movie_rows", MOVIE_ROW_COLUMNS, rows)
+    db.run("10_listed_genres")
+    assert sorted(db.rows("FROM genre_lists")) == [(" [x",), ("['A']",)]
+
+
 def test_further_columns_of_a_text_file_become_details(db, tmp_path):
     content = 'movieId,title,genres,it\'s,n,n,\n1,A,X,"say ""hi""",2,3,4\n2,B,Y,,,,\n'
     columns = ("movie_id", "title", "genres", "it's", "n", "n", "")

@@ -1,6 +1,5 @@
 """mlrec prepare: turn raw ratings into the prepared folder."""
 
-import csv
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +8,6 @@ from mlrec.cli import reading, render
 from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Threads, examples
 from mlrec.cli.progress import progress
-from mlrec.errors import shown
 from mlrec.plurals import counted
 from mlrec.settings import DEFAULT_ENGINE, PrepareSettings, SplitKind, TieRule
 
@@ -36,43 +34,6 @@ Raw = Annotated[
         metavar="PATH",
         help="Folder or archive (zip, tar) with the raw files, instead of raw/ in the data directory. With --engine"
         " spark, also hdfs://…, s3a://… or any other path that Spark reads.",
-    ),
-]
-Ratings = Annotated[
-    str | None,
-    typer.Option(
-        "--ratings",
-        metavar="FILE",
-        help="File of ratings or interactions with any name: CSV or other separated text, JSON lines or Parquet,"
-        " compressed or not. Also a folder of part files, or a pattern in quotes such as 'logs/*.csv'.",
-    ),
-]
-Movies = Annotated[
-    str | None,
-    typer.Option("--movies", metavar="FILE", help="File of movies, in the same forms. Without one, titles are ids."),
-]
-Links = Annotated[
-    str | None, typer.Option("--links", metavar="FILE", help="File of IMDb and TMDB ids by movie, in the same forms.")
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns",
-        metavar="WHAT=NAME,…",
-        help="Columns of the ratings file that are not recognized, such as user=uid,time=when. WHAT is user, movie,"
-        " rating or time. If the file has no header, give positions: user=1,movie=2,rating=3,time=4.",
-    ),
-]
-Separator = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT", help="What separates the fields of text files. Without it: recognized.", show_default=False
-    ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Encoding of text files, such as cp1251. Without it: recognized.", show_default=False
     ),
 ]
 Split = Annotated[
@@ -104,28 +65,14 @@ WithSwipes = Annotated[
 ]
 
 
-def parse_columns(text: str | None) -> tuple[tuple[str, str], ...]:
-    """Parse what `--columns` says: pairs of a role and the name or position of a column."""
-    if text is None:
-        return ()
-    try:
-        pairs = [part.split("=", 1) for part in next(csv.reader([text]), [])]
-        return tuple((role.strip(), name.strip()) for role, name in pairs)
-    except (ValueError, csv.Error):
-        raise typer.BadParameter(
-            f"{shown(text)} is not a list of columns. Use user=NAME,movie=NAME,rating=NAME,time=NAME.",
-            param_hint="'--columns'",
-        ) from None
-
-
 def prepare(
     raw: Raw = None,
-    ratings: Ratings = None,
-    movies: Movies = None,
-    links: Links = None,
-    columns: Columns = None,
-    separator: Separator = _DEFAULTS.separator,
-    encoding: Encoding = _DEFAULTS.encoding,
+    ratings: reading.Ratings = None,
+    movies: reading.Movies = None,
+    links: reading.Links = None,
+    columns: reading.Columns = None,
+    separator: reading.Separator = _DEFAULTS.separator,
+    encoding: reading.Encoding = _DEFAULTS.encoding,
     scale: reading.Scale = None,
     unrated: reading.Unrated = PrepareSettings.unrated,
     implicit: reading.Implicit = PrepareSettings.implicit,
@@ -188,7 +135,7 @@ def prepare(
     from mlrec.workspace import Workspace
 
     settings = PrepareSettings(
-        columns=parse_columns(columns),
+        columns=reading.columns_of(columns),
         separator=separator,
         encoding=encoding,
         scale=reading.scale_of(scale),

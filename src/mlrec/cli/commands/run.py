@@ -56,12 +56,12 @@ def run(
     preset: train_command.Preset = DEFAULT_PRESET,
     settings_file: train_command.SettingsFile = None,
     raw: prepare_command.Raw = None,
-    ratings: prepare_command.Ratings = None,
-    movies: prepare_command.Movies = None,
-    links: prepare_command.Links = None,
-    columns: prepare_command.Columns = None,
-    separator: prepare_command.Separator = PrepareSettings.separator,
-    encoding: prepare_command.Encoding = PrepareSettings.encoding,
+    ratings: reading.Ratings = None,
+    movies: reading.Movies = None,
+    links: reading.Links = None,
+    columns: reading.Columns = None,
+    separator: reading.Separator = PrepareSettings.separator,
+    encoding: reading.Encoding = PrepareSettings.encoding,
     scale: reading.Scale = None,
     unrated: reading.Unrated = PrepareSettings.unrated,
     implicit: reading.Implicit = PrepareSettings.implicit,
@@ -95,7 +95,7 @@ def run(
     # First of all, so that a mistake in an option does not cost a download.
     settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads)
     prepare_settings = PrepareSettings(
-        columns=prepare_command.parse_columns(columns),
+        columns=reading.columns_of(columns),
         separator=separator,
         encoding=encoding,
         scale=reading.scale_of(scale),
