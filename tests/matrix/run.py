@@ -15,7 +15,8 @@ from mlrec.pipeline import PrepareResult, prepare
 from tests.matrix.files import Raw
 from tests.matrix.oracle import SPLITS, Expected, RefusedError, expected
 
-HAS_ZSTD = any(map(importlib.util.find_spec, ("compression", "zstandard")))
+HAS_ZSTD = any(map(importlib.util.find_spec, ("compression", "backports")))
+"""Python 3.14 has Zstandard, and the extra `zstd` brings it to earlier versions."""
 
 
 def rows_of(path: Path, columns: str = "*") -> list[tuple[Any, ...]]:
