@@ -1,4 +1,8 @@
-"""Write a small data directory of generated data in the formats of this mlrec: make_data_directory.py FOLDER
+"""Write a small data directory of generated data in the formats of this mlrec: make_data_directory.py FOLDER [VARIANT]
+
+The variants have the same users, movies and opinions. Without one, the raw files are as in MovieLens. `text` has text
+ids, ratings from 1 to 10, exact times and further columns of movies; `implicit` has text ids, counts of plays as JSON
+lines, and no file of movies.
 
 An existing folder is not touched: what a version wrote is golden, and is never written again.
 """
@@ -8,7 +12,10 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.raw_folder import FetchedFile, Marker
@@ -31,57 +38,127 @@ SWIPES = (
 )
 
 
-def write_raw(folder: Path) -> None:
-    """30 films, and 40 people of two tastes."""
+SETTINGS: Mapping[str, Mapping[str, Any]] = {"numbers": {}, "text": {}, "implicit": {"implicit": True}}
+Opinion = tuple[int, int, float, int]
+
+
+def user_id(number: int, variant: str) -> int | str:
+    """A user as the variant calls them; some look like numbers only to a parser."""
+    if variant == "numbers":
+        return number
+    return (f"0x{number:X}", f"1_{number}", f"zoë-{number}@example.org", f" {number}")[number % 4]
+
+
+def movie_id(number: int, variant: str) -> int | str:
+    """A movie as the variant calls it."""
+    if variant == "numbers":
+        return number
+    return (f"0{number:08d}X", f"天空の城-{number}", f"Life, the Universe: {number}")[number % 3]
+
+
+def opinions(chance: random.Random) -> list[Opinion]:
+    """18 ratings by each of 40 people of two tastes."""
+    return [
+        (user, movie, chance.choice([3.5, 4, 4.5, 5] if movie % 2 == user % 2 else [0.5, 1, 2, 3, 4]),
+         10**9 + chance.randrange(10**6))
+        for user in range(1, 41)
+        for movie in sorted(chance.sample(range(1, 31), 18))
+    ]  # fmt: skip
+
+
+def write_raw(folder: Path, variant: str) -> None:
+    """30 films, and the opinions of 40 people."""
     chance = random.Random(2026)
     folder.mkdir(parents=True)
-    movies = [
-        f'{i},"Film {i}, The ({1980 + i})",{"|".join(sorted(chance.sample(GENRES, chance.choice([1, 2]))))}'
-        for i in range(1, 31)
-    ]
-    links = [f"{i},{1000 + i:07d},{500 + i}" for i in range(1, 31)]
-    ratings = []
-    for user in range(1, 41):
-        for movie in sorted(chance.sample(range(1, 31), 18)):
-            rating = chance.choice([3.5, 4, 4.5, 5] if movie % 2 == user % 2 else [0.5, 1, 2, 3, 4])
-            ratings.append(f"{user},{movie},{rating},{10**9 + chance.randrange(10**6)}")
-    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *movies, ""]))
-    (folder / "links.csv").write_text("\n".join(["movieId,imdbId,tmdbId", *links, ""]))
-    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *ratings, ""]))
+    genres = [sorted(chance.sample(GENRES, chance.choice([1, 2]))) for _ in range(30)]
+    rated = opinions(chance)
+    match variant:
+        case "text":
+            write_text(folder, genres, rated)
+        case "implicit":
+            write_plays(folder, rated)
+        case _:
+            write_movielens(folder, genres, rated)
     files = tuple(FetchedFile.of(path) for path in sorted(folder.iterdir()))
     Marker("generated", "tests/golden/make_data_directory.py", None, files).write(RawFiles(folder))
 
 
-def main(root: Path) -> None:
+def write_movielens(folder: Path, genres: Sequence[Sequence[str]], rated: Sequence[Opinion]) -> None:
+    """The files of MovieLens."""
+    movies = [f'{i},"Film {i}, The ({1980 + i})",{"|".join(of)}' for i, of in enumerate(genres, 1)]
+    links = [f"{i},{1000 + i:07d},{500 + i}" for i in range(1, 31)]
+    ratings = [f"{user},{movie},{rating},{at}" for user, movie, rating, at in rated]
+    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *movies, ""]))
+    (folder / "links.csv").write_text("\n".join(["movieId,imdbId,tmdbId", *links, ""]))
+    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *ratings, ""]))
+
+
+def write_text(folder: Path, genres: Sequence[Sequence[str]], rated: Sequence[Opinion]) -> None:
+    """Semicolons, names of columns of their own, 1 to 10, thousandths of a second, and two further columns."""
+    movies = [
+        f'"{movie_id(i, "text")}";"Film {i}, The";{1980 + i};"{", ".join(of)}";"Zoë {i % 4}";{"ja" if i % 3 else ""}'
+        for i, of in enumerate(genres, 1)
+    ]
+    ratings = [
+        f'"{user_id(user, "text")}";"{movie_id(movie, "text")}";{rating * 2:g};'
+        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}.{movie * 7:03d}Z"
+        for user, movie, rating, at in rated
+    ]
+    heading = "item_id;name;year;genre;director;language"
+    (folder / "items.csv").write_text("\n".join([heading, *movies, ""]), encoding="utf-8")
+    (folder / "ratings.csv").write_text("\n".join(["uid;item_id;score;date", *ratings, ""]), encoding="utf-8")
+
+
+def write_plays(folder: Path, rated: Sequence[Opinion]) -> None:
+    """An object for each line of a log, with a count and the milliseconds since 1970."""
+    lines = [
+        {
+            "customer_id": user_id(user, "implicit"),
+            "sku": movie_id(movie, "implicit"),
+            "plays": max(1, round(rating - 2)),
+            "played_at": at * 1000 + movie,
+        }
+        for user, movie, rating, at in rated
+    ]
+    text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+    (folder / "events.jsonl").write_text(text, encoding="utf-8")
+
+
+def main(root: Path, variant: str = "numbers") -> None:
     """Prepare, train, evaluate, tune and swipe, and note what is answered."""
     workspace = Workspace(root)
-    write_raw(workspace.raw)
-    prepare(workspace, PrepareSettings(min_user_ratings=2, min_movie_ratings=2, threads=1))
+    users = {number: user_id(number, variant) for number in (1, 2, 3, 40, 1001, 5000)}
+    movies = {number: movie_id(number, variant) for number in range(1, 31)}
+    write_raw(workspace.raw, variant)
+    prepare(workspace, PrepareSettings(min_user_ratings=2, min_movie_ratings=2, threads=1, **SETTINGS[variant]))
     train(workspace, TrainSettings(factors=4, iterations=5, threads=1), note=NOTE)
     evaluate(workspace, EvaluateSettings(baselines=("popularity", "ease"), threads=1))
     evaluate(workspace, EvaluateSettings(split="test", baselines=("popularity",), threads=1))
     tune(workspace, TuneSettings(trials=3, sample=0))
     with Recommender.open(root) as recommender:
-        for user_id, movie_id, preference, at, event_id in SWIPES:
-            recommender.update_user(user_id, movie_id, preference, at=at, idempotency_key=event_id)
-        recommender.undo(1, idempotency_key="undo-1")
-        recommender.update_user(3, 9, "like", at=1_700_000_000)
-        recommender.forget_user(3)
-        best = recommender.get_top_n(1, 1)[0].movie_id
+        for user, movie, preference, at, event_id in SWIPES:
+            recommender.update_user(users[user], movies[movie], preference, at=at, idempotency_key=event_id)
+        recommender.undo(users[1], idempotency_key="undo-1")
+        recommender.update_user(users[3], movies[9], "like", at=1_700_000_000)
+        recommender.forget_user(users[3])
+        best = recommender.get_top_n(users[1], 1)[0].movie_id
         expected = {
             "lists": {
-                str(user_id): [movie.to_json() for movie in recommender.get_top_n(user_id, 5)]
-                for user_id in (1, 2, 3, 40, 1001, 5000)
+                str(users[user]): [movie.to_json() for movie in recommender.get_top_n(users[user], 5)]
+                for user in (1, 2, 3, 40, 1001, 5000)
             },
-            "similar": [movie.to_json() for movie in recommender.similar_movies(1, 5)],
-            "why": recommender.explain(1, best).to_json(),
+            "similar": [movie.to_json() for movie in recommender.similar_movies(movies[1], 5)],
+            "why": recommender.explain(users[1], best).to_json(),
             "history": {
-                str(user_id): [event.to_json() for event in recommender.history(user_id)] for user_id in (1, 2, 1001)
+                str(users[user]): [event.to_json() for event in recommender.history(users[user])]
+                for user in (1, 2, 1001)
             },
         }
-    (root / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False))
+    if variant != "numbers":
+        expected["ids"] = {"users": users, "movies": movies}
+    (root / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False), encoding="utf-8")
     (root / ".lock").unlink()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:3])

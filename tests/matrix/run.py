@@ -15,7 +15,11 @@ from mlrec.pipeline import PrepareResult, prepare
 from tests.matrix.files import Raw
 from tests.matrix.oracle import SPLITS, Expected, RefusedError, expected
 
-HAS_ZSTD = any(map(importlib.util.find_spec, ("compression", "zstandard")))
+HAS_ZSTD = bool(
+    importlib.util.find_spec("compression")
+    or (importlib.util.find_spec("backports") and importlib.util.find_spec("backports.zstd"))
+)
+"""Python 3.14 has Zstandard, and the extra `zstd` brings it to earlier versions."""
 
 
 def rows_of(path: Path, columns: str = "*") -> list[tuple[Any, ...]]:
