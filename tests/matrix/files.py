@@ -238,7 +238,7 @@ _SCALE_SETTINGS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Naming:
-    """Names of the columns of ratings and movies, in order; `details` and `notes` are further columns."""
+    """Names of the columns of ratings and movies, in order. What has no role is a further column."""
 
     ratings: Sequence[str]
     user: str
@@ -286,13 +286,13 @@ NAMINGS: Mapping[str, Naming] = {
 _COMMENTS = ("good", "so, so; or | not", 'the "best"', "one\nline, and another", "")
 
 
-def _rating_row(naming: Naming, values: Mapping[str, str], number: int, *, plain: bool) -> list[str]:
+def _rating_row(columns: Iterable[str], values: Mapping[str, str], number: int, *, plain: bool) -> list[str]:
     notes = {
         "country": ("DE", "IN", "US")[number % 3],
         "comment": "fine" if plain else _COMMENTS[number % len(_COMMENTS)],
         "device": "tv",
     }
-    return [{**notes, **values}[name] for name in naming.ratings if name in values or name in notes]
+    return [{**notes, **values}[name] for name in columns]
 
 
 def _columns(naming: Naming, form: Form) -> dict[str, str]:
@@ -480,8 +480,7 @@ def write(form: Form, events: Sequence[Event], root: Path, *, seed: int = 0) -> 
     columns = _columns(naming, form)
     rows = _rows(form, events)
     chance = random.Random(seed)
-    good = {**rows[0]}
-    bad = _bad_rows(form, good) if form.rows == "bad" else []
+    bad = _bad_rows(form, rows[0]) if form.rows == "bad" else []
     for row in bad:
         rows.insert(chance.randrange(1, len(rows)), row)
 
@@ -492,12 +491,7 @@ def write(form: Form, events: Sequence[Event], root: Path, *, seed: int = 0) -> 
         role: columns[role] if header else positions[role] for role in _PLAIN if role in columns
     }
     plain = form.quoting == "none"
-    lists = [
-        [{"country": "DE", "comment": "fine", "device": "tv", **row}[name] for name in columns]
-        if "comment" not in columns
-        else _rating_row(replace(naming, ratings=tuple(columns)), row, number, plain=plain)
-        for number, row in enumerate(rows)
-    ]
+    lists = [_rating_row(columns, row, number, plain=plain) for number, row in enumerate(rows)]
     if form.rows == "bad" and form.container not in ("jsonl", "parquet") and width > 2:
         lists.insert(chance.randrange(1, len(lists)), lists[0][:-1])
 
