@@ -81,11 +81,14 @@ class DuckDBRatings:
 
     def guess(self, file: RawFile) -> Forms:
         """Guess how the values of a file are written, by its first rows."""
+        import duckdb
+
         sql = self._sql
         sql.set_file(file)
         sql.set("words", False)
         sql.execute("22_look")
-        with suppress(InputError):  # the first rows may be the odd ones; all rows are looked at later
+        # The first rows may be the odd ones, or damaged. Later all rows are looked at, and faults are told then.
+        with suppress(InputError, duckdb.Error, UnicodeDecodeError, OverflowError):
             if file.layout == "parquet":
                 sql.execute("20_rating_fields_parquet", file)
                 sql.connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM rating_fields LIMIT {_SAMPLE}")

@@ -115,7 +115,7 @@ class _Usual:
             return set(on_it) >= ends and _strays(counts, ends.__contains__) <= allowed
         if not counts:
             return self.scale is FIVE_STARS  # there is nothing to cut
-        is_used = len(on_it) > 1 and max(on_it) >= self.top_from and (self.scale.low >= 0 or min(on_it) < 0)
+        is_used = len(on_it) > 1 and max(on_it) >= self.top_from and (self.scale.low >= 0 or min(on_it) < -1)
         return is_used and _strays(counts, self.scale.has) <= allowed
 
     def of(self, counts: Mapping[float, int]) -> Scale:
@@ -173,13 +173,14 @@ def recognized(counts: Mapping[float, int], label: str, settings: PrepareSetting
     allowed = min(settings.max_reject_share, _MOST_STRAYS) * total
     unrated = settings.unrated
     rated = {value: n for value, n in counts.items() if value != unrated}
-    if unrated is None and rated.get(-1.0, 0) > allowed and len(rated) > 2:
-        others = {value: n for value, n in rated.items() if value != -1.0}
-        if _strays(others, lambda value: value >= 0) <= allowed:
-            unrated, rated = -1.0, others
     scale = next((scale for scale in _USUAL if scale.fits(rated, allowed)), None)
+    if scale is None and unrated is None and rated.get(-1.0, 0) > allowed:
+        # Perhaps −1 means that there is no rating. Beside 0 and 1 alone, it may as well be the opposite of 1.
+        rated = {value: n for value, n in rated.items() if value != -1.0}
+        scale = next((scale for scale in _USUAL if not scale.is_two and scale.fits(rated, allowed)), None)
+        unrated = -1.0
     if scale is None:
-        raise _unrecognized(rated, label)
+        raise _unrecognized(counts, label)
     return _with(replace(scale.of(rated), unrated=unrated), settings)
 
 

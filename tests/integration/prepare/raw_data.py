@@ -26,7 +26,7 @@ MOVIES_HEADER = "movieId,title,genres"
 
 def loose(**settings: Any) -> PrepareSettings:
     """Settings with which nothing is filtered and no number of bad rows is too many."""
-    how = {"min_user_ratings": 1, "min_movie_ratings": 1, "max_reject_share": 1.0, "max_rating": 5.0}
+    how: dict[str, Any] = {"min_user_ratings": 1, "min_movie_ratings": 1, "max_reject_share": 1.0, "max_rating": 5.0}
     how |= {"user_ids": "integer", "movie_ids": "integer"}
     return PrepareSettings(**{**how, **settings})
 

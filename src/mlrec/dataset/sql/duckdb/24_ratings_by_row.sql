@@ -2,7 +2,7 @@
 -- rows; this step runs once per block.
 -- In: view judged_ratings; variable ratings_file (label).
 -- Out: adds to table ratings(user_id, movie_id, rating, timestamp, valid), which is created if needed; adds to rejects; table
--- newly_judged, all rows of the block.
+-- newly_judged, all rows of the block. Rows keep the order of the file, which several threads would lose.
 CREATE OR REPLACE TEMP TABLE newly_judged AS FROM judged_ratings;
 
 INSERT INTO rejects
@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS ratings AS
 SELECT user_id, movie_id, rating, timestamp, true AS valid FROM newly_judged LIMIT 0;
 
 INSERT INTO ratings
-SELECT user_id, movie_id, rating, timestamp, true FROM newly_judged WHERE reason IS NULL;
+SELECT user_id, movie_id, rating, timestamp, true FROM newly_judged WHERE reason IS NULL ORDER BY line;

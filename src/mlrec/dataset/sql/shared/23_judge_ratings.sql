@@ -31,11 +31,11 @@ WITH typed AS (
                     CASE WHEN rating_text IS NULL OR rating_text = '' THEN 'empty rating'
                          WHEN rating IS NULL OR isnan(rating) THEN 'unparsable rating'
                          WHEN NOT is_on_scale THEN 'rating out of range'
+                         WHEN NOT timestamp_in_range(seconds_of(timestamp)) THEN 'timestamp out of range'
+                         WHEN timestamp IS NOT NULL THEN CASE WHEN NOT is_known THEN 'unknown movie' END
                          WHEN timestamp_text IS NULL OR timestamp_text = '' THEN 'empty timestamp'
-                         WHEN timestamp IS NOT NULL AND NOT timestamp_in_range(seconds_of(timestamp))
-                             OR id_fault(timestamp_text, '') = ' beyond int64' THEN 'timestamp out of range'
-                         WHEN timestamp IS NULL THEN 'unparsable timestamp'
-                         WHEN NOT is_known THEN 'unknown movie' END) END AS reason
+                         WHEN id_fault(timestamp_text, '') = ' beyond int64' THEN 'timestamp out of range'
+                         ELSE 'unparsable timestamp' END) END AS reason
     FROM known
 )
 SELECT user_id, movie_id, rating, timestamp, line, CASE WHEN reason IS NOT NULL THEN text END AS text, reason
