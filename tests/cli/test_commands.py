@@ -268,7 +268,7 @@ def test_brackets_in_titles_are_printed_as_they_are(run, tmp_path):
     raw.mkdir(parents=True)
     (raw / "movies.csv").write_text("movieId,title,genres\n1,[REC] (2007),Horror\n2,[/b] Bold (2001),Drama\n")
     (raw / "ratings.csv").write_text(
-        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},5,{u}{m}\n" for u in range(1, 9) for m in (1, 2))
+        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},{3 + m},{u}{m}\n" for u in range(1, 9) for m in (1, 2))
     )
     done = run("run", "--min-movie-ratings", 1, "--min-user-ratings", 1, data=tmp_path / "data")
     assert "The model is not evaluated on this split." in done.stderr  # two ratings a user: all of them train

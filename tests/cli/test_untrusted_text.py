@@ -175,7 +175,7 @@ def test_file_names_are_shown_as_the_rest_is(small_model, tmp_path):
     folder = tmp_path / f"{CLEAR}raw\u202e"
     shutil.copytree(small_model.raw, folder)
     with (folder / "ratings.csv").open("a") as file:
-        file.write("x,1,5,1\n" * 10)
+        file.write("1,1,x,1\n" * 10)
     done = run(tmp_path / f"data{TITLE}", "prepare", "--raw", folder)
     assert done.code == 3
     assert "\ufffd[2Jraw\ufffd" in done.stderr or "data\ufffd]0;owned\ufffd" in done.stderr

@@ -266,7 +266,7 @@ def test_nothing_but_dislikes_is_nothing_to_learn_from(tmp_path, dislikes):
     raw.mkdir()
     (raw / "movies.csv").write_text("movieId,title,genres\n1,A (1990),Drama\n2,B (1991),Drama\n")
     (raw / "ratings.csv").write_text(
-        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},1,{u}\n" for u in range(1, 9) for m in (1, 2))
+        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},{m},{u}\n" for u in range(1, 9) for m in (1, 2))
     )
     workspace = Workspace(tmp_path)
     prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1))

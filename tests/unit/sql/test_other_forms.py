@@ -9,6 +9,7 @@ import pytest
 
 from mlrec.dataset.forms import TICKS_PER_SECOND, Clock
 from mlrec.dataset.scales import Scale
+from mlrec.dataset.sources import RawFile
 from tests.unit.sql.steps import RATING_COLUMNS
 
 TEXT_COLUMNS = "user_id VARCHAR, movie_id VARCHAR, rating DOUBLE, timestamp BIGINT, valid BOOLEAN"
@@ -216,3 +217,24 @@ def test_a_split_with_texts_is_written_as_texts(db, tmp_path):
     db.table("split_events", columns, [("u", "a", 1, 5, "train"), ("v", "b", -2, 6, "test")])
     db.run("70_write_texts", path=str(tmp_path / "train.parquet"), split="train")
     assert db.rows("FROM read_parquet(?)", str(tmp_path / "train.parquet")) == [("u", "a", 1, 5)]
+
+
+def test_rating_rows_of_json_lines(db, tmp_path):
+    lines = [
+        '{"u": 7, "m/x": "a", "when": 5, "stars": 4.5}',
+        "[1]",
+        '{"u": " 7", "m/x": null, "when": "2016-02-29"}',
+        "{",
+    ]
+    path = tmp_path / "ratings.jsonl"
+    path.write_text("\n".join(lines))
+    names = {"user_id": "u", "movie_id": "m/x", "rating": "stars", "timestamp": "when"}
+    file = RawFile("ratings", path, path.name, "json", columns=tuple(names), own_names=names)
+    db.set_file(file)
+    db.run("22_rating_rows_json")
+    assert db.rows("SELECT line, width, user_id, movie_id, rating, timestamp FROM split_rows ORDER BY line") == [
+        (1, 4, "7", "a", "4.5", "5"),
+        (2, -2, None, None, None, None),
+        (3, 4, " 7", None, None, "2016-02-29"),
+        (4, -2, None, None, None, None),
+    ]
