@@ -242,7 +242,7 @@ class Clock:
 def clock_of(values: Sequence[str | None], settings: PrepareSettings) -> Clock:
     given = [value.strip() for value in values if value and value.strip()]
     if given and all(value.startswith("ns") for value in given):  # moments of Parquet
-        return Clock(lambda value: int(value[2:]))
+        return Clock(lambda value: int(value[2:]) // 1000 * 1000)  # the order is that of microseconds
     if settings.time_format == "iso":
         return _iso_clock(given, settings)
     if "%" in settings.time_format:
@@ -466,7 +466,7 @@ def expected(
         scale = scale_of([number for number in numbers if number is not None], settings)
 
     events: list[Event] = []
-    unrated = 0
+    unrated = good = 0
     for index, (position, _) in enumerate(rows):
         user, movie, rating, time = (fields[role][index] for role in ROLES)
         try:
@@ -479,12 +479,13 @@ def expected(
         except ValueError as error:
             rejects[str(error)] += 1
             continue
+        good += 1
         if number == scale.unrated:
             unrated += 1
             continue
         preference = 0 if settings.implicit else scale.preference(number)
         at = (nanoseconds, position if clock.by_file and settings.no_time != "random" else 0)
-        written = position if settings.no_time else nanoseconds // _BILLION
+        written = good - 1 if settings.no_time else nanoseconds // _BILLION
         events.append(Event(user_id, movie_id, number, preference, at, written))
 
     share = settings.max_reject_share * (len(rows) + sum(rejects.values()))
@@ -616,7 +617,8 @@ def _catalogue(movies: Described, kind: str, rejects: Counter[str]) -> list[tupl
         dated = re.fullmatch(r"(.*?)\s*\(([0-9]{4})\)", title)
         if dated:
             title, year = dated[1], year or dated[2]
-        details = {name: value for name, value in row.items() if name not in own and value}
+        named = {name: value for name, value in row.items() if not name.isdecimal()}
+        details = {name: value for name, value in named.items() if name not in own and value}
         found[movie_id] = (movie_id, title, int(year) if year else None, _genres(text("genres")), details or None)
     return list(found.values())
 
