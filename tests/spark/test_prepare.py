@@ -166,7 +166,7 @@ def test_parquet_with_other_names_and_types_of_columns(tmp_path, spark):
             " FROM range(3000) AS t(i)) TO $path (FORMAT parquet)",
             {"path": str(raw / "ratings.parquet")},
         )
-    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
+    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0, max_rating=5.0)
     here, there = both(raw, tmp_path, spark, how)
     assert hashes(here) == hashes(there)
     assert read_prepared(there).manifest.document["rejects"]["by_reason"]["rating out of range"] == 300
@@ -215,7 +215,11 @@ def test_the_contract_holds_on_spark(test, values, tmp_path, spark, monkeypatch)
 
 def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark):
     pairs = [(user, movie) for user in range(500) for movie in range(1, 37)]
-    raw = write(tmp_path / "raw", "ratings.csv", [f"{user},{movie},4,{10**9 + movie % 7}" for user, movie in pairs])
+    raw = write(
+        tmp_path / "raw",
+        "ratings.csv",
+        [f"{user},{movie},{3 + movie % 3},{10**9 + movie % 7}" for user, movie in pairs],
+    )
     workspace = Workspace(tmp_path / "data")
     spark.session.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
     try:

@@ -106,7 +106,7 @@ class DuckDBRatings:
         """See `Ratings`. Uses DuckDB's own reader if every row is good, and reads row by row otherwise."""
         self._sql.connection.execute("DROP TABLE IF EXISTS ratings")
         self._sql.set_file(file)
-        self._use(forms, scale or FIVE_STARS)
+        self.use(forms, scale or FIVE_STARS)
         self._checks_scale = scale is not None
         found = self._read_parquet(file) if file.layout == "parquet" else self._read_text(file)
         actual = decided(found.look, self._settings, file.label)
@@ -118,10 +118,10 @@ class DuckDBRatings:
             # Row by row, the bad rows were judged by the usual scale. Quickly, none was looked for.
             if not fits if found.is_quick else scale != FIVE_STARS:
                 raise OtherForms(actual, scale)
-            self._use(actual, scale)
+            self.use(actual, scale)
         return self._finished(found.rows, actual, scale)
 
-    def _use(self, forms: Forms, scale: Scale) -> None:
+    def use(self, forms: Forms, scale: Scale) -> None:
         """Tell the SQL how the values are written."""
         sql = self._sql
         sql.set("words", forms.words)

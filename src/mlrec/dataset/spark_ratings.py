@@ -108,6 +108,7 @@ class SparkRatings:
             scale = self._recognized(file, scale)
             self._take_rejects(file, first_lines)
             is_rated = "true" if scale.unrated is None else f"rating <> {scale.unrated!r}"
+            self._duckdb.use(forms, scale)  # DuckDB judges and merges swipes
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL AND {is_rated}")
             unrated = self._count("judged", f"reason IS NULL AND NOT ({is_rated})")
             self._run("25_tally")
@@ -428,9 +429,8 @@ class SparkRatings:
             else:
                 self._run("61_split_user_time")
             splits = self._new_folder("splits")
-            in_order = (
-                self._spark.session.table("split_events").sortWithinPartitions("user_id", "position").drop("position")
-            )
+            events = self._spark.session.table("split_events")
+            in_order = events.sortWithinPartitions("user_id", "ticks", "movie_id").drop("position", "ticks")
             in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
             if self._settings.split == "user-time":

@@ -9,5 +9,5 @@ WITH source AS (
 )
 SELECT line,
        concat_ws(',', coalesce(user_id, ''), coalesce(movie_id, ''), coalesce(rating, ''), coalesce(timestamp, '')) AS text,
-       4 AS width, user_id, movie_id, rating, timestamp
+       ratings_width() AS width, user_id, movie_id, rating, timestamp
 FROM source;
