@@ -100,7 +100,7 @@ def prepare(
     ] = _DEFAULTS.split_ratio,
     ties: Ties = _DEFAULTS.ties,
     random_seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Seed for --ties random.")
+        int, typer.Option(metavar="N", min=0, help="Seed for --ties random and --no-time random.")
     ] = _DEFAULTS.random_seed,
     user_offset: Annotated[
         int,
