@@ -61,8 +61,12 @@ def check_accounts(workspace: Workspace) -> tuple[dict[str, int], dict[str, int]
     return rows, rejects
 
 
+NUMBERS = ("--user-ids", "integer", "--movie-ids", "integer", "--time-format", "s")
+"""The files are MovieLens', whatever has become of them."""
+
+
 def prepare(case: Case, workspace: Workspace, *more: object) -> Done:
-    done = command("prepare", *LOOSE, "--max-reject-share", 1, *more, data=workspace.root)
+    done = command("prepare", *LOOSE, *NUMBERS, "--max-reject-share", 1, *more, data=workspace.root)
     case.note(f"exit code {done.code}: {done.err.splitlines()[0] if done.err else ''}")
     assert done.code in (0, 3), done.err
     return done
@@ -86,7 +90,7 @@ def rating_fields(chance: Random) -> list[str]:
     if chance.random() < 0.06:
         fields[chance.choice((0, 1))] = chance.choice(FAULTS)
     if chance.random() < 0.03:
-        fields[3] = chance.choice(("", "soon", "3.7", "-1", "1e", "1_000", "999999999999999"))
+        fields[3] = chance.choice(("", "soon", "3.7.1", "-1", "1e", "1_000", "999999999999999"))
     return fields
 
 
