@@ -83,7 +83,9 @@ class PrepareResult(Prepared):
         self._require_same(read_manifest(self._workspace).fingerprint)
         whole = {"year": movies.year, "tmdb_id": movies.tmdb_id}
         return data_frame(
-            {**vars(movies), "movie_id": id_column(movies.movie_id)}
+            # Without further columns in the file, there are no details.
+            {name: column for name, column in vars(movies).items() if name != "details" or column}
+            | {"movie_id": id_column(movies.movie_id)}
             | {name: pandas.array(column, dtype="Int64") for name, column in whole.items()}
         )
 
