@@ -252,7 +252,7 @@ def test_a_link(tmp_path, way_in, name):
 @BOTH
 def test_a_bomb(tmp_path, way_in, monkeypatch):
     """A huge file out of next to nothing is refused before a byte is written; a large one out of a large one is not."""
-    monkeypatch.setattr(archive_module, "LARGEST_MEMBER", 100_000)
+    monkeypatch.setattr(archive_module, "LARGEST_FILE", 100_000)
     chance = random.Random(1)
     honest = "".join(f"{n},{chance.randrange(9**9)},4.5,{chance.randrange(9**9)}\n" for n in range(9_000))
     header = FILES["ratings.csv"].partition("\n")[0] + "\n"

@@ -16,14 +16,11 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import NoReturn, Self
 
+from mlrec.dataset.compression import LARGEST_FILE, MAX_RATIO
 from mlrec.dataset.look_alikes import look_alike
 from mlrec.errors import FetchError, InputError, MlrecError
 from mlrec.progress import SILENT, Progress
 
-LARGEST_MEMBER = 4_000_000_000
-"""In bytes: four times the largest ratings file of any edition. The compression ratio of larger files is limited."""
-_MAX_RATIO = 100
-"""Highest compression ratio of a file larger than that. Ratings have a ratio of about four."""
 _BLOCK = 1 << 20
 # The record at the end of an archive with the longest possible comment after it. It counts entries in 16 bits.
 _LONGEST_END = 22 + (1 << 16)
@@ -144,7 +141,7 @@ class Archive:
                 f"{label} is compressed with a method that mlrec cannot read.",
                 "Unpack the archive yourself and pass the folder instead.",
             )
-        if info.file_size > LARGEST_MEMBER and info.file_size > _MAX_RATIO * info.compress_size:
+        if info.file_size > max(LARGEST_FILE, MAX_RATIO * info.compress_size):
             self._refuse(
                 f"{self._label} is refused: {info.filename} claims {info.file_size:,} bytes,"
                 f" packed into {info.compress_size:,}."

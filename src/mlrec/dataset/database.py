@@ -91,6 +91,16 @@ def located(path: Path) -> str:
     return absolute
 
 
+def quoted_text(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """The name of a column, of any characters, in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def literal(path: Path) -> str:
     """Escape a path for read_csv and read_parquet, which take patterns, so that it matches only this file."""
     return re.sub(r"([*?\[])", r"[\1]", located(path))

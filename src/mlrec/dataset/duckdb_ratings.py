@@ -71,7 +71,6 @@ class DuckDBRatings:
         self._may_repeat = True
         self.forms = Forms()
         self.scale = FIVE_STARS
-        self._checks_scale = False
 
     def engine(self) -> dict[str, str]:
         """See `Ratings`."""
@@ -107,8 +106,8 @@ class DuckDBRatings:
         self._sql.connection.execute("DROP TABLE IF EXISTS ratings")
         self._sql.set_file(file)
         self.use(forms, scale or FIVE_STARS)
-        self._checks_scale = scale is not None
-        found = self._read_parquet(file) if file.layout == "parquet" else self._read_text(file)
+        read = self._read_parquet if file.layout == "parquet" else self._read_text
+        found = read(file, knows_scale=scale is not None)
         actual = decided(found.look, self._settings, file.label)
         if actual != forms:
             raise OtherForms(actual, scale)
@@ -162,19 +161,22 @@ class DuckDBRatings:
         """See `Ratings`."""
         self._sql.run("26_catalogue", "Listing movies")
 
-    def _read_text(self, file: RawFile) -> _Found:
+    def _read_text(self, file: RawFile, *, knows_scale: bool) -> _Found:
         if file.layout != "delimited" or file.skip_blanks:
             return self._read_by_row(file, survey(file.path, file.label))
         with ThreadPoolExecutor(1) as surveying:
             counting = surveying.submit(survey, file.path, file.label)
-            is_read = self._read_quickly(file)
+            is_read = self._read_quickly(file, knows_scale=knows_scale)
             surveyed = counting.result()
         if is_read and self._is_accounted_for(file, surveyed):
             return self._quickly_found()
         return self._read_by_row(file, surveyed)
 
-    def _read_quickly(self, file: RawFile) -> bool:
-        """Read the file with DuckDB's reader. Returns whether all rows were read and seem good."""
+    def _read_quickly(self, file: RawFile, *, knows_scale: bool) -> bool:
+        """Read the file with DuckDB's reader. Returns whether all rows were read and seem good.
+
+        If the scale is not known yet, ratings off the scale are not looked for.
+        """
         sql = self._sql
         try:
             sql.run(f"20_rating_fields_{file.layout}", "Reading ratings", file)
@@ -187,7 +189,7 @@ class DuckDBRatings:
         return not (
             (file.layout == "delimited" and sql.value("SELECT count(*) FROM reject_errors"))
             or sql.value("SELECT count(*) FROM ratings WHERE NOT valid")
-            or (self._checks_scale and sql.value("SELECT count(*) FROM ratings WHERE NOT is_on_scale(rating)"))
+            or (knows_scale and sql.value("SELECT count(*) FROM ratings WHERE NOT is_on_scale(rating)"))
             or sql.value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id) WHERE has_catalogue()")
         )
 
@@ -210,13 +212,7 @@ class DuckDBRatings:
         rows = sum(by_value.values())
         times: dict[TimeForm, int] = {}
         if forms.clock in ("s", "ms", "us", "ns"):
-            borders = "CASE WHEN timestamp < 100000000000 THEN 0 WHEN timestamp < 100000000000000 THEN 100000000000"
-            query = (
-                f"SELECT time_form(CAST(least AS VARCHAR)), n FROM (SELECT {borders}"
-                " WHEN timestamp < 100000000000000000 THEN 100000000000000 ELSE 100000000000000000 END AS least,"
-                " count(*) AS n FROM ratings GROUP BY least)"
-            )
-            times = dict(sql.rows(query))
+            times = dict(sql.rows("SELECT clock_of(timestamp), count(*) FROM ratings GROUP BY ALL"))
         elif forms.clock in ("fraction", "date"):
             times = {forms.clock: rows}
         elif forms.clock == "iso":
@@ -270,9 +266,9 @@ class DuckDBRatings:
         rows = sql.value("SELECT count(*) FROM newly_judged")
         return rows, self._look("rating_rows"), self._by_value("newly_judged")
 
-    def _read_parquet(self, file: RawFile) -> _Found:
+    def _read_parquet(self, file: RawFile, *, knows_scale: bool) -> _Found:
         sql = self._sql
-        if self._read_quickly(file):
+        if self._read_quickly(file, knows_scale=knows_scale):
             return self._quickly_found()
         sql.connection.execute("DROP TABLE IF EXISTS ratings")
         with sql.progress.task("Reading ratings row by row"):
@@ -284,8 +280,7 @@ class DuckDBRatings:
     def _look(self, table: str) -> Look:
         query = f"FROM look_at('{table}')"
         *ids, times, odd_time, numbers, words = self._sql.rows(query)[0]
-        ids = [0 if one is None and place % 4 < 2 else one for place, one in enumerate(ids)]
-        return Look(IdCounts(*ids[:4]), IdCounts(*ids[4:]), times or {}, odd_time, int(numbers or 0), int(words or 0))
+        return Look(IdCounts(*ids[:4]), IdCounts(*ids[4:]), times, odd_time, int(numbers), int(words))
 
     def _by_value(self, table: str) -> Counter[float]:
         query = f"SELECT rating, count(*) FROM {table} WHERE isfinite(rating) GROUP BY rating"

@@ -17,6 +17,7 @@ from mlrec.dataset.compression import opened
 from mlrec.dataset.database import connect, literal
 from mlrec.dataset.look_alikes import look_alike_of, refuse_pointer
 from mlrec.dataset.sources import CSV_COLUMNS, Layout, RawFile, Role
+from mlrec.dataset.sql_steps import first_line
 from mlrec.dataset.text_files import survey
 from mlrec.dataset.unpacking import rewritten, unpacked
 from mlrec.errors import InputError, shown
@@ -231,7 +232,7 @@ class Examiner:
         *,
         skip_blanks: bool,
     ) -> RawFile:
-        unusual = () if separator == "," else (shown(_SEPARATOR_NAMES.get(separator, separator)).strip("'\""),)
+        unusual = () if separator == "," else (f"separated by {_SEPARATOR_NAMES.get(separator, separator)}",)
         file = replace(
             file,
             delimiter=separator,
@@ -278,8 +279,7 @@ def parquet_columns(path: Path, label: str) -> dict[str, str]:
                 "DESCRIBE SELECT * FROM read_parquet($path, hive_partitioning = false)", {"path": literal(path)}
             ).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{label} cannot be read: {reason}", "Check the file, or get it again.") from error
+        raise InputError(f"{label} cannot be read: {first_line(error)}", "Check the file, or get it again.") from error
     return {name: kind for name, kind, *_ in described}
 
 

@@ -76,6 +76,11 @@ class Forms:
         return "text" in (self.users, self.movies)
 
     @property
+    def has_zones(self) -> bool:
+        """Whether the meaning of a time may depend on a time zone."""
+        return self.clock in ("iso", "format")
+
+    @property
     def has_file_order(self) -> bool:
         """Whether the position in the file orders events, alone or within a day."""
         return self.clock in ("date", "date-format", "file")

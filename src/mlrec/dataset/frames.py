@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlrec.dataset.database import connect, load_duckdb, located
+from mlrec.dataset.database import connect, load_duckdb, located, quoted_name
 from mlrec.dataset.examining import Examiner
 from mlrec.dataset.sources import RawFile, Role
 from mlrec.dataset.sql_steps import first_line
@@ -161,8 +161,7 @@ def _registrable(table: Any) -> Any:
 def _exactly(connection: duckdb.DuckDBPyConnection) -> str:
     """A query of the registered frame whose whole numbers all stay exact: beyond 64 bits, Parquet would round them."""
     huge = [name for name, kind, *_ in connection.execute("DESCRIBE FROM frame").fetchall() if kind.endswith("HUGEINT")]
-    quoted = ['"' + name.replace('"', '""') + '"' for name in huge]
-    exact = ", ".join(f"CAST({name} AS DECIMAL(38, 0)) AS {name}" for name in quoted)
+    exact = ", ".join(f"CAST({name} AS DECIMAL(38, 0)) AS {name}" for name in map(quoted_name, huge))
     return f"SELECT * REPLACE ({exact}) FROM frame" if huge else "FROM frame"
 
 

@@ -5,6 +5,7 @@ Which line of the joined file is which line of which part is kept, for the rejec
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,10 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mlrec.dataset.database import connect, literal, located
+from mlrec.dataset.database import connect, literal, located, quoted_name, quoted_text
 from mlrec.dataset.examining import Examiner, parquet_columns
 from mlrec.dataset.sources import Piece, RawFile, Role
+from mlrec.dataset.sql_steps import first_line
 from mlrec.dataset.text_files import survey
 from mlrec.dataset.text_rows import LineBlock, record_blocks
 from mlrec.dataset.unpacking import free
@@ -168,8 +170,6 @@ def _extended(row: str, file: RawFile, keys: Mapping[str, str]) -> str:
     if not keys or not row.strip():
         return row
     if file.layout == "json":
-        import json
-
         body = row.rstrip()
         if not body.endswith("}"):
             return row
@@ -195,16 +195,17 @@ def _joined_parquet(files: Sequence[RawFile], parts: Sequence[Part], label: str,
                 pieces.append(Piece(line, part.label, 1))
                 line += _count(connection, file.path)
             own = list(parquet_columns(files[0].path, files[0].label))
-            selected = ", ".join('"' + name.replace('"', '""') + '"' for name in own)
+            selected = ", ".join(map(quoted_name, own))
             sources = " UNION ALL BY NAME ".join(
                 f"SELECT {selected}{''.join(_constant(key, value) for key, value in part.keys.items())}"
-                f" FROM read_parquet({_text(literal(file.path))}, hive_partitioning = false)"
+                f" FROM read_parquet({quoted_text(literal(file.path))}, hive_partitioning = false)"
                 for file, part in zip(files, parts, strict=True)
             )
-            connection.execute(f"COPY ({sources}) TO {_text(located(target))} (FORMAT parquet)")
+            connection.execute(f"COPY ({sources}) TO {quoted_text(located(target))} (FORMAT parquet)")
     except duckdb.Error as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{label} cannot be read: {reason}", "Check its files, or get them again.") from error
+        raise InputError(
+            f"{label} cannot be read: {first_line(error)}", "Check its files, or get them again."
+        ) from error
     return replace(files[0], path=target, label=label, pieces=tuple(pieces), given=tuple(part.path for part in parts))
 
 
@@ -215,9 +216,4 @@ def _count(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 
 def _constant(key: str, value: str) -> str:
-    quoted = '"' + key.replace('"', '""') + '"'
-    return f", {_text(value) if value else 'NULL'} AS {quoted}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return f", {quoted_text(value) if value else 'NULL'} AS {quoted_name(key)}"

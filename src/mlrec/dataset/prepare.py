@@ -344,13 +344,17 @@ class _Preparation:
         """Read the files, again if their values turn out to be written otherwise than the first rows."""
         ratings = self.source.ratings
         forms, scale = self.ratings.guess(ratings), chosen(self.settings)
+        read_as: IdKind | None = None
         for _ in range(_READINGS):
-            self._read_movies(forms.movies)
+            if forms.movies != read_as:
+                self.sql.connection.execute("DELETE FROM rejects")
+                self._read_movies(forms.movies)
+                read_as = forms.movies
             try:
                 found = self.ratings.read(ratings, forms, scale)
             except OtherForms as other:
                 forms, scale = other.forms, other.scale
-                self.sql.connection.execute("DELETE FROM rejects")
+                self.sql.connection.execute("DELETE FROM rejects WHERE file = $file", {"file": ratings.label})
             else:
                 self.rows_read["ratings"] = found.rows
                 return found
@@ -363,7 +367,6 @@ class _Preparation:
         self.sql.execute(f"02_movies_{kind}")
         if self.source.movies:
             self._read_catalogue_file(self.source.movies, "10_movie_rows", "11_movies")
-        if self.source.movies:
             self._read_links()
 
     def _read_links(self) -> None:
@@ -371,7 +374,8 @@ class _Preparation:
             try:
                 self._read_catalogue_file(self.source.links, "12_link_rows", "13_links")
             except InputError as error:
-                self.warnings.append(_without_links(error))
+                if (warning := _without_links(error)) not in self.warnings:  # links may be read twice
+                    self.warnings.append(warning)
 
     def _read_catalogue_file(self, file: RawFile, rows_step: str, step: str) -> None:
         label = f"Reading {file.role}"
@@ -420,18 +424,18 @@ class _Preparation:
 
     def _reject_of_other_kinds(self, swipes: StandingSwipes, chosen: NDArray[np.bool_]) -> None:
         """Put swipes with ids of another kind than those of the data among the rejects."""
-        wanted = " and ".join(
-            f"{name}Id must be {_KIND_NAMES[kind]}"
-            for name, kind in (("user", self.forms.users), ("movie", self.forms.movies))
-        )
+        if not chosen.any():
+            return
+        kinds = {"userId": self.forms.users, "movieId": self.forms.movies}
+        reason = " and ".join(f"{name} must be {_KIND_NAMES[kind]}" for name, kind in kinds.items())
         rows = zip(*(column[chosen].tolist() for column in vars(swipes).values()), strict=True)
         self.sql.connection.executemany(
-            "INSERT INTO rejects VALUES ($label, $line, $text, $reason)",
+            "INSERT INTO rejects VALUES (?, ?, ?, ?)",
             [
-                {"label": _SWIPE_LOG, "line": event_id, "text": f"{user},{movie},{preference},{at}", "reason": wanted}
+                (_SWIPE_LOG, event_id, f"{user},{movie},{preference},{at}", reason)
                 for user, movie, preference, at, event_id in rows
             ],
-        ) if chosen.any() else None
+        )
 
     def check_rejects(self, report: Path) -> None:
         """Stop if an input has more bad rows than the settings allow or if no rating is left; bad rows are reported.
@@ -578,12 +582,13 @@ class _Preparation:
 
     def reading(self) -> Reading:
         """How the ratings file was read."""
+        zone = f"; times without a zone are in {self.settings.timezone}" if self.forms.has_zones else ""
         return Reading(
             file=self.source.ratings.label,
             unusual=self.source.ratings.unusual,
             columns=dict(self.source.ratings.names),
             clock=self.forms.clock,
-            time=self.forms.clock_name,
+            time=self.forms.clock_name + zone,
             scale=self.scale.title,
             unrated=self.unrated,
             strong_from=self.strong_from,
@@ -627,8 +632,7 @@ def _of_kinds(swipes: StandingSwipes, forms: Forms) -> NDArray[np.bool_]:
     """Which swipes have ids of the kinds of the data, bool (swipes,)."""
 
     def fits(ids: NDArray[Any], kind: IdKind) -> NDArray[np.bool_]:
-        is_text = np.array([isinstance(one, str) for one in ids]) if ids.dtype == object else np.zeros(len(ids), bool)
-        return is_text.astype(bool) if kind == "text" else ~is_text.astype(bool)
+        return np.array([isinstance(one, str) == (kind == "text") for one in ids.tolist()], dtype=bool)
 
     return fits(swipes.user_id, forms.users) & fits(swipes.movie_id, forms.movies)
 

@@ -32,8 +32,27 @@ _VARIABLE_FILES = "read_parquet(getvariable('parts'), hive_partitioning = false)
 _ATTEMPTS = 10
 
 
+class _OfUsersAndMovies:
+    """The public ids of events that hold positions of their users and movies."""
+
+    user: NDArray[np.int32]
+    movie: NDArray[np.int32]
+    user_ids: IdArray
+    movie_ids: IdArray
+
+    @property
+    def user_id(self) -> IdArray:
+        """The public id of each event's user, (events,)."""
+        return self.user_ids[self.user]
+
+    @property
+    def movie_id(self) -> IdArray:
+        """The public id of each event's movie, (events,)."""
+        return self.movie_ids[self.movie]
+
+
 @dataclass(frozen=True)
-class Events:
+class Events(_OfUsersAndMovies):
     """Events ordered by user, time and movie; all arrays but the ids are (events,).
 
     Attributes
@@ -72,16 +91,6 @@ class Events:
         movie_ids, movie = _distinct(movie_id)
         return cls(user, movie, preference, timestamp, split, user_ids, movie_ids)
 
-    @property
-    def user_id(self) -> IdArray:
-        """The public id of each event's user, (events,)."""
-        return self.user_ids[self.user]
-
-    @property
-    def movie_id(self) -> IdArray:
-        """The public id of each event's movie, (events,)."""
-        return self.movie_ids[self.movie]
-
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.user)
@@ -118,7 +127,7 @@ class Movies:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOut(_OfUsersAndMovies):
     """One split, with the manifest of its folder; arrays as in `Events`."""
 
     manifest: Manifest
@@ -132,16 +141,6 @@ class HeldOut:
     def of(cls, manifest: Manifest, events: Events) -> HeldOut:
         """Take all of some events."""
         return cls(manifest, events.user, events.movie, events.preference, events.user_ids, events.movie_ids)
-
-    @property
-    def user_id(self) -> IdArray:
-        """The public id of each event's user, (events,)."""
-        return self.user_ids[self.user]
-
-    @property
-    def movie_id(self) -> IdArray:
-        """The public id of each event's movie, (events,)."""
-        return self.movie_ids[self.movie]
 
     def only(self, keep: NDArray[np.bool_]) -> HeldOut:
         """Keep some events; `keep` is (events,)."""

@@ -206,8 +206,7 @@ def _unrecognized(counts: Mapping[float, int], label: str) -> InputError:
             f"{label}: all ratings are {shown}, so they do not say what people like.",
             "If each row is a click, a watch or an order, add --implicit. Otherwise name the scale: --scale LOW,HIGH",
         )
-    high = values[-1] if math.isfinite(values[-1]) else 10.0
-    low = min(values[0], 0.0) if high <= 0 or values[0] < 0 else 0.0
+    low, high = values[0] if values[0] < 0 or values[0] >= 1 else 0.0, values[-1]
     zeros = "" if 0.0 not in counts or high > 5 else " If 0 means that there is no rating: --unrated 0."
     return InputError(
         f"{label}: the ratings have no usual scale. They are {shown}.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mlrec.artifacts.checksums import checksum
-from mlrec.dataset.database import literal
+from mlrec.dataset.database import literal, quoted_name, quoted_text
 from mlrec.dataset.text_files import Encoding
 from mlrec.errors import InputError
 from mlrec.ids import IdKind
@@ -219,7 +219,7 @@ class RawFile:
         for place, name in enumerate(self.columns):
             if name not in used and (own := self._header(place)):
                 names.setdefault(own, place)
-        entries = ", ".join(f"{{'k': {_quoted(own)}, 'v': {self._at(place)}}}" for own, place in names.items())
+        entries = ", ".join(f"{{'k': {quoted_text(own)}, 'v': {self._at(place)}}}" for own, place in names.items())
         return f"details_of([{entries}])" if entries else "CAST(NULL AS VARCHAR)"
 
     def _at(self, place: int, as_text: str = "field_text") -> str:
@@ -230,17 +230,13 @@ class RawFile:
         own = self._header(place)
         if self.layout == "json":
             pointer = "/" + own.replace("~", "~0").replace("/", "~1")
-            return f"json_extract_string(document, {_quoted(pointer)})"
-        column = 'raw."' + own.replace('"', '""') + '"'
+            return f"json_extract_string(document, {quoted_text(pointer)})"
+        column = f"raw.{quoted_name(own)}"
         return f"CAST({column} AS VARCHAR)" if as_text == "CAST" else f"{as_text}({column})"
 
     def _header(self, place: int) -> str:
         name = self.columns[place]
         return self.headers[place] if self.headers else self.own_names.get(name, name)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

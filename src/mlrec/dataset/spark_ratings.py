@@ -122,9 +122,11 @@ class SparkRatings:
         InputError
             If neither Spark nor DuckDB can.
         """
+        # Its SQL knows quotes in fields between commas only.
+        has_plain_fields = file.delimiter == "," or not file.knows_quotes
         is_plain = (
             forms == Forms()
-            and file.layout in ("delimited", "parquet")
+            and (file.layout == "parquet" or (file.layout == "delimited" and has_plain_fields))
             and not file.skip_blanks
             and not self._settings.implicit
         )
@@ -169,7 +171,6 @@ class SparkRatings:
         self._is_handed_over = False
         with self._spark.job("Handing over ratings"):
             self._define_steps(self._duckdb.forms, self._duckdb.scale)
-            self._run("00_setup")
             self._register_rows("ratings", f"SELECT {_RATING} FROM ratings")
             self._sql.connection.execute("DROP TABLE ratings; DROP TABLE core_movies; DROP TABLE core_users")
             self._run("25_tally")
@@ -266,15 +267,11 @@ class SparkRatings:
 
         rows = self._spark.reader.parquet(_place(file))
         types = dict(rows.dtypes)
-        by_name = {name.lower().replace("_", ""): name for name in reversed(rows.columns)}
-        missing = [name for name in CSV_COLUMNS["ratings"] if name.replace("_", "") not in by_name]
-        if missing:
-            raise InputError(f"{file.label} cannot be read: it has no column {missing[0]}.", "Check the file.")
 
         def column(name: str) -> Column:
-            found = by_name[name.replace("_", "")]
-            kind = "rating" if name == "rating" else types[found]
-            return _field_text(f"`{found}`", kind).alias(name)
+            own = file.own_names[name]
+            quoted = f"`{own.replace('`', '``')}`"
+            return _field_text(quoted, "rating" if name == "rating" else types[own]).alias(name)
 
         columns = [column(name) for name in CSV_COLUMNS["ratings"]]
         return rows.select(functions.col("_metadata.row_index").alias("line"), *columns)

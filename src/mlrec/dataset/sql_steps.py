@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.dataset.database import quoted_text
 from mlrec.dataset.text_rows import LineBlock, Record
 from mlrec.errors import InputError, SettingsError, shown
 from mlrec.progress import Progress
@@ -119,7 +120,7 @@ class SqlSteps:
         import duckdb
 
         try:
-            self.connection.execute(f"SET TimeZone = '{name.replace(chr(39), chr(39) * 2)}'")
+            self.connection.execute(f"SET TimeZone = {quoted_text(name)}")
         except duckdb.Error as error:
             raise SettingsError(
                 f"{shown(name)} is not a time zone.", "Use a name such as Europe/Berlin or UTC."

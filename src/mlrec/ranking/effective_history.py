@@ -226,12 +226,12 @@ def effective_history(
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
     moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
-    # Data with a finer order within a second or a day keeps that order.
     # Rows sort as ids do, and faster than texts. Only movies without a row need their ids.
     has_unknown = len(all_rows) > 0 and bool(all_rows.min() < 0)
     all_ids = (
         np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]]) if has_unknown else None
     )
+    # Data with a finer order within a second or a day keeps that order.
     if _is_by_movie(known):
         order = np.lexsort((all_rows if all_ids is None else all_ids, moments))
     else:

@@ -111,14 +111,17 @@ CREATE MACRO iso_moment(field) AS
          THEN epoch_us(TRY_CAST(regexp_replace(regexp_replace(replace(field, ',', '.'), '\s(Z|[+-]\d\d(?::?\d\d)?)$', '\1'),
                                            '([+-]\d\d)(\d\d)$', '\1:\2') AS TIMESTAMPTZ)) END;
 
--- What a time looks like. A number is on the clock on which it lies between 1970 and 5138.
+-- The clock on which a number of seconds, milliseconds and so on lies between 1970 and 5138.
+CREATE MACRO clock_of(number) AS
+    CASE WHEN abs(number) < 100000000000 THEN 's'
+         WHEN abs(number) < 100000000000000 THEN 'ms'
+         WHEN abs(number) < 100000000000000000 THEN 'us'
+         ELSE 'ns' END;
+
+-- What a time looks like.
 CREATE MACRO time_form(field) AS
     CASE WHEN field IS NULL OR field = '' THEN 'empty'
-         WHEN whole_number(field) IS NOT NULL THEN CASE
-             WHEN abs(whole_number(field)) < 100000000000 THEN 's'
-             WHEN abs(whole_number(field)) < 100000000000000 THEN 'ms'
-             WHEN abs(whole_number(field)) < 100000000000000000 THEN 'us'
-             ELSE 'ns' END
+         WHEN whole_number(field) IS NOT NULL THEN clock_of(whole_number(field))
          WHEN exact_seconds(field) IS NOT NULL THEN CASE WHEN abs(exact_seconds(field)) < 100000000000 THEN 'fraction' ELSE 'other' END
          WHEN regexp_full_match(field, '\d{4}-\d\d-\d\d') THEN CASE WHEN TRY_CAST(field AS DATE) IS NULL THEN 'other' ELSE 'date' END
          WHEN iso_moment(field) IS NOT NULL THEN 'moment'
