@@ -16,7 +16,7 @@ from mlrec.artifacts.prepared import REMEDY, SEAL, Manifest, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
-from mlrec.ids import IdArray, IdKind, array_of, kind_of
+from mlrec.ids import IdArray, IdKind, array_of, kind_of, text_fault
 from mlrec.preferences import BUCKETS
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
@@ -253,6 +253,8 @@ class _Query:
         query = f"SELECT DISTINCT {column} AS id FROM {{files}} ORDER BY id"
         found = self.columns(query, *paths)["id"]
         if kind == "text":
+            if fault := next(filter(None, map(text_fault, found)), None):
+                raise IncompatibleFormatError(f"{paths[0].parent} is damaged: a {column} {fault}.", REMEDY)
             self._connection.execute(f"CREATE TYPE {column}_key AS ENUM ({query.replace('{files}', _VARIABLE_FILES)})")
         return array_of(found.tolist(), kind)
 
