@@ -78,7 +78,7 @@ CASES = [
 
 def events_of(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of each split in their order."""
-    found = {}
+    found: dict[str, list[tuple[Any, ...]]] = {}
     for name in SPLITS:
         events = read_prepared(workspace, (name,)).events
         columns = (events.user_id, events.movie_id, events.preference, events.timestamp)

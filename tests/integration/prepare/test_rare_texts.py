@@ -25,7 +25,9 @@ ROWS, FILMS = 1_200_000, 600_000
 def test_rare_texts_are_written_exactly(tmp_path):
     raw, workspace = tmp_path / "plays.parquet", Workspace(tmp_path / "data")
     films = f"'film-' || lpad(CAST(hash(range) % {FILMS} AS VARCHAR), 7, '0')"
-    query = f"SELECT 'u' || range // 2 AS uid, {films} AS item, 1 + range % 5 AS rating, range AS time FROM range({ROWS})"
+    query = (
+        f"SELECT 'u' || range // 2 AS uid, {films} AS item, 1 + range % 5 AS rating, range AS time FROM range({ROWS})"
+    )
     with duckdb.connect() as database:
         database.execute(f"COPY ({query}) TO '{raw}'")
         prepare(workspace, PrepareSettings(min_user_ratings=1, min_movie_ratings=1, threads=4), ratings=str(raw))
