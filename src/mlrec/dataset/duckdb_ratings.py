@@ -133,8 +133,9 @@ class DuckDBRatings:
     def _finished(self, rows: int, forms: Forms, scale: Scale) -> ReadRatings:
         """Bring the rows that were read into the form of the later steps."""
         sql = self._sql
-        sql.run("26_disorder", "Reading ratings")
-        self._may_repeat = sql.value("SELECT count(*) FROM (FROM disorder LIMIT 1)") > 0
+        self._may_repeat = True
+        if not forms.has_texts:  # texts are compared when they are numbered, which takes a tenth of the time
+            self._look_at_order()
         if forms.has_file_order:
             sql.run("26_positions_file", "Ordering")
         elif forms.clock == "random":
@@ -326,6 +327,16 @@ class DuckDBRatings:
         if texts:
             self._sql.run(f"29_texts_{texts[0] if len(texts) == 1 else 'both'}", "Numbering texts")
             self._sql.run("25_tally", "Counting")
+            self._look_at_order()
+
+    def _look_at_order(self) -> None:
+        """Find out whether the order of the rows rules out duplicates."""
+        sql = self._sql
+        sql.run("26_disorder", "Looking for duplicates")
+        self._may_repeat &= bool(
+            sql.value("SELECT count(*) FROM (FROM out_of_order LIMIT 1)")  # ends with the first
+            or sql.value("SELECT n > (SELECT count(*) FROM core_users) FROM user_runs")
+        )
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""

@@ -75,22 +75,25 @@ CHAIN = ((1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (3, 3), (4, 3))
 
 
 @pytest.mark.parametrize(
-    ("pairs", "disorder"),
+    ("pairs", "is_ruled_out"),
     [
-        ([(1, 1), (1, 2), (2, 1), (2, 2)], False),
-        ([(-5, 9), (INT64_MAX, -3)], False),
-        ([(1, 1)], False),
-        ([], False),
-        ([(1, 1), (1, 1)], True),
-        ([(1, 2), (1, 1)], True),
-        ([(2, 1), (1, 2)], True),
-        ([(1, 1), (2, 1), (1, 1)], True),
+        ([(1, 1), (1, 2), (2, 1), (2, 2)], True),
+        ([(-5, 9), (INT64_MAX, -3)], True),
+        ([(1, 1)], True),
+        ([], True),
+        ([(2, 1), (2, 3), (1, 2), (3, 1)], True),
+        ([(1, 1), (1, 1)], False),
+        ([(1, 2), (1, 1)], False),
+        ([(1, 1), (2, 1), (1, 1)], False),
+        ([(1, 1), (2, 1), (1, 2)], False),
     ],
 )
-def test_only_strictly_ascending_pairs_need_no_look_for_duplicates(db, pairs, disorder):
+def test_only_users_that_stand_together_with_ascending_movies_rule_duplicates_out(db, pairs, is_ruled_out):
     load_ratings(db, *((user_id, movie_id, 4.0, 0) for user_id, movie_id in pairs))
+    db.run("25_tally")
     db.run("26_disorder")
-    assert bool(db.rows("FROM disorder")) == disorder
+    has_all_together = db.rows("SELECT n = (SELECT count(*) FROM core_users) FROM user_runs") == [(True,)]
+    assert (has_all_together and not db.rows("FROM out_of_order")) == is_ruled_out
 
 
 def test_before_the_core_filter_everybody_is_in(db):
