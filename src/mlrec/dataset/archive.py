@@ -102,6 +102,7 @@ class Archive:
         self._refuse_dishonest()
         chosen = {self._checked(self._file.getinfo(name)): target for name, target in targets.items()}
         for folder in {target.parent for target in targets.values()}:
+            folder.mkdir(parents=True, exist_ok=True)
             self.require_room(targets, folder)
         needed = sum(info.file_size for info in chosen)
         with progress.task(f"Unpacking {self._label}", needed, "bytes") as task:

@@ -58,7 +58,7 @@ def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "python_enable_replacements": False,
         "autoinstall_known_extensions": False,
-        # A Ctrl-C while a file is written would wait forever: in DuckDB 2.0, asynchronous writes and their end block each other.
+        # Asynchronous writes of DuckDB 2.0 can block each other when a Ctrl-C ends them, and then wait forever.
         "async_threads": 0,
         **config,
     }

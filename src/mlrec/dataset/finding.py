@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from os.path import commonpath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from mlrec.dataset.archive import Archive
@@ -24,6 +26,9 @@ from mlrec.settings import PrepareSettings
 
 _ZIP_NAME = re.compile(r".*\.zip", re.IGNORECASE | re.DOTALL)
 _TAR_NAME = re.compile(r".*\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)", re.IGNORECASE | re.DOTALL)
+# What tells part files of one writer apart: numbers, and ids such as those in Spark's names.
+_NUMBERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+", re.IGNORECASE)
+_KEY_VALUES = re.compile(r"=[^/]*")
 _WANTED = (
     "It should contain ratings.csv and movies.csv, or the files or the zip of a MovieLens edition. A file of another"
     " name: --ratings FILE. The demo data: mlrec run demo"
@@ -75,7 +80,7 @@ def find_source(
         If there are several data sets, or a file cannot be used.
     """
     examiner = Examiner(settings or PrepareSettings(), scratch, progress)
-    found = _found(raw) if ratings is None else None
+    found = _found(raw, examiner) if ratings is None else None
     openers: dict[Role, Opener] = found.openers(raw, examiner) if found else {}
     given: Mapping[Role, Table | None] = {"ratings": ratings, "movies": movies, "links": links}
     for role, place in given.items():
@@ -107,33 +112,37 @@ def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
 class _Candidate:
     """Files that belong together in a folder or an archive, not yet opened.
 
-    A folder may also hold folders of parts. `beside` has the names of all files there.
+    There may also be folders of parts. `label` is the place in messages, and `beside` the names of all files there.
     """
 
     place: Path
+    label: str
     members: Mapping[Role, str]
     folders: Mapping[Role, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Name of the place in messages."""
-        inside = PurePosixPath(next(iter(self.members.values()), "")).parent
-        return self.place.name if self.place.is_dir() or inside == PurePosixPath() else f"{self.place.name}:{inside}"
+        """Name of the data set in messages."""
+        inside = PurePosixPath(next(chain(self.members.values(), self.folders.values()))).parent
+        return self.label if self.place.is_dir() or inside == PurePosixPath() else f"{self.label}:{inside}"
 
     def openers(self, raw: Path, examiner: Examiner) -> dict[Role, Opener]:
         """What opens each file."""
         if not self.place.is_dir():
-            with _archive(self.place) as archive:
-                if isinstance(archive, Archive):
-                    archive.require_room(self.members.values(), examiner.scratch)
-            return {role: partial(self._open_packed, role, member, examiner) for role, member in self.members.items()}
+            packed = _Packed(self.place, self.label)
+            packed.require_room(self.members.values(), examiner.scratch)
+            return {
+                **{role: partial(packed.open_parts, role, folder, examiner) for role, folder in self.folders.items()},
+                **{role: partial(packed.open_member, role, member, examiner) for role, member in self.members.items()},
+            }
         files: dict[Role, Opener] = {
             role: partial(self._open, role, self.place / member, raw, examiner) for role, member in self.members.items()
         }
         for role, folder in self.folders.items():
             if role not in files:
-                files[role] = partial(_open_parts, role, self.place / folder, raw, examiner)
+                place = self.place / folder
+                files[role] = partial(_open_parts, role, place, str(place.relative_to(raw)), examiner)
         return files
 
     def passed_over(self) -> tuple[str, ...]:
@@ -151,11 +160,8 @@ class _Candidate:
     def _open(role: Role, path: Path, raw: Path, examiner: Examiner, movie_name: str | None) -> RawFile:
         return examiner.examined(role, path, str(path.relative_to(raw)), movie_name=movie_name)
 
-    def _open_packed(self, role: Role, member: str, examiner: Examiner, movie_name: str | None) -> RawFile:
-        return _open_member(role, self.place, self.place.name, member, examiner, movie_name)
 
-
-def _found(raw: Path) -> _Candidate:
+def _found(raw: Path, examiner: Examiner) -> _Candidate:
     """The one data set in a folder or an archive."""
     if not raw.exists():
         raise RawDataMissingError(
@@ -163,19 +169,15 @@ def _found(raw: Path) -> _Candidate:
             "Start with the demo data: mlrec run demo. Or put your ratings there and run: mlrec run",
         )
     if raw.is_file():
-        candidates = _in_archive(raw)
-    elif found := _in_folder(raw):
-        candidates = found
-    else:
-        candidates = [
-            found
-            for entry in sorted(raw.iterdir())
-            if not entry.name.startswith(".")
-            for found in (_in_folder(entry) if entry.is_dir() else _in_archive(entry))
-        ]
+        candidates = _in_archive(raw, raw.name, examiner)
+    elif not (candidates := _in_folder(raw)):
+        entries = sorted(entry for entry in raw.iterdir() if not entry.name.startswith("."))
+        candidates = [found for entry in entries if entry.is_dir() for found in _in_folder(entry)]
         # An archive beside the folder it was unpacked to is the same data set, not a second one.
-        folders = {candidate.place.name for candidate in candidates if candidate.place.is_dir()}
-        candidates = [found for found in candidates if found.place.is_dir() or _stem(found.place) not in folders]
+        unpacked = {candidate.label for candidate in candidates}
+        for entry in entries:
+            if entry.is_file() and _stem(entry) not in unpacked:
+                candidates += _in_archive(entry, entry.name, examiner)
     if not candidates:
         raise RawDataMissingError(f"{raw} does not contain ratings.", _WANTED)
     if len(candidates) > 1:
@@ -200,9 +202,8 @@ def _in_folder(folder: Path) -> list[_Candidate]:
         members = choose_without_ratings(entry.name for entry in entries if entry.is_file())
     if "ratings" in members or "ratings" in parts:
         beside = tuple(entry.name for entry in entries if entry.is_file())
-        return [
-            _Candidate(folder, members, {role: name for role, name in parts.items() if role not in members}, beside)
-        ]
+        parts = {role: name for role, name in parts.items() if role not in members}
+        return [_Candidate(folder, folder.name, members, parts, beside)]
     return []
 
 
@@ -216,43 +217,115 @@ def _stem(path: Path) -> str:
     return re.sub(r"\.(zip|tar(\.\w+)?|tgz|tbz2?|txz|tzst)$", "", path.name, flags=re.IGNORECASE)
 
 
-def _in_archive(path: Path) -> list[_Candidate]:
-    """The data sets in an archive: those in its outermost folder, or folders of equal depth, that have one."""
-    if not (_ZIP_NAME.fullmatch(path.name) or _TAR_NAME.fullmatch(path.name)):
+def _in_archive(path: Path, label: str, examiner: Examiner, *, is_inner: bool = False) -> list[_Candidate]:
+    """The data sets in an archive: those in its outermost folder, or folders of equal depth, that have one.
+
+    If it has nothing but another archive, those in that one.
+    """
+    if not _is_archive_name(path.name):
         return []
-    with _archive(path) as archive:
-        names = archive.names()
-    folders: dict[PurePosixPath, list[str]] = {}
+    packed = _Packed(path, label)
+    names = packed.names()
+    files: dict[PurePosixPath, list[str]] = {}
     for name in names:
-        folders.setdefault(PurePosixPath(name).parent, []).append(name)
-    complete = {folder: chosen for folder, members in folders.items() if (chosen := choose(members))}
-    outermost = min((len(folder.parts) for folder in complete), default=0)
-    return [
-        _Candidate(path, chosen, beside=tuple(folders[folder]))
-        for folder, chosen in complete.items()
-        if len(folder.parts) == outermost
+        files.setdefault(PurePosixPath(name).parent, []).append(name)
+    found = [
+        _Candidate(path, label, chosen, beside=tuple(beside))
+        for folder, beside in files.items()
+        if (chosen := choose(beside))
     ]
+    found = found or [
+        _Candidate(path, label, choose_without_ratings(files.get(folder, ())), parts, tuple(files.get(folder, ())))
+        for folder, parts in _folders_of_parts(names).items()
+    ]
+    if not found and not is_inner and (inner := packed.unpacked_inner(names, examiner)):
+        return _in_archive(inner.path, inner.label, examiner, is_inner=True)
+    outermost = min((_depth(one) for one in found), default=0)
+    return [one for one in found if _depth(one) == outermost]
 
 
-def _archive(path: Path) -> Archive | TarArchive:
-    """Open an archive of the kind that its name says."""
-    return TarArchive(path, str(path)) if _TAR_NAME.fullmatch(path.name) else Archive(path, str(path))
+def _depth(candidate: _Candidate) -> int:
+    return min(len(PurePosixPath(name).parts) for name in chain(candidate.members.values(), candidate.folders.values()))
 
 
-def _open_member(
-    role: Role, place: Path, place_label: str, member: str, examiner: Examiner, movie_name: str | None
-) -> RawFile:
-    name = PurePosixPath(member).name
-    path = examiner.scratch / name
-    if path.exists():
-        folder = examiner.scratch / role
-        folder.mkdir(exist_ok=True)
-        path = free(folder, name)
-    kind = TarArchive if is_tar(place, place_label) else Archive
-    with kind(place, place_label) as archive:
-        archive.unpack({member: path}, examiner.progress)
-    file = examiner.examined(role, path, f"{place_label}:{member}", name=name, movie_name=movie_name)
-    return replace(file, given=file.given or (path,))
+def _folders_of_parts(names: Iterable[str]) -> dict[PurePosixPath, Mapping[Role, str]]:
+    """The folders of an archive that have a folder with parts of the ratings: all such folders in them, by role."""
+    inside: dict[PurePosixPath, set[str]] = {}
+    for name in names:
+        for folder in PurePosixPath(name).parents[:-1]:
+            inside.setdefault(folder.parent, set()).add(str(folder))
+    found = {folder: choose_folders(folders) for folder, folders in inside.items()}
+    return {folder: chosen for folder, chosen in found.items() if "ratings" in chosen}
+
+
+def _is_archive_name(name: str) -> bool:
+    return bool(_ZIP_NAME.fullmatch(name) or _TAR_NAME.fullmatch(name))
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """An archive of raw files. `label` is its name in messages."""
+
+    path: Path
+    label: str
+
+    def _opened(self) -> Archive | TarArchive:
+        is_its_name = _TAR_NAME.fullmatch(self.path.name)
+        return (TarArchive if is_its_name or is_tar(self.path, self.label) else Archive)(self.path, self.label)
+
+    def names(self) -> list[str]:
+        """Names of the files in the archive."""
+        with self._opened() as archive:
+            return archive.names()
+
+    def require_room(self, members: Iterable[str], folder: Path) -> None:
+        """Raise OSError if members do not fit on the disk of a folder. The sizes in a tar archive are not known."""
+        with self._opened() as archive:
+            if isinstance(archive, Archive):
+                archive.require_room(members, folder)
+
+    def unpack(self, targets: Mapping[str, Path], progress: Progress) -> None:
+        """Unpack members to paths that do not exist yet."""
+        with self._opened() as archive:
+            archive.unpack(targets, progress)
+
+    def open_member(self, role: Role, member: str, examiner: Examiner, movie_name: str | None) -> RawFile:
+        """Open a file of the archive."""
+        name = PurePosixPath(member).name
+        path = examiner.scratch / name
+        if path.exists():
+            folder = examiner.scratch / role
+            folder.mkdir(exist_ok=True)
+            path = free(folder, name)
+        self.unpack({member: path}, examiner.progress)
+        file = examiner.examined(role, path, f"{self.label}:{member}", name=name, movie_name=movie_name)
+        return replace(file, given=file.given or (path,))
+
+    def open_parts(self, role: Role, folder: str, examiner: Examiner, movie_name: str | None) -> RawFile:
+        """Open a folder of part files in the archive."""
+        base = free(examiner.scratch, f"{role}-parts")
+        inside = {name: PurePosixPath(name).relative_to(folder) for name in self.names() if _is_in(name, folder)}
+        self.unpack({name: base / path for name, path in inside.items() if _is_shown(path)}, examiner.progress)
+        label = f"{self.label}:{folder}" if folder != "." else self.label
+        return _open_parts(role, base, label, examiner, movie_name)
+
+    def unpacked_inner(self, names: Iterable[str], examiner: Examiner) -> _Packed | None:
+        """The only archive in this one, unpacked; None if there are data files or other archives."""
+        archives = [name for name in names if _is_archive_name(name)]
+        if len(archives) != 1 or any(map(has_data_ending, names)):
+            return None
+        target = free(examiner.scratch, PurePosixPath(archives[0]).name)
+        self.unpack({archives[0]: target}, examiner.progress)
+        return _Packed(target, f"{self.label}:{archives[0]}")
+
+
+def _is_in(name: str, folder: str) -> bool:
+    return PurePosixPath(name).is_relative_to(folder)
+
+
+def _is_shown(path: PurePath) -> bool:
+    """Whether a file of this path can be a part: what writers of parts add has names such as _SUCCESS."""
+    return not any(name.startswith(("_", ".")) for name in path.parts)
 
 
 # -- where the user says -----------------------------------------------------------------------------------------------
@@ -271,7 +344,7 @@ def _open_given(role: Role, place: str, examiner: Examiner, movie_name: str | No
         chosen = choose(entry.name for entry in path.iterdir() if entry.is_file()) or {}
         if role in chosen:
             return _open_file(role, path / chosen[role], str(path / chosen[role]), examiner, movie_name)
-        return _open_parts(role, path, path.parent, examiner, movie_name, label=place)
+        return _open_parts(role, path, path.name, examiner, movie_name, label=place)
     matches = [Path(match) for match in _matching(place) if Path(match).is_file()]
     matches = [match for match in matches if not match.name.startswith(("_", "."))]
     if not matches:
@@ -293,15 +366,38 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _open_file(role: Role, path: Path, label: str, examiner: Examiner, movie_name: str | None) -> RawFile:
-    """Open a file, or the only data file in an archive."""
-    with path.open("rb") as file:
-        is_zip = file.read(4) == b"PK\x03\x04"
-    if is_zip or is_tar(path, label):
-        kind = Archive if is_zip else TarArchive
-        with kind(path, label) as archive:
-            member = _only_member(role, archive.names(), label)
-        return _open_member(role, path, label, member, examiner, movie_name)
+    """Open a file, or the only data in an archive."""
+    if _is_zip(path) or is_tar(path, label):
+        packed = _Packed(path, label)
+        names = packed.names()
+        if inner := packed.unpacked_inner(names, examiner):
+            packed, names = inner, inner.names()
+        folder = _folder_of_parts(role, names)
+        if folder is not None:
+            return packed.open_parts(role, folder, examiner, movie_name)
+        return packed.open_member(role, _only_member(role, names, packed.label), examiner, movie_name)
     return examiner.examined(role, path, label, movie_name=movie_name)
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _folder_of_parts(role: Role, names: list[str]) -> str | None:
+    """The folder in an archive that has nothing but part files: their names differ only in numbers."""
+    if role in (choose(names) or {}):
+        return None
+    folders = [chosen[role] for chosen in _folders_of_parts(names).values() if role in chosen]
+    if len(folders) == 1:
+        return folders[0]
+    data = [PurePosixPath(name) for name in names if has_data_ending(name) and _is_shown(PurePosixPath(name))]
+    if len(data) < 2 or len({_NUMBERS.sub("#", _KEY_VALUES.sub("=", str(path))) for path in data}) > 1:
+        return None
+    folder = PurePosixPath(commonpath([path.parent for path in data]) or ".")
+    while "=" in folder.name:
+        folder = folder.parent
+    return str(folder)
 
 
 def _only_member(role: Role, names: list[str], label: str) -> str:
@@ -323,15 +419,11 @@ def _only_member(role: Role, names: list[str], label: str) -> str:
 
 
 def _open_parts(
-    role: Role, folder: Path, base: Path, examiner: Examiner, movie_name: str | None, *, label: str = ""
+    role: Role, folder: Path, name: str, examiner: Examiner, movie_name: str | None, *, label: str = ""
 ) -> RawFile:
-    """Open a folder of part files, which may lie deeper, in folders such as year=2024."""
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(name.startswith(("_", ".")) for name in path.relative_to(folder).parts)
-    )
-    if not paths:
-        raise InputError(f"{label or folder} has no part files.", "Check the folder.")
-    parts = [Part(path, str(path.relative_to(base)), keys_of(path.relative_to(folder))) for path in paths]
-    return joined(examiner, role, parts, label or str(folder.relative_to(base)), movie_name=movie_name)
+    """Open a folder of part files, which may lie deeper, in folders such as year=2024. Parts are named below `name`."""
+    inside = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    parts = [Part(folder / path, str(PurePath(name, path)), keys_of(path)) for path in inside if _is_shown(path)]
+    if not parts:
+        raise InputError(f"{label or name} has no part files.", "Check the folder.")
+    return joined(examiner, role, parts, label or name, movie_name=movie_name)

@@ -69,6 +69,7 @@ class TarArchive:
                 if target is None or content is None:
                     continue
                 length = 0
+                target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("wb" if member.name in written else "xb") as out:
                     while block := content.read(_BLOCK):
                         out.write(block)

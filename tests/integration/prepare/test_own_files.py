@@ -179,6 +179,76 @@ def test_rejects_name_the_part_and_its_own_line(workspace, tmp_path):
     ]
 
 
+ARCHIVES = {"a.zip": zipped, "a.tar": tar, "a.tar.gz": lambda files: gzip.compress(tar(files))}
+
+
+@pytest.mark.parametrize("archive", ARCHIVES)
+@pytest.mark.parametrize("folder", ["", "ratings/", "my/ratings/", "my/logs/"])
+def test_parts_in_an_archive(workspace, tmp_path, archive, folder):
+    lines = [*LINES[:30], "1,1,boom,5", *LINES[30:]]
+    files = {f"{folder}{name}": content for name, content in parts(lines).items()}
+    place = str(write(tmp_path, {archive: ARCHIVES[archive](files)}) / archive)
+    how = {"raw": place} if "ratings" in folder else {"ratings": place}
+    prepare(workspace, HOW, **how)
+    assert split_rows(workspace) == EXPECTED
+    label = f"{archive if 'ratings' in folder else place}:{folder}".removesuffix(":" if not folder else "")
+    assert rejects(workspace.prepared.rejects) == [
+        (str(Path(label, "part-00001.csv")), 2, "1,1,boom,5", "unparsable rating")
+    ]
+
+
+def test_parts_in_an_archive_beside_movies(workspace):
+    files = {f"d/ratings/{name}": content for name, content in parts(LINES).items()}
+    write(workspace.raw, {"my.zip": zipped({**files, "d/movies.csv": MOVIES_CSV, "README.csv": b"no\n"})})
+    check(workspace)
+    assert movie_rows(workspace)[0][:4] == (1, "Film 1", 1990, ["Drama", "War"])
+
+
+@pytest.mark.parametrize("year", ["2020", "2021"])
+def test_hive_folders_in_an_archive_are_columns(workspace, tmp_path, year):
+    lines = {one: [line for n, line in enumerate(LINES) if (n % 2 == 0) == (one == "2020")] for one in ("2020", year)}
+    header = "userId,movieId,rating,timestamp"
+    files = {f"x/year={one}/1.csv": text_of(header, own).encode() for one, own in lines.items()}
+    place = str(write(tmp_path, {"a.zip": zipped({**files, f"x/year={year}/2.csv": header.encode()})}) / "a.zip")
+    prepare(workspace, HOW, ratings=place)
+    kept = [RATINGS[LINES.index(line)] for own in lines.values() for line in own]
+    assert split_rows(workspace) == expected_rows(core_rounds(drop_duplicates(kept), 1, 1)[-1], HOW)
+    by_year = loose(columns=(("movie", "year"),))
+    prepare(workspace, by_year, ratings=place)
+    assert {row[1] for rows in split_rows(workspace).values() for row in rows} == set(map(int, lines))
+
+
+@pytest.mark.parametrize("outer", ARCHIVES)
+@pytest.mark.parametrize("inner", ARCHIVES)
+@pytest.mark.parametrize("option", ["raw", "ratings"])
+def test_an_archive_in_an_archive(workspace, tmp_path, outer, inner, option):
+    packed = ARCHIVES[inner]({"d/ratings.csv.gz": gzip.compress(RATINGS_CSV), "d/movies.csv": MOVIES_CSV})
+    write(tmp_path, {outer: ARCHIVES[outer]({f"x/{inner}": packed, "x/README": b"hello"})})
+    check(workspace, **{option: str(tmp_path / outer)})
+    files = json.loads(workspace.prepared.manifest.read_text())["input"]["files"]
+    assert files[0]["file"].endswith(f"{outer}:x/{inner}:d/ratings.csv.gz")
+
+
+def test_no_deeper_archives_are_opened(workspace, tmp_path):
+    deep = zipped({"b.zip": zipped({"c.zip": zipped({"ratings.csv": RATINGS_CSV})})})
+    write(tmp_path, {"a.zip": deep})
+    with pytest.raises(InputError, match=r"a\.zip does not contain ratings"):
+        prepare(workspace, HOW, raw=tmp_path / "a.zip")
+    with pytest.raises(InputError, match=r"a\.zip:b\.zip contains 0 files that could have the ratings"):
+        prepare(workspace, HOW, ratings=str(tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize("pack", [tar, zipped])
+def test_parts_that_point_outside_are_refused(workspace, tmp_path, pack):
+    files = {f"ratings/part-{number}.csv": RATINGS_CSV for number in range(2)}
+    write(tmp_path, {"a.zip": pack({**files, "ratings/../../../evil/part-3.csv": RATINGS_CSV})})
+    (tmp_path / "a.zip").rename(tmp_path / ("a.tar" if pack is tar else "a.zip"))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match="points outside"):
+        prepare(workspace, HOW, raw=tmp_path / ("a.tar" if pack is tar else "a.zip"))
+    assert [path for path in sorted(tmp_path.rglob("*")) if path not in before] == [workspace.root / ".lock"]
+
+
 def test_the_first_bad_row_of_too_many_is_named_by_its_line_in_the_joined_file(workspace, tmp_path):
     write(tmp_path / "logs", parts([*LINES[:40], "x,1,1,1", *LINES[40:]]))
     with pytest.raises(TooManyRejectsError, match="unparsable userId"):

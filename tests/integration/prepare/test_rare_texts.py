@@ -1,6 +1,6 @@
 """Texts that occur rarely among very many are written exactly, whatever the number of threads.
 
-As enumerations, DuckDB 2.0 writes some of them as empty texts, other ones each time. Sets of the usual size in tests don't show it.
+As enumerations, DuckDB 2.0 writes some of them as empty texts, other ones each time. Small sets don't show it.
 """
 
 from __future__ import annotations
