@@ -188,7 +188,7 @@ def test_parts_in_an_archive(workspace, tmp_path, archive, folder):
     lines = [*LINES[:30], "1,1,boom,5", *LINES[30:]]
     files = {f"{folder}{name}": content for name, content in parts(lines).items()}
     place = str(write(tmp_path, {archive: ARCHIVES[archive](files)}) / archive)
-    how = {"raw": place} if "ratings" in folder else {"ratings": place}
+    how: dict[str, Any] = {"raw": place} if "ratings" in folder else {"ratings": place}
     prepare(workspace, HOW, **how)
     assert split_rows(workspace) == EXPECTED
     label = f"{archive if 'ratings' in folder else place}:{folder}".removesuffix(":" if not folder else "")
