@@ -134,7 +134,16 @@ def test_nothing_is_overwritten(tmp_path):
         archive.unpack({"x": tmp_path / "x"})
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 1000, bytes(1024), gzip.compress(b"x" * 1000), b"\x1f\x8bxx"])
+OTHERS = {
+    "nothing": b"",
+    "text": b"x" * 1000,
+    "zeros": bytes(1024),
+    "gzip of text": gzip.compress(b"x" * 1000),
+    "broken gzip": b"\x1f\x8bxx",
+}
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
 def test_other_files_are_no_archives(tmp_path, content):
     assert not is_tar(put(tmp_path / "a.tar", content), "a.tar")
 
