@@ -37,7 +37,7 @@ FACTORS: Mapping[str, Sequence[str]] = {
     "quoting": ("none", "all", "minimal", "n/a"),
     "encoding": ("utf-8", "utf-8-bom", "utf-16", "windows-1252", "latin-1", "n/a"),
     "clock": (
-        "s", "ms", "us", "ns", "fraction", "scientific", "iso-z", "iso-offset", "iso-local", "date", "strptime",
+        "s", "ms", "us", "ns", "fraction", "scientific", "iso-z", "iso-offset", "iso-local", "date", "ymd", "strptime",
         "parquet-ms", "parquet-us", "parquet-ns", "parquet-zone", "parquet-date", "no-time-file", "no-time-random",
     ),
     "scale": (
@@ -199,6 +199,8 @@ def written_time(clock: str, at: int) -> str:
             return f"{local:%Y-%m-%d %H:%M:%S}"
         case "date" | "parquet-date":
             return f"{moment:%Y-%m-%d}"
+        case "ymd":
+            return f"{moment:%Y%m%d}"
         case "strptime":
             return f"{moment:%d/%m/%Y %H:%M}"
         case _:

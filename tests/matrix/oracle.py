@@ -247,6 +247,10 @@ def clock_of(values: Sequence[str | None], settings: PrepareSettings) -> Clock:
         return _iso_clock(given, settings)
     if "%" in settings.time_format:
         return _format_clock(settings)
+    if settings.time_format == "auto" and given:
+        days = sum(_day_in_digits(value) is not None for value in given)
+        if days >= 0.99 * len(given):
+            return Clock(_day_in_digits, by_file=True)
     numbers = {value: _numeric_time(value) for value in given}
     for unit, digits, ns in _UNITS:
         low = {"s": Decimal(0), "ms": Decimal(10) ** 11, "us": Decimal(10) ** 14, "ns": Decimal(10) ** 17}[unit]
@@ -258,6 +262,17 @@ def clock_of(values: Sequence[str | None], settings: PrepareSettings) -> Clock:
         if usable > 0.01 * len(given):
             raise RefusedError("the times are written in several ways")
     return _iso_clock(given, settings)
+
+
+def _day_in_digits(value: str) -> int | None:
+    """Nanoseconds of a day such as 20240131."""
+    if not re.fullmatch(r"(?:19|20)\d{6}(?:\.0)?", value):
+        return None
+    try:
+        day = datetime(int(value[:4]), int(value[4:6]), int(value[6:8]), tzinfo=UTC)
+    except ValueError:
+        return None
+    return (day - datetime(1970, 1, 1, tzinfo=UTC)).days * 86_400 * _BILLION
 
 
 def _reader_of_numbers(ns: int, low: Decimal, digits: int, setting: str) -> Callable[[str], int | None]:

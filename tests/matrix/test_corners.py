@@ -264,6 +264,21 @@ def dates_of_a_given_format(root):
 
 
 @corner
+def days_in_eight_digits(root):
+    return timed(root, ["20011231", "20020101", "20020229", "20020102.0", "20020101"])
+
+
+@corner
+def seconds_that_could_be_days_but_for_some(root):
+    return timed(root, ["20011231", "20020101", "20020199", "20029901", "20020102"])
+
+
+@corner
+def days_in_eight_digits_that_are_said_to_be_seconds(root):
+    return timed(root, ["20011231", "20020101", "20020102"], time_format="s")
+
+
+@corner
 def thousandths_before_2001(root):
     """Below 1e12, but milliseconds."""
     return timed(root, [str(10**11 + 7 * number) for number in range(5)])

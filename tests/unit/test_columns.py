@@ -191,7 +191,7 @@ def test_the_column_that_the_ratings_have_too_is_the_id():
     names = ["id", "imdb_id", "Anime-ID", "name"]
     assert found(names, "movies", "anime_id") == {"movie_id": "Anime-ID", "title": "name"}
     message, hint = refused(names, "movies", "film")
-    assert message == "ratings.csv, line 1: three columns could be the movie's id: id, imdb_id and Anime-ID."
+    assert message == "ratings.csv, line 1: two columns could be the movie's id: id and Anime-ID."
     assert hint == "Rename the right one to film."
 
 

@@ -24,67 +24,48 @@ MOVIELENS_NAMES: Mapping[str, str] = {
 OPTION_NAMES: Mapping[str, str] = {"user_id": "user", "movie_id": "movie", "rating": "rating", "timestamp": "time"}
 """mlrec's name of a column → its name in `--columns`."""
 
-_MOVIE_NAMES = (
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MOVIE_NAMES = _words(
     "movieid movie itemid item filmid film showid productid product isbn asin animeid bookid trackid artistid songid"
-    " gameid tmdbid imdbid contentid articleid sku mid iid"
+    " gameid tmdbid imdbid contentid articleid sku mid iid businessid videoid venueid stockcode beerid beerbeerid"
+    " recipeid jokeid courseid postid"
 )
-_RATING_NAMES = "rating ratings score stars preference value weight bookrating userrating yourrating overall"
-_COUNT_NAMES = frozenset(
-    ["count", "counts", "plays", "playcount", "listens", "views", "clicks", "quantity", "qty", "purchases", "times"]
-)
-_DURATION_NAMES = frozenset(["seconds", "duration", "durationseconds", "watchtime", "listenedseconds"])
+_COUNT_NAMES = _words("count counts plays playcount listens views clicks quantity qty purchases times")
+_DURATION_NAMES = _words("seconds duration durationseconds watchtime listenedseconds")
 _RATINGS_FILE: Mapping[str, frozenset[str]] = {
-    "user_id": frozenset(
-        [
-            "userid",
-            "user",
-            "uid",
-            "username",
-            "customerid",
-            "customer",
-            "memberid",
-            "member",
-            "accountid",
-            "visitorid",
-            "sessionid",
-            "reviewerid",
-            "personid",
-        ]
+    "user_id": _words(
+        "userid user uid username customerid customer memberid member accountid visitorid sessionid reviewerid personid"
+        " clientid viewerid playerid profileid profilename reviewprofilename"
     ),
-    "movie_id": frozenset(_MOVIE_NAMES.split()),
-    "rating": frozenset(_RATING_NAMES.split()),
-    "timestamp": frozenset(
-        [
-            "timestamp",
-            "time",
-            "ts",
-            "datetime",
-            "date",
-            "createdat",
-            "watchedat",
-            "ratedat",
-            "eventtime",
-            "unixtime",
-            "unixreviewtime",
-            "reviewtime",
-            "orderdate",
-            "listenedat",
-            "playedat",
-            "updatedat",
-        ]
+    "movie_id": _MOVIE_NAMES,
+    "rating": _words(
+        "rating ratings score stars preference value weight bookrating userrating yourrating overall reviewoverall rate"
+    ),
+    "timestamp": _words(
+        "timestamp time ts datetime date createdat watchedat ratedat eventtime unixtime unixreviewtime reviewtime"
+        " orderdate listenedat playedat updatedat dateadded reviewdate invoicedate purchasedate transactiondate tdat"
     ),
 }
 _MOVIES_FILE: Mapping[str, frozenset[str]] = {
-    "movie_id": frozenset({*_MOVIE_NAMES.split(), "id"}),
-    "title": frozenset(["title", "name", "booktitle", "movietitle", "originaltitle"]),
-    "year": frozenset(["year", "releaseyear", "yearofpublication", "startyear"]),
-    "genres": frozenset(["genres", "genre", "category", "categories"]),
+    "movie_id": _MOVIE_NAMES | {"id"},
+    "title": _words(
+        "title name booktitle movietitle originaltitle primarytitle moviename filmname showname productname prodname"
+        " itemname artistname trackname songname gamename"
+    ),
+    "year": _words("year releaseyear yearofpublication startyear"),
+    "genres": _words("genres genre category categories"),
 }
 _LINKS_FILE: Mapping[str, frozenset[str]] = {
-    "movie_id": frozenset(_MOVIE_NAMES.split()) - {"imdbid", "tmdbid"},
+    "movie_id": _MOVIE_NAMES - {"imdbid", "tmdbid"},
     "imdb_id": frozenset({"imdbid"}),
     "tmdb_id": frozenset({"tmdbid"}),
 }
+# Names of further ids and titles, which movies often have beside the one that is meant.
+_FURTHER_NAMES = _words("imdbid tmdbid originaltitle")
 _SHOWN_COLUMNS = 20
 
 
@@ -267,7 +248,9 @@ def _candidates(
         shared = [
             place for place in free if name == "movie_id" and movie_name and keys[place] == normalized(movie_name)
         ]
-        found[name] = exact or shared or [place for place in free if keys[place] in known]
+        others = [place for place in free if keys[place] in known]
+        first = [place for place in others if role != "movies" or keys[place] not in _FURTHER_NAMES]
+        found[name] = exact or shared or first or others
     return found
 
 
@@ -318,13 +301,16 @@ def _lacking(
     shape = " ".join(part for part in (_seen(line), _columns_of(names) if len(names) > 1 else "") if part)
     if role != "ratings":
         wanted = ",".join(MOVIELENS_NAMES[name] for name in CSV_COLUMNS[role])
-        return InputError(f"{message} {shape}".rstrip(), f"The first line should be {wanted}")
+        way_out = ". Or move the file away, to go on with ids as titles." if role == "movies" else ""
+        return InputError(f"{message} {shape}".rstrip(), f"The first line should be {wanted}{way_out}")
     by_name = ",".join(f"{OPTION_NAMES[name]}=NAME" for name in missing)
     hint = f"Name the column: --columns {by_name}{_otherwise(missing)}"
     if len(missing) == len(required(role, settings)) and not wrong and line.text is not None:
+        header = ",".join(MOVIELENS_NAMES[name] for name in missing)
+        positions = ",".join(f"{OPTION_NAMES[name]}={place}" for place, name in enumerate(missing, 1))
         hint = (
-            "The first line should be userId,movieId,rating,timestamp. If the file has no header, give positions:"
-            " --columns user=1,movie=2,rating=3,time=4"
+            f"The first line should be {header}. If the file has no header, say which column is which, for example:"
+            f" --columns {positions}{_otherwise(missing)}"
         )
     return InputError(f"{message} {shape}".rstrip(), hint)
 

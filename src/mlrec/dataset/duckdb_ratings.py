@@ -214,7 +214,7 @@ class DuckDBRatings:
         times: dict[TimeForm, int] = {}
         if forms.clock in ("s", "ms", "us", "ns"):
             times = dict(sql.rows("SELECT clock_of(timestamp), count(*) FROM ratings GROUP BY ALL"))
-        elif forms.clock in ("fraction", "date"):
+        elif forms.clock in ("fraction", "date", "ymd"):
             times = {forms.clock: rows}
         elif forms.clock == "iso":
             times = {"moment": rows}

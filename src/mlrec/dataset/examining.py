@@ -6,7 +6,7 @@ import codecs
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +23,11 @@ from mlrec.dataset.unpacking import rewritten, unpacked
 from mlrec.errors import InputError, shown
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import PrepareSettings
+from mlrec.untrusted_text import for_terminal
 
 _BEGINNING = 1 << 16
 _SEPARATORS = ("::", "\t", ";", "|", ",")
-_SEPARATOR_NAMES: Mapping[str, str] = {"\t": "tab"}
+_SEPARATOR_NAMES: Mapping[str, str] = {"\t": "tab", " ": "a space"}
 _SAMPLE_LINES = 20
 # UTF-32 comes first: in its little-endian form it begins as UTF-16 does.
 _MARKS: Mapping[bytes, str] = {
@@ -95,6 +96,8 @@ class Examiner:
         if start.startswith(b"PAR1"):
             names = parquet_columns(readable_path, label)
             found = self.parquet(role, readable_path, label, [*names], further=further, movie_name=movie_name)
+            nested = {name for name, kind in names.items() if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]")}
+            _refuse_nested(found, nested)
             return replace(found, given=given)
         file = self._text(role, readable_path, label, name or path.name, start, tuple(further), movie_name, is_whole)
         return replace(file, given=() if file.path == path else (path,))
@@ -187,7 +190,10 @@ class Examiner:
         line = Line(f"{file.label}, line 1", lines[0])
         found = columns.recognized(file.role, names, line, self.settings, movie_name)
         file = replace(file, layout="json", quotes=False, unusual=(*file.unusual, "JSON lines"))
-        return _with_columns(file, found, names)
+        file = _with_columns(file, found, names)
+        plain = {key for one in objects for key, value in one.items() if not isinstance(value, dict | list)}
+        _refuse_nested(file, set(names).difference(plain, further))
+        return file
 
     def _delimited(self, file: RawFile, lines: list[str], further: tuple[str, ...], movie_name: str | None) -> RawFile:
         """Describe a file with separated fields."""
@@ -261,6 +267,9 @@ class Examiner:
         if len(fitting) == 1:
             return fitting[0]
         if not fitting:
+            blanks = {len(one.split(" ")) for one in sample}
+            if len(blanks) == 1 and max(blanks) >= max(needed, 2):
+                return " "
             return max(reversed(_SEPARATORS), key=lambda separator: len(_fields(line.text or "", separator, line)))
         ways = " or ".join(f"{shown(_SEPARATOR_NAMES.get(one, one))} ({max(widths[one])} fields)" for one in fitting)
         raise InputError(
@@ -281,6 +290,17 @@ def parquet_columns(path: Path, label: str) -> dict[str, str]:
     except (duckdb.Error, UnicodeDecodeError) as error:
         raise InputError(f"{label} cannot be read: {first_line(error)}", "Check the file, or get it again.") from error
     return {name: kind for name, kind, *_ in described}
+
+
+def _refuse_nested(file: RawFile, nested: Collection[str]) -> None:
+    """Raise InputError if a column of ratings that mlrec uses is among these, which hold objects or lists."""
+    for name, own in file.own_names.items():
+        if file.role == "ratings" and own in nested:
+            raise InputError(
+                f"{file.label}: {for_terminal(own)[:60]} holds objects or lists, not the {OPTION_NAMES[name]} itself.",
+                "Write its value into a column of its own first. Of JSON lines, for example:"
+                " jq -c '.movie = .movie.id' FILE > NEW",
+            )
 
 
 def _with_columns(file: RawFile, found: Recognized, headers: Sequence[str]) -> RawFile:
@@ -361,6 +381,8 @@ def _movielens_form(role: Role, name: str, lines: list[str], settings: PrepareSe
     if stem == "u.data" and role == "ratings":
         return _Form("delimited", "\t")
     if stem.endswith(".dat") and role != "links":
+        if any(line.strip() for line in lines) and not any("::" in line for line in lines):
+            return None
         first = next((line for line in lines if line.strip()), "")
         has_header = any(
             columns.likeness(role, [one.strip() for one in first.split(separator)], settings, None)

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from mlrec.errors import InputError, shown
 from mlrec.ids import IdKind
 from mlrec.settings import IdsSetting, PrepareSettings
 
-Clock = Literal["s", "ms", "us", "ns", "fraction", "iso", "date", "format", "date-format", "file", "random"]
+Clock = Literal["s", "ms", "us", "ns", "fraction", "iso", "date", "ymd", "format", "date-format", "file", "random"]
 """How a time is written: a number of seconds (or of thousandths, …) since 1970, seconds with a fraction, ISO 8601, a
-date alone, a format of `strptime` with or without the hour. `file` and `random` stand for an order without times."""
+date alone, a date such as 20240131, a format of `strptime` with or without the hour. `file` and `random` stand for an
+order without times."""
 
-TimeForm = Literal["s", "ms", "us", "ns", "fraction", "moment", "date", "other", "empty"]
+TimeForm = Literal["s", "ms", "us", "ns", "fraction", "moment", "date", "ymd", "other", "empty"]
 """What one time looks like; a moment is a date and a time of day in ISO 8601."""
 
 SQL_TYPES: Mapping[IdKind, str] = {"integer": "BIGINT", "text": "VARCHAR"}
@@ -33,10 +35,13 @@ TICKS_PER_SECOND: Mapping[Clock, int] = {
 _NAMES: Mapping[Clock, str] = {
     "s": "", "ms": "milliseconds since 1970", "us": "microseconds since 1970",
     "ns": "nanoseconds since 1970", "fraction": "seconds since 1970 with fractions", "iso": "ISO 8601",
-    "date": "dates alone, so the order of the file counts within a day", "format": "in the given format",
+    "date": "dates alone, so the order of the file counts within a day",
+    "ymd": "dates such as 20240131, so the order of the file counts within a day", "format": "in the given format",
     "date-format": "dates in the given format, so the order of the file counts within a day",
     "file": "ignored; the order of the file counts", "random": "ignored; each user's events are in a random order",
 }  # fmt: skip
+DATES: tuple[Clock, ...] = ("date", "ymd", "date-format")
+"""Clocks that tell the day only."""
 # From this share of other ids on, the ids are texts. Between this and the next, it must be asked: they may be numbers,
 # some of them damaged.
 _SURELY_TEXT = 0.1
@@ -83,7 +88,7 @@ class Forms:
     @property
     def has_file_order(self) -> bool:
         """Whether the position in the file orders events, alone or within a day."""
-        return self.clock in ("date", "date-format", "file")
+        return self.clock in (*DATES, "file")
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ def _clock(look: Look, settings: PrepareSettings, label: str) -> Clock:
     # Times that have none of the forms are bad rows, and are judged as such.
     usable = sum(n for form, n in times.items() if form not in ("empty", "other"))
     enough = (1 - _STRAY_TIMES) * usable
-    dates, moments, fractions = (times.get(form, 0) for form in ("date", "moment", "fraction"))
+    dates, moments, fractions, ymd = (times.get(form, 0) for form in ("date", "moment", "fraction", "ymd"))
     if settings.time_format == "iso":
         return "date" if dates and dates >= enough else "iso"
     if settings.time_format == "s":
@@ -203,10 +208,12 @@ def _clock(look: Look, settings: PrepareSettings, label: str) -> Clock:
         if times.get("other", 0):
             raise InputError(
                 f"{label}: the times, such as {shown(look.time)}, are written in no way that mlrec knows.",
-                "Name their format: --time-format %d/%m/%Y, for example. Or ignore them: --no-time file",
+                f"Name their format: --time-format {_likely_formats(look.time)}. Or ignore them: --no-time file",
             )
         return "s"
-    if times.get("s", 0) + fractions >= enough:
+    if ymd >= enough:
+        return "ymd"
+    if times.get("s", 0) + ymd + fractions >= enough:
         return "fraction" if fractions > usable - enough else "s"
     for unit in ("ms", "us", "ns"):
         if times.get(unit, 0) >= enough:
@@ -226,8 +233,25 @@ def _clock(look: Look, settings: PrepareSettings, label: str) -> Clock:
 
 _FORM_NAMES: Mapping[TimeForm, str] = {
     "s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds",
-    "fraction": "seconds with fractions", "moment": "ISO 8601", "date": "dates",
+    "fraction": "seconds with fractions", "moment": "ISO 8601", "date": "dates", "ymd": "dates such as 20240131",
 }  # fmt: skip
+_DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y")
+_HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z")
+
+
+def _likely_formats(time: str | None) -> str:
+    """The formats in which a time may be written, as a shell takes them; an example if there is none."""
+    found = [one for one in _FORMATS if time is not None and _is_written_in(one, time)]
+    return " or ".join(f"'{one}'" for one in found) or "'%d/%m/%Y', for example"
+
+
+def _is_written_in(time_format: str, time: str) -> bool:
+    try:
+        datetime.strptime(time, time_format)  # only whether it fits
+    except ValueError:
+        return False
+    return True
 
 
 def _has_hours(time_format: str) -> bool:

@@ -43,7 +43,7 @@ from mlrec.dataset.forms import SQL_TYPES, Forms
 from mlrec.dataset.genres import listed
 from mlrec.dataset.pieces import name_pieces
 from mlrec.dataset.ratings import OtherForms, Ratings, ReadRatings
-from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, chosen
+from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, chosen, doubts
 from mlrec.dataset.sources import RawFile, RawSource, Role, is_remote
 from mlrec.dataset.sql_steps import SqlSteps, first_line
 from mlrec.dataset.text_rows import record_blocks
@@ -71,6 +71,8 @@ _SWIPE_LOG = "swipe log"
 _READINGS = 3
 # Interactions that make a like a strong one.
 _SEVERAL = 2.0
+# From this share of superlikes on, they hardly say anything.
+_TOO_MANY_STRONG = 0.75
 _KIND_NAMES: Mapping[IdKind, str] = {"integer": "a whole number", "text": "a text"}
 # Settings added later that have no effect unless ties are ordered at random. Older folders keep their fingerprint.
 _RANDOM_TIES_SETTINGS = ("ties", "random_seed")
@@ -326,19 +328,32 @@ class _Preparation:
         self.forms, self.scale = found.forms, found.scale
         self.unrated = found.unrated
         self._note("read")
-        self.rating_histogram = {f"{rating:.15g}": count for rating, count in self.ratings.by_value()}
+        by_value = dict(self.ratings.by_value())
+        self.rating_histogram = {f"{rating:.15g}": count for rating, count in by_value.items()}
         per_month: Counter[str] = Counter()
         for day, count in self.ratings.by_day():
             per_month[(_FIRST_DAY + timedelta(days=day)).isoformat()[:7]] += count
         self.ratings_per_month = dict(per_month)
-        if self.settings.implicit:
+        if not self.settings.implicit:
+            self.warnings += doubts(self.scale, by_value, self.settings)
+        else:
             default = None if self.source.ratings.amount_kind == "duration" else _SEVERAL
             self.strong_from = self.ratings.combine_interactions(self.settings.strong_from or default)
             self.scale = INTERACTIONS
             self._note("combined")
+            self._warn_of_strong_interactions()
         if self.source.movies is None:
             self.ratings.make_catalogue()
             self._read_links()
+
+    def _warn_of_strong_interactions(self) -> None:
+        by_value = dict(self.ratings.by_value())
+        share = by_value.get(INTERACTIONS.high, 0) / max(sum(by_value.values()), 1)
+        if share >= _TOO_MANY_STRONG and self.settings.strong_from is None:
+            self.warnings.append(
+                f"{share:.0%} of the pairs of a user and a movie count as superlikes. To let fewer do so, name the sum"
+                " from which one does: --strong-from N"
+            )
 
     def _read_files(self) -> ReadRatings:
         """Read the files, again if their values turn out to be written otherwise than the first rows."""
@@ -466,7 +481,12 @@ class _Preparation:
                 f"The bad rows are in {report}." if has_rejects else "Check the file.",
             )
         allowed = self.settings.max_reject_share
-        ways = "Prepare without swipes" if too_many.label == _SWIPE_LOG else "Correct the file"
+        if too_many.label == _SWIPE_LOG:
+            ways = "Prepare without swipes"
+        elif reason == "unknown movie":
+            ways = "Complete the movies file, or leave it out to use ids as titles"
+        else:
+            ways = "Correct the file"
         raise TooManyRejectsError(
             f"{too_many.bad:,} of {too_many.rows:,} rows of {too_many.label} are bad"
             f" ({too_many.bad / too_many.rows:.1%}, allowed {allowed:.1%}); the first is line {line}: {reason}.",

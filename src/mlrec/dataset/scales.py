@@ -115,6 +115,8 @@ class _Usual:
             return set(on_it) >= ends and _strays(counts, ends.__contains__) <= allowed
         if not counts:
             return self.scale is FIVE_STARS  # there is nothing to cut
+        if self.scale is FIVE_STARS and len(on_it) > _MOST_STARS and max(on_it) < _FEWEST_STARS:
+            return False
         is_used = len(on_it) > 1 and max(on_it) >= self.top_from and (self.scale.low >= 0 or min(on_it) < -1)
         return is_used and _strays(counts, self.scale.has) <= allowed
 
@@ -132,6 +134,12 @@ _USUAL = (
     _Usual(_scale(0.0, 100.0, "0 to 100"), 80.0),
     _Usual(_scale(-10.0, 10.0, "−10 to 10"), 8.0),
 )
+# Stars come in steps. Very many different values, none of them near five, are another measure, such as a share.
+_MOST_STARS, _FEWEST_STARS = 100, 4.5
+# Fewer ratings say nothing about a scale.
+_ENOUGH_RATINGS = 100
+# A share of zeros that is too large for a rating.
+_MANY_ZEROS = 0.2
 # Share of the rows that may be off the scale.
 _MOST_STRAYS = 0.02
 
@@ -182,6 +190,37 @@ def recognized(counts: Mapping[float, int], label: str, settings: PrepareSetting
     if scale is None:
         raise _unrecognized(counts, label)
     return _with(replace(scale.of(rated), unrated=unrated), settings)
+
+
+def doubts(scale: Scale, counts: Mapping[float, int], settings: PrepareSettings) -> list[str]:
+    """What is odd about the preferences that ratings become, in sentences.
+
+    Parameters
+    ----------
+    scale
+        The scale.
+    counts
+        How often each rating occurs.
+    settings
+        What the user has said about the scale.
+    """
+    total, highest = sum(counts.values()), max(counts, default=0.0)
+    _, like_above, strong_above = scale.cut_points
+    if total < _ENOUGH_RATINGS or settings.cut_points:
+        return []
+    found = []
+    zeros = counts.get(0.0, 0) / total
+    if scale.unrated is None and settings.scale is None and scale.cut_points[0] > 0 and zeros >= _MANY_ZEROS:
+        found.append(
+            f"{zeros:.0%} of the ratings are 0, which counts as a strong dislike. If 0 means that there is no rating,"
+            " add --unrated 0."
+        )
+    name_it = f"If {highest:g} is the best possible rating, add --scale {min(*counts, 1.0):g},{highest:g}."
+    if highest <= like_above:
+        found.append(f"No rating is above {like_above:g}, so nothing counts as a like. {name_it}")
+    elif highest <= strong_above < scale.high:
+        found.append(f"No rating is above {strong_above:g}, so nothing counts as a superlike. {name_it}")
+    return found
 
 
 def _with(scale: Scale, settings: PrepareSettings) -> Scale:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mlrec.dataset.database import literal, located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
-from mlrec.dataset.forms import SQL_TYPES, TICKS_PER_SECOND, Forms
+from mlrec.dataset.forms import DATES, SQL_TYPES, TICKS_PER_SECOND, Forms
 from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, Scale, recognized
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
@@ -196,7 +196,7 @@ class SparkRatings:
         shares = ", ".join(f"{share}L" for share in settings.split_ratio)
         preferences = ", ".join(str(int(swipe)) for swipe in BUCKETS)
         seconds = "ticks"
-        if forms.clock in ("date", "date-format"):
+        if forms.clock in DATES:
             seconds = "shiftright(ticks, 40) * 86400L"
         elif forms.clock in TICKS_PER_SECOND:
             seconds = f"ticks div {TICKS_PER_SECOND[forms.clock]}L"

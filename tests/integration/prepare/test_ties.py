@@ -26,7 +26,7 @@ def test_each_seed_deals_ties_otherwise(tmp_path):
 
 def test_times_that_are_too_coarse_to_split_by_are_told_with_the_way_out(tmp_path):
     times = {user: [0] * 10 if user < 4 else list(range(10)) for user in range(12)}
-    ratings = [Rating(user, movie, 4.0, at) for user, row in times.items() for movie, at in enumerate(row, 1)]
+    ratings = [Rating(user, movie, 5.0, at) for user, row in times.items() for movie, at in enumerate(row, 1)]
     workspace = write_raw(tmp_path, csv_lines(ratings), movies=10)
     result = prepare(workspace, loose())
     assert result.manifest.document["ties"] == {

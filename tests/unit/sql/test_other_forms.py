@@ -76,7 +76,8 @@ def test_integer_ids_are_numbers(db):
         ("2016-02-29", "date"), ("2015-02-29", "other"),
         ("2016-02-29 12:00", "moment"), ("2016-02-29T12:00:01.5Z", "moment"), ("2016-02-29T12:00:01+0200", "moment"),
         ("2016-02-29 12:00:01,123456789 +02:00", "moment"), ("2016-02-29T25:00", "other"), ("4/18/2026", "other"),
-        ("infinity", "other"), ("epoch", "other"), ("20160229", "s"),
+        ("infinity", "other"), ("epoch", "other"), ("20160229", "ymd"), ("20150229", "s"),
+        ("20160229.0", "ymd"), ("21000101", "s"),
     ],
 )  # fmt: skip
 def test_the_form_of_a_time(db, field, form):

@@ -118,9 +118,15 @@ CREATE MACRO clock_of(number) AS
          WHEN abs(number) < 100000000000000000 THEN 'us'
          ELSE 'ns' END;
 
+-- A date such as 20240131, from 1900 to 2099. As seconds, such numbers would all be in August 1970.
+CREATE MACRO ymd_date(field) AS
+    CASE WHEN whole_number(field) BETWEEN 19000101 AND 20991231
+         THEN CAST(TRY_STRPTIME(CAST(whole_number(field) AS VARCHAR), '%Y%m%d') AS DATE) END;
+
 -- What a time looks like.
 CREATE MACRO time_form(field) AS
     CASE WHEN field IS NULL OR field = '' THEN 'empty'
+         WHEN ymd_date(field) IS NOT NULL THEN 'ymd'
          WHEN whole_number(field) IS NOT NULL THEN clock_of(whole_number(field))
          WHEN exact_seconds(field) IS NOT NULL THEN CASE WHEN abs(exact_seconds(field)) < 100000000000 THEN 'fraction' ELSE 'other' END
          WHEN regexp_full_match(field, '\d{4}-\d\d-\d\d') THEN CASE WHEN TRY_CAST(field AS DATE) IS NULL THEN 'other' ELSE 'date' END
@@ -140,6 +146,7 @@ CREATE MACRO ticks_of(field) AS
          WHEN 'fraction' THEN CAST(exact_seconds(field) * 1000000 AS BIGINT)
          WHEN 'iso' THEN iso_moment(field)
          WHEN 'date' THEN CASE WHEN regexp_full_match(field, '\d{4}-\d\d-\d\d') THEN day_ticks(TRY_CAST(field AS DATE)) END
+         WHEN 'ymd' THEN day_ticks(ymd_date(field))
          WHEN 'format' THEN epoch_us(timezone(getvariable('timezone'), TRY_STRPTIME(field, getvariable('time_format'))))
          WHEN 'date-format' THEN day_ticks(CAST(TRY_STRPTIME(field, getvariable('time_format')) AS DATE))
          ELSE 0 END;
@@ -147,13 +154,13 @@ CREATE MACRO ticks_of(field) AS
 -- Whole seconds since 1970 of such a number.
 CREATE MACRO seconds_of(ticks) AS
     CASE WHEN getvariable('clock') IN ('s', 'file', 'random') THEN ticks
-         WHEN getvariable('clock') IN ('date', 'date-format') THEN (ticks >> 40) * 86400
+         WHEN getvariable('clock') IN ('date', 'ymd', 'date-format') THEN (ticks >> 40) * 86400
          ELSE ticks // getvariable('ticks_per_second') END;
 
 -- The time of a swipe, in seconds, as such a number. On a day that only has a date, swipes come after all events of the file.
 CREATE MACRO ticks_of_seconds(seconds) AS
     CASE WHEN getvariable('clock') IN ('s', 'file', 'random') THEN seconds
-         WHEN getvariable('clock') IN ('date', 'date-format')
+         WHEN getvariable('clock') IN ('date', 'ymd', 'date-format')
              THEN CAST(seconds // 86400 AS BIGINT) * 1099511627776 + 549755813888 + seconds % 86400
          ELSE CAST(seconds AS BIGINT) * getvariable('ticks_per_second') END;
 
