@@ -166,6 +166,28 @@ def test_the_quote_of_a_later_row_does_not_close_an_open_one(tmp_path):
     ]
 
 
+TRACKS = ['1\t2\t"Live at\t7', "3\t4\tNo quotes\t8", '5\t6\tLive"\t9', '7\t8\t"Weird Al\t1']
+
+
+def test_between_tabs_a_quote_swallows_no_rows(tmp_path):
+    columns = ("user_id", "movie_id", "title", "timestamp")
+    found = rows(tmp_path / "ratings.tsv", "\n".join(TRACKS), delimiter="\t", columns=columns)
+    assert [(row[0], row[2:]) for row in found] == [
+        (1, (4, "1", "2", "7")),
+        (2, (4, "3", "4", "8")),
+        (3, (4, "5", "6", "9")),
+        (4, (4, "7", "8", "1")),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+def test_a_quoted_field_may_run_over_lines_between_any_separators(tmp_path, delimiter):
+    columns = ("user_id", "movie_id", "title", "timestamp")
+    content = '1;2;"A line\nand another";7\n3;4;five;8\n'.replace(";", delimiter)
+    found = rows(tmp_path / "ratings.csv", content, delimiter=delimiter, columns=columns)
+    assert [(row[0], row[2], row[3], row[5]) for row in found] == [(1, 4, "1", "7"), (3, 4, "3", "8")]
+
+
 def tables(*excluded: str) -> st.SearchStrategy[list[list[str]]]:
     """Rows of three fields with any text."""
     field = st.text(st.characters(exclude_characters=["\0", *excluded], codec="utf-8"), max_size=8)

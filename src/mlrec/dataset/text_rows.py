@@ -112,12 +112,18 @@ def _over_lines(lines: list[str], first: Record, file: RawFile) -> Record:
     """The record of several lines that begins with an open quote, or else its first line alone.
 
     The record must have the right number of fields, and each closing quote must end a field. Otherwise the quote that
-    opens a field of a later row would be taken for the end of this one.
+    opens a field of a later row would be taken for the end of this one. Many writers of tabs do not quote at all, so
+    between tabs it must not consist of lines that are whole rows either.
     """
     for end, line in enumerate(lines[1:], 2):
         if '"' in line:
             text = "\n".join(lines[:end])
             fields = _fields(text, file, strict=True)
             if len(fields) == file.width:
+                if file.delimiter == "\t" and all(one.count("\t") == file.width - 1 for one in lines[:end]):
+                    break
                 return Record(first.line, text, fields)
+    # A single quote between tabs is a character, as in the title of a track.
+    if file.delimiter == "\t" and first.text.count('"') == 1 and first.text.count("\t") == file.width - 1:
+        return first._replace(quoted=first.text.split("\t"))
     return first
