@@ -63,21 +63,22 @@ def public_at(ids: IdArray, row: int) -> PublicId:
 
 def row_of(ids: IdArray, wanted: PublicId) -> int | None:
     """Return the row of an id, or None if it is not among the ids, which ascend. An id of the other kind never is."""
+    key: int | bytes
     needle: Any
     if ids.dtype.kind == "S":
         if not isinstance(wanted, str):
             return None
-        encoded = wanted.encode(errors="surrogatepass")
+        key = wanted.encode(errors="surrogatepass")
         # NumPy would pad a shorter text with NUL, and copy all ids to the width of a longer one.
-        if not 0 < len(encoded) <= ids.dtype.itemsize or encoded.endswith(b"\0"):
+        if not 0 < len(key) <= ids.dtype.itemsize or key.endswith(b"\0"):
             return None
-        needle = np.array(encoded, dtype=ids.dtype)
+        needle = np.array(key, dtype=ids.dtype)
     else:
         if isinstance(wanted, str) or not SMALLEST_ID <= wanted <= LARGEST_ID:
             return None
-        needle = wanted
+        needle = key = wanted
     position = int(ids.searchsorted(needle))
-    return position if position < len(ids) and ids[position] == needle else None
+    return position if position < len(ids) and ids.item(position) == key else None
 
 
 def rows_of(ids: IdArray, wanted: IdArray) -> NDArray[np.int32]:

@@ -61,6 +61,16 @@ def test_the_same_seed_gives_the_same_bytes_with_any_number_of_threads(generate,
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
+def test_users_may_have_uuids_and_all_else_is_the_same(generate, folder, tmp_path):
+    assert generate.main([str(tmp_path), "--scale", str(SCALE), "--text-users"]) == 0
+    numbers, texts = ((one / "ratings.csv").read_text().splitlines()[1:] for one in (folder, tmp_path))
+    assert [line.split(",", 1)[1] for line in numbers] == [line.split(",", 1)[1] for line in texts]
+    pairs = {(one.split(",")[0], other.split(",")[0]) for one, other in zip(numbers, texts, strict=True)}
+    users = {text for _, text in pairs}
+    assert len(pairs) == len(users) == len({number for number, _ in pairs})
+    assert all(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", user) for user in users)
+
+
 def test_another_seed_gives_other_data_of_the_same_shape(generate, folder, tmp_path):
     assert generate.main([str(tmp_path), "--scale", str(SCALE), "--seed", "7"]) == 0
     for name in ("ratings.csv", "movies.csv"):
