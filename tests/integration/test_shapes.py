@@ -77,8 +77,14 @@ WAYS = {
 
 def mlrec(folder: Path, *arguments: str) -> Any:
     """What a command prints with --json, run in a folder whose data directory is `data`."""
+    return json.loads(printed(folder, *arguments, "--json"))
+
+
+def printed(folder: Path, *arguments: str, keys: str = "") -> str:
+    """The same without --json. `keys` is what somebody types."""
     done = subprocess.run(
-        [MLREC, *arguments, "--json"],
+        [MLREC, *arguments],
+        input=keys,
         cwd=folder,
         env=os.environ | {"MLREC_DATA_DIR": "data"},
         capture_output=True,
@@ -87,7 +93,7 @@ def mlrec(folder: Path, *arguments: str) -> Any:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -128,3 +134,8 @@ def test_from_raw_files_to_swipes(name, tmp_path):
                   "--preference", "dislike")  # fmt: skip
     assert again["user_id"] == user
     assert listed["items"][0]["movie_id"] not in [item["movie_id"] for item in again["items"]]
+
+    session = printed(tmp_path, "swipe", "--user", str(user), keys="2\n1\nq\n")
+    assert [line[:3] for line in session.splitlines() if line[1:3] == ". "] == ["1. ", "2. ", "3. "]
+    assert "·  ·" not in session  # movies without genres, say
+    assert "1 superliked, 1 liked" in session

@@ -226,8 +226,8 @@ def _tell_card(session: "SwipeSession", say: Any) -> bool:
         say("No more movies match.")
         return False
     number = session.answers.total() + 1
-    genres = ", ".join(card.movie.genres)
-    say(f"{number}. {card.movie.label} · {genres} · {cards.match(card)} · {cards.reason(card)}")
+    parts = (card.movie.label, ", ".join(card.movie.genres), cards.match(card), cards.reason(card))
+    say(f"{number}. {' · '.join(filter(None, parts))}")
     return True
 
 
