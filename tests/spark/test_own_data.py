@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
+import pyarrow
 import pytest
 
 from mlrec.artifacts import model_folder, registry
@@ -119,6 +120,18 @@ def test_columns_of_parquet_are_known_by_other_names(tmp_path, spark):
     how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, columns=(("movie", "anime`id"),))
     here, there = on_both(tmp_path, spark, raw, how)
     assert events_of(here) == events_of(there)
+    assert told(here) == told(there)
+
+
+def test_data_frames(tmp_path, spark):
+    names = ("uid", "item", "score", "ts")
+    frame = pyarrow.table(dict(zip(names, map(list, zip(*rows(), strict=True)), strict=True)))
+    here, there = Workspace(tmp_path / "duckdb"), Workspace(tmp_path / "spark")
+    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5)
+    prepare(here, how, ratings=frame)
+    prepare(there, how, ratings=frame, spark=spark)
+    assert events_of(here) == events_of(there)
+    assert len(events_of(here)["train"]) > 300
     assert told(here) == told(there)
 
 
