@@ -30,9 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = stderr_report()
     threads = options.threads or os.cpu_count() or 1
     out_dir: Path = options.out_dir
-    write_csv(
-        make_dataset(options.scale, options.seed, threads, report), out_dir, report, text_users=options.text_users
-    )
+    dataset = make_dataset(options.scale, options.seed, threads, report)
+    write_csv(dataset, out_dir, report, text_users=options.text_users)
     if not options.check or options.text_users:
         return 0
     report("self-check", 0, 1)

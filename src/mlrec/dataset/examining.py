@@ -95,9 +95,10 @@ class Examiner:
         given = () if readable_path == path else (path,)
         if start.startswith(b"PAR1"):
             names = parquet_columns(readable_path, label)
-            found = self.parquet(role, readable_path, label, [*names], further=further, movie_name=movie_name)
-            nested = {name for name, kind in names.items() if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]")}
-            _refuse_nested(found, nested)
+            nested = nested_columns(names)
+            found = self.parquet(
+                role, readable_path, label, [*names], further=further, nested=nested, movie_name=movie_name
+            )
             return replace(found, given=given)
         file = self._text(role, readable_path, label, name or path.name, start, tuple(further), movie_name, is_whole)
         return replace(file, given=() if file.path == path else (path,))
@@ -110,11 +111,14 @@ class Examiner:
         names: Sequence[str],
         *,
         further: Sequence[str] = (),
+        nested: Collection[str] = (),
         movie_name: str | None = None,
     ) -> RawFile:
-        """Describe a Parquet file with columns of these names."""
+        """Describe a Parquet file with columns of these names, of which the nested ones hold objects or lists."""
         found = columns.recognized(role, [*names, *further], Line(label), self.settings, movie_name)
-        return _with_columns(RawFile(role, path, label, "parquet"), found, [*names, *further])
+        file = _with_columns(RawFile(role, path, label, "parquet"), found, [*names, *further])
+        _refuse_nested(file, nested)
+        return file
 
     def _readable(self, role: Role, path: Path, label: str, *, is_whole: bool) -> Path:
         """The file, or a copy without its compression."""
@@ -292,13 +296,20 @@ def parquet_columns(path: Path, label: str) -> dict[str, str]:
     return {name: kind for name, kind, *_ in described}
 
 
+def nested_columns(kinds: Mapping[str, str]) -> frozenset[str]:
+    """The columns that hold objects or lists, by the SQL type of each column."""
+    return frozenset(name for name, kind in kinds.items() if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]"))
+
+
 def _refuse_nested(file: RawFile, nested: Collection[str]) -> None:
     """Raise InputError if a column of ratings that mlrec uses is among these, which hold objects or lists."""
+    if file.role != "ratings":
+        return
     for name, own in file.own_names.items():
-        if file.role == "ratings" and own in nested:
+        if own in nested:
             raise InputError(
                 f"{file.label}: {for_terminal(own)[:60]} holds objects or lists, not the {OPTION_NAMES[name]} itself.",
-                "Write its value into a column of its own first. Of JSON lines, for example:"
+                "Put the value into a column of its own first. With JSON lines, for example:"
                 " jq -c '.movie = .movie.id' FILE > NEW",
             )
 

@@ -6,7 +6,7 @@ import glob
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from os.path import commonpath
 from pathlib import Path, PurePath, PurePosixPath
@@ -112,11 +112,10 @@ def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
 class _Candidate:
     """Files that belong together in a folder or an archive, not yet opened.
 
-    There may also be folders of parts. `label` is the place in messages, and `beside` the names of all files there.
+    There may also be folders of parts. `beside` has the names of all files there.
     """
 
-    place: Path
-    label: str
+    place: Path | _Packed
     members: Mapping[Role, str]
     folders: Mapping[Role, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
@@ -124,13 +123,15 @@ class _Candidate:
     @property
     def name(self) -> str:
         """Name of the data set in messages."""
+        if isinstance(self.place, Path):
+            return self.place.name
         inside = PurePosixPath(next(chain(self.members.values(), self.folders.values()))).parent
-        return self.label if self.place.is_dir() or inside == PurePosixPath() else f"{self.label}:{inside}"
+        return self.place.label if inside == PurePosixPath() else f"{self.place.label}:{inside}"
 
     def openers(self, raw: Path, examiner: Examiner) -> dict[Role, Opener]:
         """What opens each file."""
-        if not self.place.is_dir():
-            packed = _Packed(self.place, self.label)
+        if not isinstance(self.place, Path):
+            packed = self.place
             packed.require_room(self.members.values(), examiner.scratch)
             return {
                 **{role: partial(packed.open_parts, role, folder, examiner) for role, folder in self.folders.items()},
@@ -169,15 +170,15 @@ def _found(raw: Path, examiner: Examiner) -> _Candidate:
             "Start with the demo data: mlrec run demo. Or put your ratings there and run: mlrec run",
         )
     if raw.is_file():
-        candidates = _in_archive(raw, raw.name, examiner)
+        candidates = _in_archive(_Packed(raw, raw.name), examiner)
     elif not (candidates := _in_folder(raw)):
         entries = sorted(entry for entry in raw.iterdir() if not entry.name.startswith("."))
         candidates = [found for entry in entries if entry.is_dir() for found in _in_folder(entry)]
         # An archive beside the folder it was unpacked to is the same data set, not a second one.
-        unpacked = {candidate.label for candidate in candidates}
+        unpacked = {candidate.name for candidate in candidates}
         for entry in entries:
             if entry.is_file() and _stem(entry) not in unpacked:
-                candidates += _in_archive(entry, entry.name, examiner)
+                candidates += _in_archive(_Packed(entry, entry.name), examiner)
     if not candidates:
         raise RawDataMissingError(f"{raw} does not contain ratings.", _WANTED)
     if len(candidates) > 1:
@@ -203,7 +204,7 @@ def _in_folder(folder: Path) -> list[_Candidate]:
     if "ratings" in members or "ratings" in parts:
         beside = tuple(entry.name for entry in entries if entry.is_file())
         parts = {role: name for role, name in parts.items() if role not in members}
-        return [_Candidate(folder, folder.name, members, parts, beside)]
+        return [_Candidate(folder, members, parts, beside)]
     return []
 
 
@@ -217,29 +218,27 @@ def _stem(path: Path) -> str:
     return re.sub(r"\.(zip|tar(\.\w+)?|tgz|tbz2?|txz|tzst)$", "", path.name, flags=re.IGNORECASE)
 
 
-def _in_archive(path: Path, label: str, examiner: Examiner, *, is_inner: bool = False) -> list[_Candidate]:
+def _in_archive(packed: _Packed, examiner: Examiner, *, is_inner: bool = False) -> list[_Candidate]:
     """The data sets in an archive: those in its outermost folder, or folders of equal depth, that have one.
 
     If it has nothing but another archive, those in that one.
     """
-    if not _is_archive_name(path.name):
+    if not _is_archive_name(packed.path.name):
         return []
-    packed = _Packed(path, label)
-    names = packed.names()
     files: dict[PurePosixPath, list[str]] = {}
-    for name in names:
+    for name in packed.names:
         files.setdefault(PurePosixPath(name).parent, []).append(name)
     found = [
-        _Candidate(path, label, chosen, beside=tuple(beside))
+        _Candidate(packed, chosen, beside=tuple(beside))
         for folder, beside in files.items()
         if (chosen := choose(beside))
     ]
     found = found or [
-        _Candidate(path, label, choose_without_ratings(files.get(folder, ())), parts, tuple(files.get(folder, ())))
-        for folder, parts in _folders_of_parts(names).items()
+        _Candidate(packed, choose_without_ratings(files.get(folder, ())), parts, tuple(files.get(folder, ())))
+        for folder, parts in _folders_of_parts(packed.names).items()
     ]
-    if not found and not is_inner and (inner := packed.unpacked_inner(names, examiner)):
-        return _in_archive(inner.path, inner.label, examiner, is_inner=True)
+    if not found and not is_inner and (inner := packed.unpacked_inner(examiner)):
+        return _in_archive(inner, examiner, is_inner=True)
     outermost = min((_depth(one) for one in found), default=0)
     return [one for one in found if _depth(one) == outermost]
 
@@ -270,11 +269,12 @@ class _Packed:
     label: str
 
     def _opened(self) -> Archive | TarArchive:
-        is_its_name = _TAR_NAME.fullmatch(self.path.name)
-        return (TarArchive if is_its_name or is_tar(self.path, self.label) else Archive)(self.path, self.label)
+        is_named_tar = _TAR_NAME.fullmatch(self.path.name)
+        return (TarArchive if is_named_tar or is_tar(self.path, self.label) else Archive)(self.path, self.label)
 
+    @cached_property
     def names(self) -> list[str]:
-        """Names of the files in the archive."""
+        """Names of the files in the archive. A tar archive is read to its end for them."""
         with self._opened() as archive:
             return archive.names()
 
@@ -304,23 +304,20 @@ class _Packed:
     def open_parts(self, role: Role, folder: str, examiner: Examiner, movie_name: str | None) -> RawFile:
         """Open a folder of part files in the archive."""
         base = free(examiner.scratch, f"{role}-parts")
-        inside = {name: PurePosixPath(name).relative_to(folder) for name in self.names() if _is_in(name, folder)}
+        paths = {name: PurePosixPath(name) for name in self.names}
+        inside = {name: path.relative_to(folder) for name, path in paths.items() if path.is_relative_to(folder)}
         self.unpack({name: base / path for name, path in inside.items() if _is_shown(path)}, examiner.progress)
         label = f"{self.label}:{folder}" if folder != "." else self.label
         return _open_parts(role, base, label, examiner, movie_name)
 
-    def unpacked_inner(self, names: Iterable[str], examiner: Examiner) -> _Packed | None:
+    def unpacked_inner(self, examiner: Examiner) -> _Packed | None:
         """The only archive in this one, unpacked; None if there are data files or other archives."""
-        archives = [name for name in names if _is_archive_name(name)]
-        if len(archives) != 1 or any(map(has_data_ending, names)):
+        archives = [name for name in self.names if _is_archive_name(name)]
+        if len(archives) != 1 or any(map(has_data_ending, self.names)):
             return None
         target = free(examiner.scratch, PurePosixPath(archives[0]).name)
         self.unpack({archives[0]: target}, examiner.progress)
         return _Packed(target, f"{self.label}:{archives[0]}")
-
-
-def _is_in(name: str, folder: str) -> bool:
-    return PurePosixPath(name).is_relative_to(folder)
 
 
 def _is_shown(path: PurePath) -> bool:
@@ -369,13 +366,11 @@ def _open_file(role: Role, path: Path, label: str, examiner: Examiner, movie_nam
     """Open a file, or the only data in an archive."""
     if _is_zip(path) or is_tar(path, label):
         packed = _Packed(path, label)
-        names = packed.names()
-        if inner := packed.unpacked_inner(names, examiner):
-            packed, names = inner, inner.names()
-        folder = _folder_of_parts(role, names)
+        packed = packed.unpacked_inner(examiner) or packed
+        folder = _folder_of_parts(role, packed.names)
         if folder is not None:
             return packed.open_parts(role, folder, examiner, movie_name)
-        return packed.open_member(role, _only_member(role, names, packed.label), examiner, movie_name)
+        return packed.open_member(role, _only_member(role, packed.names, packed.label), examiner, movie_name)
     return examiner.examined(role, path, label, movie_name=movie_name)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlrec.dataset.database import connect, load_duckdb, located, quoted_name
-from mlrec.dataset.examining import Examiner
+from mlrec.dataset.examining import Examiner, nested_columns
 from mlrec.dataset.sources import RawFile, Role
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import InputError, StateError
@@ -44,12 +44,15 @@ class WrittenFrame:
         Names of the columns that hold text.
     integers
         Names of the columns that hold whole numbers.
+    nested
+        Names of the columns that hold objects or lists.
     """
 
     path: Path
     columns: tuple[str, ...]
     texts: frozenset[str]
     integers: frozenset[str]
+    nested: frozenset[str]
 
 
 def is_frame(value: object) -> bool:
@@ -73,7 +76,7 @@ def open_frame(role: Role, frame: Any, examiner: Examiner, movie_name: str | Non
     threads = {"threads": settings.threads} if settings.threads else {}
     with examiner.progress.task(f"Copying {role}"):
         written = write_frame(frame, folder / f"{role}.parquet", label, memory_limit=settings.memory_limit, **threads)
-    found = examiner.parquet(role, written.path, label, written.columns, movie_name=movie_name)
+    found = examiner.parquet(role, written.path, label, written.columns, nested=written.nested, movie_name=movie_name)
     kinds: dict[str, IdKind] = {}
     for one in ("user", "movie"):
         if (name := found.names.get(one)) in written.texts | written.integers:
@@ -127,6 +130,7 @@ def write_frame(frame: Any, path: Path, label: str, **config: str | int) -> Writ
         columns=tuple(kinds),
         texts=frozenset(name for name, kind in kinds.items() if kind in ("VARCHAR", "UUID")),
         integers=frozenset(name for name, kind in kinds.items() if kind.endswith(("INT", "INTEGER", ",0)"))),
+        nested=nested_columns(kinds),
     )
 
 

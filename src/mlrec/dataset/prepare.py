@@ -347,12 +347,14 @@ class _Preparation:
             self._read_links()
 
     def _warn_of_strong_interactions(self) -> None:
+        if self.settings.strong_from is not None:
+            return
         by_value = dict(self.ratings.by_value())
         share = by_value.get(INTERACTIONS.high, 0) / max(sum(by_value.values()), 1)
-        if share >= _TOO_MANY_STRONG and self.settings.strong_from is None:
+        if share >= _TOO_MANY_STRONG:
             self.warnings.append(
-                f"{share:.0%} of the pairs of a user and a movie count as superlikes. To let fewer do so, name the sum"
-                " from which one does: --strong-from N"
+                f"{share:.0%} of the pairs of a user and a movie count as superlikes. For fewer, raise the sum that"
+                " makes a superlike: --strong-from N"
             )
 
     def _read_files(self) -> ReadRatings:

@@ -2,7 +2,8 @@
 
 Only CSV has quoting; in the files of other editions, a quote is a character of the title. A quoted field may contain
 commas, doubled quotes and line breaks. A quote that is never closed spoils only its own line: that line has no fields,
-and reading goes on with the next line. Lines without quotes are left whole, for the caller to split into fields.
+unless tabs separate them, and reading goes on with the next line. Lines without quotes are left whole, for the caller
+to split into fields.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow
 import pytest
 
 from mlrec.dataset.prepare import Prepared, prepare
@@ -96,8 +97,8 @@ def test_interactions_of_which_nearly_all_are_strong_are_doubted(prepared):
     lines = ["user,item,plays", *(f"{number % 7},{number // 7},{3 + number}" for number in range(60))]
     result = prepared(lines, implicit=True, no_time="file")
     assert result.warnings == (
-        "100% of the pairs of a user and a movie count as superlikes. To let fewer do so, name the sum from which one"
-        " does: --strong-from N",
+        "100% of the pairs of a user and a movie count as superlikes. For fewer, raise the sum that makes a"
+        " superlike: --strong-from N",
     )
     followed = prepared(lines, implicit=True, no_time="file", strong_from=40.0)
     assert followed.warnings == ()
@@ -160,3 +161,11 @@ def test_an_object_is_no_id(tmp_path, form, column):
             database.execute(f"COPY (FROM read_json('{lines}')) TO '{path}'")
     with pytest.raises(InputError, match=rf"own\.{form}: {column} holds objects or lists, not the {column} itself"):
         prepare(Workspace(tmp_path / "data"), PrepareSettings(**ALL), ratings=str(path))
+
+
+@pytest.mark.parametrize("column", ["user", "movie", "rating", "time"])
+def test_an_object_in_a_data_frame_is_no_id(tmp_path, column):
+    rows = [{"user": 1, "movie": number, "rating": 3, "time": 4} for number in range(9)]
+    frame = pyarrow.Table.from_pylist([{**row, column: {"id": row[column]}} for row in rows])
+    with pytest.raises(InputError, match=rf"ratings \(data frame\): {column} holds objects or lists"):
+        prepare(Workspace(tmp_path / "data"), PrepareSettings(**ALL), ratings=frame)
