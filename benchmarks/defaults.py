@@ -93,8 +93,8 @@ def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule
     known, metrics = Known.of(model, settings.history_splits), {"ndcg": METRICS["ndcg"]}
     jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()
     with blas_threads():
-        vectors = jury.folded_in(model.movie_factors, rule)
-        found = jury.judged(model.model_id, jury.scorer(model.movie_factors, rule, vectors))
+        fold_in = model.solver().with_settings(rule)
+        found = jury.judged(model.model_id, jury.scorer(fold_in, jury.folded_in(fold_in)))
     columns = found.per_user["ndcg@10"]
     return ratio(columns.numerators, columns.denominators)
 

@@ -121,7 +121,8 @@ class _Visit:
             return [Finding("prepared data", "note", "none yet")]
         self._fingerprint = manifest.fingerprint
         files = self.workspace.prepared
-        missing = [path.name for path in (*map(files.split, SPLITS), files.movies) if not path.exists()]
+        needed = [*map(files.split, SPLITS), files.movies, *([files.outside] if manifest.outside_core else [])]
+        missing = [path.name for path in needed if not path.exists()]
         damage = f"{', '.join(missing)} is missing" if missing else None
         if damage := damage or prepared.SEAL.difference(manifest.document, files.manifest):
             raise IncompatibleFormatError(f"{damage}.", prepared.REMEDY)
@@ -146,7 +147,11 @@ class _Visit:
         self.next_step = usual
         if model.user_id_kind == "text" and usual == _RECOMMEND:
             self.next_step = f"mlrec recommend --user {in_shell(public_at(model.user_ids, 0))}"
-        sizes = ", ".join(f"{count:,} {name}" for name, count in vars(model.info.dimensions).items())
+        sizes = ", ".join(
+            f"{count:,} {name.replace('_', ' ')}"
+            for name, count in vars(model.info.dimensions).items()
+            if count is not None
+        )
         findings = [Finding("published model", "ok", f"{model.model_id}: {sizes}")]
         if self._fingerprint not in (None, model.info.prepared_fingerprint):
             changed = "the prepared data has changed since this model was trained"

@@ -20,7 +20,7 @@ from mlrec.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-PreparedTable = Literal["events", "movies", "rejects"]
+PreparedTable = Literal["events", "outside", "movies", "rejects"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,8 +41,9 @@ class PrepareResult(Prepared):
         Parameters
         ----------
         table
-            "events": user_id, movie_id, preference, timestamp and split, by user and time. "movies": movie_id, title,
-            year, genres, imdb_id and tmdb_id. "rejects": file, line, text and reason of each row that was not used.
+            "events": user_id, movie_id, preference, timestamp and split, by user and time. "outside": the same for
+            the events outside the core, of users with events in it. "movies": movie_id, title, year, genres, imdb_id
+            and tmdb_id. "rejects": file, line, text and reason of each row that was not used.
 
         Raises
         ------
@@ -52,19 +53,19 @@ class PrepareResult(Prepared):
             If pandas is not installed.
         """
         match table:
-            case "events":
-                return self._events()
+            case "events" | "outside":
+                return self._events(table)
             case "movies":
                 return self._movies()
             case "rejects":
                 return self._rejects()
 
-    def _events(self) -> pd.DataFrame:
+    def _events(self, table: PreparedTable) -> pd.DataFrame:
         from mlrec.dataset.reading import read_prepared
 
         pandas, data = load_pandas(), read_prepared(self._workspace)
         self._require_same(data.manifest.fingerprint)
-        events = data.events
+        events = data.events.only(data.events.in_core == (table == "events"))
         return data_frame(
             {
                 "user_id": id_column(events.user_id),

@@ -21,7 +21,9 @@ HeldOutSplit = Literal["val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
 TrainOn = Literal["train", "all"]
 UserVectors = Literal["fold-in", "trained"]
+KnownMovies = Literal["all", "core"]
 Relevance = Literal["liked", "any"]
+RelevanceWithin = Literal["all", "core"]
 History = Literal["known", "train"]
 PresetName = Literal["default", "baseline"]
 BaselineName = Literal["popularity", "cosine", "ease", "als-baseline", "als-default"]
@@ -365,6 +367,10 @@ class TrainSettings(Settings):
     """How much an event weighs at fold-in, relative to its weight in training."""
     user_vectors: UserVectors = "fold-in"
     """Saved user vectors: the exact fold-in that serving uses, or those of ALS (as in the baseline preset)."""
+    popularity_half_life: float = 1000.0
+    """In popularity, a like counts half after this many days; infinity: dates do not matter."""
+    movies: KnownMovies = "all"
+    """The movies that the model knows: all of the movies file, or only those of the core, which ALS learns."""
     on: TrainOn = "train"
     """Train on the train split, for evaluation, or on all data, for production."""
     random_seed: int = 42
@@ -377,6 +383,7 @@ class TrainSettings(Settings):
         super().__post_init__()
         _require(1 <= self.factors <= 4096, "factors must be between 1 and 4096.")
         _require(1 <= self.iterations <= _MOST_SWEEPS, f"iterations must be between 1 and {_MOST_SWEEPS:,}.")
+        _require(self.popularity_half_life > 0, "popularity_half_life must be above 0.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require_threads(self.threads)
         _ = (
@@ -424,6 +431,8 @@ class TrainSettings(Settings):
                 half_life=math.inf,
                 feedback_weight=1.0,
                 user_vectors="trained",
+                popularity_half_life=math.inf,
+                movies="core",
             )
         return replace(settings, **overrides)
 
@@ -443,6 +452,8 @@ class EvaluateSettings(Settings):
     """Share of users that the held-out-users protocol excludes from training, for each of val and test."""
     relevance: Relevance = "liked"
     """Which held-out movies are relevant: the liked ones, or all rated ones (as in the baseline's own evaluation)."""
+    relevance_within: RelevanceWithin = "all"
+    """Whether all movies can be listed and relevant, or only those of the core (the figure of earlier versions)."""
     history: History = "known"
     """The known events on test: everything before it (train + val), or train alone. On val, both mean train."""
     published_ndcg: bool = False
@@ -533,6 +544,8 @@ class ReplaySettings(Settings):
     """Largest number of users to replay, drawn at random; 0: all."""
     k: int = DEFAULT_TOP_N
     """A liked movie among the first k of a list is a hit."""
+    relevance_within: RelevanceWithin = "all"
+    """Whether all movies can be listed and predicted, or only those of the core (the figure of earlier versions)."""
     resamples: int = 2000
     """Number of bootstrap samples of users for the confidence intervals."""
     random_seed: int = 42
@@ -579,9 +592,9 @@ class ServeSettings(Settings):
     """How a user's vector is updated: by the exact solve, or by gradient steps."""
     gradient: GradientSettings = field(default_factory=GradientSettings)
     """The step of the gradient rule."""
-    handover: int = 3
+    handover: int = 20
     """Number of opinions from which popularity no longer affects a user's scores. Without opinions, only popularity
-    counts."""
+    counts; see `mlrec.ranking.ranker.popular_weight`."""
     cold_diversity: float = 0.2
     """How far a new user's list is spread over genres, 0 to 1."""
     refresh_seconds: float = 60.0

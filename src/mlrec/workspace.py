@@ -61,6 +61,14 @@ class PreparedFiles:
         """Every input row that could not be used, with the reason."""
         return self.root / "rejects.csv"
 
+    @property
+    def outside(self) -> Path:
+        """The events outside the core (a file, or a folder of part files), with their place in time.
+
+        Folders of earlier versions have none.
+        """
+        return self.root / "outside.parquet"
+
     def split(self, name: SplitName) -> Path:
         """The events of one split (a file, or a folder of part files), ordered by user, time and movie."""
         return self.root / f"{name}.parquet"

@@ -129,7 +129,8 @@ def test_text_ids_and_titles_that_look_like_formulas(demo, tmp_path, kind):
     model = Model(
         model_id="m", info=whole.info, user_ids=users, movie_ids=np.array([b"a|b", b"tt1"]),
         movie_factors=np.eye(2, dtype=np.float32), user_vectors=np.ones((3, 2), dtype=np.float32),
-        popularity=np.zeros(2, dtype=np.int64), catalogue=catalogue, history=whole.history,
+        popularity=np.zeros(2, dtype=np.int64), origin=np.zeros(2, dtype=np.int8), user_gram=None, n_ratings=None,
+        recent_share=np.zeros(2, dtype=np.float32), catalogue=catalogue, history=whole.history,
     )  # fmt: skip
     document = write_vectors(tmp_path / "v", model, kind, without=["1e3", 7])
     assert (document["user_ids"], document["users"]) == ("text", 2)

@@ -35,7 +35,6 @@ from mlrec.errors import (
 from mlrec.evaluation.protocol import evaluate
 from mlrec.locks import exclusive
 from mlrec.model.train import train
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import ModelFiles, Workspace
 
@@ -51,7 +50,8 @@ def test_the_files_by_name(demo, folder):
     } <= {path.name for path in folder.iterdir()}  # fmt: skip
     assert (demo.models / "CURRENT").read_text().strip() == folder.name
     assert {path.name for path in demo.prepared.root.iterdir()} == {
-        "train.parquet", "val.parquet", "test.parquet", "movies.parquet", "manifest.json", "rejects.csv",
+        "train.parquet", "val.parquet", "test.parquet", "outside.parquet", "movies.parquet", "manifest.json",
+        "rejects.csv",
     }  # fmt: skip
 
 
@@ -59,7 +59,9 @@ def test_embeddings_and_mappings_fit_each_other(folder):
     mappings = json.loads((folder / "mappings.json").read_text())
     movies, users = np.load(folder / "movie_embeddings.npy"), np.load(folder / "user_embeddings.npy")
     assert movies.dtype == users.dtype == np.float32
-    assert (movies.shape, users.shape) == ((1303, 64), (670, 64))
+    assert (movies.shape, users.shape) == ((9066, 64), (670, 64))
+    origin = np.load(folder / "movie_origin.npy")
+    assert np.count_nonzero(origin == 0) == 1303
     for name, array in (("movie_id_to_index", movies), ("user_id_to_index", users)):
         assert sorted(mappings[name].values()) == list(range(len(array)))
 
@@ -68,7 +70,7 @@ def test_the_training_matrix_holds_the_train_split(demo, folder):
     matrix = sparse.load_npz(folder / "R_train.npz")
     mappings = json.loads((folder / "mappings.json").read_text())
     events = read_prepared(demo).events
-    train_events = events.split == SPLITS.index("train")
+    train_events = (events.split == SPLITS.index("train")) & events.in_core
     assert matrix.format == "csr"
     assert matrix.dtype == np.float32
     assert matrix.nnz == train_events.sum()
@@ -82,7 +84,7 @@ def test_saved_user_vectors_are_the_exact_fold_in_of_the_train_history(demo, fol
     """One definition of a user's vector: what is saved is what serving would compute."""
     model = model_folder.open_model(ModelFiles(folder))
     events = read_prepared(demo).events
-    fold_in = FoldIn(model.movie_factors, model.fold_in)
+    fold_in = model.solver()
     for user_id in (1, 42, 547, 671):
         mine = (events.user_id == user_id) & (events.split == 0)
         rows = np.array([model.movie_idx(movie) for movie in events.movie_id[mine].tolist()], dtype=np.int32)
@@ -124,9 +126,10 @@ def test_model_info_says_where_the_model_comes_from(demo, folder):
     assert info["prepared_fingerprint"] == manifest["fingerprint"]
     assert info["dimensions"] == {
         "users": 670,
-        "movies": 1303,
+        "movies": 9066,
         "factors": 64,
         "interactions": manifest["splits"]["train"],
+        "trained_movies": 1303,
     }
     assert info["random_seed"] == 42
     assert info["trained_on"] == ["train"]
@@ -373,7 +376,7 @@ def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("history_movie_idx", 1303, "history_movie_idx.npy has a movie that is not in the model"),
+        ("history_movie_idx", 9066, "history_movie_idx.npy has a movie that is not in the model"),
         ("history_movie_idx", -2, "history_movie_idx.npy has a movie that is not in the model"),
         ("history_preference", 0, "history_preference.npy"),
         ("history_preference", 3, "history_preference.npy"),
@@ -550,7 +553,7 @@ def test_a_number_that_is_too_large_for_a_float_is_damage_that_is_named(demo_cop
     files = registry.resolve(demo_copy)
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity",), resamples=1000))
     text = files.metrics.read_text()
-    value = json.loads(text)["val"]["train"]["liked"]["models"]["als"]["ndcg@10"]["value"]
+    value = json.loads(text)["val"]["train"]["liked-all"]["models"]["als"]["ndcg@10"]["value"]
     files.metrics.write_text(text.replace(str(value), "1e999"))
     with pytest.raises(IncompatibleFormatError, match=r"metrics.json is damaged: 1e999 is not a finite number"):
         read_metrics(files)

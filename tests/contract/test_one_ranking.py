@@ -72,7 +72,7 @@ def evaluated(model):
     settings = EvaluateSettings(split="test")
     known = Known.of(model, SPLITS)
     vectors = user_vectors(model, known.history, np.arange(known.n_users), settings, 1)
-    scorer = scorers.factors(known, np.asarray(model.movie_factors), model.fold_in, vectors, ServeSettings())
+    scorer = scorers.factors(known, model.solver(), vectors, ServeSettings())
 
     def lists(users) -> dict[int, list[int]]:
         rows = np.array([model.user_idx(user) for user in users])
@@ -104,17 +104,45 @@ def replayed(rec, movie_idx, preference) -> list[int]:
 
 def by_hand(model, movie_idx, preference) -> list[int]:
     """The documented formula, for somebody who likes something."""
-    rule, serve = model.fold_in, ServeSettings()
-    Y = np.asarray(model.movie_factors, dtype=np.float64)
-    ages = np.arange(len(movie_idx))[::-1]
-    c = 1 + rule.alpha * np.abs(preference) * rule.feedback_weight * 0.5 ** (ages / rule.half_life)
-    own = Y[movie_idx]
+    rule, n = model.fold_in, len(movie_idx)
+    vectors = np.asarray(model.movie_factors, dtype=np.float64)
+    is_trained = model.is_trained[movie_idx]
+    ages = np.array([is_trained[place + 1 :].sum() for place in range(n)])
+    weights = rule.feedback_weight * np.where(is_trained, 1, 0.5)
+    c = 1 + rule.alpha * np.abs(preference) * weights * 0.5 ** (ages / rule.half_life)
+    own, Y = vectors[movie_idx], vectors[model.is_trained]
     A = Y.T @ Y + rule.regularization * np.eye(Y.shape[1]) + (own.T * (c - 1)) @ own
-    personal = Y @ np.linalg.solve(A, own.T @ (c * (preference > 0)))
-    weight = max(0.0, 1 - len(movie_idx) / serve.handover)
-    scores = (1 - weight) * personal + weight * np.asarray(model.popularity) / len(model.user_ids)
+    personal = vectors @ np.linalg.solve(A, own.T @ (c * (preference > 0)))
+    scores = mixed_by_hand(model, personal, movie_idx)
     scores[movie_idx] = -np.inf
     return model.movie_ids[np.argsort(-scores, kind="stable")[:N]].tolist()
+
+
+def weight_by_hand(n: int) -> float:
+    return min(0.4, max(0, 20 - n) / (20 + 4 * n))
+
+
+def mixed_by_hand(model, personal, movie_idx) -> np.ndarray:
+    weight, share = weight_by_hand(len(movie_idx)), share_by_hand(model)
+    best = np.delete(personal, movie_idx).max()
+    bound = min(1, min(len(movie_idx), 2) * best / share.max())
+    return (1 - weight) * personal + weight * bound * share
+
+
+def share_by_hand(model) -> np.ndarray:
+    """The documented popularity: likes by date, of users by date."""
+    half_life = 1000 * 86_400
+    history = model.history.checked()
+    liked = history.preference > 0
+    now = history.timestamp[liked].max()
+    likes, users = np.zeros(len(model.movie_ids)), 0.0
+    for row in range(len(model.user_ids)):
+        own = history.of(row)
+        at = history.timestamp[own][liked[own]]
+        weight = 0.5 ** ((now - at) / half_life)
+        np.add.at(likes, history.movie_idx[own][liked[own]], weight)
+        users += weight.max(initial=0)
+    return likes / users
 
 
 @pytest.mark.parametrize("user_id", [*PEOPLE, *OF_THE_DATA])
@@ -162,10 +190,17 @@ def test_somebody_who_only_skips_has_the_list_of_a_stranger_without_the_skipped(
 
 
 def test_popularity_has_the_documented_part_in_the_first_opinions(model, rec):
-    """With one opinion two thirds, with two a third, with three nothing."""
-    share = np.asarray(model.popularity) / len(model.user_ids)
-    for user_id, part in ((900_001, 2 / 3), (900_002, 1 / 3), (900_003, 0.0)):
+    """With the first opinions at most 0.4, with five 0.375, with twenty nothing."""
+    share, most = share_by_hand(model)[model.movie_idx(2571)], share_by_hand(model).max()
+    for user_id, n, part in ((900_001, 1, 0.4), (900_002, 2, 0.4), (900_004, 5, 0.375), (42, 21, 0.0)):
         explanation = rec.explain(user_id, 2571)
-        assert explanation.popularity == pytest.approx(part * share[model.movie_idx(2571)], rel=1e-6)
-        shown = {item.movie_id: item.score for item in rec.get_top_n(user_id, 1000)}
+        view = rec._view(user_id)
+        best = max(item.score for item in rec.get_top_n(user_id, 1))
+        personal = rec._served().movie_factors @ view.vector
+        own = np.delete(personal, view.history.movie_idx).max()
+        bound = min(1, min(n, 2) * own / most)
+        assert explanation.popularity == pytest.approx(part * bound * share, rel=1e-5)
+        assert explanation.popularity <= 0.4 * min(n, 2) * own
+        assert best > 0
+        shown = {item.movie_id: item.score for item in rec.get_top_n(user_id, 10_000, include_seen=True)}
         assert explanation.score == pytest.approx(shown[2571], abs=1e-6)

@@ -10,6 +10,7 @@ from mlrec.errors import SettingsError
 from mlrec.evaluation.scorers import Known, item_weights
 from mlrec.model.baselines import ease, item_cosine, likes_matrix
 from mlrec.ranking.histories import History
+from mlrec.ranking.popularity import liked_share
 
 
 @pytest.fixture
@@ -71,7 +72,8 @@ def test_users_without_a_known_like_get_the_popular_list():
         timestamp=np.zeros(2, np.int64),
         split=np.zeros(2, np.int8),
     )
-    known = Known(train=history, history=history, popularity=np.array([5, 7, 1]), genres=[[], [], []])
+    popularity = np.array([5, 7, 1])
+    known = Known(history, history, popularity, liked_share(popularity, 9), None, [[]] * 3, np.ones(3, dtype=bool))
     weights = np.array([[0, 1, 2], [3, 0, 4], [5, 6, 0]], np.float32)
     for given in (weights, csr_matrix(weights)):
         scores = item_weights(known, likes_matrix(history, 3), given)(np.array([0, 1, 2]))

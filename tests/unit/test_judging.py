@@ -13,6 +13,7 @@ from mlrec.evaluation.judging import HeldOutMovies, Judge, Rows
 from mlrec.evaluation.metrics import METRICS
 from mlrec.evaluation.scorers import Known
 from mlrec.ranking.histories import History
+from mlrec.ranking.popularity import liked_share
 
 GENRES = [["A"], ["A", "B"], ["B"], [], ["C"]]
 
@@ -34,7 +35,8 @@ def known(*histories: list[tuple[int, int]]) -> Known:
         timestamp=np.arange(len(likes)),
         split=np.zeros(len(likes), np.int8),
     )
-    return Known(train=train, history=history, popularity=np.array([8, 4, 2, 1, 0]), genres=GENRES)
+    popularity = np.array([8, 4, 2, 1, 0])
+    return Known(train, history, popularity, liked_share(popularity, 8), None, GENRES, np.ones(5, dtype=bool))
 
 
 def judged(users: Known, held_out: HeldOutMovies, scores: list[float], ks=(2, 3)) -> dict[str, float]:
@@ -50,7 +52,9 @@ def rows(*movies: list[int]) -> Rows:
 def test_every_figure_by_hand():
     # User 0 knows movie 0 and gets 1, 2, 3; user 1 knows movies 1 and 4 and gets 0, 2, 3.
     users = known([(0, 1)], [(1, 1), (4, -1)])
-    answers = HeldOutMovies(np.array([0, 1]), np.array([1, 4]), rows([2], [0, 3]), rows([1], []), users_left_out=0)
+    answers = HeldOutMovies(
+        np.array([0, 1]), np.array([1, 4]), rows([2], [0, 3]), rows([1], []), np.zeros(2, np.int64), users_left_out=0
+    )
     found = judged(users, answers, [9, 8, 7, 6, 5])
     assert found["recall@2"] == (1 / 1 + 1 / 4) / 2
     assert found["precision@3"] == pytest.approx((1 / 3 + 2 / 3) / 2)
@@ -73,15 +77,17 @@ def test_every_figure_by_hand():
 
 def test_users_without_a_history_have_no_popularity_to_compare_with():
     users = known([], [(0, 1)])
-    answers = HeldOutMovies(np.array([0, 1]), np.array([1, 1]), rows([1], [1]), rows([], []), users_left_out=0)
+    answers = HeldOutMovies(
+        np.array([0, 1]), np.array([1, 1]), rows([1], [1]), rows([], []), np.zeros(2, np.int64), users_left_out=0
+    )
     assert judged(users, answers, [9, 8, 7, 6, 5])["popularity_lift@2"] == pytest.approx(3 / 8 - 1)
-    alone = HeldOutMovies(np.array([0]), np.array([1]), rows([1]), rows([]), users_left_out=0)
+    alone = HeldOutMovies(np.array([0]), np.array([1]), rows([1]), rows([]), np.zeros(1, np.int64), users_left_out=0)
     assert judged(known([]), alone, [9, 8, 7, 6, 5])["popularity_lift@2"] == 0
 
 
 def test_lists_that_are_shorter_than_k():
     users = known([(0, 1), (1, 1), (2, 1), (3, 1)])
-    answers = HeldOutMovies(np.array([0]), np.array([2]), rows([4]), rows([]), users_left_out=0)
+    answers = HeldOutMovies(np.array([0]), np.array([2]), rows([4]), rows([]), np.zeros(1, np.int64), users_left_out=0)
     found = judged(users, answers, [9, 8, 7, 6, 5])
     assert (found["precision@2"], found["recall@2"], found["mrr@3"]) == (1 / 2, 1 / 2, 1)
     assert found["novelty@3"] == -math.log2(1 / 1)  # liked by nobody: as if by one
@@ -91,7 +97,12 @@ def test_lists_that_are_shorter_than_k():
 
 def test_a_sample_keeps_each_users_answers():
     answers = HeldOutMovies(
-        np.array([3, 5, 9]), np.array([1, 2, 3]), rows([7], [1, 2], []), rows([], [4], [5, 6]), users_left_out=4
+        np.array([3, 5, 9]),
+        np.array([1, 2, 3]),
+        rows([7], [1, 2], []),
+        rows([], [4], [5, 6]),
+        np.zeros(3, np.int64),
+        users_left_out=4,
     )
     drawn = answers.sampled(2, 1)
     assert len(drawn.users) == 2

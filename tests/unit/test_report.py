@@ -72,6 +72,7 @@ EVALUATION = Evaluation(
     split="val",
     history="train",
     relevance="liked",
+    relevance_within="all",
     users=604,
     users_left_out=66,
     users_without_taste=3,
@@ -457,9 +458,7 @@ def test_a_split_at_two_moments_is_marked():
 def test_names_from_data_cannot_break_the_page():
     evil = '</script><img src=x onerror="alert(1)">&amp;'
     figures = {**EVALUATION.models, evil: EVALUATION.models["ease"]}
-    evaluation = replace(
-        EVALUATION, model_id=evil, split=evil, history=evil, models=figures, relevance=evil, skipped={evil: evil}
-    )
+    evaluation = replace(EVALUATION, model_id=evil, split=evil, history=evil, models=figures, skipped={evil: evil})
     step = {"name": evil, "ratings": 1, "users": 1, "movies": 1}
     manifest = {
         **MANIFEST,

@@ -10,7 +10,7 @@ from mlrec.artifacts.documents import DocumentError, from_json
 from mlrec.artifacts.files import read_json, write_json
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.locks import exclusive
-from mlrec.settings import Relevance, SplitName
+from mlrec.settings import Relevance, RelevanceWithin, SplitName
 from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
@@ -18,6 +18,9 @@ _REMEDY = "Evaluate the model again: mlrec evaluate"
 
 KnownPart = Literal["train", "train+val", "fold-in"]
 """Which history of the evaluated users the model knew."""
+
+ResultKind = Literal["liked", "any", "liked-all", "any-all"]
+"""Which held-out movies are relevant. "liked" and "any" are those of the core, as in earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,14 @@ class Result:
     ks: tuple[int, ...] = ()
 
 
-Results = dict[SplitName, dict[KnownPart, dict[Relevance, Result]]]
+Results = dict[SplitName, dict[KnownPart, dict[ResultKind, Result]]]
+
+
+def kind_of(relevance: Relevance, within: RelevanceWithin) -> ResultKind:
+    """Return the key of a result. Figures of the core and of all movies are told apart."""
+    if relevance == "liked":
+        return "liked-all" if within == "all" else "liked"
+    return "any-all" if within == "all" else "any"
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Metrics:
     Attributes
     ----------
     results
-        Split → history → relevance → result. Empty if the model was never evaluated.
+        Split → history → kind → result. Empty if the model was never evaluated.
     document
         The same as plain JSON values, including keys that this version does not know.
     """
@@ -66,9 +76,9 @@ class Metrics:
     results: Results = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def of(self, split: SplitName, history: KnownPart, relevance: Relevance) -> Result | None:
+    def of(self, split: SplitName, history: KnownPart, kind: ResultKind) -> Result | None:
         """Return one of the results, or None if there is none of this kind."""
-        return self.results.get(split, {}).get(history, {}).get(relevance)
+        return self.results.get(split, {}).get(history, {}).get(kind)
 
 
 def read_metrics(files: ModelFiles) -> Metrics:
@@ -90,7 +100,7 @@ def read_metrics(files: ModelFiles) -> Metrics:
         raise IncompatibleFormatError(f"{files.metrics} is damaged: {error}.", _REMEDY) from error
 
 
-def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, result: Mapping[str, Any]) -> None:
+def add_metrics(files: ModelFiles, split: str, history: str, kind: ResultKind, result: Mapping[str, Any]) -> None:
     """Add an evaluation result to those of a model; it replaces figures of the same kind.
 
     Figures of an earlier result for other cutoffs or baselines stay. A file that cannot be read is replaced.
@@ -104,7 +114,7 @@ def add_metrics(files: ModelFiles, split: str, history: str, relevance: str, res
         with exclusive(files.info):
             results = dict(readable_metrics(files).document)
             kept = results.setdefault(split, {}).setdefault(history, {})
-            kept[relevance] = _merged(kept.get(relevance), result)
+            kept[kind] = _merged(kept.get(kind), result)
             write_json(files.metrics, {"format_version": FORMAT_VERSION, **results})
     except FileNotFoundError:
         raise ModelMissingError(

@@ -19,7 +19,11 @@ from mlrec.artifacts.mapped_history import REMEDY, MappedHistory, damaged_model
 from mlrec.artifacts.settings_file import WholeTrainSettings
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.ids import LONGEST_ID, IdArray, IdKind, PublicId, kind_of, public, row_of
+from mlrec.ranking.content import Content
+from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import EVENT_ARRAYS, History
+from mlrec.ranking.movie_vectors import ORIGINS
+from mlrec.ranking.popularity import liked_share
 from mlrec.settings import FoldInSettings, SplitName, TrainSettings
 from mlrec.workspace import ModelFiles
 
@@ -41,6 +45,13 @@ _ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "history_timestamp": (np.dtype("<i8"), 1),
     "history_split": (np.dtype("<i1"), 1),
 }
+# Arrays that models of earlier versions lack.
+_LATER_ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
+    "movie_origin": (np.dtype("<i1"), 1),
+    "movie_ratings": (np.dtype("<i8"), 1),
+    "recent_share": (np.dtype("<f4"), 1),
+    "user_gram": (np.dtype("<f8"), 2),
+}
 _ID_ARRAYS = ("user_ids", "movie_ids")
 # Bytes. Smaller files are compared with their checksums whenever a model is opened, which takes about 10 ms in all.
 _QUICKLY_READ = 8 << 20
@@ -56,12 +67,23 @@ _FOLD_IN_SETTINGS = ("alpha", "regularization", "dislikes", "half_life", "feedba
 
 @dataclass(frozen=True)
 class Dimensions:
-    """The size of a model; interactions are the events that it learned from."""
+    """The size of a model.
+
+    Attributes
+    ----------
+    users, movies, factors
+        Numbers of users, movies and factors.
+    interactions
+        Number of events that ALS learned from.
+    trained_movies
+        Number of movies that ALS learned. None in models of earlier versions, which have no others.
+    """
 
     users: int
     movies: int
     factors: int
     interactions: int
+    trained_movies: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +164,11 @@ class Catalogue:
     tmdb_id: list[int | None] = field(default_factory=list)
     details: list[dict[str, str] | None] = field(default_factory=list)
 
+    @property
+    def content(self) -> Content:
+        """What a movie's vector can be guessed from."""
+        return Content(self.year, self.genres, self.details)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -159,11 +186,21 @@ class Model:
         Public ids by row, ascending, (users,) and (movies,): int64, or UTF-8 for text ids. See `mlrec.ids`.
     movie_factors
         float32 (movies, factors).
+    origin
+        Where each movie's vector comes from: position in `ORIGINS`, int8 (movies,).
+    user_gram
+        XᵀX of the user factors of ALS, float64 (factors, factors), for the vectors of further movies. None in models of
+        earlier versions.
     user_vectors
         float32 (users, factors); zeros for a user without a liked movie in training. Read them with `vectors_of`, which
         checks them.
     popularity
         Likes in training by movie row, int64 (movies,).
+    n_ratings
+        Ratings in training by movie row, int64 (movies,). None in models of earlier versions.
+    recent_share
+        Share of users who liked each movie, by date, float32 (movies,); see `mlrec.ranking.popularity`. In models of
+        earlier versions, dates do not matter.
     catalogue
         Titles, years, genres and foreign ids of the movies.
     history
@@ -177,8 +214,12 @@ class Model:
     user_ids: IdArray
     movie_ids: IdArray
     movie_factors: NDArray[np.float32]
+    origin: NDArray[np.int8]
+    user_gram: NDArray[np.float64] | None
     user_vectors: NDArray[np.float32]
     popularity: NDArray[np.int64]
+    n_ratings: NDArray[np.int64] | None
+    recent_share: NDArray[np.float32]
     catalogue: Catalogue
     history: History
     folder: Path | None = None
@@ -187,6 +228,16 @@ class Model:
     def fold_in(self) -> FoldInSettings:
         """The fold-in rule for the user vectors."""
         return self.info.fold_in
+
+    @property
+    def is_trained(self) -> NDArray[np.bool_]:
+        """Which movies ALS has learned, bool (movies,)."""
+        trained: NDArray[np.bool_] = self.origin == ORIGINS.index("trained")
+        return trained
+
+    def solver(self) -> FoldIn:
+        """Return a new solver for user vectors, by the rule of the model."""
+        return FoldIn(self.movie_factors, self.fold_in, self.is_trained)
 
     @property
     def train_settings(self) -> TrainSettings:
@@ -267,10 +318,16 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
         "user_ids": model.user_ids,
         "movie_ids": model.movie_ids,
         "popularity": model.popularity,
+        "movie_origin": model.origin,
+        "movie_ratings": model.n_ratings,
+        "recent_share": model.recent_share,
+        "user_gram": model.user_gram,
         **{f"history_{name}": getattr(model.history, name) for name in ("indptr", *EVENT_ARRAYS)},
     }
-    for name, (dtype, _) in _ARRAYS.items():
+    for name, (dtype, _) in (_ARRAYS | _LATER_ARRAYS).items():
         array = arrays[name]
+        if array is None:
+            continue
         is_text = name in _ID_ARRAYS and kind_of(array) == "text"
         _save(files.array(name), np.ascontiguousarray(array, dtype=None if is_text else dtype))
     files.catalogue.write_text(
@@ -309,7 +366,7 @@ def read_info(files: ModelFiles, *, read_up_to: float = -1) -> ModelInfo:
         If the description is damaged or has another format version, or a file differs from its record.
     """
     try:
-        info = read_document(files.info, ModelInfo, FORMAT_VERSION, remedy=REMEDY)
+        info = _as_it_was(read_document(files.info, ModelInfo, FORMAT_VERSION, remedy=REMEDY))
     except FileNotFoundError:
         raise ModelMissingError(f"{files.root} does not contain a model.", "Run 'mlrec train' first.") from None
     if _SEAL.is_intact(info.document, files.info) is False:
@@ -317,6 +374,14 @@ def read_info(files: ModelFiles, *, read_up_to: float = -1) -> ModelInfo:
     if difference := _SEAL.difference(info.document, files.info, read_up_to=read_up_to):
         raise damaged_model(files.root, difference)
     return info
+
+
+def _as_it_was(info: ModelInfo) -> ModelInfo:
+    """The description of a model with what earlier versions did without a setting."""
+    then: dict[str, Any] = {"popularity_half_life": math.inf, "movies": "core"}
+    recorded = info.document.get("settings", {})
+    changed = {name: value for name, value in then.items() if name not in recorded}
+    return replace(info, settings=replace(info.settings, **changed)) if changed else info
 
 
 def open_model(files: ModelFiles) -> Model:
@@ -335,6 +400,10 @@ def open_model(files: ModelFiles) -> Model:
     """
     info = read_info(files, read_up_to=_QUICKLY_READ)
     arrays = {name: _load(files.array(name), *kind) for name, kind in _ARRAYS.items()}
+    arrays |= {
+        name: _load(files.array(name), *kind) for name, kind in _LATER_ARRAYS.items() if files.array(name).exists()
+    }
+    arrays.setdefault("movie_origin", np.zeros(len(arrays["movie_ids"]), dtype=np.int8))
     catalogue = _read_catalogue(files)
     if fault := next(_faults(arrays, catalogue, info.dimensions), None):
         raise damaged_model(files.root, fault)
@@ -344,8 +413,12 @@ def open_model(files: ModelFiles) -> Model:
         user_ids=arrays["user_ids"],
         movie_ids=arrays["movie_ids"],
         movie_factors=arrays["movie_embeddings"],
+        origin=arrays["movie_origin"],
+        user_gram=arrays.get("user_gram"),
         user_vectors=arrays["user_embeddings"],
         popularity=arrays["popularity"],
+        n_ratings=arrays.get("movie_ratings"),
+        recent_share=arrays.get("recent_share", liked_share(arrays["popularity"], len(arrays["user_ids"]))),
         catalogue=catalogue,
         history=MappedHistory(
             **{name: arrays[f"history_{name}"] for name in ("indptr", *EVENT_ARRAYS)},
@@ -417,7 +490,9 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
     movie_factors, indptr = arrays["movie_embeddings"], arrays["history_indptr"]
     sizes = {"users": len(arrays["user_ids"]), "movies": len(arrays["movie_ids"]), "factors": movie_factors.shape[1]}
     events = {len(arrays[f"history_{name}"]) for name in EVENT_ARRAYS}
-    by_movie: tuple[Sized, ...] = (movie_factors, arrays["popularity"], *_columns(catalogue).values())
+    n_factors = sizes["factors"]
+    later = [arrays[name] for name in ("movie_origin", "movie_ratings", "recent_share") if name in arrays]
+    by_movie: tuple[Sized, ...] = (movie_factors, arrays["popularity"], *later, *_columns(catalogue).values())
     if (
         not all(sizes.values())
         or sizes != {name: getattr(dimensions, name) for name in sizes}
@@ -425,6 +500,7 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
         or arrays["user_embeddings"].shape != (sizes["users"], sizes["factors"])
         or len(indptr) != sizes["users"] + 1
         or len(events) != 1
+        or ("user_gram" in arrays and arrays["user_gram"].shape != (n_factors, n_factors))
     ):
         yield "its files do not match each other"
         return
@@ -437,5 +513,13 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
         yield "history_indptr.npy does not divide the events among the users"
     if arrays["popularity"].min() < 0 or arrays["popularity"].max() > sizes["users"]:
         yield "popularity.npy has an impossible number of likes"
+    if arrays["movie_origin"].min() < 0 or arrays["movie_origin"].max() >= len(ORIGINS):
+        yield "movie_origin.npy has an impossible origin"
+    if "movie_ratings" in arrays and (arrays["movie_ratings"] < arrays["popularity"]).any():
+        yield "movie_ratings.npy has fewer ratings than likes"
+    if "recent_share" in arrays and not (arrays["recent_share"].min() >= 0 and arrays["recent_share"].max() <= 1.001):
+        yield "recent_share.npy has an impossible share"
+    if "user_gram" in arrays and not np.isfinite(arrays["user_gram"]).all():
+        yield f"user_gram.npy has {_IMPOSSIBLE}"
     if not _are_possible(movie_factors):
         yield f"movie_embeddings.npy has {_IMPOSSIBLE}"

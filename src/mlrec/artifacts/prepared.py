@@ -162,6 +162,30 @@ class Cutoffs:
     test_from: int | None
 
 
+@dataclass(frozen=True)
+class OutsideCore:
+    """The events outside the core: those on dropped movies, and those of dropped users.
+
+    Attributes
+    ----------
+    events, movies, users
+        Their number, and how many movies and users they have.
+    splits
+        Split → number of events, by their place in time.
+    purpose
+        What the core is for, and what these events are for.
+    """
+
+    events: int
+    movies: int
+    users: int
+    splits: Mapping[SplitName, int]
+    purpose: str = (
+        "The splits hold the core, from which movie factors are learned. The events outside it, on movies with few"
+        " ratings, give these movies their vectors."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest(Document):
     """The content of `manifest.json`, the description of a prepared folder. What the engine did not count is empty.
@@ -196,6 +220,8 @@ class Manifest(Document):
         Identifies the data: the same input and settings give the same fingerprint.
     splits
         Split → number of events.
+    outside_core
+        The events outside the core; None in folders of earlier versions, which have none.
     moments
         Where a global time split cuts; None for other splits.
     seconds
@@ -218,6 +244,7 @@ class Manifest(Document):
     ties: TieSummary | None = None
     fingerprint: str
     splits: Mapping[SplitName, int]
+    outside_core: OutsideCore | None = None
     moments: Cutoffs | None = None
     seconds: float | None = None
 

@@ -106,7 +106,8 @@ def show_headline(result: Evaluation, k: int) -> None:
     render.table(
         ["model", f"#{metric}", "#95% CI", "#als leads by", "#95% CI", "#p"],
         rows,
-        title=f"{result.split}, {result.relevance} movies, history {result.history}: {whom}",
+        title=f"{result.split}, {wording.relevant(result.relevance, result.relevance_within)},"
+        f" history {result.history}: {whom}",
         bold_cells={(row, 1) for row, name in enumerate(result.models) if name in best},
         keys=1,
     )
@@ -167,7 +168,8 @@ def show_comparison(result: Comparison) -> None:
     render.table(
         ["metric", f"#{result.first}", f"#{result.second}", "#difference", "#95% CI", "#p"],
         rows,
-        title=f"{result.split}, {result.relevance} movies, history {result.history}: {counted(result.users, 'user')}",
+        title=f"{result.split}, {wording.relevant(result.relevance, result.relevance_within)},"
+        f" history {result.history}: {counted(result.users, 'user')}",
         bold_cells=bold,
         keys=1,
     )

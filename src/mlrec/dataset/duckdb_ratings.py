@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from mlrec.artifacts.prepared import OutsideCore
 from mlrec.dataset.database import literal, located
 from mlrec.dataset.forms import TICKS_PER_SECOND, Forms, IdCounts, Look, TimeForm, decided, joined
 from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
@@ -21,7 +22,7 @@ from mlrec.dataset.text_rows import LineBlock, Record, record_blocks
 from mlrec.dataset.ties import Ties
 from mlrec.errors import InputError
 from mlrec.ids import IdKind
-from mlrec.settings import PrepareSettings, SplitName
+from mlrec.settings import SPLITS, PrepareSettings, SplitName
 
 # Rows by which the forms of a file are guessed.
 _SAMPLE = 2000
@@ -363,21 +364,32 @@ class DuckDBRatings:
 
     def split(self) -> None:
         """See `Ratings`."""
+        dealt = "dealt_" if self._settings.ties == "random" else ""
         self._sql.run("50_preferences", "Sorting")
-        self._sql.run("51_dealt_events" if self._settings.ties == "random" else "51_events", "Sorting")
+        self._sql.run("50_outside", "Sorting")
+        self._sql.run(f"51_{dealt}events", "Sorting")
+        self._sql.run(f"52_{dealt}outside_events", "Sorting")
         if self._settings.split == "global-time":
             self._sql.run("60_cutoff_times", "Splitting")
             self._sql.run("61_split_global_time", "Splitting")
+            self._sql.run("64_outside_global_time", "Splitting")
         else:
             self._sql.run("61_split_user_time", "Splitting")
             self._sql.run("62_last_train_times", "Counting ties")
             self._sql.run("63_ties", "Counting ties")
+            self._sql.run("64_outside_user_time", "Splitting")
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""
         step = "70_write_texts" if self.forms.has_texts else "70_write_split"
         self._sql.run(step, f"Writing {name}", path=located(path), split=name)
         return self._sql.value("SELECT count(*) FROM read_parquet($path)", path=literal(path))
+
+    def write_outside(self, path: Path) -> OutsideCore:
+        """See `Ratings`."""
+        step = "70_write_outside_texts" if self.forms.has_texts else "70_write_outside"
+        self._sql.run(step, "Writing events outside the core", path=located(path))
+        return outside_core(self._sql, literal(path))
 
     def ties(self) -> Ties:
         """See `Ratings`."""
@@ -387,6 +399,14 @@ class DuckDBRatings:
         """See `Ratings`."""
         val_from, test_from = self._sql.rows("SELECT val_from, test_from FROM cutoff_times")[0]
         return val_from, test_from
+
+
+def outside_core(sql: SqlSteps, files: str) -> OutsideCore:
+    """Count the events outside the core that were written to some files."""
+    counts = "count(*), count(DISTINCT movie_id), count(DISTINCT user_id)"
+    events, movies, users = sql.rows(f"SELECT {counts} FROM read_parquet($path)", path=files)[0]
+    splits = dict(sql.rows("SELECT split, count(*) FROM read_parquet($path) GROUP BY split", path=files))
+    return OutsideCore(events, movies, users, {name: splits.get(name, 0) for name in SPLITS})
 
 
 def _beginning(block: LineBlock | list[Record]) -> LineBlock | list[Record]:

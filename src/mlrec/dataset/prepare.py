@@ -244,6 +244,7 @@ def _prepare_into(
             ties=run.tie_summary(),
             fingerprint=fingerprint,
             splits={name: run.ratings.write_split(name, files.split(name)) for name in SPLITS},
+            outside_core=run.ratings.write_outside(files.outside),
             moments=run.cutoff_times(),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from mlrec.artifacts.prepared import OutsideCore
 from mlrec.dataset.forms import Forms
 from mlrec.dataset.scales import Scale
 from mlrec.dataset.sources import RawFile
@@ -137,10 +138,13 @@ class Ratings(Protocol):
         """Run the second half of a round of the core filter. Returns the number of users left."""
 
     def split(self) -> None:
-        """Sort what is left as events, and assign each event to a split."""
+        """Sort what is left as events, and assign each event to a split, also those outside the core."""
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """Write the events of a split to a Parquet file or a folder of part files. Returns the number of events."""
+
+    def write_outside(self, path: Path) -> OutsideCore:
+        """Write the events outside the core to a Parquet file or a folder of part files. Returns what was written."""
 
     def ties(self) -> Ties:
         """How many users a split by user-time cut between events of the same time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +53,7 @@ class _OfUsersAndMovies:
 
 @dataclass(frozen=True)
 class Events(_OfUsersAndMovies):
-    """Events ordered by user, time and movie; all arrays but the ids are (events,).
+    """The events of the users of the core, ordered by user, time and movie; all arrays but the ids are (events,).
 
     Attributes
     ----------
@@ -65,6 +65,8 @@ class Events(_OfUsersAndMovies):
         Epoch seconds, int64.
     split
         Position in `SPLITS`, int8.
+    in_core
+        Whether the event is in the core, bool. The movies of the others were dropped by the core filter.
     user_ids, movie_ids
         Public ids, ascending; see `mlrec.ids`. Some may have no event.
     """
@@ -74,6 +76,7 @@ class Events(_OfUsersAndMovies):
     preference: NDArray[np.int8]
     timestamp: NDArray[np.int64]
     split: NDArray[np.int8]
+    in_core: NDArray[np.bool_]
     user_ids: IdArray
     movie_ids: IdArray
 
@@ -86,10 +89,10 @@ class Events(_OfUsersAndMovies):
         timestamp: NDArray[np.int64],
         split: NDArray[np.int8],
     ) -> Events:
-        """Make events from the public ids of each; all arrays are (events,)."""
+        """Make events in the core from the public ids of each; all arrays are (events,)."""
         user_ids, user = _distinct(user_id)
         movie_ids, movie = _distinct(movie_id)
-        return cls(user, movie, preference, timestamp, split, user_ids, movie_ids)
+        return cls(user, movie, preference, timestamp, split, np.ones(len(user), dtype=bool), user_ids, movie_ids)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -100,7 +103,7 @@ class Events(_OfUsersAndMovies):
         return replace(self, **{name: getattr(self, name)[keep] for name in _EVENT_COLUMNS})
 
 
-_EVENT_COLUMNS = ("user", "movie", "preference", "timestamp", "split")
+_EVENT_COLUMNS = ("user", "movie", "preference", "timestamp", "split", "in_core")
 
 
 @dataclass(frozen=True)
@@ -134,17 +137,20 @@ class HeldOut(_OfUsersAndMovies):
     user: NDArray[np.int32]
     movie: NDArray[np.int32]
     preference: NDArray[np.int8]
+    timestamp: NDArray[np.int64]
+    in_core: NDArray[np.bool_]
     user_ids: IdArray
     movie_ids: IdArray
 
     @classmethod
     def of(cls, manifest: Manifest, events: Events) -> HeldOut:
         """Take all of some events."""
-        return cls(manifest, events.user, events.movie, events.preference, events.user_ids, events.movie_ids)
+        return cls(manifest, **{one.name: getattr(events, one.name) for one in fields(cls) if one.name != "manifest"})
 
     def only(self, keep: NDArray[np.bool_]) -> HeldOut:
         """Keep some events; `keep` is (events,)."""
-        return replace(self, user=self.user[keep], movie=self.movie[keep], preference=self.preference[keep])
+        columns = ("user", "movie", "preference", "timestamp", "in_core")
+        return replace(self, **{name: getattr(self, name)[keep] for name in columns})
 
 
 @dataclass(frozen=True)
@@ -263,17 +269,22 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
     """Merge splits into the total order. Each split is in order, and a user's splits follow each other in time."""
     kinds = {"user_id": manifest.ids.users, "movie_id": manifest.ids.movies}
     paths = [files.split(name) for name in splits]
-    with _reading(manifest, files, paths) as query:
+    outside = [files.outside] if manifest.outside_core is not None else []
+    with _reading(manifest, files, [*paths, *outside]) as query:
         # The ids of texts are looked up in DuckDB, which passes on their positions.
-        texts = {name: query.ids(name, kind, *paths) for name, kind in kinds.items() if kind == "text"}
+        places = {"user_id": paths, "movie_id": [*paths, *outside]}
+        texts = {name: query.ids(name, kind, *places[name]) for name, kind in kinds.items() if kind == "text"}
         ids = {
-            name: f"CAST(enum_code(CAST({name} AS {name}_key)) AS INTEGER)"
+            name: f"CAST(enum_code(TRY_CAST({name} AS {name}_key)) AS INTEGER)"
             if name in texts
             else f"CAST({name} AS BIGINT)"
             for name in kinds
         }
         parts = [_in_order_of_users(_read_split(query, path, ids)) for path in paths]
+        around = [_read_outside(query, path, ids, splits) for path in outside]
     columns = _merged(parts)
+    for part in around:
+        columns = _with_outside(columns, part, is_whole=set(splits) == set(SPLITS))
     user, timestamp = columns["user_id"], columns["timestamp"]
     if ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any():
         raise IncompatibleFormatError(f"The events in {files.root} are not in time order.", REMEDY)
@@ -286,9 +297,68 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
         preference=columns["preference"],
         timestamp=timestamp,
         split=columns["split"],
+        in_core=columns.get("in_core", np.ones(len(user), dtype=bool)),
         user_ids=user_ids,
         movie_ids=movie_ids,
     )
+
+
+def _read_outside(
+    query: _Query, path: Path, ids: Mapping[str, str], splits: tuple[SplitName, ...]
+) -> dict[str, NDArray[Any]]:
+    """The events outside the core that belong to some splits. Of text ids, only users of the core have a position."""
+    names = ", ".join(f"'{name}'" for name in SPLITS)
+    chosen = ", ".join(str(SPLITS.index(name)) for name in splits)
+    columns = query.columns(
+        f"SELECT {ids['user_id']} AS user_id, {ids['movie_id']} AS movie_id,"
+        " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp,"
+        " CAST(position AS BIGINT) AS position, CAST(split AS TINYINT) AS split"
+        f" FROM (SELECT * REPLACE (list_position([{names}], split) - 1 AS split) FROM {{files}})"
+        f" WHERE ({ids['user_id']} IS NOT NULL) AND (split IS NULL OR split IN ({chosen}))",
+        path,
+    )
+    if not np.isin(columns["preference"], list(BUCKETS)).all() or not (columns["position"] >= 0).all():
+        raise IncompatibleFormatError(f"{path} is damaged: it has an impossible preference or position.", REMEDY)
+    return columns
+
+
+def _with_outside(
+    core: dict[str, NDArray[Any]], outside: dict[str, NDArray[Any]], *, is_whole: bool
+) -> dict[str, NDArray[Any]]:
+    """Put events outside the core to the places in time that they had. Those of users without a core are left out.
+
+    Parameters
+    ----------
+    core
+        Events by user, in order.
+    outside
+        Events by user, in order, with their position among the user's events in the core.
+    is_whole
+        Whether `core` has all splits. If not, positions mean nothing, and times alone give the order.
+    """
+    starts = run_starts(core["user_id"])
+    users, n_before = core["user_id"][starts], np.append(starts, len(core["user_id"]))
+    row = np.searchsorted(users, outside["user_id"])
+    in_core = users[np.minimum(row, len(users) - 1)] == outside["user_id"] if len(users) else np.zeros(len(row), bool)
+    row, outside = row[in_core], {name: column[in_core] for name, column in outside.items()}
+    if is_whole:
+        begin, end = n_before[row], n_before[row + 1]
+        places = np.minimum(begin + outside.pop("position"), end)
+    else:
+        # Position in the whole order of (user, time); an event of the same time comes after those of the core.
+        order = np.lexsort(
+            (
+                np.repeat([0, 1], [len(core["user_id"]), len(row)]),
+                np.concatenate([core["timestamp"], outside["timestamp"]]),
+                np.concatenate([core["user_id"], outside["user_id"]]),
+            )
+        )
+        outside.pop("position")
+        is_outside = order >= len(core["user_id"])
+        places = np.cumsum(~is_outside)[is_outside]
+        outside = {name: column[order[is_outside] - len(core["user_id"])] for name, column in outside.items()}
+    merged = {name: np.insert(column, places, outside[name]) for name, column in core.items()}
+    return merged | {"in_core": np.insert(np.ones(len(core["user_id"]), dtype=bool), places, False)}
 
 
 def _merged(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

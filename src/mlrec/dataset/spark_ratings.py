@@ -13,8 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlrec.artifacts.prepared import OutsideCore
 from mlrec.dataset.database import literal, located
-from mlrec.dataset.duckdb_ratings import DuckDBRatings
+from mlrec.dataset.duckdb_ratings import DuckDBRatings, outside_core
 from mlrec.dataset.forms import DATES, SQL_TYPES, TICKS_PER_SECOND, Forms
 from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, Scale, recognized
@@ -418,18 +419,24 @@ class SparkRatings:
     def split(self) -> None:
         """See `Ratings`."""
         with self._spark.job("Sorting and splitting"):
+            dealt = "dealt_" if self._settings.ties == "random" else ""
             self._run("50_preferences")
-            self._run("51_dealt_events" if self._settings.ties == "random" else "51_events")
+            self._run("50_outside")
+            self._run(f"51_{dealt}events")
+            self._run(f"52_{dealt}outside_events")
             if self._settings.split == "global-time":
                 self._run("60_cutoff_times")
                 self._run("61_split_global_time")
+                self._run("64_outside_global_time")
             else:
                 self._run("61_split_user_time")
+                self._run("64_outside_user_time")
             splits = self._new_folder("splits")
             events = self._spark.session.table("split_events")
             in_order = events.sortWithinPartitions("user_id", "ticks", "movie_id").drop("position", "ticks")
             in_order.write.partitionBy("split").parquet(uri(splits))
             self._folders["splits"] = splits
+            self._keep("outside_splits", self._spark.session.table("split_outside"))
             if self._settings.split == "user-time":
                 # Read what was written: counting from the view would sort again.
                 self._spark.read_parquet(splits, in_order.schema).createOrReplaceTempView("split_events")
@@ -456,6 +463,16 @@ class SparkRatings:
                 {"path": located(path / "part-00000.parquet")},
             )
         return self._sql.value(f"SELECT count(*) FROM {_KEPT}", path=f"{literal(path)}/*.parquet")
+
+    def write_outside(self, path: Path) -> OutsideCore:
+        """See `Ratings`. There are few such events: DuckDB sorts them into one file."""
+        columns = "user_id, movie_id, preference, timestamp, position, split"
+        self._sql.connection.execute(
+            f"COPY (SELECT {columns} FROM {_KEPT} ORDER BY user_id, position, ticks, movie_id) TO $out"
+            " (FORMAT parquet, COMPRESSION zstd)",
+            {"path": self._pattern("outside_splits"), "out": located(path)},
+        )
+        return outside_core(self._sql, literal(path))
 
     def ties(self) -> Ties:
         """See `Ratings`."""

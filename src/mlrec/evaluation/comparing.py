@@ -28,7 +28,7 @@ from mlrec.ids import rows_of
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.matrix import history_of
 from mlrec.progress import SILENT, Progress
-from mlrec.settings import DEFAULT_KS, EvaluateSettings
+from mlrec.settings import DEFAULT_KS, EvaluateSettings, Relevance, RelevanceWithin
 from mlrec.workspace import Workspace
 
 
@@ -40,7 +40,7 @@ class Comparison:
     ----------
     first, second
         Ids of the models.
-    split, history, relevance
+    split, history, relevance, relevance_within
         The held-out split, what was known of the users, and which movies are relevant, as in `Evaluation`.
     users
         Number of users in the figures.
@@ -58,7 +58,8 @@ class Comparison:
     second: str
     split: str
     history: str
-    relevance: str
+    relevance: Relevance
+    relevance_within: RelevanceWithin
     users: int
     answers_left_out: int
     ks: tuple[int, ...]
@@ -123,7 +124,10 @@ def compare_models(
                 " has changed.",
                 "Compare models that were trained with the current offset.",
             )
+    within: RelevanceWithin = "core" if data.manifest.outside_core is None else settings.relevance_within
     all_held_out = data.held_out(settings.split)
+    if within == "core":
+        all_held_out = all_held_out.only(all_held_out.in_core)
     if not _is_relevant(all_held_out, settings).any():
         raise EmptyResultError(
             f"No user has a relevant movie in the {settings.split} split, so the models cannot be compared.",
@@ -147,6 +151,7 @@ def compare_models(
         split=settings.split,
         history="+".join(settings.history_splits),
         relevance=settings.relevance,
+        relevance_within=within,
         users=found[first.model_id].n_users,
         answers_left_out=int(np.count_nonzero(~unseen)),
         ks=ks,
@@ -170,7 +175,7 @@ def _judged(
     jury = Jury.of(present, known, held_out, settings, METRICS, ks, threads, progress)
     with blas_threads():
         vectors = jury.user_vectors(present)
-        return jury.judged(model.model_id, jury.scorer(present.movie_factors, present.fold_in, vectors))
+        return jury.judged(model.model_id, jury.scorer(present.solver(), vectors))
 
 
 def _with_events(model: Model, events: Events) -> Model:

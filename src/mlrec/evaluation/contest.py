@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.evaluation import scorers
@@ -13,6 +14,8 @@ from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.model import baselines
 from mlrec.model.learn import learn
 from mlrec.model.matrix import signed_matrix
+from mlrec.ranking.content import Content
+from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, TrainSettings
 
 QUICK_EVENTS = 2_000_000
@@ -31,7 +34,7 @@ def chosen_baselines(
     if settings.baselines is not None:
         return settings.baselines, {}
     skipped: dict[str, str] = {}
-    n_events, n_movies = len(known.train.movie_idx), len(known.popularity)
+    n_events, n_movies = len(known.train.movie_idx), int(known.is_trained.sum())
     if n_events > QUICK_EVENTS:
         slow = f"takes minutes to train on {n_events:,} events"
         skipped = dict.fromkeys((name for name in BASELINES if name != "popularity"), slow)
@@ -61,11 +64,12 @@ class Contest:
 
     def scorer(self, name: BaselineName) -> Scorer:
         """Train a baseline on train. Raises `TrainingFailedError` if ALS finds no finite factors."""
-        known, settings, threads = self.jury.known, self.jury.settings, self.jury.judge.threads
+        settings, threads = self.jury.settings, self.jury.judge.threads
         if name == "popularity":
-            return scorers.popularity(known)
+            return scorers.popularity(self.jury.known)
+        is_trained, known = self.jury.known.is_trained, self._core
         if name in _PRESETS:
-            return self._als(_PRESETS[name]())
+            return scorers.over_all_movies(self._als(_PRESETS[name]()), is_trained)
         n_movies = len(known.popularity)
         train, likes = (baselines.likes_matrix(history, n_movies) for history in (known.train, known.history))
         with self.jury.progress.task(f"Training {name}"):
@@ -73,14 +77,28 @@ class Contest:
                 weights = baselines.item_cosine(train, settings.cosine_neighbours, threads)
             else:
                 weights = baselines.ease(train, settings.ease_regularization, threads)
-        return scorers.item_weights(known, likes, weights)
+        return scorers.over_all_movies(scorers.item_weights(known, likes, weights), is_trained)
+
+    @cached_property
+    def _core(self) -> Known:
+        """What the models know that are trained on the core, as the evaluated model's movie factors are."""
+        return self.jury.known.core()
 
     def _als(self, settings: TrainSettings) -> Scorer:
         """Train ALS in memory on train. Users are folded in from their known history, as for the evaluated model."""
-        known = self.jury.known
+        known = self._core
         preferences = signed_matrix(known.train, len(known.popularity))
-        learned = learn(known.train, preferences, settings, self.jury.judge.threads, progress=self.jury.progress)
-        vectors, rule = learned.user_vectors, learned.settings.fold_in
+        content = Content([None] * len(known.popularity), known.genres)
+        learned = learn(
+            known.train,
+            preferences,
+            known.is_trained,
+            content,
+            settings,
+            self.jury.judge.threads,
+            progress=self.jury.progress,
+        )
+        vectors, fold_in = learned.user_vectors, FoldIn(learned.movies.vectors, learned.settings.fold_in)
         if self.jury.settings.history_splits != ("train",):
-            vectors = self.jury.folded_in(learned.movie_factors, rule)
-        return self.jury.scorer(learned.movie_factors, rule, vectors)
+            vectors = self.jury.folded_in(fold_in, known)
+        return self.jury.scorer(fold_in, vectors, known)

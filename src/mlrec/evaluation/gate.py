@@ -9,7 +9,7 @@ from typing import Any
 
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.documents import to_json
-from mlrec.artifacts.metrics_file import add_metrics
+from mlrec.artifacts.metrics_file import add_metrics, kind_of
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.reading import PreparedData, read_prepared
@@ -184,7 +184,8 @@ def _keep_figures(
         return
     found = comparison.to_json()
     own = {"users": comparison.users, "ks": found["ks"], "models": {MODEL: found["models"][model_id]}}
-    add_metrics(files, comparison.split, comparison.history, comparison.relevance, {**own, "differences": {}})
+    kind = kind_of(comparison.relevance, comparison.relevance_within)
+    add_metrics(files, comparison.split, comparison.history, kind, {**own, "differences": {}})
 
 
 def _judgeable(

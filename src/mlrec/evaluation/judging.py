@@ -67,6 +67,8 @@ class HeldOutMovies:
         Number of relevant movies of each, including movies that the model does not know, (users,).
     relevant, disliked
         Relevant and disliked held-out movies of these users that the model knows.
+    moments
+        Time of each user's first held-out event, int64 (users,): the moment of the list.
     users_left_out
         Number of the model's other users.
     """
@@ -75,6 +77,7 @@ class HeldOutMovies:
     n_relevant: NDArray[np.int64]
     relevant: Rows
     disliked: Rows
+    moments: NDArray[np.int64]
     users_left_out: int
 
     @classmethod
@@ -98,6 +101,7 @@ class HeldOutMovies:
             n_relevant=n_relevant,
             relevant=rows(is_relevant),
             disliked=rows(~is_liked),
+            moments=_first_times(held_out, users),
             users_left_out=len(model.user_ids) - len(users),
         )
 
@@ -111,8 +115,16 @@ class HeldOutMovies:
             self.n_relevant[drawn],
             self.relevant.only(drawn),
             self.disliked.only(drawn),
+            self.moments[drawn],
             self.users_left_out,
         )
+
+
+def _first_times(held_out: HeldOut, users: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The time of the first event of each user, int64 (users,)."""
+    earliest = np.full(len(held_out.user_ids), np.iinfo(np.int64).max)
+    np.minimum.at(earliest, held_out.user, held_out.timestamp)
+    return earliest[users]
 
 
 class PerUser(NamedTuple):
@@ -162,6 +174,8 @@ class Judge:
         Cutoffs.
     threads
         Threads for scoring. The figures do not depend on their number.
+    listed
+        Which movies may be listed, bool (movies,); None: all.
     """
 
     held_out: HeldOutMovies
@@ -169,6 +183,7 @@ class Judge:
     metrics: Mapping[str, Metric]
     ks: tuple[int, ...]
     threads: int
+    listed: NDArray[np.bool_] | None = None
 
     def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
         """Evaluate one model. `advance` is called with the number of users that were done since the last call."""
@@ -189,7 +204,10 @@ class Judge:
             users, masked = seen_movies(self.known.history, rows)
             n_masked = np.bincount(users, minlength=len(rows))
             own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
-            ranked = unseen_lists(scorer(rows), users, masked, max(self.ks))
+            scores = scorer(rows)
+            if self.listed is not None:
+                scores[:, ~self.listed] = -np.inf
+            ranked = unseen_lists(scores, users, masked, max(self.ks))
 
             def found(movies: Rows) -> NDArray[np.bool_]:
                 there = np.take_along_axis(movies.dense(block, n_movies), np.maximum(ranked, 0), axis=1)

@@ -21,7 +21,8 @@ from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.vectors import folded_in, user_vectors
 from mlrec.model.matrix import Interactions
 from mlrec.progress import SILENT, Progress
-from mlrec.settings import EvaluateSettings, FoldInSettings, ServeSettings
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.settings import EvaluateSettings, RelevanceWithin, ServeSettings
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ class Jury:
         Split, history and relevance.
     progress
         Is told how many users are done.
+    within
+        Whether movies outside the core are listed and relevant.
     """
 
     judge: Judge
     settings: EvaluateSettings
     progress: Progress
+    within: RelevanceWithin
 
     @classmethod
     def of(
@@ -55,8 +59,12 @@ class Jury:
         progress: Progress = SILENT,
     ) -> Self:
         """Evaluate all users with a relevant held-out movie. `rows` defines the rows of users and movies."""
+        within: RelevanceWithin = "core" if held_out.manifest.outside_core is None else settings.relevance_within
+        if within == "core":
+            held_out = held_out.only(held_out.in_core)
         movies = HeldOutMovies.of(rows, held_out, settings.relevance)
-        return cls(Judge(movies, known, metrics, ks, threads), settings, progress)
+        listed = rows.is_trained if within == "core" and not rows.is_trained.all() else None
+        return cls(Judge(movies, known, metrics, ks, threads, listed), settings, progress, within)
 
     def sampled(self) -> Jury:
         """Evaluate only the sample of users that the settings ask for, or all users if they ask for none."""
@@ -77,13 +85,17 @@ class Jury:
         """Return the vectors that serving would use, by user row."""
         return user_vectors(model, self.known.history, self.users, self.settings, self.judge.threads, self.progress)
 
-    def folded_in(self, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> NDArray[np.float32]:
+    def folded_in(self, fold_in: FoldIn, known: Known | None = None) -> NDArray[np.float32]:
         """Return vectors folded in from the known history, by user row."""
-        return folded_in(movie_factors, rule, self.known.history, self.users, self.judge.threads, self.progress)
+        history = (known or self.known).history
+        return folded_in(fold_in, history, self.users, self.judge.threads, self.progress)
 
-    def scorer(self, movie_factors: NDArray[np.float32], rule: FoldInSettings, vectors: NDArray[np.float32]) -> Scorer:
+    def scorer(self, fold_in: FoldIn, vectors: NDArray[np.float32], known: Known | None = None) -> Scorer:
         """Return a scorer that ranks as serving does by default; see `scorers.factors`."""
-        return scorers.factors(self.known, movie_factors, rule, vectors, ServeSettings())
+        known = known or self.known
+        moments = np.zeros(known.n_users, dtype=np.int64)
+        moments[self.users] = self.judge.held_out.moments
+        return scorers.factors(known, fold_in, vectors, ServeSettings(), moments)
 
     def judged(self, name: str, scorer: Scorer) -> Judged:
         """Evaluate one model."""

@@ -30,6 +30,8 @@ from mlrec.settings import (
     SPLITS,
     EvaluateSettings,
     ProtocolName,
+    Relevance,
+    RelevanceWithin,
 )
 from mlrec.workspace import Workspace
 
@@ -57,6 +59,9 @@ class Evaluation:
         What was known of the users: "train", "train+val", or "fold-in" for held-out users.
     relevance
         Which held-out movies are relevant: "liked" or "any".
+    relevance_within
+        Whether all movies can be listed and relevant ("all") or only those of the core ("core"). Data that was prepared
+        by an earlier version has only its core.
     users
         Number of users in the figures: those with at least one relevant held-out movie, or a sample of them.
     users_left_out
@@ -86,7 +91,8 @@ class Evaluation:
     trained_anew: bool
     split: str
     history: str
-    relevance: str
+    relevance: Relevance
+    relevance_within: RelevanceWithin
     users: int
     users_left_out: int
     users_without_taste: int
@@ -160,7 +166,8 @@ def evaluate(
         )
     result = _judge(model, held_out, settings, held_out.manifest.settings.split, progress)
     if result.sample is None:
-        metrics_file.add_metrics(files, result.split, result.history, result.relevance, result.to_json())
+        kind = metrics_file.kind_of(result.relevance, result.relevance_within)
+        metrics_file.add_metrics(files, result.split, result.history, kind, result.to_json())
     return result
 
 
@@ -225,7 +232,7 @@ def _judge(
         vectors = jury.user_vectors(model)
         contest = Contest(jury)
         chosen, skipped = chosen_baselines(model, known, settings)
-        found[MODEL] = jury.judged(MODEL, jury.scorer(model.movie_factors, model.fold_in, vectors))
+        found[MODEL] = jury.judged(MODEL, jury.scorer(model.solver(), vectors))
         for name in chosen:
             try:
                 found[name] = jury.judged(name, contest.scorer(name))
@@ -250,6 +257,7 @@ def _judge(
         split=settings.split,
         history="+".join(settings.history_splits),
         relevance=settings.relevance,
+        relevance_within=jury.within,
         users=len(jury.users),
         users_left_out=jury.judge.held_out.users_left_out,
         users_without_taste=int(np.count_nonzero(~vectors[jury.users].any(axis=1))),

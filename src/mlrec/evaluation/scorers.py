@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -13,12 +16,15 @@ from numpy.typing import NDArray
 from mlrec.artifacts.model_folder import Model
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
-from mlrec.ranking.ranker import Opinions, Ranker
+from mlrec.ranking.popularity import PopularityByDate
+from mlrec.ranking.ranker import Opinions, Popular, Ranker
 from mlrec.ranking.scores import popularity_scores
-from mlrec.settings import FoldInSettings, ServeSettings, SplitName
+from mlrec.settings import ServeSettings, SplitName
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+_KEPT_MOMENTS = 16
 
 Scorer = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Takes user rows (users,) and returns scores, float32 (users, movies). The caller may change the array."""
@@ -37,14 +43,23 @@ class Known:
         user rows.
     popularity
         Likes by movie row in the data that the model learned from, int64 (movies,).
+    share
+        Share of users who liked each movie, by date, float32 (movies,): what a model ranks by for new users.
+    half_life
+        The half-life in days by which that share can be computed for another moment, from `train`. None: it cannot.
     genres
         Genres by movie row.
+    is_trained
+        Which movies are in the core, bool (movies,).
     """
 
     train: History
     history: History
     popularity: NDArray[np.int64]
+    share: NDArray[np.float32]
+    half_life: float | None
     genres: Sequence[Sequence[str]]
+    is_trained: NDArray[np.bool_]
 
     @classmethod
     def of(cls, model: Model, history_splits: tuple[SplitName, ...]) -> Self:
@@ -54,7 +69,31 @@ class Known:
             train=train,
             history=train if history_splits == ("train",) else model.history.only(history_splits),
             popularity=np.asarray(model.popularity),
+            share=model.recent_share,
+            half_life=_half_life(model),
             genres=model.catalogue.genres,
+            is_trained=model.is_trained,
+        )
+
+    def core(self) -> Known:
+        """Return what is known of the core alone: its movies become rows 0 and up. Other events are left out."""
+        if self.is_trained.all():
+            return self
+        row = (np.cumsum(self.is_trained) - 1).astype(np.int32)
+
+        def of_core(history: History) -> History:
+            kept = history.on(self.is_trained)
+            return replace(kept, movie_idx=row[kept.movie_idx])
+
+        train = of_core(self.train)
+        return Known(
+            train=train,
+            history=train if self.history is self.train else of_core(self.history),
+            popularity=self.popularity[self.is_trained],
+            share=self.share[self.is_trained],
+            half_life=self.half_life,
+            genres=[self.genres[movie] for movie in np.flatnonzero(self.is_trained).tolist()],
+            is_trained=self.is_trained[self.is_trained],
         )
 
     @cached_property
@@ -75,12 +114,25 @@ def popularity(known: Known) -> Scorer:
     return lambda rows: np.tile(scores, (len(rows), 1))
 
 
+def over_all_movies(scorer: Scorer, is_trained: NDArray[np.bool_]) -> Scorer:
+    """Return a scorer for all movies, given one for the movies of the core. It lists no others."""
+    if is_trained.all():
+        return scorer
+
+    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        found = np.full((len(rows), len(is_trained)), -np.inf, dtype=np.float32)
+        found[:, is_trained] = scorer(rows)
+        return found
+
+    return scores
+
+
 def factors(
     known: Known,
-    movie_factors: NDArray[np.float32],
-    rule: FoldInSettings,
+    fold_in: FoldIn,
     vectors: NDArray[np.float32],
     serve: ServeSettings,
+    moments: NDArray[np.int64] | None = None,
 ) -> Scorer:
     """Return a scorer that ranks as serving does: by user vectors and movie factors, and by popularity for new users.
 
@@ -88,27 +140,64 @@ def factors(
     ----------
     known
         What the models may know.
-    movie_factors
-        float32 (movies, factors).
-    rule
-        The fold-in rule.
+    fold_in
+        The fold-in, with the movie factors.
     vectors
         User vectors by user row, float32 (users, factors); zeros for users whose taste is unknown.
     serve
         How ranking hands over from popularity to personal scores.
+    moments
+        The moment of each user's list, in epoch seconds, int64 (users,): likes at later moments do not count. None: all
+        likes that the model has learned count, as in serving.
     """
-    own = np.ascontiguousarray(movie_factors)
-    ranker = Ranker.of(FoldIn(own, rule), own, known.popularity, known.n_users, known.genres, serve)
+    ranker = Ranker.of(fold_in, known.share, known.genres, serve)
     n_opinions = np.diff(known.history.indptr)
+    by_date = None
+    if moments is not None and known.half_life is not None:
+        by_date = _ByDate(known, serve)
 
     def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         def opinions(position: int) -> Opinions:
             events = known.history.of(int(rows[position]))
             return Opinions(known.history.movie_idx[events], known.history.preference[events])
 
-        return ranker.order(vectors[rows], n_opinions[rows], opinions)
+        popular_of = None
+        if by_date is not None and moments is not None:
+            popular_of = partial(by_date.of, moments[rows])
+        return ranker.order(vectors[rows], n_opinions[rows], opinions, popular_of)
 
     return scores
+
+
+class _ByDate:
+    """What most people liked at the moments of users' lists; moments that no like separates share it."""
+
+    def __init__(self, known: Known, serve: ServeSettings) -> None:
+        self._known = known
+        self._serve = serve
+        self._popularity: PopularityByDate | None = None
+        self._latest: OrderedDict[int, Popular] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, moments: NDArray[np.int64], position: int) -> Popular:
+        """What most people had liked at one of the moments."""
+        with self._lock:
+            if self._popularity is None:
+                known = self._known
+                self._popularity = PopularityByDate(known.train, len(known.popularity), known.half_life or math.inf)
+            n_likes = self._popularity.n_before(int(moments[position]))
+            if n_likes not in self._latest:
+                share = self._popularity.at(n_likes)
+                self._latest[n_likes] = Popular(share, self._known.genres, self._serve.cold_diversity)
+                while len(self._latest) > _KEPT_MOMENTS:
+                    self._latest.popitem(last=False)
+            return self._latest[n_likes]
+
+
+def _half_life(model: Model) -> float | None:
+    """The half-life of a model's popularity; None if dates do not matter, or it learned from more than train."""
+    half_life = model.info.settings.popularity_half_life
+    return half_life if math.isfinite(half_life) and model.info.trained_on == ("train",) else None
 
 
 def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Scorer:

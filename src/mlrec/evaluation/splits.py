@@ -36,6 +36,8 @@ def require_times(manifest: Manifest) -> None:
 def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
     """Split each user's history by time: the first ⌊n·a/s⌋ events are train, the next ⌊n·b/s⌋ val, the rest test.
 
+    Events outside the core belong to the split of the user's next event in the core, or of the last one.
+
     Parameters
     ----------
     events
@@ -48,21 +50,28 @@ def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
     Events
         The same events with the splits that `mlrec prepare` makes.
     """
-    _, starts, user_idx, n_events = np.unique(events.user, return_index=True, return_inverse=True, return_counts=True)
+    in_core = np.flatnonzero(events.in_core)
+    users = events.user[in_core]
+    _, starts, user_idx, n_events = np.unique(users, return_index=True, return_inverse=True, return_counts=True)
     n_train, n_val = (n_events * part // sum(ratio) for part in ratio[:2])
-    position = np.arange(len(events)) - starts[user_idx]
+    position = np.arange(len(users)) - starts[user_idx]
     split = (position >= n_train[user_idx]).astype(np.int8) + (position >= (n_train + n_val)[user_idx])
-    return replace(events, split=np.where(n_events[user_idx] < 3, 0, split).astype(np.int8))
+    split = np.where(n_events[user_idx] < 3, 0, split).astype(np.int8)
+    # For each event, the next event in the core, itself included; after a user's last one, that one.
+    following = np.minimum(np.searchsorted(in_core, np.arange(len(events))), len(in_core) - 1)
+    following -= users[following] != events.user
+    return replace(events, split=split[following])
 
 
 def by_global_time(events: Events, ratio: Sequence[int]) -> Events:
     """Split all users at the same two times: those of the events ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ in time order, from 0.
 
-    Parameters and result are as in `by_user_time`.
+    N counts the core. Parameters and result are as in `by_user_time`.
     """
-    in_time = np.append(np.sort(events.timestamp), _NEVER)
-    n_train, n_val = (len(events) * part // sum(ratio) for part in ratio[:2])
-    val_from, test_from = in_time[n_train], in_time[min(n_train + n_val, len(events))]
+    n_events = int(events.in_core.sum())
+    in_time = np.append(np.sort(events.timestamp[events.in_core]), _NEVER)
+    n_train, n_val = (n_events * part // sum(ratio) for part in ratio[:2])
+    val_from, test_from = in_time[n_train], in_time[min(n_train + n_val, n_events)]
     split = (events.timestamp >= val_from).astype(np.int8) + (events.timestamp >= test_from)
     return replace(events, split=split.astype(np.int8))
 
@@ -114,10 +123,13 @@ def by_held_out_users(events: Events, part: SplitName, relevance: Relevance, sha
 
     of_judged = is_judged[user_idx]
     is_divided = of_judged & ((events.preference > 0) | (relevance == "any"))
-    position, n_events = _random_positions(user_idx, is_divided, draw)
     split = np.full(len(events), _LEARNED, dtype=np.int8)
     split[of_judged] = _PREDICTED
-    split[is_divided & (5 * position < 4 * n_events)] = _FOLDED_IN
+    # The core first, so that its events are divided as if there were no others.
+    for part_of_events in (events.in_core, ~events.in_core):
+        chosen = is_divided & part_of_events
+        position, n_events = _random_positions(user_idx, chosen, draw)
+        split[chosen & (5 * position < 4 * n_events)] = _FOLDED_IN
     keep = is_learned[user_idx] | of_judged
     return replace(events, split=split).only(keep)
 

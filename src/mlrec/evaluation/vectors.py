@@ -9,7 +9,7 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
-from mlrec.settings import EvaluateSettings, FoldInSettings
+from mlrec.settings import EvaluateSettings
 
 
 def user_vectors(
@@ -24,12 +24,11 @@ def user_vectors(
     exact = model.train_settings.user_vectors == "fold-in"
     if settings.history_splits == model.info.trained_on and (exact or settings.split == "val"):
         return model.vectors_of(slice(None))
-    return folded_in(np.asarray(model.movie_factors), model.fold_in, history, users, threads, progress)
+    return folded_in(model.solver(), history, users, threads, progress)
 
 
 def folded_in(
-    movie_factors: NDArray[np.float32],
-    rule: FoldInSettings,
+    fold_in: FoldIn,
     history: History,
     users: NDArray[np.int64],
     threads: int,
@@ -37,9 +36,9 @@ def folded_in(
 ) -> NDArray[np.float32]:
     """Fold in the evaluated users: return vectors by user row, with zeros for all other users."""
     judged = history.of_users(users)
-    vectors = np.zeros((len(history.indptr) - 1, movie_factors.shape[1]), dtype=np.float32)
+    vectors = np.zeros((len(history.indptr) - 1, fold_in.movie_factors.shape[1]), dtype=np.float32)
     with progress.task("Folding in users", len(users), "users") as task:
-        vectors[users] = FoldIn(movie_factors, rule).user_vectors(
+        vectors[users] = fold_in.user_vectors(
             judged.indptr, judged.movie_idx, judged.preference, threads=threads, advance=task.advance
         )
     return vectors

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, kind_of
 from mlrec.plurals import counted
-from mlrec.settings import ProtocolName
+from mlrec.settings import ProtocolName, Relevance, RelevanceWithin
 
 MEANINGS = {
     "recall": "Share of a user's relevant movies that are in the list.",
@@ -53,6 +53,11 @@ def metric_title(metric: str) -> str:
 def split_name(split: str) -> str:
     """Return the split as people read it: "validation" for "val"."""
     return _SPLITS.get(split, split)
+
+
+def relevant(relevance: Relevance, within: RelevanceWithin) -> str:
+    """Return which held-out movies are relevant: "liked movies", "any movies of the core"."""
+    return f"{relevance} movies" + (" of the core" if within == "core" else "")
 
 
 def span_name(fewest: int, below: int | None) -> str:

@@ -1,10 +1,10 @@
-"""Learning movie factors and user vectors from preferences, in memory; shared by training and replay."""
+"""Learning the vectors of movies and users from preferences, in memory; shared by training and replay."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from mlrec.errors import EmptyResultError
 from mlrec.model import als
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
-from mlrec.settings import TrainSettings
+from mlrec.ranking.movie_vectors import Core, MovieVectors, OpinionsByMovie, movie_vectors
+from mlrec.settings import FoldInSettings, TrainSettings
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -29,32 +31,43 @@ class Learned:
     ----------
     settings
         The training settings. A regularization that follows the data is resolved to its value.
-    movie_factors, user_vectors
-        Float32 (movies, factors) and (users, factors).
+    core
+        What ALS has learned.
+    movies
+        Vectors of all movies.
+    user_vectors
+        Float32 (users, factors).
     """
 
     settings: TrainSettings
-    movie_factors: NDArray[np.float32]
+    core: Core
+    movies: MovieVectors
     user_vectors: NDArray[np.float32]
 
 
 def learn(
     history: History,
     preferences: csr_matrix,
+    is_trained: NDArray[np.bool_],
+    content: Content,
     settings: TrainSettings,
     threads: int,
     *,
     progress: Progress = SILENT,
     stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> Learned:
-    """Learn movie factors, and the vectors of the users they were learned from.
+    """Learn movie factors, the vectors of all other movies, and those of the users.
 
     Parameters
     ----------
     history
-        The events to learn from.
+        The events to learn from, also those outside the core.
     preferences
-        The same events as a matrix; see `signed_matrix`.
+        Those in the core as a matrix; see `core_matrix`.
+    is_trained
+        Which movies the columns of the matrix are, bool (movies,).
+    content
+        The content of all movies.
     settings
         How to train.
     threads
@@ -62,7 +75,7 @@ def learn(
     progress
         Reports iterations and users.
     stage
-        Entered with the name of each stage: "fit" and "fold_in".
+        Entered with the name of each stage: "fit", "movies" and "fold_in".
 
     Raises
     ------
@@ -75,15 +88,62 @@ def learn(
     settings = settings.resolved(int(np.count_nonzero(preferences.data > 0)))
     with stage("fit"):
         factors = als.fit(preferences, settings, threads, progress)
+    with stage("movies"):
+        core = core_of(factors.movies, factors.users, is_trained)
+        movies = vectors_of_movies(core, history, content, settings, threads)
     with stage("fold_in"):
         if settings.user_vectors == "trained":
-            return Learned(settings, factors.movies, factors.users)
+            return Learned(settings, core, movies, factors.users)
         with progress.task("Folding in users", len(history.indptr) - 1, "users") as task:
-            user_vectors = FoldIn(factors.movies, settings.fold_in).user_vectors(
+            user_vectors = FoldIn(movies.vectors, settings.fold_in, is_trained).user_vectors(
                 history.indptr, history.movie_idx, history.preference, threads=threads, advance=task.advance
             )
         als.check_finite(settings, user_vectors)
-    return Learned(settings, factors.movies, user_vectors)
+    return Learned(settings, core, movies, user_vectors)
+
+
+def core_of(
+    movie_factors: NDArray[np.float32], user_factors: NDArray[np.float32], is_trained: NDArray[np.bool_]
+) -> Core:
+    """What ALS has learned, with rows for all movies.
+
+    Parameters
+    ----------
+    movie_factors
+        Float32 (trained movies, factors).
+    user_factors
+        Those of ALS, float32 (users, factors).
+    is_trained
+        Bool (movies,).
+    """
+    spread = np.zeros((len(is_trained), movie_factors.shape[1]), dtype=np.float32)
+    spread[is_trained] = movie_factors
+    X = user_factors.astype(np.float64)
+    return Core(spread, is_trained, X.T @ X)
+
+
+def vectors_of_movies(
+    core: Core, history: History, content: Content, settings: TrainSettings, threads: int
+) -> MovieVectors:
+    """Solve for the movies outside the core, with the settings of a training; see `movie_vectors`."""
+    liked = (history.preference > 0) & (history.movie_idx >= 0)
+    likes = np.bincount(history.movie_idx[liked], minlength=len(core.is_trained)).astype(np.int64)
+    rule = rule_of_training(settings)
+    outside = np.flatnonzero((history.movie_idx >= 0) & ~core.is_trained[history.movie_idx])
+    user = np.searchsorted(history.indptr, outside, side="right") - 1
+    opinions = OpinionsByMovie.of(user, history.movie_idx[outside], history.preference[outside], len(likes), rule)
+    known = history.of_users(opinions.users).on(core.is_trained)
+    X = FoldIn(core.movie_factors, rule, core.is_trained).user_vectors(
+        known.indptr, known.movie_idx, known.preference, threads=threads
+    )
+    movies = movie_vectors(core, opinions, X, likes, content, rule, threads)
+    als.check_finite(settings, movies.vectors)
+    return movies
+
+
+def rule_of_training(settings: TrainSettings) -> FoldInSettings:
+    """The confidences of training as a rule of the fold-in: neither decay nor a feedback weight."""
+    return replace(settings.fold_in, dislikes=settings.dislikes, half_life=float("inf"), feedback_weight=1.0)
 
 
 def check_learnable(preferences: csr_matrix, settings: TrainSettings) -> None:

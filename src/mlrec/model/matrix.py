@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -28,22 +28,26 @@ class Interactions:
     Attributes
     ----------
     user_ids
-        All users of the prepared data, (users,); see `mlrec.ids`.
+        All users of the core, (users,); see `mlrec.ids`.
     movie_ids
-        The movies that occur in the splits trained on, (movies,). All others are unknown to the model.
+        All movies that the model knows, (movies,).
+    is_trained
+        Which of them occur in the core of the splits trained on, bool (movies,): ALS learns these.
     history
         All events, including those on movies that are unknown to the model.
-    popularity
-        Likes in the splits trained on by movie row, int64 (movies,).
+    popularity, n_ratings
+        Likes, and all ratings, in the splits trained on by movie row, int64 (movies,).
     """
 
     user_ids: IdArray
     movie_ids: IdArray
+    is_trained: NDArray[np.bool_]
     history: History
     popularity: NDArray[np.int64]
+    n_ratings: NDArray[np.int64]
 
 
-def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactions:
+def number_rows(events: Events, trained_on: tuple[SplitName, ...], catalogue: IdArray | None = None) -> Interactions:
     """Assign row numbers to users and movies.
 
     Parameters
@@ -52,16 +56,31 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...]) -> Interactio
         Ordered by user, time and movie.
     trained_on
         The splits that the model learns from.
+    catalogue
+        Ids of all movies, ascending: the model knows all of them. None: only those that it is trained on, and events
+        outside the core are left out.
     """
+    if catalogue is None and not events.in_core.all():
+        events = events.only(events.in_core)
     learned = np.array([name in trained_on for name in SPLITS])[events.split]
-    is_known = np.zeros(len(events.movie_ids), dtype=bool)
-    is_known[events.movie[learned]] = True
-    movie_idx = np.where(is_known, np.cumsum(is_known) - 1, -1).astype(np.int32)[events.movie]
-    movie_ids = events.movie_ids[is_known]
+    is_trained = np.zeros(len(events.movie_ids), dtype=bool)
+    is_trained[events.movie[learned & events.in_core]] = True
+    movie_ids = events.movie_ids[is_trained] if catalogue is None else catalogue
+    movie_idx = rows_of(movie_ids, events.movie_ids)[events.movie]
     user_ids, history = history_of(events, movie_idx)
-    liked = learned & (events.preference > 0)
-    popularity = np.bincount(movie_idx[liked], minlength=len(movie_ids)).astype(np.int64)
-    return Interactions(user_ids, movie_ids, history, popularity)
+    known = learned & (movie_idx >= 0)
+    n_ratings, popularity = (
+        np.bincount(movie_idx[chosen], minlength=len(movie_ids)).astype(np.int64)
+        for chosen in (known, known & (events.preference > 0))
+    )
+    return Interactions(
+        user_ids=user_ids,
+        movie_ids=movie_ids,
+        is_trained=rows_of(events.movie_ids[is_trained], movie_ids) >= 0,
+        history=history,
+        popularity=popularity,
+        n_ratings=n_ratings,
+    )
 
 
 def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[IdArray, History]:
@@ -83,6 +102,21 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[IdArray, H
         split=events.split,
     )
     return events.user_ids[events.user[starts]], history
+
+
+def core_matrix(history: History, is_trained: NDArray[np.bool_]) -> csr_matrix:
+    """Matrix of the signed preferences that ALS learns from, CSR float32 (users, trained movies)."""
+    in_core = history.on(is_trained)
+    column = (np.cumsum(is_trained) - 1).astype(np.int32)
+    return signed_matrix(replace(in_core, movie_idx=column[in_core.movie_idx]), int(is_trained.sum()))
+
+
+def over_all_movies(matrix: csr_matrix, is_trained: NDArray[np.bool_]) -> csr_matrix:
+    """Spread a matrix over trained movies, such as `core_matrix`, to columns for all movies."""
+    from scipy import sparse
+
+    columns = np.flatnonzero(is_trained).astype(np.int32)[matrix.indices]
+    return sparse.csr_matrix((matrix.data, columns, matrix.indptr), shape=(matrix.shape[0], len(is_trained)))
 
 
 def signed_matrix(history: History, n_movies: int) -> csr_matrix:

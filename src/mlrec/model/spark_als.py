@@ -29,17 +29,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.prepared import IdKinds
+from mlrec.artifacts.prepared import Manifest
+from mlrec.dataset.reading import Movies
 from mlrec.errors import IncompatibleFormatError
-from mlrec.ids import IdArray, IdKind, array_of, public
+from mlrec.ids import IdArray, IdKind, array_of, public, rows_of
 from mlrec.model.als import check_finite
-from mlrec.model.learn import Learned, require_likes
-from mlrec.model.matrix import Interactions, signed_matrix
+from mlrec.model.learn import Learned, require_likes, rule_of_training
+from mlrec.model.matrix import Interactions, catalogue_of, signed_matrix
+from mlrec.ranking.content import Content
 from mlrec.ranking.histories import History
+from mlrec.ranking.movie_vectors import Core, MovieVectors, OpinionsByMovie, movie_vectors
 from mlrec.ranking.runs import run_starts
-from mlrec.settings import SPLITS, Dislikes, TrainSettings
+from mlrec.settings import SPLITS, Dislikes, FoldInSettings, TrainSettings
 from mlrec.spark.session import Spark, uri
-from mlrec.spark.worker import VECTORS, user_vectors
+from mlrec.spark.worker import GRAM, VECTORS, gram_matrix, user_vectors
 from mlrec.workspace import PreparedFiles
 
 if TYPE_CHECKING:
@@ -71,7 +74,8 @@ class OnSpark(NamedTuple):
 def learn_on_spark(
     spark: Spark,
     files: PreparedFiles,
-    ids: IdKinds,
+    manifest: Manifest,
+    movies: Movies,
     settings: TrainSettings,
     scratch: Path,
     stage: Callable[[str], AbstractContextManager[object]],
@@ -84,8 +88,8 @@ def learn_on_spark(
         The session. It reports progress.
     files
         The prepared folder, on a file system that all executors share.
-    ids
-        The kinds of its ids.
+    manifest, movies
+        Its manifest and its catalogue.
     settings
         How to train. The number of threads is ignored. The seed gives the same factors only with the same number of
         processors.
@@ -110,20 +114,25 @@ def learn_on_spark(
             f"The prepared data is incomplete: {', '.join(missing)} is missing.", "Run 'mlrec prepare' again."
         )
     spark.ready_workers()
-    work = _Training(spark, files, ids, settings, scratch)
+    work = _Training(spark, files, manifest, movies, settings, scratch)
     with stage("read"):
         work.number()
-    require_likes(int(work.popularity.sum()) if settings.dislikes != "as-likes" else work.n_learned)
-    settings = settings.resolved(int(work.popularity.sum()))
+    n_likes = int(work.popularity[work.is_trained].sum())
+    require_likes(n_likes if settings.dislikes != "as-likes" else work.n_learned)
+    settings = settings.resolved(n_likes)
     with stage("fit"):
-        movie_factors, trained_vectors, engine = work.fit(settings)
+        core, trained_vectors, engine = work.fit(settings)
+    with stage("movies"):
+        found = work.vectors_of_movies(core, catalogue_of(movies, work.movie_ids).content, settings)
     with stage("fold_in"):
-        vectors = trained_vectors if trained_vectors is not None else work.fold_in(movie_factors, settings)
+        vectors = trained_vectors if trained_vectors is not None else work.fold_in(found.vectors, settings)
         check_finite(settings, vectors)
     with stage("arrange"):
         history, preferences = work.arrange()
-    interactions = Interactions(work.user_ids, work.movie_ids, history, work.popularity)
-    return OnSpark(interactions, preferences, Learned(settings, movie_factors, vectors), engine)
+    interactions = Interactions(
+        work.user_ids, work.movie_ids, work.is_trained, history, work.popularity, work.n_ratings
+    )
+    return OnSpark(interactions, preferences, Learned(settings, core, found, vectors), engine)
 
 
 def mapped_regularization(regularization: float, per_user: float, per_movie: float) -> float:
@@ -143,11 +152,19 @@ class _Training:
     """One training, step by step."""
 
     def __init__(
-        self, spark: Spark, files: PreparedFiles, ids: IdKinds, settings: TrainSettings, scratch: Path
+        self,
+        spark: Spark,
+        files: PreparedFiles,
+        manifest: Manifest,
+        movies: Movies,
+        settings: TrainSettings,
+        scratch: Path,
     ) -> None:
         self._spark = spark
-        self._ids = ids
+        self._ids = manifest.ids
         self._files = files
+        self._catalogue = movies.movie_id if settings.movies == "all" else None
+        self._has_outside = manifest.outside_core is not None and settings.movies == "all"
         self._scratch = scratch / "spark"
         self._trained_on = settings.trained_on
         self._learned = f"split IN ({', '.join(str(SPLITS.index(name)) for name in self._trained_on)})"
@@ -164,25 +181,39 @@ class _Training:
             sql = self._spark.session.sql
             users = sql("SELECT user_id, count(*) AS n FROM events GROUP BY user_id ORDER BY user_id").toArrow()
             movies = sql(
-                "SELECT movie_id, count_if(preference > 0) AS likes, count(*) AS n FROM events"
-                f" WHERE {self._learned} GROUP BY movie_id ORDER BY movie_id"
+                "SELECT movie_id, count_if(preference > 0) AS likes, count(*) AS n, count_if(in_core) AS n_in_core"
+                f" FROM events WHERE {self._learned} GROUP BY movie_id ORDER BY movie_id"
             ).toArrow()
             self.user_ids = array_of(users["user_id"].to_pylist(), self._ids.users)
-            self.movie_ids = array_of(movies["movie_id"].to_pylist(), self._ids.movies)
-            self.popularity = movies["likes"].to_numpy().astype(np.int64)
-            self.n_learned = int(movies["n"].to_numpy().sum())
+            learned = array_of(movies["movie_id"].to_pylist(), self._ids.movies)
+            self.movie_ids = learned if self._catalogue is None else self._catalogue
+            rows = rows_of(learned, self.movie_ids)
+            likes, n_ratings, n_in_core = (
+                np.where(rows >= 0, movies[name].to_numpy()[rows], 0).astype(np.int64)
+                for name in ("likes", "n", "n_in_core")
+            )
+            self.popularity, self.n_ratings, self.is_trained = likes, n_ratings, n_in_core > 0
+            self.n_learned = int(n_in_core.sum())
             self._indptr = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
             self._register_rows("users", "user_id", self.user_ids)
             self._register_rows("movies", "movie_id", self.movie_ids)
             sql(
                 """
-                SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split,
-                       CAST(row_number() OVER (PARTITION BY user_idx ORDER BY split, file, row) AS INT) AS position
+                SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split, in_core,
+                       CAST(row_number() OVER (PARTITION BY user_idx ORDER BY place, in_core, row) AS INT) AS position
                 FROM (
-                    SELECT /*+ REPARTITION_BY_RANGE(user_idx) */
-                           CAST(users.idx AS INT) AS user_idx, CAST(movies.idx AS INT) AS movie_idx,
-                           preference, timestamp, split, file, row
-                    FROM events JOIN users USING (user_id) LEFT JOIN movies USING (movie_id)
+                    SELECT *, coalesce(
+                               n_before,
+                               count_if(in_core) OVER (
+                                   PARTITION BY user_idx ORDER BY NOT in_core, split, file, row ROWS UNBOUNDED PRECEDING
+                               ) - 1
+                           ) AS place
+                    FROM (
+                        SELECT /*+ REPARTITION_BY_RANGE(user_idx) */
+                               CAST(users.idx AS INT) AS user_idx, CAST(movies.idx AS INT) AS movie_idx,
+                               preference, timestamp, split, in_core, n_before, file, row
+                        FROM events JOIN users USING (user_id) LEFT JOIN movies USING (movie_id)
+                    )
                 )
                 """
             ).write.parquet(uri(self._scratch / "numbered"))
@@ -190,7 +221,10 @@ class _Training:
             self._known = numbered.where(functions.expr(self._learned))
 
     def _prepared_events(self) -> DataFrame:
-        """The events of all splits, each with the number of its split."""
+        """The events of all splits, and of their users outside the core, each with the number of its split.
+
+        `n_before` is the place of an event outside the core: the number of the user's events in the core before it.
+        """
         from pyspark.sql import functions
 
         parts = [
@@ -200,13 +234,32 @@ class _Training:
                 functions.col("preference").cast("tinyint"),
                 functions.col("timestamp").cast("bigint"),
                 functions.lit(number).cast("tinyint").alias("split"),
+                functions.lit(True).alias("in_core"),
+                functions.lit(None).cast("bigint").alias("n_before"),
                 # The rows of a user are in order in one part file. Their times alone may not tell the order.
                 functions.col("_metadata.file_name").alias("file"),
                 functions.col("_metadata.row_index").alias("row"),
             )
             for number, name in enumerate(SPLITS)
         ]
-        return parts[0].unionAll(parts[1]).unionAll(parts[2])
+        core = parts[0].unionAll(parts[1]).unionAll(parts[2])
+        if not self._has_outside:
+            return core
+        number_of = functions.create_map(
+            *(functions.lit(value) for number, name in enumerate(SPLITS) for value in (name, number))
+        )
+        outside = self._spark.read_parquet(self._files.outside).select(
+            functions.col("user_id").cast(_SQL_TYPES[self._ids.users]),
+            functions.col("movie_id").cast(_SQL_TYPES[self._ids.movies]),
+            functions.col("preference").cast("tinyint"),
+            functions.col("timestamp").cast("bigint"),
+            number_of[functions.col("split")].cast("tinyint").alias("split"),
+            functions.lit(False).alias("in_core"),
+            functions.col("position").cast("bigint").alias("n_before"),
+            functions.col("_metadata.file_name").alias("file"),
+            functions.col("_metadata.row_index").alias("row"),
+        )
+        return core.unionAll(outside.join(core.select("user_id").distinct(), "user_id", "left_semi"))
 
     def _register_rows(self, name: str, column: str, ids: IdArray) -> None:
         """Register a table of ids and their rows with Spark."""
@@ -220,15 +273,15 @@ class _Training:
 
     # -- learning ----------------------------------------------------------------------------------------------------
 
-    def fit(self, settings: TrainSettings) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, dict[str, Any]]:
-        """Movie factors, user vectors if the settings ask for those of ALS, and the parameters given to Spark."""
+    def fit(self, settings: TrainSettings) -> tuple[Core, NDArray[np.float32] | None, dict[str, Any]]:
+        """What ALS has learned, its user vectors if the settings ask for them, and the parameters given to Spark."""
         from pyspark.ml.recommendation import ALS
         from pyspark.sql import functions
 
         context = self._spark.session.sparkContext
         with self._spark.job("Training"):
             context.setCheckpointDir(uri(self._scratch / "checkpoints"))
-            entries = self._known.select(
+            entries = self._known.where("in_core").select(
                 "user_idx", "movie_idx", functions.expr(_RATINGS[settings.dislikes]).cast("float").alias("rating")
             )
             if settings.dislikes == "ignore":
@@ -253,6 +306,7 @@ class _Training:
             model = als.fit(entries)
             scale = np.float32(math.sqrt(math.sqrt(per_movie / per_user)))
             movies = self._factors(model.itemFactors, len(self.movie_ids), settings.factors) * scale
+            gram = self._gram(model.userFactors, settings.factors) / float(scale) ** 2
             users = None
             if settings.user_vectors == "trained":
                 users = self._factors(model.userFactors, len(self.user_ids), settings.factors) / scale
@@ -265,7 +319,37 @@ class _Training:
             "blocks": blocks,
             "movie_factors_times": float(scale),
         }
-        return movies, users, engine
+        return Core(movies, self.is_trained, gram), users, engine
+
+    def _gram(self, rows: DataFrame, n_factors: int) -> NDArray[np.float64]:
+        """The sum of f fᵀ over all factors f, float64 (factors, factors)."""
+        parts = rows.select("features").mapInArrow(gram_matrix, GRAM).toArrow()["gram"].to_pylist()
+        total: NDArray[np.float64] = np.zeros((n_factors, n_factors))
+        for part in parts:
+            total += np.frombuffer(part, "<f8").reshape(n_factors, n_factors)
+        return total
+
+    def vectors_of_movies(self, core: Core, content: Content, settings: TrainSettings) -> MovieVectors:
+        """Vectors of all movies. Users are folded in on the executors; the few opinions of other movies come here."""
+        rule = rule_of_training(settings)
+        with self._spark.job("Folding in movies"):
+            columns = ("user_idx", "movie_idx", "preference")
+            outside = self._known.where("NOT in_core AND movie_idx >= 0").select(*columns).toArrow()
+            user, movie, preference = (outside[name].to_numpy() for name in columns)
+            opinions = OpinionsByMovie.of(user, movie, preference, len(self.movie_ids), rule)
+            X = np.zeros((len(opinions.users), settings.factors), dtype=np.float32)
+            if len(opinions.users):
+                needed = outside.select(["user_idx"]).group_by("user_idx").aggregate([])
+                known = self._known.where("in_core").join(
+                    self._spark.session.createDataFrame(needed), "user_idx", "left_semi"
+                )
+                for rows, vectors in self._solved(known, "outside", core.movie_factors, rule):
+                    position = np.minimum(np.searchsorted(opinions.users, rows), len(opinions.users) - 1)
+                    is_needed = opinions.users[position] == rows
+                    X[position[is_needed]] = vectors[is_needed]
+        movies = movie_vectors(core, opinions, X, self.popularity, content, rule)
+        check_finite(settings, movies.vectors)
+        return movies
 
     def _entries_per_row(self, entries: DataFrame) -> tuple[int, float, float]:
         """The number of positive entries, n̄ of the users and n̄ of the movies."""
@@ -288,25 +372,32 @@ class _Training:
 
     def fold_in(self, movie_factors: NDArray[np.float32], settings: TrainSettings) -> NDArray[np.float32]:
         """The exact vectors of all users, float32 (users, factors), solved on the executors."""
+        vectors = self._mapped("user_vectors", np.float32, (len(self.user_ids), settings.factors))
+        with self._spark.job("Folding in users"):
+            for rows, found in self._solved(self._known, "vectors", movie_factors, settings.fold_in):
+                vectors[rows] = found
+        return vectors
+
+    def _solved(
+        self, events: DataFrame, name: str, movie_factors: NDArray[np.float32], rule: FoldInSettings
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        """Fold in users on the executors. Yields rows of users and their vectors, one part file at a time."""
         from pyarrow import parquet
 
         context = self._spark.session.sparkContext
-        folder = self._scratch / "vectors"
-        with self._spark.job("Folding in users"):
-            solve = user_vectors(context.broadcast(movie_factors), settings.fold_in)
-            (
-                self._known.repartition("user_idx")
-                .sortWithinPartitions("user_idx", "position")
-                .select("user_idx", "movie_idx", "preference")
-                .mapInArrow(solve, VECTORS)
-                .write.parquet(uri(folder))
-            )
-        vectors = self._mapped("user_vectors", np.float32, (len(self.user_ids), settings.factors))
+        folder = self._scratch / name
+        solve = user_vectors(context.broadcast(movie_factors), rule, self.is_trained)
+        (
+            events.repartition("user_idx")
+            .sortWithinPartitions("user_idx", "position")
+            .select("user_idx", "movie_idx", "preference")
+            .mapInArrow(solve, VECTORS)
+            .write.parquet(uri(folder))
+        )
         for part in _parts(folder):
             table = parquet.read_table(part)
             rows = table["user_idx"].to_numpy()
-            vectors[rows] = np.frombuffer(b"".join(table["vector"].to_pylist()), "<f4").reshape(len(rows), -1)
-        return vectors
+            yield rows, np.frombuffer(b"".join(table["vector"].to_pylist()), "<f4").reshape(len(rows), -1)
 
     # -- collecting on this machine ----------------------------------------------------------------------------------
 
@@ -332,7 +423,8 @@ class _Training:
                     )
                 for name, column in columns.items():
                     column[done:end] = getattr(part, name)
-                matrix = signed_matrix(part.only(self._trained_on), len(self.movie_ids))
+                learned = part.only(self._trained_on).on(self.is_trained)
+                matrix = signed_matrix(learned, len(self.movie_ids))
                 data[filled : filled + matrix.nnz] = matrix.data
                 indices[filled : filled + matrix.nnz] = matrix.indices
                 per_user[users] = np.diff(matrix.indptr)

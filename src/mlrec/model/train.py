@@ -14,6 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlrec.artifacts import registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Dimensions, Model, ModelInfo
@@ -22,9 +25,10 @@ from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepar
 from mlrec.errors import SettingsError, shown
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import Learned, learn
-from mlrec.model.matrix import Interactions, catalogue_of, number_rows, signed_matrix
+from mlrec.model.matrix import Interactions, catalogue_of, core_matrix, number_rows, over_all_movies
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import require_solvable
+from mlrec.ranking.popularity import recent_share
 from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
 
@@ -148,7 +152,9 @@ def require_note(note: str | None) -> None:
 
 def for_data(settings: TrainSettings, manifest: Manifest) -> TrainSettings:
     """Return the settings for some data: without times, no event is newer than another, so nothing decays."""
-    return settings if manifest.reading.has_times else replace(settings, half_life=math.inf)
+    if manifest.reading.has_times:
+        return settings
+    return replace(settings, half_life=math.inf, popularity_half_life=math.inf)
 
 
 def build_model(
@@ -172,7 +178,7 @@ def build_model(
     progress
         Reports iterations and users.
     stage
-        Entered with the name of each stage: "arrange", "fit" and "fold_in".
+        Entered with the name of each stage: "arrange", "fit", "movies" and "fold_in".
 
     Returns
     -------
@@ -192,13 +198,20 @@ def build_model(
     threads = settings.threads or available_threads()
     with blas_threads():
         with stage("arrange"):
-            interactions = number_rows(data.events, settings.trained_on)
+            catalogue = data.movies.movie_id if settings.movies == "all" else None
+            interactions = number_rows(data.events, settings.trained_on, catalogue)
             history = interactions.history.only(settings.trained_on)
-            preferences = signed_matrix(history, len(interactions.movie_ids))
-        learned = learn(history, preferences, settings, threads, progress=progress, stage=stage)
+            preferences = core_matrix(history, interactions.is_trained)
+        content = catalogue_of(data.movies, interactions.movie_ids).content
+        learned = learn(
+            history, preferences, interactions.is_trained, content, settings, threads, progress=progress, stage=stage
+        )
+        share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
     engine = {"name": "implicit", "version": version("implicit")}
-    model = _assemble(data.manifest, data.movies, interactions, preferences, learned, settings, judged_by, engine)
-    return model, preferences
+    model = _assemble(
+        data.manifest, data.movies, interactions, preferences, learned, share, settings, judged_by, engine
+    )
+    return model, over_all_movies(preferences, interactions.is_trained)
 
 
 def _build_on_spark(
@@ -214,11 +227,13 @@ def _build_on_spark(
 
     manifest = read_manifest(workspace)
     settings = for_data(settings, manifest)
-    interactions, preferences, learned, engine = learn_on_spark(
-        spark, workspace.prepared, manifest.ids, settings, scratch, stage
-    )
     movies = read_movies(workspace)
-    model = _assemble(manifest, movies, interactions, preferences, learned, settings, judged_by, engine)
+    interactions, preferences, learned, engine = learn_on_spark(
+        spark, workspace.prepared, manifest, movies, settings, scratch, stage
+    )
+    history = interactions.history.only(settings.trained_on)
+    share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
+    model = _assemble(manifest, movies, interactions, preferences, learned, share, settings, judged_by, engine)
     return model, preferences
 
 
@@ -228,6 +243,7 @@ def _assemble(
     interactions: Interactions,
     preferences: csr_matrix,
     learned: Learned,
+    share: NDArray[np.float32],
     settings: TrainSettings,
     judged_by: str | None,
     engine: dict[str, Any],
@@ -254,6 +270,7 @@ def _assemble(
             dimensions=Dimensions(
                 users=len(interactions.user_ids),
                 movies=len(interactions.movie_ids),
+                trained_movies=int(interactions.is_trained.sum()),
                 factors=settings.factors,
                 interactions=int(preferences.nnz),
             ),
@@ -261,9 +278,13 @@ def _assemble(
         ),
         user_ids=interactions.user_ids,
         movie_ids=interactions.movie_ids,
-        movie_factors=learned.movie_factors,
+        movie_factors=learned.movies.vectors,
+        origin=learned.movies.origin,
+        user_gram=learned.core.user_gram,
         user_vectors=learned.user_vectors,
         popularity=interactions.popularity,
+        n_ratings=interactions.n_ratings,
+        recent_share=share,
         catalogue=catalogue_of(movies, interactions.movie_ids),
         history=interactions.history,
     )

@@ -5,8 +5,14 @@ Let Y be the movie factors, p = 1 for a liked movie and 0 for a disliked one, an
 
     (YᵀY + λI + Σ (c − 1) y yᵀ) x = Σ c p y
 
-where the sums run over the user's events only. Confidence is c = 1 + α · |r| · g · w, with preference r, feedback
+where the sums run over the user's events only. Confidence is c = 1 + α · |r| · g · w · v, with preference r, feedback
 weight g and decay w = 0.5 ^ (age / half-life). The age of an event is the number of the same user's later events.
+
+Y has trained movies only. Movies outside the core have vectors too (`mlrec.ranking.movie_vectors`), from few ratings.
+An opinion on one of them counts as an event of this formula, with half the weight (v = ½ instead of 1), and makes
+earlier events no older. docs/decisions/0013 has the measurements.
+
+The same solve with the roles exchanged gives a movie's vector from the users who liked it.
 """
 
 from __future__ import annotations
@@ -26,6 +32,8 @@ from mlrec.settings import FoldInSettings
 _BLOCK_FLOATS = 8_000_000
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST_CONFIDENCE = 1e12
+# v of a movie that is not trained.
+_OUTSIDE_WEIGHT = 0.5
 # Absurd settings overflow on the way; `_checked` finds that in the result.
 _unwarned = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
@@ -96,9 +104,18 @@ class FoldIn:
     Parameters
     ----------
     movie_factors
-        Y, float32 (movies, factors).
+        Vectors of all movies, float32 (movies, factors).
     settings
         The rule; see `FoldInSettings`.
+    is_trained
+        Which movies ALS has learned, bool (movies,): the rows of Y. None: all.
+    gram
+        YᵀY, if it is known, float64 (factors, factors).
+
+    Attributes
+    ----------
+    movie_factors, settings, is_trained
+        The parameters.
 
     Raises
     ------
@@ -106,12 +123,29 @@ class FoldIn:
         If the rule has no solution; see `require_solvable`.
     """
 
-    def __init__(self, movie_factors: NDArray[np.float32], settings: FoldInSettings) -> None:
+    def __init__(
+        self,
+        movie_factors: NDArray[np.float32],
+        settings: FoldInSettings,
+        is_trained: NDArray[np.bool_] | None = None,
+        *,
+        gram: NDArray[np.float64] | None = None,
+    ) -> None:
         require_solvable(settings)
         self.settings = settings
+        self.movie_factors = movie_factors
+        self.is_trained = is_trained
         self._factors = np.asarray(movie_factors, dtype=np.float64)
-        n_factors = self._factors.shape[1]
-        self._base = self._factors.T @ self._factors + settings.regularization * np.eye(n_factors)
+        # Position −1, an unknown movie, is the last. It makes earlier events older, and weighs nothing anyway.
+        self._makes_older = None if is_trained is None or is_trained.all() else np.append(is_trained, True)
+        if gram is None:
+            Y = self._factors if self._makes_older is None else self._factors[is_trained]
+            gram = Y.T @ Y
+        self._base = gram + settings.regularization * np.eye(len(gram))
+
+    def with_settings(self, settings: FoldInSettings) -> FoldIn:
+        """Return a solver on the same movies by another rule."""
+        return FoldIn(self.movie_factors, settings, self.is_trained)
 
     @_unwarned
     def user_vector(
@@ -194,15 +228,24 @@ class FoldIn:
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Factors of a user's movies, confidences of the opinions, and which opinions count as p = 1 rather than 0."""
-        ages = np.arange(len(movie_idx) - 1, -1, -1) if decay else np.zeros(len(movie_idx), dtype=np.int64)
-        c, liked = self._weigh(np.where(movie_idx >= 0, preferences, 0), ages)
+        ages = np.arange(len(movie_idx) - 1, -1, -1)
+        c, liked = self._weigh(movie_idx, np.where(movie_idx >= 0, preferences, 0), ages if decay else ages * 0)
         return self._factors[movie_idx], c, liked
 
     def _weigh(
-        self, preferences: NDArray[np.int8], ages: NDArray[np.int64]
+        self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], ages: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Confidences (1 where an event weighs nothing), and which preferences count as p = 1 rather than 0."""
-        c = confidence(preferences, ages, self.settings)
+        """Confidences (1 where an event weighs nothing), and which preferences count as p = 1 rather than 0.
+
+        The last axis is a user's events, oldest first. `ages` are what they are if all movies are trained.
+        """
+        if self._makes_older is None:
+            c = confidence(preferences, ages, self.settings)
+        else:
+            makes_older = self._makes_older[movie_idx]
+            not_counted = np.cumsum(~makes_older[..., ::-1], axis=-1)[..., ::-1] - ~makes_older
+            c = confidence(preferences, np.maximum(ages - not_counted, 0), self.settings)
+            c = np.where(makes_older, c, 1.0 + _OUTSIDE_WEIGHT * (c - 1.0))
         liked = preferences != 0 if self.settings.dislikes == "as-likes" else preferences > 0
         if self.settings.dislikes == "ignore":
             c = np.where(liked, c, 1.0)
@@ -214,6 +257,7 @@ class FoldIn:
         movie_idx: NDArray[np.int32],
         preferences: NDArray[np.int8],
         *,
+        prior: NDArray[np.float64] | None = None,
         threads: int = 1,
         advance: Callable[[int], object] = lambda users: None,  # noqa: ARG005
     ) -> NDArray[np.float32]:
@@ -227,6 +271,9 @@ class FoldIn:
             Movie rows, each user's in time order, oldest first, (events,); −1 as in `user_vector`.
         preferences
             Signed preferences, int8 (events,).
+        prior
+            What each vector is without events, (users, factors): where nothing is known, its scores are expected
+            instead of 0. None: zeros.
         threads
             Threads to solve with. BLAS should be limited to one thread meanwhile.
         advance
@@ -243,10 +290,13 @@ class FoldIn:
             If a solution is too large for a float.
         """
         vectors = np.zeros((len(indptr) - 1, self._base.shape[0]), dtype=np.float32)
+        if prior is not None:
+            vectors[:] = prior
         blocks = self._blocks(np.diff(indptr))
 
         def solve(users: NDArray[np.int64]) -> int:
-            vectors[users] = self._solve_block(users, indptr, movie_idx, preferences)
+            expected = None if prior is None else prior[users]
+            vectors[users] = self._solve_block(users, indptr, movie_idx, preferences, expected)
             return len(users)
 
         if threads == 1:
@@ -281,6 +331,7 @@ class FoldIn:
         indptr: NDArray[np.int64],
         movie_idx: NDArray[np.int32],
         preferences: NDArray[np.int8],
+        prior: NDArray[np.float64] | None,
     ) -> NDArray[np.float64]:
         """Solve for users whose histories are padded to the longest one; padding has confidence 1, no weight."""
         lengths = indptr[users + 1] - indptr[users]
@@ -292,10 +343,15 @@ class FoldIn:
         ages = np.maximum(lengths[:, None] - 1 - slots, 0)
 
         # Padding and movies without factors have preference 0, so c is 1 and weighs nothing.
-        c, liked = self._weigh(signed, ages)
+        c, liked = self._weigh(rows, signed, ages)
         Y = self._factors[rows]
         b = np.matmul(np.where(liked, c, 0.0)[:, None, :], Y)
-        Y *= np.sqrt(c - 1.0)[:, :, None]
+        if prior is not None:
+            b += (prior @ self._base)[:, None, :]
+        # As in `_normal_matrix`: the oldest events of long histories have decayed to a weight of exactly 0.
+        oldest = int(np.argmax((c > 1.0).any(axis=0)))
+        Y, weights = Y[:, oldest:], c[:, oldest:] - 1.0
+        Y *= np.sqrt(weights)[:, :, None]
         A = np.matmul(Y.transpose(0, 2, 1), Y)  # an array times itself: BLAS does half the work
         A += self._base
         return self._solve(A, b.transpose(0, 2, 1))[:, :, 0]

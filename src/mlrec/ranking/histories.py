@@ -60,6 +60,14 @@ class History:
         keep = np.array([name in splits for name in SPLITS])[events.split]
         return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
 
+    def on(self, movies: NDArray[np.bool_]) -> History:
+        """Keep the events on some movies, bool (movies,); user and movie rows stay the same."""
+        events = self.checked()
+        if movies.all() and not (events.movie_idx < 0).any():
+            return events
+        keep = (events.movie_idx >= 0) & movies[events.movie_idx]
+        return events._picked(np.concatenate([[0], np.cumsum(keep)])[events.indptr], keep)
+
     def checked(self) -> History:
         """All events, validated. Events made in memory need no check; a subclass may check what it reads."""
         return self

@@ -3,19 +3,33 @@
 Popularity uses the scale of a personal score: the share of all users who liked a movie is the preference that one would
 predict for an unknown user. All users count, not only those who rated the movie, so five fans of a rare movie never
 outweigh five thousand of a popular one.
+
+Popularity looks at dates. A like weighs 2 ^ (−age / half-life), and so does a user, by the age of the user's last like:
+
+    share = Σ weights of the movie's likes / Σ weights of the users
+
+A later moment makes everything older by the same time, and the share stays the same. So only one thing depends on the
+moment: which likes there are. In serving, these are all that the model has learned; in evaluation, those before the
+event that is predicted. Half-life and formula were chosen by replay: docs/decisions/0014.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.diversity import maximal_marginal_relevance
+from mlrec.ranking.histories import History
 
 # As many cards as a new user may see before the first like; after these, plain popularity ranks.
 _SPREAD_OVER = 300
+_SECONDS_PER_DAY = 86_400
+# Sums of weights are kept at this many moments, so that those at any other need only the likes in between.
+_MOMENTS = 256
+_FEWEST_LIKES = 1024
 
 
 def liked_share(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float32]:
@@ -34,6 +48,96 @@ def liked_share(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float
         Float32 (movies,), 0 to 1.
     """
     return (popularity / max(n_users, 1)).astype(np.float32)
+
+
+def recent_share(history: History, n_movies: int, half_life: float) -> NDArray[np.float32]:
+    """Share of users who liked each movie, by date, after all likes of a history.
+
+    Parameters
+    ----------
+    history
+        The events that the model may learn from.
+    n_movies
+        Number of movies.
+    half_life
+        Days after which a like weighs half; infinity: dates do not matter, and the share is `liked_share`.
+
+    Returns
+    -------
+    ndarray
+        Float32 (movies,), 0 to 1.
+    """
+    likes = np.flatnonzero((history.preference > 0) & (history.movie_idx >= 0))
+    movie_idx = history.movie_idx[likes]
+    if math.isinf(half_life):
+        return liked_share(np.bincount(movie_idx, minlength=n_movies), len(history.indptr) - 1)
+    if not len(likes):
+        return np.zeros(n_movies, dtype=np.float32)
+    timestamp = history.timestamp[likes]
+    weight = _weights(timestamp, int(timestamp.max()), half_life)
+    user = np.searchsorted(history.indptr, likes, side="right") - 1
+    is_last = np.append(user[1:] != user[:-1], True)
+    share: NDArray[np.float64] = np.bincount(movie_idx, weight, n_movies) / weight[is_last].sum()
+    return share.astype(np.float32)
+
+
+def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float64]:
+    weights: NDArray[np.float64] = np.exp2((timestamp - moment) / (half_life * _SECONDS_PER_DAY))
+    return weights
+
+
+class PopularityByDate:
+    """The share of users who liked each movie at any moment, from the likes before it.
+
+    Parameters
+    ----------
+    history
+        The events that the model may learn from.
+    n_movies
+        Number of movies.
+    half_life
+        Days after which a like weighs half; infinity: all likes before the moment weigh the same.
+    """
+
+    def __init__(self, history: History, n_movies: int, half_life: float) -> None:
+        likes = np.flatnonzero((history.preference > 0) & (history.movie_idx >= 0))
+        user = np.searchsorted(history.indptr, likes, side="right") - 1
+        timestamp = history.timestamp[likes]
+        is_first = np.insert(user[1:] != user[:-1], 0, True) if len(likes) else np.empty(0, dtype=bool)
+        has_former, former = ~is_first, np.roll(timestamp, 1)
+        order = np.argsort(timestamp, kind="stable")
+        self._movie_idx = history.movie_idx[likes][order]
+        self._timestamp, self._former, self._has_former = timestamp[order], former[order], has_former[order]
+        self._n_movies, self._half_life = n_movies, half_life
+        self._block = max(_FEWEST_LIKES, -(-len(order) // _MOMENTS))
+        self._kept = [(np.zeros(n_movies, dtype=np.float32), 0.0)]
+        for start in range(0, len(order) - self._block + 1, self._block):
+            self._kept.append(self._after(*self._kept[-1], start, start + self._block))
+
+    def n_before(self, moment: int) -> int:
+        """Return the number of likes before a moment, in epoch seconds. Moments of the same number are alike."""
+        return int(np.searchsorted(self._timestamp, moment))
+
+    def at(self, n_likes: int) -> NDArray[np.float32]:
+        """Return the shares after the first likes, float32 (movies,), 0 to 1; zeros before the first like."""
+        block = min(n_likes // self._block, len(self._kept) - 1)
+        likes, users = self._after(*self._kept[block], block * self._block, n_likes)
+        return likes / np.float32(users) if users > 0 else likes
+
+    def _after(
+        self, likes: NDArray[np.float32], users: float, start: int, end: int
+    ) -> tuple[NDArray[np.float32], float]:
+        """Weights of the movies' likes and of the users after the like `end − 1`, from those after `start − 1`."""
+        if start == end:
+            return likes, users
+        own = slice(start, end)
+        now = int(self._timestamp[end - 1])
+        weight = _weights(self._timestamp[own], now, self._half_life)
+        # A user's earlier like no longer counts for the user, but still for its movie.
+        former = _weights(self._former[own], now, self._half_life) * self._has_former[own]
+        past = float(_weights(self._timestamp[start - 1 : start], now, self._half_life)[0]) if start else 0.0
+        added = np.bincount(self._movie_idx[own], weight, self._n_movies)
+        return (likes * past + added).astype(np.float32), users * past + float(weight.sum() - former.sum())
 
 
 def spread_order(

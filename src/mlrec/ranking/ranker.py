@@ -1,24 +1,28 @@
 """The rule that ranks movies for a user: personal taste, mixed with popularity while the user has few opinions.
 
-    score = (1 - weight) * personal + weight * liked share
+    score = (1 - weight) * personal + weight * bound * liked share
 
-The weight of popularity falls with the number of opinions. A user without taste (an unknown user, or one who has only
+The weight of popularity falls with the number of opinions, and the share looks at dates (`mlrec.ranking.popularity`).
+The bound keeps popularity from drowning a taste that is still weak, such as that of a single like of a rare movie: the
+most popular movie gets at most the user's own best score, and from the second opinion on at most twice that score. A
+user without taste (an unknown user, or one who has only
 disliked or only skipped) has no personal score and gets the popular movies. Lists, batches, explanations, evaluation
 and replay all rank by this rule.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.fold_in import Contributions, FoldIn
-from mlrec.ranking.popularity import liked_share, spread_order, wary_share
+from mlrec.ranking.popularity import spread_order, wary_share
 from mlrec.ranking.scores import user_scores
 from mlrec.settings import ServeSettings
 
@@ -26,13 +30,45 @@ PopularWeight = Callable[[NDArray[np.integer[Any]] | int], NDArray[np.float64]]
 """Maps numbers of opinions, (users,) or one, to the weight of popularity, 0 to 1, in the same shape."""
 
 
-def popular_weight(n_opinions: NDArray[np.int64] | int, handover: int) -> NDArray[np.float64]:
-    """Weight of popularity in a user's scores: 1 without opinions, 0 from `handover` opinions on, linear in between.
+# Already the first opinion counts for more than popularity.
+_MOST_POPULAR_WEIGHT = 0.4
+# The most popular movie gets at most this many times the user's own best score.
+_MOST_TIMES = 2.0
 
-    score = (1 − weight) · personal + weight · liked share. The rule and the default of `handover` were chosen by
-    replay: docs/decisions/0004.
+
+def popular_weight(n_opinions: NDArray[np.integer[Any]] | int, handover: int) -> NDArray[np.float64]:
+    """Weight of popularity in a user's scores: 1 without opinions, 0 from h = `handover` opinions on.
+
+    In between, it is max(0, h − n) / (h + 4n), but at most 0.4. The rule and the default of `handover` were chosen by
+    replay: docs/decisions/0014.
     """
-    return np.maximum(0.0, 1.0 - np.asarray(n_opinions) / handover) if handover else np.zeros(np.shape(n_opinions))
+    n = np.asarray(n_opinions, dtype=np.float64)
+    curve = np.maximum(0.0, handover - n) / np.maximum(handover + 4.0 * n, 1.0)
+    return np.where((n == 0) & (handover > 0), 1.0, np.minimum(curve, _MOST_POPULAR_WEIGHT))
+
+
+@dataclass(frozen=True, eq=False)
+class Popular:
+    """What most people like at some moment.
+
+    Attributes
+    ----------
+    share
+        Share of users who liked each movie, by date, float32 (movies,); see `recent_share`.
+    movie_genres
+        Genres by movie row.
+    diversity
+        How far a new user's list is spread over genres, 0 to 1.
+    """
+
+    share: NDArray[np.float32]
+    movie_genres: Sequence[Sequence[str]]
+    diversity: float
+
+    @cached_property
+    def spread(self) -> NDArray[np.float32]:
+        """The values to rank by for an unknown user, float32 (movies,); see `spread_order`."""
+        return spread_order(self.share, self.movie_genres, self.diversity)
 
 
 @dataclass(frozen=True)
@@ -84,49 +120,48 @@ class Ranker:
         The rule of user vectors.
     movie_factors
         Float32 (movies, factors).
-    share
-        Share of users who liked each movie, float32 (movies,).
-    spread
-        The values to rank by for an unknown user; see `spread_order`.
+    popular
+        What most people like now.
     popular_weight
         How popularity gives way to taste as opinions come in.
+    most_times
+        The most popular movie gets at most so many times the user's own best score (once, with one opinion). Infinity:
+        there is no such bound.
     """
 
     fold_in: FoldIn
     movie_factors: NDArray[np.float32]
-    share: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    popular: Popular
     popular_weight: PopularWeight
+    most_times: float = _MOST_TIMES
 
     @classmethod
     def of(
         cls,
         fold_in: FoldIn,
-        movie_factors: NDArray[np.float32],
-        popularity: NDArray[np.int64],
-        n_users: int,
+        share: NDArray[np.float32],
         movie_genres: Sequence[Sequence[str]],
         settings: ServeSettings,
     ) -> Self:
-        """Derive a ranker from a model; see `liked_share` and `spread_order` for the parameters."""
-        share = liked_share(popularity, n_users)
+        """Derive a ranker from a model; see `Popular` for the parameters."""
         return cls(
             fold_in,
-            movie_factors,
-            share,
-            spread_order(share, movie_genres, settings.cold_diversity),
+            np.ascontiguousarray(fold_in.movie_factors),
+            Popular(share, movie_genres, settings.cold_diversity),
             partial(popular_weight, handover=settings.handover),
         )
 
     def scores(self, vector: NDArray[np.float32], opinions: Opinions) -> Scores:
         """Score all movies for one user. The vector is float32 (factors,), zeros for a user without taste."""
-        return self._scores(user_scores(vector, self.movie_factors) if vector.any() else None, opinions)
+        personal = user_scores(vector, self.movie_factors) if vector.any() else None
+        return self._scores(personal, opinions, self.popular)
 
     def order(
         self,
         vectors: NDArray[np.float32],
         n_opinions: NDArray[np.integer[Any]],
         opinions_of: Callable[[int], Opinions],
+        popular_of: Callable[[int], Popular] | None = None,
     ) -> NDArray[np.float32]:
         """`Scores.order` for many users at once.
 
@@ -139,24 +174,30 @@ class Ranker:
         opinions_of
             Returns the opinions of the user at a position in `vectors`. Called only for users with popularity in their
             scores.
+        popular_of
+            Returns what most people liked at that user's moment. None: now, for all users.
 
         Returns
         -------
         ndarray
             Float32 (users, movies), a new array.
         """
-        order = user_scores(vectors, self.movie_factors)
-        for position in np.flatnonzero(~self.is_personal(vectors, n_opinions)).tolist():
-            personal = order[position] if vectors[position].any() else None
-            order[position] = self._scores(personal, opinions_of(position)).order
-        return order
+        personal = user_scores(vectors, self.movie_factors)
+        has_taste = np.asarray(vectors.any(axis=1))
+        for position in np.flatnonzero(~has_taste | (self.popular_weight(n_opinions) > 0)).tolist():
+            own = personal[position] if has_taste[position] else None
+            popular = self.popular if popular_of is None else popular_of(position)
+            personal[position] = self._scores(own, opinions_of(position), popular).order
+        return personal
 
     def is_personal(self, vectors: NDArray[np.float32], n_opinions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Which users are ranked by taste alone, without popularity; parameters as in `order`."""
         has_taste = np.asarray(vectors.any(axis=1))
         return np.asarray(has_taste & (self.popular_weight(n_opinions) == 0))
 
-    def contributions(self, movie_idx: int, opinions: Opinions, *, decay: bool = True) -> tuple[Contributions, float]:
+    def contributions(
+        self, movie_idx: int, vector: NDArray[np.float32], opinions: Opinions, *, decay: bool = True
+    ) -> tuple[Contributions, float]:
         """Split the score of one movie for a user with taste into what each opinion adds and what popularity adds.
 
         See `FoldIn.contributions`. The parts sum to `Scores.shown`.
@@ -164,22 +205,32 @@ class Ranker:
         parts = self.fold_in.contributions(movie_idx, opinions.movie_idx, opinions.preference, decay=decay)
         weight = float(self.popular_weight(len(opinions)))
         personal = replace(parts, liked=(1 - weight) * parts.liked, disliked=(1 - weight) * parts.disliked)
-        return personal, weight * float(self.share[movie_idx])
+        return personal, float(self.scores(vector, opinions).popular_part[movie_idx]) if weight else 0.0
 
-    def _scores(self, personal: NDArray[np.float32] | None, opinions: Opinions) -> Scores:
+    def _scores(self, personal: NDArray[np.float32] | None, opinions: Opinions, popular: Popular) -> Scores:
         """Apply the rule to one user; `personal` is None for a user without taste."""
         if personal is None:
             disliked = opinions.preference < 0
             if not disliked.any():
-                return Scores(self.share, self.spread, self.share)
+                return Scores(popular.share, popular.spread, popular.share)
             liked_instead = self.fold_in.user_vector(
                 opinions.movie_idx[disliked], np.abs(opinions.preference[disliked]), decay=False
             )
-            wary = wary_share(self.share, user_scores(liked_instead, self.movie_factors))
+            wary = wary_share(popular.share, user_scores(liked_instead, self.movie_factors))
             return Scores(wary, wary, wary)
         weight = np.float32(self.popular_weight(len(opinions)))
         if not weight:
             return Scores(personal, personal, np.zeros_like(personal))
-        popular_part = weight * self.share
+        popular_part = weight * self._bound(personal, opinions, popular) * popular.share
         mixed = (1 - weight) * personal + popular_part
         return Scores(mixed, mixed, popular_part)
+
+    def _bound(self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular) -> np.float32:
+        """The factor that keeps popularity from drowning a weak taste, 0 to 1."""
+        if math.isinf(self.most_times):
+            return np.float32(1)
+        unseen = personal.copy()
+        unseen[opinions.movie_idx[opinions.movie_idx >= 0]] = -np.inf
+        own, most_popular = max(float(unseen.max()), 0.0), float(popular.share.max())
+        allowed = min(len(opinions), self.most_times) * own
+        return np.float32(1.0 if allowed >= most_popular else allowed / most_popular)

@@ -25,7 +25,10 @@ def user_scores(user_vectors: NDArray[np.float32], movie_factors: NDArray[np.flo
 
 
 def movie_similarity(
-    movie_idx: int, movie_factors: NDArray[np.float32], norms: NDArray[np.float32] | None = None
+    movie_idx: int,
+    movie_factors: NDArray[np.float32],
+    norms: NDArray[np.float32] | None = None,
+    evidence: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Cosine between one movie's vector and all movies' vectors.
 
@@ -37,16 +40,22 @@ def movie_similarity(
         Float32 (movies, factors).
     norms
         Lengths of the vectors, float32 (movies,), if already computed.
+    evidence
+        How much of each vector comes from ratings, 0 to 1, float32 (movies,); see `mlrec.ranking.content.evidence`. The
+        cosine is multiplied by it. None: all of it.
 
     Returns
     -------
     ndarray
-        Float32 (movies,), between −1 and 1; NaN for the movie itself and for movies without a direction.
+        Float32 (movies,), between −1 and 1; NaN for the movie itself and for movies without a direction. Movies without
+        evidence come last among the similar ones, at 0.
     """
     if norms is None:
         norms = np.linalg.norm(movie_factors, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines = (movie_factors @ movie_factors[movie_idx]) / (norms * norms[movie_idx])
+    if evidence is not None:
+        cosines *= evidence
     cosines[movie_idx] = np.nan
     return np.asarray(cosines, dtype=np.float32)
 

@@ -143,7 +143,7 @@ def explained(view: UserView, user_id: PublicId | None, row: int) -> Explanation
             "The score cannot be explained, because the user's vector was not computed by the exact fold-in.",
             "Use the update rule 'fold-in', and a model with folded-in user vectors (not the baseline preset).",
         )
-    parts, popularity = served.ranker.contributions(row, view.opinions, decay=view.decay)
+    parts, popularity = served.ranker.contributions(row, view.vector, view.opinions, decay=view.decay)
     known = history.movie_idx >= 0
     return Explanation(
         **name,

@@ -352,7 +352,8 @@ class Recommender:
         Returns
         -------
         list of Recommendation
-            Most similar first. The score is the cosine, −1 to 1.
+            Most similar first. The score is the cosine, −1 to 1; that of a movie with few likes outside the core is
+            closer to 0, because little is known of it.
 
         Raises
         ------
@@ -361,7 +362,7 @@ class Recommender:
         """
         served, n = self._served(), arguments.length(n)
         row = _movie(served, movie_id)
-        similarity = movie_similarity(row, served.movie_factors, served.factor_norms)
+        similarity = movie_similarity(row, served.movie_factors, served.factor_norms, served.evidence)
         rows = top_n(similarity, n)
         return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
 from mlrec.ids import PublicId
+from mlrec.ranking.movie_vectors import Origin
 from mlrec.serving.result_list import ResultList
 from mlrec.serving.spoken_titles import label
 from mlrec.tables import plain
@@ -32,7 +33,7 @@ class Recommendation:
     ----------
     rank
         Position in the list, from 1.
-    movie_id, title, year, genres, imdb_id, tmdb_id, details
+    movie_id, title, year, genres, imdb_id, tmdb_id, details, origin
         As in `Movie`.
     score
         Predicted preference: about 1 for a movie that the user surely likes, 0 for a movie without meaning to the user.
@@ -53,6 +54,7 @@ class Recommendation:
     imdb_id: str | None = None
     tmdb_id: int | None = None
     details: Mapping[str, str] | None = field(default=None, hash=False)
+    origin: Origin = "trained"
 
     @property
     def label(self) -> str:
@@ -76,8 +78,12 @@ class Movie:
         The title as people say it: "The Matrix".
     raw_title
         The title as in the data: "Matrix, The".
-    likes
-        How many users liked it in training.
+    likes, ratings
+        How many users liked it, and how many rated it, in the data that the model learned from. A model of an earlier
+        version does not know the number of ratings: it is None.
+    origin
+        Where the movie's vector comes from: ALS (`trained`), the few users who liked it (`folded-in`), or its genres,
+        year and details alone (`content`).
     imdb_id, tmdb_id
         The ids at IMDb ("tt0114709") and TMDB (862) from links.csv; None if the file has none.
     details
@@ -93,6 +99,8 @@ class Movie:
     imdb_id: str | None = None
     tmdb_id: int | None = None
     details: Mapping[str, str] | None = field(default=None, hash=False)
+    origin: Origin = "trained"
+    ratings: int | None = None
 
     @property
     def label(self) -> str:

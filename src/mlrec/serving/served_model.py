@@ -13,8 +13,10 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
 from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdArray, PublicId, public
 from mlrec.ranking import filters
+from mlrec.ranking.content import evidence
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.movie_vectors import ORIGINS
 from mlrec.ranking.ranker import Ranker
 from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Movie, Recommendation, Source
@@ -45,12 +47,10 @@ class ServedModel:
         self.movie_ids = np.array(model.movie_ids)
         self.public_movie_ids = as_column(self.movie_ids)
         self.movie_factors = np.array(model.movie_factors, order="C")
-        self.fold_in = FoldIn(self.movie_factors, model.fold_in)
+        self.fold_in = FoldIn(self.movie_factors, model.fold_in, model.is_trained)
         self.ranker = Ranker.of(
             self.fold_in,
-            self.movie_factors,
-            model.popularity,
-            len(model.user_ids),
+            model.recent_share,
             model.catalogue.genres,
             settings,
         )
@@ -82,6 +82,11 @@ class ServedModel:
     def factor_norms(self) -> NDArray[np.float32]:
         """Lengths of the movie vectors, float32 (movies,)."""
         return np.asarray(np.linalg.norm(self.movie_factors, axis=1), dtype=np.float32)
+
+    @cached_property
+    def evidence(self) -> NDArray[np.float32]:
+        """How much of each movie's vector comes from ratings, 0 to 1, float32 (movies,)."""
+        return evidence(self.model.popularity, self.model.is_trained)
 
     @cached_property
     def average_vector(self) -> NDArray[np.float32]:
@@ -152,7 +157,10 @@ class ServedModel:
     def movie(self, row: int) -> Movie:
         """Everything known about a movie."""
         return Movie(
-            **self._public(row), raw_title=self.model.catalogue.title[row], likes=int(self.model.popularity[row])
+            **self._public(row),
+            raw_title=self.model.catalogue.title[row],
+            likes=int(self.model.popularity[row]),
+            ratings=None if self.model.n_ratings is None else int(self.model.n_ratings[row]),
         )
 
     def recommendations(
@@ -178,6 +186,7 @@ class ServedModel:
             "imdb_id": catalogue.imdb_id[row] if catalogue.imdb_id else None,
             "tmdb_id": catalogue.tmdb_id[row] if catalogue.tmdb_id else None,
             "details": (catalogue.details[row] or {}) if catalogue.details else None,
+            "origin": ORIGINS[self.model.origin[row]],
         }
 
     def candidates(

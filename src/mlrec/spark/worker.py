@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EVENTS = ("user_idx", "movie_idx", "preference")
 VECTORS = "user_idx INT, vector BINARY"
+GRAM = "gram BINARY"
 
 
 def versions(_: object) -> tuple[str, ...]:
@@ -28,8 +29,24 @@ def versions(_: object) -> tuple[str, ...]:
     return np.__version__, pyarrow.__version__, pandas.__version__
 
 
+def gram_matrix(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Sum f fᵀ over the vectors f in a column "features"; a partition gives one row of float64 (factors, factors)."""
+    import pyarrow as pa
+
+    total: NDArray[np.float64] | None = None
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        values = batch.column("features").flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+        factors = values.reshape(batch.num_rows, -1)
+        own = factors.T @ factors
+        total = own if total is None else total + own
+    if total is not None:
+        yield pa.RecordBatch.from_arrays([pa.array([total.tobytes()], pa.binary())], names=["gram"])
+
+
 def user_vectors(
-    movie_factors: Broadcast[NDArray[np.float32]], settings: FoldInSettings
+    movie_factors: Broadcast[NDArray[np.float32]], settings: FoldInSettings, is_trained: NDArray[np.bool_] | None = None
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """A function for `mapInArrow` that turns events into the exact vectors of their users.
 
@@ -38,7 +55,7 @@ def user_vectors(
     """
 
     def solve(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        fold_in = FoldIn(movie_factors.value, settings)
+        fold_in = FoldIn(movie_factors.value, settings, is_trained)
         kept: dict[str, NDArray[Any]] | None = None
         for batch in batches:
             events = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in EVENTS}

@@ -74,7 +74,7 @@ def test_a_movie_that_the_model_has_lost_keeps_its_log_entries(demo_copy, demo_r
 
     rare = 74  # 23 ratings in the demo data
     with Recommender.open(demo_copy.root) as rec:
-        rare = int(rec._served().movie_ids[np.argmin(rec._served().ranker.share)])
+        rare = int(rec._served().movie_ids[np.argmin(rec._served().ranker.popular.share)])
         rec.update_user(NEW, 318, 2, at=100)
         with_rare = rec.update_user(NEW, rare, 2, at=200)
         prepare(demo_copy, PrepareSettings(min_movie_ratings=60), raw=demo_raw)

@@ -17,6 +17,7 @@ from mlrec.settings import (
     History,
     ProtocolName,
     Relevance,
+    RelevanceWithin,
     ReplaySettings,
 )
 
@@ -62,6 +63,12 @@ def evaluate(
             " figures)."
         ),
     ] = _DEFAULTS.relevance,
+    relevance_within: Annotated[
+        RelevanceWithin,
+        typer.Option(
+            help="Whether all movies can be listed and relevant, or only those of the core, as in earlier versions."
+        ),
+    ] = _DEFAULTS.relevance_within,
     history: Annotated[
         History,
         typer.Option(
@@ -176,6 +183,7 @@ def evaluate(
         ks=tuple(k) if k else None,
         held_out_share=_DEFAULTS.held_out_share if held_out_share is None or replay else held_out_share,
         relevance=relevance,
+        relevance_within=relevance_within,
         history=history,
         published_ndcg=published_ndcg,
         baselines=tuple(map(_baseline, baseline)) if baseline else None,
@@ -186,6 +194,7 @@ def evaluate(
     replay_settings = ReplaySettings(
         held_out_share=held_out_share if replay and held_out_share is not None else ReplaySettings.held_out_share,
         k=k[0] if k else ReplaySettings.k,
+        relevance_within=relevance_within,
         sample=ReplaySettings.sample if sample is None else sample,
         threads=threads,
     )

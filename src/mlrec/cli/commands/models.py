@@ -9,10 +9,10 @@ from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, Threads, examples
 from mlrec.cli.progress import progress
 from mlrec.plurals import counted
-from mlrec.settings import EvaluateSettings, Relevance
+from mlrec.settings import EvaluateSettings, Relevance, RelevanceWithin
 
 if TYPE_CHECKING:
-    from mlrec.artifacts.metrics_file import KnownPart, Metrics, Result
+    from mlrec.artifacts.metrics_file import KnownPart, Metrics, Result, ResultKind
     from mlrec.artifacts.registry import Summary
     from mlrec.settings import SplitName
     from mlrec.workspace import Workspace
@@ -26,6 +26,11 @@ app = typer.Typer(
 
 # The evaluations that the list shows: what was held out, and what was known.
 _HEADLINES: "tuple[tuple[SplitName, KnownPart], ...]" = (("val", "train"), ("test", "train+val"))
+# Kinds of results, the preferred one first, with their marks in the list; and the names of all kinds.
+_KINDS: "tuple[tuple[ResultKind, str], ...]" = (("liked-all", ""), ("liked", "°"))
+_KIND_NAMES: "dict[ResultKind, str]" = {
+    "liked-all": "liked", "any-all": "any", "liked": "liked, of the core", "any": "any, of the core"
+}  # fmt: skip
 
 # A longer note would push the columns of all models apart. 'mlrec models show' has the whole.
 _NOTE_WIDTH = 40
@@ -82,6 +87,8 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         render.line(
             "* Evaluated on other data than is prepared now. 'mlrec models compare' evaluates two models on the same."
         )
+    if any(_is_of_core(summary.metrics) for summary in summaries):
+        render.line("° Only movies of the core could be listed and relevant, as in earlier versions.")
     if any(judge and judge.metrics.results for judge in judge_of.values()):
         render.line("~ Result of the model that was evaluated in its place. This one was trained on all data.")
     if notes != whole:
@@ -97,6 +104,10 @@ def _fingerprint(workspace: "Workspace") -> str | None:
         return read_manifest(workspace).fingerprint
     except MlrecError:
         return None
+
+
+def _is_of_core(metrics: "Metrics") -> bool:
+    return any(_headline(metrics, split, history).endswith(_KINDS[1][1]) for split, history in _HEADLINES)
 
 
 def _mark(summary: "Summary", fingerprint: str | None) -> str:
@@ -123,9 +134,12 @@ def _cell(
 
 
 def _headline(metrics: "Metrics", split: "SplitName", history: "KnownPart") -> str:
-    result = metrics.of(split, history, "liked")
-    figure = result.models.get("als", {}).get("ndcg@10") if result else None
-    return f"{figure.value:.4f}" if figure else ""
+    """Return the figure for all movies, or else that for the core with a mark."""
+    for kind, mark in _KINDS:
+        result = metrics.of(split, history, kind)
+        if figure := result.models.get("als", {}).get("ndcg@10") if result else None:
+            return f"{figure.value:.4f}{mark}"
+    return ""
 
 
 @app.command("show", epilog=examples("mlrec models show", "mlrec models show 20261123T142501-als-3f9a --json"))
@@ -143,10 +157,10 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
     document.pop("files", None)  # checksums, for 'mlrec doctor' only
     render.table(["", ""], _flattened(document), title=info.model_id)
     rows = [
-        (split, history, relevance, f"{result.users:,}", *_figures(result, model))
+        (split, history, _KIND_NAMES[kind], f"{result.users:,}", *_figures(result, model))
         for split, by_history in metrics.results.items()
-        for history, by_relevance in by_history.items()
-        for relevance, result in by_relevance.items()
+        for history, by_kind in by_history.items()
+        for kind, result in by_kind.items()
         for model in ("als", "popularity")
         if model in result.models
     ]
@@ -183,6 +197,10 @@ def compare_models(
     relevance: Annotated[
         Relevance, typer.Option(help="Which held-out movies are relevant: the liked ones, or any rated one.")
     ] = EvaluateSettings.relevance,
+    relevance_within: Annotated[
+        RelevanceWithin,
+        typer.Option(help="Whether all movies can be listed and relevant, or only those of the core."),
+    ] = EvaluateSettings.relevance_within,
     threads: Threads = 0,
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
@@ -194,7 +212,13 @@ def compare_models(
     from mlrec.evaluation.comparing import compare
     from mlrec.workspace import Workspace
 
-    settings = EvaluateSettings(split=split, ks=tuple(k) if k else None, relevance=relevance, threads=threads)
+    settings = EvaluateSettings(
+        split=split,
+        ks=tuple(k) if k else None,
+        relevance=relevance,
+        relevance_within=relevance_within,
+        threads=threads,
+    )
     result = compare(Workspace(data_dir), first, second, settings, progress=progress())
     if as_json:
         render.print_json(result.to_json())

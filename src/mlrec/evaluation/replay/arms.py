@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from mlrec.dataset.reading import Movies
 from mlrec.evaluation.replay.window import Window
-from mlrec.ids import rows_of
+from mlrec.ids import IdArray, rows_of
 from mlrec.machine import blas_threads
 from mlrec.model.learn import learn
-from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
+from mlrec.model.matrix import catalogue_of, core_matrix, number_rows
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
 from mlrec.ranking.histories import History
+from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores, user_scores
 from mlrec.settings import SPLITS, ServeSettings, TrainSettings
@@ -50,9 +52,11 @@ class ReplayModel:
     Attributes
     ----------
     movie_ids
-        Public ids by row, ascending, int64 (movies,).
-    genres
-        Genres by movie row.
+        Public ids by row, ascending, (movies,).
+    is_trained
+        Which movies are in the core, bool (movies,).
+    content
+        Genres and more by movie row.
     history
         The events that it learned from.
     ranker
@@ -63,8 +67,9 @@ class ReplayModel:
         Likes by movie row, int64 (movies,).
     """
 
-    movie_ids: NDArray[np.int64]
-    genres: Sequence[Sequence[str]]
+    movie_ids: IdArray
+    is_trained: NDArray[np.bool_]
+    content: Content
     history: History
     ranker: Ranker
     average_vector: NDArray[np.float32]
@@ -88,9 +93,18 @@ def learn_before(
     TrainingFailedError
         If a factor is not finite.
     """
-    interactions = number_rows(window.learned, SPLITS)
-    genres = catalogue_of(movies, interactions.movie_ids).genres
-    return _learned(interactions.movie_ids, genres, interactions.history, settings, serve, threads, progress)
+    interactions = number_rows(window.learned, SPLITS, movies.movie_id if settings.movies == "all" else None)
+    content = catalogue_of(movies, interactions.movie_ids).content
+    return _learned(
+        interactions.movie_ids,
+        interactions.is_trained,
+        content,
+        interactions.history,
+        settings,
+        serve,
+        threads,
+        progress,
+    )
 
 
 def learn_with_swipes(
@@ -130,12 +144,15 @@ def learn_with_swipes(
         timestamp=np.concatenate([old.timestamp, events.timestamp[keep]]),
         split=np.concatenate([old.split, np.zeros(np.count_nonzero(keep), dtype=np.int8)]),
     )
-    return _learned(model.movie_ids, model.genres, both, settings, serve, threads, progress)
+    is_trained = model.is_trained.copy()
+    is_trained[movie_idx[keep & events.in_core]] = True
+    return _learned(model.movie_ids, is_trained, model.content, both, settings, serve, threads, progress)
 
 
 def _learned(
-    movie_ids: NDArray[np.int64],
-    genres: Sequence[Sequence[str]],
+    movie_ids: IdArray,
+    is_trained: NDArray[np.bool_],
+    content: Content,
     history: History,
     settings: TrainSettings,
     serve: ServeSettings,
@@ -144,17 +161,14 @@ def _learned(
 ) -> ReplayModel:
     popularity = np.bincount(history.movie_idx[history.preference > 0], minlength=len(movie_ids)).astype(np.int64)
     with blas_threads():
-        learned = learn(history, signed_matrix(history, len(movie_ids)), settings, threads, progress=progress)
-        ranker = Ranker.of(
-            FoldIn(learned.movie_factors, learned.settings.fold_in),
-            np.ascontiguousarray(learned.movie_factors),
-            popularity,
-            len(history.indptr) - 1,
-            genres,
-            serve,
-        )
+        preferences = core_matrix(history, is_trained)
+        learned = learn(history, preferences, is_trained, content, settings, threads, progress=progress)
+        # All that was learned is earlier than what is predicted, so the popularity is the same at all those moments.
+        share = recent_share(history, len(movie_ids), settings.popularity_half_life)
+        fold_in = FoldIn(learned.movies.vectors, learned.settings.fold_in, is_trained)
+        ranker = Ranker.of(fold_in, share, content.genres, serve)
     average: NDArray[np.float64] = np.mean(learned.user_vectors, axis=0, dtype=np.float64)
-    return ReplayModel(movie_ids, genres, history, ranker, average.astype(np.float32), popularity)
+    return ReplayModel(movie_ids, is_trained, content, history, ranker, average.astype(np.float32), popularity)
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
@@ -169,7 +183,7 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
 
     def served(**changes: Any) -> Arm:
         rule = replace(model.ranker.fold_in.settings, **changes)
-        return served_arm(replace(model.ranker, fold_in=FoldIn(factors, rule)))
+        return served_arm(replace(model.ranker, fold_in=model.ranker.fold_in.with_settings(rule)))
 
     return {
         SERVED: served_arm(model.ranker),

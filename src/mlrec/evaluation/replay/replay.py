@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -175,7 +175,8 @@ def replay(
         skipped[CEILING] = f"takes minutes to train {len(_SWIPES) - 1} times on {len(window.learned):,} events"
     else:
         arms[CEILING], seconds[CEILING] = _ceiling(held_out, model, train, serve, threads, progress)
-    trials = predict(window.replayed, model, arms, settings.k, threads, progress)
+    within_core = settings.relevance_within == "core" or data.manifest.outside_core is None
+    trials = predict(window.replayed, model, arms, settings.k, threads, progress, within_core=within_core)
     if not len(trials.user):
         raise EmptyResultError(
             "The held-out users like no movie, so there is nothing to predict.", "Hold out a larger share of the users."
@@ -190,7 +191,7 @@ def replay(
         events=len(window.replayed),
         likes=len(trials.user),
         unknown_likes=int(np.count_nonzero(~trials.is_known)),
-        settings=settings,
+        settings=replace(settings, relevance_within="core" if within_core else "all"),
         train=train,
         serve=serve,
         arms=figures,

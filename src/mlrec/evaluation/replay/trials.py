@@ -73,6 +73,8 @@ def predict(
     k: int,
     threads: int,
     progress: Progress = SILENT,
+    *,
+    within_core: bool = False,
 ) -> Trials:
     """Find the rank of each liked movie in the list of each arm just before the user liked it.
 
@@ -90,24 +92,29 @@ def predict(
         Threads to replay with. The figures do not depend on their number.
     progress
         Is told how many users are done.
+    within_core
+        Whether only movies of the core are listed, and only likes of them are predicted.
     """
     movie_idx = rows_of(model.movie_ids, events.movie_ids)[events.movie]
     users, starts = np.unique(events.user, return_index=True)
     bounds = np.append(starts, len(events))
     is_like = events.preference > 0
+    is_predicted = is_like & events.in_core if within_core else is_like
     found = {name: np.full(len(events), _MISSED) for name in arms}
     disliked = {name: np.zeros(len(events)) for name in arms}
 
     def replay_user(user: int) -> None:
         own = slice(bounds[user], bounds[user + 1])
-        to_predict = np.flatnonzero(is_like[own])
+        to_predict = np.flatnonzero(is_predicted[own])
         is_disliked = np.zeros(len(model.movie_ids), dtype=bool)
         is_disliked[movie_idx[own][~is_like[own] & (movie_idx[own] >= 0)]] = True
         for positions, unseen in _blocks(movie_idx[own], to_predict, len(model.movie_ids)):
+            if within_core:
+                unseen &= model.is_trained
             for name, arm in arms.items():
                 scores = arm(movie_idx[own], events.preference[own], positions)
                 liked = movie_idx[own][positions]
-                is_known = liked >= 0
+                is_known = (liked >= 0) & unseen[np.arange(len(positions)), np.maximum(liked, 0)]
                 found[name][(bounds[user] + positions)[is_known]] = ranks_of(
                     scores[is_known], liked[is_known], unseen[is_known]
                 )
@@ -125,11 +132,11 @@ def predict(
             task.advance()
     n_before = np.arange(len(events)) - np.repeat(starts, np.diff(bounds))
     return Trials(
-        user=events.user[is_like],
-        n_before=n_before[is_like],
-        is_known=movie_idx[is_like] >= 0,
-        ranks={name: rank[is_like] for name, rank in found.items()},
-        disliked={name: share[is_like] for name, share in disliked.items()},
+        user=events.user[is_predicted],
+        n_before=n_before[is_predicted],
+        is_known=movie_idx[is_predicted] >= 0,
+        ranks={name: rank[is_predicted] for name, rank in found.items()},
+        disliked={name: share[is_predicted] for name, share in disliked.items()},
     )
 
 

@@ -82,7 +82,7 @@ def read_picture(workspace: Workspace) -> DataPicture:
     """Read the overview of a workspace's prepared data. Raises the errors of `read_prepared`."""
     data = read_prepared(workspace)
     try:
-        return picture_of(data.manifest, data.events)
+        return picture_of(data.manifest, data.events.only(data.events.in_core))
     except ValueError as error:  # a rating in the histogram is not a number
         raise IncompatibleFormatError(f"{workspace.prepared.manifest} is damaged: {error!r}.", REMEDY) from error
 

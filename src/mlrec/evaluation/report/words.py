@@ -92,9 +92,10 @@ def learning_tile(replay: Replay) -> Tile:
 def small_print(evaluation: Evaluation) -> list[str]:
     """Return what a reader needs to know about the figures of an evaluation, as HTML sentences."""
     history = " and ".join(map(split_name, evaluation.history.split("+")))
+    within = " that are in the core" if evaluation.relevance_within == "core" else ""
     said = [
         f"Relevant: {escape(_RELEVANT.get(evaluation.relevance, evaluation.relevance))} movies of the"
-        f" {escape(split_name(evaluation.split))} split. Known of each user: {escape(history)}.",
+        f" {escape(split_name(evaluation.split))} split{within}. Known of each user: {escape(history)}.",
         _which_model(evaluation),
     ]
     if evaluation.users_left_out:

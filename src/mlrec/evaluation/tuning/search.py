@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -30,7 +31,10 @@ from mlrec.machine import available_threads, blas_threads
 from mlrec.model import als
 from mlrec.model.learn import check_learnable
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
+from mlrec.model.train import for_data
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.popularity import recent_share
 from mlrec.settings import (
     EvaluateSettings,
     FoldInSettings,
@@ -331,16 +335,18 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
 
 
 def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> Judged:
-    return jury.judged("trial", jury.scorer(movie_factors, rule, jury.folded_in(movie_factors, rule)))
+    fold_in = FoldIn(movie_factors, rule)
+    return jury.judged("trial", jury.scorer(fold_in, jury.folded_in(fold_in)))
 
 
 class _TuningData:
-    """Prepared data in memory: what every trial learns from and is evaluated on."""
+    """Prepared data in memory: what every trial learns from and is evaluated on. It is the core, which ALS learns."""
 
     def __init__(self, data: PreparedData, threads: int) -> None:
         self._data = data
         self._threads = threads
         self.fingerprint = data.manifest.fingerprint
+        self._half_life = for_data(TrainSettings(), data.manifest).popularity_half_life
         self.interactions = number_rows(data.events, ("train",))
         self._train = self.interactions.history.only(("train",))
         self._preferences = signed_matrix(self._train, len(self.interactions.movie_ids))
@@ -360,10 +366,14 @@ class _TuningData:
             train=self._train,
             history=self.interactions.history.only(settings.history_splits),
             popularity=self.interactions.popularity,
+            share=recent_share(self._train, len(self.interactions.movie_ids), self._half_life),
+            half_life=self._half_life if math.isfinite(self._half_life) else None,
             genres=catalogue_of(self._data.movies, self.interactions.movie_ids).genres,
+            is_trained=self.interactions.is_trained,
         )
         held_out = self._data.held_out(settings.split)
-        jury = Jury.of(self.interactions, known, held_out, settings, metrics, (10,), self._threads)
+        within_core = replace(settings, relevance_within="core")
+        jury = Jury.of(self.interactions, known, held_out, within_core, metrics, (10,), self._threads)
         if not len(jury.users):
             raise EmptyResultError(
                 f"No user has a relevant movie in the {settings.split} split.",
