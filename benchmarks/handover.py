@@ -2,11 +2,11 @@
 
     python benchmarks/handover.py [--data-dir data] [--held-out-share 0.2] [--first 0]
 
-Users whom the model has never seen are replayed under several rules. For each rule, the output shows the hit rate at 10
-of the next liked movie, over all predicted likes and by the number of events before it, and the difference from the
-rule of earlier versions with its 95% confidence interval over users. `--first 22` replays only each user's first events,
-where the rules differ, so that all users of a large data set can be replayed. docs/decisions/0014 has the tables and the
-conclusion. The run takes about a minute on the demo data.
+Users whom the model has never seen are replayed under several rules. For each rule, the output shows the hit rate at
+10 of the next liked movie, over all predicted likes and by the number of events before it, and the difference from the
+rule of earlier versions with its 95% confidence interval over users. `--first 22` replays only each user's first
+events, where the rules differ, so that all users of a large data set can be replayed. docs/decisions/0014 has the
+tables and the conclusion. The run takes about a minute on the demo data.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ Weight = Callable[[NDArray[np.integer[Any]] | int], NDArray[np.float64]]
 
 def line(end: int) -> Weight:
     """All weight on popularity without opinions, none from `end` opinions on; the rule of earlier versions, with 3."""
-    return lambda n: np.maximum(0.0, 1.0 - np.asarray(n) / end)
+
+    def weight(n: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:
+        left: NDArray[np.float64] = 1.0 - np.asarray(n, dtype=np.float64) / end
+        return np.clip(left, 0.0, None)
+
+    return weight
 
 
 def curve(end: int, most: float = 1.0) -> Weight:
@@ -58,7 +63,8 @@ def curve(end: int, most: float = 1.0) -> Weight:
 
 def personal(n: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:
     """Taste alone from the first opinion on."""
-    return (np.asarray(n) == 0).astype(np.float64)
+    is_first: NDArray[np.float64] = (np.asarray(n) == 0).astype(np.float64)
+    return is_first
 
 
 def served(n: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlrec.pipeline import prepare as prepare
     from mlrec.pipeline import run as run
     from mlrec.pipeline import train as train
+    from mlrec.pipeline import update as update
     from mlrec.preferences import Swipe as Swipe
     from mlrec.progress_line import notebook_progress as notebook_progress
     from mlrec.serving.recommender import Recommender as Recommender
@@ -45,6 +46,7 @@ _HOMES = {
     "prepare": "mlrec.pipeline",
     "run": "mlrec.pipeline",
     "train": "mlrec.pipeline",
+    "update": "mlrec.pipeline",
 }
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "prepare",
     "run",
     "train",
+    "update",
 ]
 
 

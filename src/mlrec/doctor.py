@@ -25,6 +25,7 @@ from mlrec.errors import (
 )
 from mlrec.ids import public_at
 from mlrec.machine import available_threads, total_memory
+from mlrec.model.update import retrain_reasons
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.settings import SPLITS, ServeSettings
@@ -157,6 +158,14 @@ class _Visit:
             changed = "the prepared data has changed since this model was trained"
             findings.append(Finding("model and data", "note", changed))
             self.next_step = "mlrec train"
+        if (since := model.info.since_training) is not None:
+            what = f"{since.swipes:,} swipes, {since.users:,} new users, {since.movies:,} new movies"
+            findings.append(
+                Finding("updates", "ok", f"{since.updates:,} since the training at {since.trained_at}: {what}")
+            )
+        if reasons := retrain_reasons(model):
+            findings.append(Finding("retrain", "note", f"due: {'; '.join(reasons)}"))
+            self.next_step = "mlrec run --with-swipes"
         return findings
 
 

@@ -16,15 +16,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlrec.artifacts import registry
+from mlrec.artifacts.model_folder import Model
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset import fetch as fetching
 from mlrec.dataset import prepare as preparing
+from mlrec.dataset.catalogue import FoundMovies, read_catalogue
 from mlrec.dataset.finding import Table
 from mlrec.dataset.frames import is_frame
 from mlrec.dataset.sources import is_remote
-from mlrec.errors import EmptyResultError, SettingsError, shown, unfit
+from mlrec.errors import (
+    EmptyResultError,
+    InputError,
+    PreparedDataMissingError,
+    RawDataMissingError,
+    SettingsError,
+    shown,
+    unfit,
+)
 from mlrec.evaluation import gate as gating
 from mlrec.evaluation import protocol
+from mlrec.ids import of_kind, public, rows_of
 from mlrec.model import train as training
+from mlrec.model.update import Updated as Updated
 from mlrec.progress import Progress
 from mlrec.progress_line import notebook_progress
 from mlrec.results import EvaluateResult as EvaluateResult
@@ -33,7 +46,7 @@ from mlrec.results import PrepareResult as PrepareResult
 from mlrec.results import RunResult as RunResult
 from mlrec.results import Step as Step
 from mlrec.results import TrainResult as TrainResult
-from mlrec.serving.loop import standing_swipes
+from mlrec.serving.loop import logs_of, standing_swipes
 from mlrec.serving.stores import open_store
 from mlrec.settings import (
     DEFAULT_DATA_DIR,
@@ -54,6 +67,7 @@ Publish = bool | Literal["if-better"]
 
 # The ends of names that no data directory has by accident.
 _DATA_FILES = re.compile(r"\.(csv|tsv|txt|dat|jsonl|ndjson|parquet|zip|tar|gz|bz2|xz|zst)$", re.IGNORECASE)
+_NO_MOVIES = "No file of movies was found, so no movies were added. To name one: --movies FILE"
 _JUDGED: tuple[HeldOutSplit, ...] = ("val", "test")
 
 
@@ -231,6 +245,101 @@ def evaluate(
     model_id = converted("model_id", model_id, str | None)
     progress = notebook_progress() if progress is None else progress
     return EvaluateResult(**vars(protocol.evaluate(workspace, settings, model_id=model_id, progress=progress)))
+
+
+def update(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    *,
+    movies: Table | None = None,
+    links: Table | None = None,
+    raw: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | None = None,
+    publish: bool = True,
+    progress: Progress | None = None,
+) -> Updated:
+    """Bring the published model up to date without training, as `mlrec update` does.
+
+    New movies of the movies file and the swipes in the store are taken in. Movies outside the core get new vectors,
+    popularity is renewed, and users are folded in. The factors of the core stay as they are. The result is a new model.
+
+    Parameters
+    ----------
+    data_dir
+        The data directory.
+    movies, links
+        The file of movies as it is now, and that of links, as in `prepare`. Default to those in `raw`.
+    raw
+        A folder or archive with the raw files. Defaults to `raw/` in the data directory. Its ratings are not read.
+    store
+        The swipe store, as `Recommender.open` takes it. Defaults to `users.db` in the data directory.
+    publish
+        Whether to publish the new model, so that serving uses it from now on.
+    progress
+        Reports each stage. None: as in `prepare`.
+
+    Raises
+    ------
+    SettingsError
+        If an argument has the wrong type.
+    InputError
+        If the movies file cannot be read, has too many bad rows, or is that of other data.
+    StateError
+        If no model is published, it was trained by an earlier version, the store cannot be read, or another process is
+        writing.
+    """
+    from mlrec.model import update as updating
+
+    workspace = _workspace(data_dir)
+    given = {name: _table(name, table) for name, table in (("movies", movies), ("links", links)) if table is not None}
+    place, store, publish = _raw(raw), _store(store), converted("publish", publish, bool)
+    progress = notebook_progress() if progress is None else progress
+    if isinstance(place, str):
+        raise SettingsError(f"{place} can be read only with Spark.", "Give the movies file of this machine: movies=…")
+    model = registry.open_published(workspace)
+    with workspace.writing("update") as scratch, closing(open_store(store, workspace)) as opened:
+        found = _movies_now(workspace, model, place, given, scratch, progress)
+        forgotten = public(of_kind(opened.forgotten(), model.user_id_kind))
+        logs = logs_of(opened, model.user_id_kind, model.movie_id_kind, progress)
+        return updating.update(
+            workspace,
+            logs,
+            movies=None if found is None else found.movies,
+            forgotten=forgotten,
+            warnings=(_NO_MOVIES,) if found is None else found.warnings,
+            publish=publish,
+            progress=progress,
+        )
+
+
+def _movies_now(
+    workspace: Workspace, model: Model, raw: Path | None, given: dict[str, Table], scratch: Path, progress: Progress
+) -> FoundMovies | None:
+    """The movies file as it is now; None if there is none."""
+    try:
+        manifest = read_manifest(workspace)
+        settings, movie_name = manifest.settings, manifest.reading.columns.get("movie", "movieId")
+    except PreparedDataMissingError:  # the model may have come from another machine
+        settings, movie_name = PrepareSettings(), "movieId"
+    try:
+        found = read_catalogue(
+            raw or workspace.raw,
+            scratch,
+            model.movie_id_kind,
+            settings,
+            movie_name=movie_name,
+            **given,
+            progress=progress,
+        )
+    except RawDataMissingError:
+        if raw is not None:
+            raise
+        return None
+    if found is not None and not (rows_of(model.movie_ids, found.movies.movie_id) >= 0).any():
+        raise InputError(
+            f"{found.file} has none of the {len(model.movie_ids):,} movies of the published model.",
+            "Give the file of movies of the same data: mlrec update --movies FILE",
+        )
+    return found
 
 
 def run(

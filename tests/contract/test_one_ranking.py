@@ -130,19 +130,21 @@ def mixed_by_hand(model, personal, movie_idx) -> np.ndarray:
 
 
 def share_by_hand(model) -> np.ndarray:
-    """The documented popularity: likes by date, of users by date."""
+    """The documented popularity: likes by date, of users by date, and of 5 users without dates."""
     half_life = 1000 * 86_400
     history = model.history.checked()
     liked = history.preference > 0
     now = history.timestamp[liked].max()
-    likes, users = np.zeros(len(model.movie_ids)), 0.0
+    likes, users, counts, n_users = np.zeros(len(model.movie_ids)), 0.0, np.zeros(len(model.movie_ids)), 0
     for row in range(len(model.user_ids)):
         own = history.of(row)
         at = history.timestamp[own][liked[own]]
         weight = 0.5 ** ((now - at) / half_life)
         np.add.at(likes, history.movie_idx[own][liked[own]], weight)
         users += weight.max(initial=0)
-    return likes / users
+        np.add.at(counts, history.movie_idx[own][liked[own]], 1)
+        n_users += bool(len(at))
+    return (likes + 5 * counts / n_users) / (users + 5)
 
 
 @pytest.mark.parametrize("user_id", [*PEOPLE, *OF_THE_DATA])

@@ -86,6 +86,28 @@ class Dimensions:
     trained_movies: int | None = None
 
 
+@dataclass(frozen=True)
+class SinceTraining:
+    """What has come to a model since it was trained, through `mlrec update`.
+
+    Attributes
+    ----------
+    model_id, trained_at
+        The model that was trained, and when (ISO 8601).
+    updates
+        Number of updates since then.
+    swipes, users, movies
+        Number of swipes, new users and new movies in them.
+    """
+
+    model_id: str
+    trained_at: str
+    updates: int = 0
+    swipes: int = 0
+    users: int = 0
+    movies: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo(Document):
     """The content of `model_info.json`, a model's description.
@@ -107,7 +129,10 @@ class ModelInfo(Document):
     engine
         The library that trained it: name, version, and details of its own.
     judged_by
-        Id of the model with the same settings that was evaluated instead, if this one learned from all data.
+        Id of the model with the same settings that was evaluated instead, if this one learned from all data or is an
+        update.
+    since_training
+        What has come since the training; None for a model as it was trained.
     note
         The note that was given at the training, if any.
     prepared_fingerprint
@@ -134,6 +159,7 @@ class ModelInfo(Document):
     trained_on: tuple[SplitName, ...]
     engine: Mapping[str, Any] = field(default_factory=dict)
     judged_by: str | None = None
+    since_training: SinceTraining | None = None
     note: str | None = None
     prepared_fingerprint: str
     user_offset: int = 0

@@ -24,6 +24,7 @@ from mlrec.cli.commands import (
     swipe,
     train,
     tune,
+    update,
     users,
 )
 from mlrec.cli.help import Command
@@ -66,6 +67,7 @@ app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("fetch", epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command("prepare", epilog=prepare.EXAMPLES)(prepare.prepare)
 app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("update", epilog=update.EXAMPLES)(update.update)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("recommend", epilog=recommend.EXAMPLES)(recommend.recommend)

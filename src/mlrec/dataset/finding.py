@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
@@ -88,6 +89,38 @@ def find_source(
             openers[role] = partial(open_frame if is_frame(place) else _open_given, role, place, examiner)
     source = opened_source(openers)
     return replace(source, notes=found.passed_over()) if found and source.movies is None else source
+
+
+def find_catalogue(
+    raw: Path,
+    scratch: Path,
+    settings: PrepareSettings,
+    movie_name: str,
+    *,
+    movies: Table | None = None,
+    links: Table | None = None,
+    progress: Progress = SILENT,
+) -> dict[Role, RawFile]:
+    """Find and open the files that describe movies, but not the ratings. Links that cannot be used are left out.
+
+    Parameters are as in `find_source`; `raw` need not exist. `movie_name` is the name of the movies' column in the
+    ratings file.
+    """
+    examiner = Examiner(settings, scratch, progress)
+    openers: dict[Role, Opener] = {}
+    if movies is None and raw.exists():
+        openers = _found(raw, examiner).openers(raw, examiner)
+    given: Mapping[Role, Table | None] = {"movies": movies, "links": links}
+    for role, place in given.items():
+        if place is not None:
+            openers[role] = partial(open_frame if is_frame(place) else _open_given, role, place, examiner)
+    files: dict[Role, RawFile] = {}
+    if "movies" in openers:
+        files["movies"] = openers["movies"](movie_name)
+    if "links" in openers:
+        with suppress(InputError):
+            files["links"] = openers["links"](movie_name)
+    return files
 
 
 def opened_source(openers: Mapping[Role, Opener]) -> RawSource:

@@ -10,9 +10,8 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -35,22 +34,21 @@ from mlrec.artifacts.prepared import (
     StepCount,
     TieSummary,
 )
-from mlrec.dataset.database import connect, load_duckdb, located
+from mlrec.dataset.catalogue import CatalogueReader, opened_database, without_links
+from mlrec.dataset.database import located
 from mlrec.dataset.duckdb_ratings import DuckDBRatings
 from mlrec.dataset.editions import ML_100K_GENRES
 from mlrec.dataset.finding import Table, find_source
 from mlrec.dataset.forms import SQL_TYPES, Forms
-from mlrec.dataset.genres import listed
 from mlrec.dataset.pieces import name_pieces
 from mlrec.dataset.ratings import OtherForms, Ratings, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, chosen, doubts
-from mlrec.dataset.sources import RawFile, RawSource, Role, is_remote
-from mlrec.dataset.sql_steps import SqlSteps, first_line
-from mlrec.dataset.text_rows import record_blocks
+from mlrec.dataset.sources import RawSource, Role, is_remote
+from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.ties import Ties
-from mlrec.errors import EmptyResultError, InputError, SettingsError, StateError, TooManyRejectsError
+from mlrec.errors import EmptyResultError, InputError, SettingsError, TooManyRejectsError
 from mlrec.ids import IdKind, PublicId, of_kind, public
-from mlrec.machine import available_threads, installed_version
+from mlrec.machine import installed_version
 from mlrec.preferences import BUCKETS
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.standing_swipes import StandingSwipes
@@ -58,8 +56,6 @@ from mlrec.settings import SPLITS, PrepareSettings
 from mlrec.workspace import PreparedFiles, Workspace
 
 if TYPE_CHECKING:
-    import duckdb
-
     from mlrec.spark.session import Spark
 
 # Increased whenever the SQL produces different rows from the same input and settings.
@@ -160,7 +156,7 @@ def prepare(
         source = _source(raw or workspace.raw, given, scratch, settings, spark, progress)
         settings = _with_id_kinds(settings, source.ratings.id_kinds)
         with prepared.replacing(workspace) as files:
-            with _connect(scratch, settings) as connection:
+            with opened_database(scratch, settings) as connection:
                 sql = SqlSteps(connection, progress)
                 run = _Preparation(sql, _ratings(spark, sql, settings, scratch), source, settings)
                 manifest = _prepare_into(files, run, swipes, forgotten, workspace.failed_rejects)
@@ -249,32 +245,6 @@ def _prepare_into(
         )
 
 
-@contextmanager
-def _connect(scratch: Path, settings: PrepareSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory database that spills into the scratch folder; its failures become a StateError."""
-    load_duckdb()
-    import duckdb
-
-    if "?" in str(scratch):
-        raise StateError(f"DuckDB cannot use a path with a question mark: {scratch}.", "Use another --data-dir.")
-    try:
-        with connect(
-            threads=settings.threads or available_threads(),
-            memory_limit=settings.memory_limit,
-            temp_directory=located(scratch / "spill"),
-        ) as connection:
-            yield connection
-    except duckdb.OutOfMemoryException as error:
-        raise StateError(
-            f"The memory limit of {settings.memory_limit} is too small for this data.",
-            "Increase --memory-limit, or free space on the disk that holds the data directory.",
-        ) from error
-    except (duckdb.IOException, duckdb.TransactionException) as error:
-        raise StateError(
-            f"A file cannot be read or written: {first_line(error)}", "Check the disk and the file."
-        ) from error
-
-
 class _TooMany(NamedTuple):
     """An input with more bad rows than allowed."""
 
@@ -292,8 +262,9 @@ class _Preparation:
         self.source = source
         self.settings = settings
         self.steps: list[StepCount] = []
-        self.rows_read: dict[str, int] = {}
-        self.warnings = [*map(_without_links, source.left_out), *source.notes]
+        self.warnings = [*map(without_links, source.left_out), *source.notes]
+        self.catalogue = CatalogueReader(sql, source.movies, source.links, warnings=self.warnings)
+        self.rows_read = self.catalogue.rows_read
         self.forms = Forms()
         self.scale = FIVE_STARS
         self.unrated = 0
@@ -345,7 +316,7 @@ class _Preparation:
             self._warn_of_strong_interactions()
         if self.source.movies is None:
             self.ratings.make_catalogue()
-            self._read_links()
+            self.catalogue.read_links()
 
     def _warn_of_strong_interactions(self) -> None:
         if self.settings.strong_from is not None:
@@ -366,7 +337,7 @@ class _Preparation:
         for _ in range(_READINGS):
             if forms.movies != read_as:
                 self.sql.connection.execute("DELETE FROM rejects")
-                self._read_movies(forms.movies)
+                self.catalogue.read(forms.movies)
                 read_as = forms.movies
             try:
                 found = self.ratings.read(ratings, forms, scale)
@@ -380,44 +351,6 @@ class _Preparation:
             f"{ratings.label}: it cannot be told how the values are written.",
             "Say how: --user-ids, --movie-ids, --time-format, --scale.",
         )
-
-    def _read_movies(self, kind: IdKind) -> None:
-        self.sql.execute(f"02_movies_{kind}")
-        if self.source.movies:
-            self._read_catalogue_file(self.source.movies, "10_movie_rows", "11_movies")
-            self._read_links()
-
-    def _read_links(self) -> None:
-        if self.source.links:
-            try:
-                self._read_catalogue_file(self.source.links, "12_link_rows", "13_links")
-            except InputError as error:
-                if (warning := _without_links(error)) not in self.warnings:  # links may be read twice
-                    self.warnings.append(warning)
-
-    def _read_catalogue_file(self, file: RawFile, rows_step: str, step: str) -> None:
-        label = f"Reading {file.role}"
-        self.sql.set_file(file)
-        if file.layout != "parquet":
-            with self.sql.progress.task(label):
-                self.sql.load(record_blocks(file, file.encoding))
-        self.sql.run(f"{rows_step}_{file.layout}", label, file)
-        if file.role == "movies":
-            self._read_listed_genres(file)
-        self.sql.run(step, label, file)
-        self.rows_read[file.role] = self.sql.value(f"SELECT count(*) FROM judged_{file.role}")
-
-    def _read_listed_genres(self, file: RawFile) -> None:
-        """Read genres that are written as lists of Python or JSON, which SQL cannot."""
-        self.sql.execute("10_listed_genres", file)
-        rows = self.sql.rows("FROM genre_lists")
-        found = {text: genres for (text,) in rows if (genres := listed(text)) is not None}
-        self.sql.connection.execute("DELETE FROM listed_genres")
-        if found:
-            self.sql.connection.execute(
-                "INSERT INTO listed_genres SELECT unnest($texts), unnest($genres)",
-                {"texts": list(found), "genres": list(found.values())},
-            )
 
     def take_in(self, swipes: StandingSwipes | None, forgotten: Collection[PublicId]) -> None:
         """Load the list of forgotten users, and check the swipes as rows of the input."""
@@ -639,10 +572,6 @@ class _Preparation:
     def _note(self, name: str) -> None:
         """Record what is left after a step."""
         self.steps.append(StepCount(name, *self.ratings.counts()))
-
-
-def _without_links(error: InputError) -> str:
-    return f"Continuing without links: {error.message} {error.hint}"
 
 
 def _hash_of(table: Mapping[str, NDArray[Any]]) -> str:

@@ -428,20 +428,32 @@ def _distinct(ids: IdArray) -> tuple[IdArray, NDArray[np.int32]]:
     return values, inverse.astype(np.int32)
 
 
+_MOVIES = (
+    "SELECT CAST(movie_id AS {kind}) AS movie_id, title, coalesce(year, 0) AS year,"
+    " coalesce(array_to_string(genres, '|'), '') AS genres, coalesce(CAST(imdb_id AS VARCHAR), '') AS imdb_id,"
+    " coalesce(CAST(CAST(tmdb_id AS BIGINT) AS VARCHAR), '') AS tmdb_id{details} FROM {files} ORDER BY movie_id"
+)
+_DETAILS = ", coalesce(CAST(details AS VARCHAR), '') AS details"
+_ID_TYPES: Mapping[IdKind, str] = {"integer": "BIGINT", "text": "VARCHAR"}
+
+
+def movies_of(connection: duckdb.DuckDBPyConnection, kind: IdKind) -> Movies:
+    """Return the movies in the table movies of a preparation's database."""
+    query = _MOVIES.format(kind=_ID_TYPES[kind], details=_DETAILS, files="movies")
+    return _movies_from(connection.execute(query).fetchnumpy(), kind, "movies")
+
+
 def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
     kind = manifest.ids.movies
-    query = (
-        f"SELECT CAST(movie_id AS {'VARCHAR' if kind == 'text' else 'BIGINT'}) AS movie_id, title,"
-        " coalesce(year, 0) AS year, coalesce(array_to_string(genres, '|'), '') AS genres,"
-        " coalesce(CAST(imdb_id AS VARCHAR), '') AS imdb_id,"
-        " coalesce(CAST(CAST(tmdb_id AS BIGINT) AS VARCHAR), '') AS tmdb_id"
-        "{details} FROM {files} ORDER BY movie_id"
-    )
     with _reading(manifest, files, [files.movies]) as reading:
         schema = reading.columns("SELECT column_name FROM (DESCRIBE SELECT * FROM {files})", files.movies)
-        has_details = "details" in schema["column_name"].tolist()
-        details = ", coalesce(CAST(details AS VARCHAR), '') AS details" if has_details else ""
-        columns = reading.columns(query.replace("{details}", details), files.movies)
+        details = _DETAILS if "details" in schema["column_name"].tolist() else ""
+        query = _MOVIES.format(kind=_ID_TYPES[kind], details=details, files="{files}")
+        columns = reading.columns(query, files.movies)
+    return _movies_from(columns, kind, str(files.movies))
+
+
+def _movies_from(columns: Mapping[str, NDArray[Any]], kind: IdKind, place: str) -> Movies:
     return Movies(
         movie_id=array_of(columns["movie_id"].tolist(), kind),
         title=[str(title) for title in columns["title"]],
@@ -449,16 +461,16 @@ def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
         genres=[genres.split("|") if genres else [] for genres in columns["genres"]],
         imdb_id=[str(imdb_id) or None for imdb_id in columns["imdb_id"]],
         tmdb_id=[int(tmdb_id) if tmdb_id else None for tmdb_id in columns["tmdb_id"]],
-        details=[_details_of(text, files) for text in columns["details"]] if has_details else [],
+        details=[_details_of(text, place) for text in columns["details"]] if "details" in columns else [],
     )
 
 
-def _details_of(text: str, files: PreparedFiles) -> dict[str, str] | None:
+def _details_of(text: str, place: str) -> dict[str, str] | None:
     """The further columns of a movie, which are the text of a JSON object."""
     try:
         details = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         details = None
     if not isinstance(details, dict) or not {type(value) for value in details.values()} <= {str}:
-        raise IncompatibleFormatError(f"{files.movies} is damaged: it has impossible details.", REMEDY)
+        raise IncompatibleFormatError(f"{place} is damaged: it has impossible details.", REMEDY)
     return details or None

@@ -142,7 +142,7 @@ def evaluate(
     DataChangedError
         If the model was trained on other prepared data.
     StateError
-        If the model has learned from the held-out split.
+        If the model has learned from the held-out split, or is an update that knows later swipes.
     EmptyResultError
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
@@ -157,6 +157,13 @@ def evaluate(
             f"Evaluate the model with the same settings that has not: mlrec evaluate --model {judge}"
             if (judge := model.info.judged_by)
             else "Evaluate a model that was trained with '--on train'.",
+        )
+    since = model.info.since_training
+    if since is not None and since.swipes:
+        raise StateError(
+            f"Model {model.model_id} is an update of {since.model_id}, and knows swipes that came after the held-out"
+            " events.",
+            f"Evaluate the model that was trained: mlrec evaluate --model {model.info.judged_by or since.model_id}",
         )
     held_out = read_held_out(workspace, settings.split)
     if held_out.manifest.fingerprint != model.info.prepared_fingerprint:

@@ -194,35 +194,10 @@ def effective_history(
             rows, movie_ids, known.preference[learned], nothing_new, known.movie_idx[kept]
         )  # fmt: skip
 
-    rows_of_log = rows_of(movie_ids, log.movie_id) if rows is None else rows
-    alive = log.alive
-    dead = np.flatnonzero((log.undoes == 0) & ~alive & (rows_of_log >= 0))
-    if len(dead) and len(kept):
-        said = list(zip(rows_of_log.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
-        said_again = {said[position] for position in np.flatnonzero(alive)}
-        for row, at, preference in {said[position] for position in dead} - said_again:
-            same_movie = known.movie_idx == row
-            kept &= ~(same_movie & (known.timestamp == at) & (known.preference == preference))
-
-    standing = log.standing(rows_of_log if rows_of_log.min() >= 0 else None)
-    rows = rows_of_log[standing]
+    over = _overlaid(known, log, rows_of(movie_ids, log.movie_id) if rows is None else rows)
+    standing, rows, kept = over.standing, over.rows, over.kept
     swiped_at, signed = log.at[standing], log.preference[standing]
-    seen = np.concatenate([known.movie_idx[kept], rows[rows >= 0]])
-    in_effect = np.ones(len(standing), dtype=bool)
-    is_new = np.ones(len(standing), dtype=bool)
-
-    # Standing swipes are ordered by movie id, so their rows ascend once unknown movies are removed.
-    in_model = np.flatnonzero(rows >= 0)
-    if len(in_model) and kept.any():
-        positions = in_model[np.minimum(np.searchsorted(rows[in_model], known.movie_idx), len(in_model) - 1)]
-        same_movie = kept & (rows[positions] == known.movie_idx)
-        later = same_movie & (swiped_at[positions] >= known.timestamp)
-        merged = later & known.learned & (swiped_at[positions] == known.timestamp)
-        is_new[positions[merged & (signed[positions] == known.preference)]] = False
-        in_effect[positions[same_movie & ~later]] = False
-        kept &= ~later
-
-    stands = in_effect & (signed != 0)
+    stands, is_new = over.in_effect & (signed != 0), over.is_new
     learned = kept & known.learned
     all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
     moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
@@ -241,10 +216,122 @@ def effective_history(
         movie_ids=movie_ids,
         preference=np.concatenate([known.preference[learned], signed[stands].astype(np.int8)])[order],
         is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
-        seen=seen,
-        in_effect=log.event_id[standing[in_effect]],
+        seen=np.concatenate([known.movie_idx[over.not_undone], rows[rows >= 0]]),
+        in_effect=log.event_id[standing[over.in_effect]],
         unknown=empty(kind_of(movie_ids)) if all_ids is None else all_ids[order][all_rows[order] < 0],
     )
+
+
+@dataclass(frozen=True)
+class _Overlaid:
+    """What of a user's known events and log is in effect.
+
+    Attributes
+    ----------
+    kept, not_undone
+        Which known events no swipe replaces or undoes, and which none undoes; bool (known events,).
+    standing, rows
+        Positions of the standing swipes in the log, ascending by movie id, and their movie rows, (swipes,).
+    in_effect, is_new
+        Which of them no later known opinion replaces, and which the model has not learned from, bool (swipes,).
+    """
+
+    kept: NDArray[np.bool_]
+    not_undone: NDArray[np.bool_]
+    standing: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    in_effect: NDArray[np.bool_]
+    is_new: NDArray[np.bool_]
+
+
+def _overlaid(known: KnownHistory, log: SwipeLog, rows_of_log: NDArray[np.int32]) -> _Overlaid:
+    kept = known.movie_idx >= 0
+    alive = log.alive
+    dead = np.flatnonzero((log.undoes == 0) & ~alive & (rows_of_log >= 0))
+    if len(dead) and len(kept):
+        said = list(zip(rows_of_log.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
+        said_again = {said[position] for position in np.flatnonzero(alive)}
+        for row, at, preference in {said[position] for position in dead} - said_again:
+            same_movie = known.movie_idx == row
+            kept &= ~(same_movie & (known.timestamp == at) & (known.preference == preference))
+    not_undone = kept.copy()
+
+    standing = log.standing(rows_of_log if rows_of_log.min() >= 0 else None)
+    rows = rows_of_log[standing]
+    swiped_at, signed = log.at[standing], log.preference[standing]
+    in_effect = np.ones(len(standing), dtype=bool)
+    is_new = np.ones(len(standing), dtype=bool)
+
+    # Standing swipes are ordered by movie id, so their rows ascend once unknown movies are removed.
+    in_model = np.flatnonzero(rows >= 0)
+    if len(in_model) and kept.any():
+        positions = in_model[np.minimum(np.searchsorted(rows[in_model], known.movie_idx), len(in_model) - 1)]
+        same_movie = kept & (rows[positions] == known.movie_idx)
+        later = same_movie & (swiped_at[positions] >= known.timestamp)
+        merged = later & known.learned & (swiped_at[positions] == known.timestamp)
+        is_new[positions[merged & (signed[positions] == known.preference)]] = False
+        in_effect[positions[same_movie & ~later]] = False
+        kept &= ~later
+    return _Overlaid(kept, not_undone, standing, rows, in_effect, is_new)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A user's events with the swipes merged in, in time order; all arrays but `n_new` are (events,).
+
+    Attributes
+    ----------
+    movie_idx, preference, timestamp, split
+        As in `mlrec.ranking.histories.History`.
+    n_new
+        How many of them are swipes that the model had not learned from.
+    is_changed
+        Whether they differ from the known events.
+    """
+
+    movie_idx: NDArray[np.int32]
+    preference: NDArray[np.int8]
+    timestamp: NDArray[np.int64]
+    split: NDArray[np.int8]
+    n_new: int
+    is_changed: bool
+
+
+def merged(known: KnownHistory, split: NDArray[np.int8], log: SwipeLog, movie_ids: IdArray, learned: int) -> Merged:
+    """Merge a user's swipes into the known events, as preparing the data with swipes would.
+
+    Swipes on movies that the model does not know are left out, and so are skips: they are no opinions. The log goes on
+    to say what has been seen.
+
+    Parameters
+    ----------
+    known, log, movie_ids
+        As in `effective_history`.
+    split
+        The split of each known event, int8 (events,).
+    learned
+        The split of the swipes: one that the model learns from.
+    """
+    if not len(log):
+        return Merged(known.movie_idx, known.preference, known.timestamp, split, 0, is_changed=False)
+    over = _overlaid(known, log, rows_of(movie_ids, log.movie_id))
+    signed = log.preference[over.standing]
+    stands = over.in_effect & (signed != 0) & (over.rows >= 0)
+    kept = over.kept | (known.movie_idx < 0)
+    movie_idx = np.concatenate([known.movie_idx[kept], over.rows[stands]])
+    timestamp = np.concatenate([known.timestamp[kept], log.at[over.standing][stands]])
+    order = np.lexsort((movie_idx, timestamp)) if _is_by_movie(known) else np.argsort(timestamp, kind="stable")
+    swiped = np.full(int(stands.sum()), learned, dtype=np.int8)
+    found: dict[str, NDArray[Any]] = {
+        "movie_idx": movie_idx[order].astype(np.int32),
+        "preference": np.concatenate([known.preference[kept], signed[stands].astype(np.int8)])[order],
+        "timestamp": timestamp[order],
+        "split": np.concatenate([split[kept], swiped])[order],
+    }
+    is_changed = not all(
+        np.array_equal(found[name], getattr(known, name)) for name in ("movie_idx", "preference", "timestamp")
+    )
+    return Merged(**found, n_new=int((stands & over.is_new).sum()), is_changed=is_changed)
 
 
 def _is_by_movie(known: KnownHistory) -> bool:

@@ -6,17 +6,19 @@ outweigh five thousand of a popular one.
 
 Popularity looks at dates. A like weighs 2 ^ (−age / half-life), and so does a user, by the age of the user's last like:
 
-    share = Σ weights of the movie's likes / Σ weights of the users
+    share = (Σ weights of the movie's likes + 5 · share without dates) / (Σ weights of the users + 5)
 
-A later moment makes everything older by the same time, and the share stays the same. So only one thing depends on the
-moment: which likes there are. In serving, these are all that the model has learned; in evaluation, those before the
-event that is predicted. Half-life and formula were chosen by replay: docs/decisions/0014.
+The 5 users without dates keep the first few users of a new year from filling everybody's first cards. All ages count
+from the latest like. So only one thing depends on the moment: which likes there are. In serving, these are all that the
+model has learned; in evaluation, those before the event that is predicted. Half-life and formula were chosen by replay:
+docs/decisions/0014.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ _SPREAD_OVER = 300
 _SECONDS_PER_DAY = 86_400
 # Sums of weights are kept at this many moments, so that those at any other need only the likes in between.
 _MOMENTS = 256
+_USERS_WITHOUT_DATES = 5.0
 _FEWEST_LIKES = 1024
 
 
@@ -69,16 +72,33 @@ def recent_share(history: History, n_movies: int, half_life: float) -> NDArray[n
     """
     likes = np.flatnonzero((history.preference > 0) & (history.movie_idx >= 0))
     movie_idx = history.movie_idx[likes]
+    counts = np.bincount(movie_idx, minlength=n_movies)
     if math.isinf(half_life):
-        return liked_share(np.bincount(movie_idx, minlength=n_movies), len(history.indptr) - 1)
+        return liked_share(counts, len(history.indptr) - 1)
     if not len(likes):
         return np.zeros(n_movies, dtype=np.float32)
     timestamp = history.timestamp[likes]
     weight = _weights(timestamp, int(timestamp.max()), half_life)
     user = np.searchsorted(history.indptr, likes, side="right") - 1
     is_last = np.append(user[1:] != user[:-1], True)
-    share: NDArray[np.float64] = np.bincount(movie_idx, weight, n_movies) / weight[is_last].sum()
-    return share.astype(np.float32)
+    dated = np.bincount(movie_idx, weight, n_movies).astype(np.float64)
+    return _Sums(dated, float(weight[is_last].sum()), counts, int(is_last.sum())).share
+
+
+class _Sums(NamedTuple):
+    """Weights of the likes of each movie, (movies,), and of the users; and their numbers."""
+
+    likes: NDArray[np.floating[Any]]
+    users: float
+    n_likes: NDArray[np.integer[Any]]
+    n_users: int
+
+    @property
+    def share(self) -> NDArray[np.float32]:
+        """The share of users who liked each movie, by date; see the docstring of this module."""
+        without_dates = self.n_likes / max(self.n_users, 1)
+        mixed = self.likes + _USERS_WITHOUT_DATES * without_dates
+        return np.asarray(mixed / (self.users + _USERS_WITHOUT_DATES), dtype=np.float32)
 
 
 def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float64]:
@@ -110,9 +130,10 @@ class PopularityByDate:
         self._timestamp, self._former, self._has_former = timestamp[order], former[order], has_former[order]
         self._n_movies, self._half_life = n_movies, half_life
         self._block = max(_FEWEST_LIKES, -(-len(order) // _MOMENTS))
-        self._kept = [(np.zeros(n_movies, dtype=np.float32), 0.0)]
+        nothing = _Sums(np.zeros(n_movies, np.float32), 0.0, np.zeros(n_movies, np.int32), 0)
+        self._kept = [nothing]
         for start in range(0, len(order) - self._block + 1, self._block):
-            self._kept.append(self._after(*self._kept[-1], start, start + self._block))
+            self._kept.append(self._after(self._kept[-1], start, start + self._block))
 
     def n_before(self, moment: int) -> int:
         """Return the number of likes before a moment, in epoch seconds. Moments of the same number are alike."""
@@ -121,23 +142,25 @@ class PopularityByDate:
     def at(self, n_likes: int) -> NDArray[np.float32]:
         """Return the shares after the first likes, float32 (movies,), 0 to 1; zeros before the first like."""
         block = min(n_likes // self._block, len(self._kept) - 1)
-        likes, users = self._after(*self._kept[block], block * self._block, n_likes)
-        return likes / np.float32(users) if users > 0 else likes
+        return self._after(self._kept[block], block * self._block, n_likes).share
 
-    def _after(
-        self, likes: NDArray[np.float32], users: float, start: int, end: int
-    ) -> tuple[NDArray[np.float32], float]:
-        """Weights of the movies' likes and of the users after the like `end − 1`, from those after `start − 1`."""
+    def _after(self, sums: _Sums, start: int, end: int) -> _Sums:
+        """The sums after the like `end − 1`, from those after `start − 1`."""
         if start == end:
-            return likes, users
+            return sums
         own = slice(start, end)
         now = int(self._timestamp[end - 1])
         weight = _weights(self._timestamp[own], now, self._half_life)
         # A user's earlier like no longer counts for the user, but still for its movie.
         former = _weights(self._former[own], now, self._half_life) * self._has_former[own]
         past = float(_weights(self._timestamp[start - 1 : start], now, self._half_life)[0]) if start else 0.0
-        added = np.bincount(self._movie_idx[own], weight, self._n_movies)
-        return (likes * past + added).astype(np.float32), users * past + float(weight.sum() - former.sum())
+        movies = self._movie_idx[own]
+        return _Sums(
+            (sums.likes * past + np.bincount(movies, weight, self._n_movies)).astype(np.float32),
+            sums.users * past + float(weight.sum() - former.sum()),
+            (sums.n_likes + np.bincount(movies, minlength=self._n_movies)).astype(np.int32),
+            sums.n_users + int(np.count_nonzero(~self._has_former[own])),
+        )
 
 
 def spread_order(

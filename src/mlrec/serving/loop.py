@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlrec.ids import IdKind, PublicId
+from mlrec.ids import IdKind, PublicId, of_kind, public
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import SwipeLog
 from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.serving.stores.interface import SwipeStore
 
 _TYPES: dict[IdKind, type] = {"integer": int, "text": str}
+
+
+def logs_of(
+    store: SwipeStore, users: IdKind, movies: IdKind, progress: Progress = SILENT
+) -> Iterator[tuple[PublicId, SwipeLog]]:
+    """Yield the users of a store and their swipes, user by user.
+
+    Parameters
+    ----------
+    store
+        The store of swipes. Swipes logged meanwhile may or may not be yielded.
+    users, movies
+        The kinds of ids. Users and swipes of a former data set, with ids of other kinds, are left out.
+    progress
+        Reports the users read.
+
+    Raises
+    ------
+    StoreUnavailableError, IncompatibleFormatError
+        If the store cannot be read or is damaged.
+    """
+    user_ids = public(of_kind(store.user_ids(), users))
+    with progress.task("Reading swipes", len(user_ids), "users") as task:
+        for user_id in user_ids:
+            yield user_id, SwipeLog.empty(movies).extended(store.events(user_id))
+            task.advance()
 
 
 def standing_swipes(store: SwipeStore, progress: Progress = SILENT) -> StandingSwipes:

@@ -647,6 +647,16 @@ class Recommender:
         """Return whether anything is known about the user's taste. Other users get the popular list."""
         return self._view(user_id).has_taste
 
+    def movie(self, movie_id: PublicId) -> Movie:
+        """Return everything known about a movie.
+
+        Raises
+        ------
+        UnknownMovieError
+            If the model does not know the movie.
+        """
+        return self._known_movie(movie_id)
+
     def find_movie(self, text: str) -> Movie:
         """Return the movie with this id or title. The title need not be exact.
 
