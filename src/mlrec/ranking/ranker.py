@@ -42,6 +42,8 @@ def popular_weight(n_opinions: NDArray[np.integer[Any]] | int, handover: int) ->
     In between, it is max(0, h − n) / (h + 4n), but at most 0.4. The rule and the default of `handover` were chosen by
     replay: docs/decisions/0014.
     """
+    if isinstance(n_opinions, int) and n_opinions >= max(handover, 1):
+        return np.zeros(())
     n = np.asarray(n_opinions, dtype=np.float64)
     curve = np.maximum(0.0, handover - n) / np.maximum(handover + 4.0 * n, 1.0)
     return np.where((n == 0) & (handover > 0), 1.0, np.minimum(curve, _MOST_POPULAR_WEIGHT))
@@ -220,7 +222,7 @@ class Ranker:
             return Scores(wary, wary, wary)
         weight = np.float32(self.popular_weight(len(opinions)))
         if not weight:
-            return Scores(personal, personal, np.zeros_like(personal))
+            return Scores(personal, personal, np.broadcast_to(np.float32(0), personal.shape))
         popular_part = weight * self._bound(personal, opinions, popular) * popular.share
         mixed = (1 - weight) * personal + popular_part
         return Scores(mixed, mixed, popular_part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# How far `top_n_rows` narrows many scores down: groups of movies per rank of the list.
+# How far scores are narrowed down before they are ranked: groups of movies per rank of the list.
 _GROUPS_PER_RANK = 8
 
 
@@ -26,16 +26,23 @@ def top_n(scores: NDArray[np.floating], n: int, candidates: NDArray[np.bool_] | 
     ndarray
         Movie rows, best first, at most n, without padding. Equal scores rank by row, so the order is total.
     """
-    usable = scores > -np.inf  # also False for NaN
-    if candidates is not None:
-        usable &= candidates
-    rows = np.flatnonzero(usable)
-    values = scores[rows]
     if n <= 0:
-        return rows[:0]
+        return np.empty(0, dtype=np.int64)
+    if candidates is not None:
+        scores = np.where(candidates, scores, -np.inf)
+    least = np.finfo(scores.dtype).min
+    if _GROUPS_PER_RANK * n < len(scores):
+        # As in `top_n_rows`: at least n movies reach the n-th highest maximum of the groups, and few others do.
+        n_groups = _GROUPS_PER_RANK * n
+        in_groups = scores[: len(scores) // n_groups * n_groups].reshape(-1, n_groups)
+        maxima = in_groups.max(axis=0)
+        if np.isnan(maxima).any():
+            maxima = np.where(np.isnan(in_groups), -np.inf, in_groups).max(axis=0)
+        least = max(least, np.partition(maxima, n_groups - n)[n_groups - n])
+    rows = np.flatnonzero(scores >= least)  # neither −∞ nor NaN
+    values = scores[rows]
     if n < len(rows):
-        threshold = np.partition(values, len(rows) - n)[len(rows) - n]
-        keep = values >= threshold
+        keep = values >= np.partition(values, len(rows) - n)[len(rows) - n]
         rows, values = rows[keep], values[keep]
     # A stable sort by descending score leaves equal scores in row order.
     return rows[np.argsort(-values, kind="stable")[:n]]

@@ -93,16 +93,20 @@ def ranked(view: UserView, n: int, options: ListOptions) -> ResultList[Recommend
 
 def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
     """Return the same list as `ranked`, as movie rows."""
-    candidates = view.served.candidates(options.genres, options.years, options.exclude)
-    if not options.include_seen:
-        candidates[view.history.seen] = False
     of_user = view.served.ranker.scores(view.vector, view.opinions)
+    order, candidates = of_user.order.copy(), None
+    if options.genres is not None or options.years is not None:
+        candidates = view.served.candidates(options.genres, options.years)
+    # A few movies are left out faster by their scores than by a mask over all movies.
+    order[view.served.known_rows(options.exclude)] = -np.inf
+    if not options.include_seen:
+        order[view.history.seen] = -np.inf
     if options.diversity:
-        pool = top_n(of_user.order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
+        pool = top_n(order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
         factors = view.served.movie_factors[pool]
-        rows = pool[maximal_marginal_relevance(of_user.order[pool], factors, n, options.diversity)]
+        rows = pool[maximal_marginal_relevance(order[pool], factors, n, options.diversity)]
     else:
-        rows = top_n(of_user.order, n, candidates)
+        rows = top_n(order, n, candidates)
     shown = of_user.shown[rows]
     popular_part = of_user.popular_part[rows]
     is_personal = popular_part <= np.abs(shown - popular_part) if view.has_taste else np.zeros(len(rows), dtype=bool)

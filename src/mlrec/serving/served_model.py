@@ -189,8 +189,13 @@ class ServedModel:
             "origin": ORIGINS[self.model.origin[row]],
         }
 
+    def known_rows(self, movie_ids: Iterable[PublicId]) -> NDArray[np.int64]:
+        """Rows of those of some movies that the model knows."""
+        rows = [row for movie_id in movie_ids if (row := self.model.movie_idx(movie_id)) is not None]
+        return np.array(rows, dtype=np.int64)
+
     def candidates(
-        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[PublicId]
+        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[PublicId] = ()
     ) -> NDArray[np.bool_]:
         """Movies that pass the filters, as a new array, bool (movies,).
 
@@ -199,8 +204,7 @@ class ServedModel:
         SettingsError
             If no movie has one of the genres.
         """
-        rows = [row for movie_id in exclude if (row := self.model.movie_idx(movie_id)) is not None]
-        mask = filters.without(len(self.movie_ids), np.array(rows, dtype=np.int64))
+        mask = filters.without(len(self.movie_ids), self.known_rows(exclude))
         if genres is not None:
             wanted = [genres] if isinstance(genres, str) else list(genres)
             if unknown := [name for name in wanted if name.casefold() not in self._genre_masks]:
