@@ -109,13 +109,16 @@ class HeldOutMovies:
         """Keep n users, drawn at random without replacement, or all if there are not more than n."""
         if not 0 < n < len(self.users):
             return self
-        drawn = np.sort(np.random.default_rng(random_seed).choice(len(self.users), n, replace=False))
+        return self.only(np.sort(np.random.default_rng(random_seed).choice(len(self.users), n, replace=False)))
+
+    def only(self, positions: NDArray[np.int64]) -> HeldOutMovies:
+        """Keep the users at some positions, ascending."""
         return HeldOutMovies(
-            self.users[drawn],
-            self.n_relevant[drawn],
-            self.relevant.only(drawn),
-            self.disliked.only(drawn),
-            self.moments[drawn],
+            self.users[positions],
+            self.n_relevant[positions],
+            self.relevant.only(positions),
+            self.disliked.only(positions),
+            self.moments[positions],
             self.users_left_out,
         )
 

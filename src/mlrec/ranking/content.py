@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.settings import FoldInSettings
+
 Feature = tuple[str, str]
 
-# How many likes the content of a movie counts as; chosen by benchmarks/tail.py, see docs/decisions/0013.
+# How many likes the content of a movie counts as if λ is 20. With a larger λ, which comes with larger data, a few likes
+# say less, and content counts as more of them. Chosen by benchmarks/tail.py: docs/decisions/0013.
 _WORTH_LIKES = 4.0
 # Ridge penalty, in average movies: a feature needs more movies than this to say much.
 _PENALTY = 10.0
@@ -72,14 +76,19 @@ class Content:
                     yield f"column {name}", text
 
 
-def evidence(likes: NDArray[np.int64], is_trained: NDArray[np.bool_]) -> NDArray[np.float32]:
+def worth_in_likes(regularization: float) -> float:
+    """Return how many likes the content of a movie counts as, given λ."""
+    return _WORTH_LIKES * math.sqrt(regularization / FoldInSettings.regularization)
+
+
+def evidence(likes: NDArray[np.int64], is_trained: NDArray[np.bool_], regularization: float) -> NDArray[np.float32]:
     """Return how much of each movie's vector comes from ratings and not from content, 0 to 1, float32 (movies,).
 
-    Content counts as `_WORTH_LIKES` likes. Movies of the core, whose vectors owe nothing to content, have 1. Without
+    Content counts as some likes, see `worth_in_likes`. Movies of the core, whose vectors owe nothing to content, have 1. Without
     this factor, lists of similar movies would consist of unknown ones, because those of the same genres and decade have
     vectors of the same direction.
     """
-    share = likes / (likes + _WORTH_LIKES)
+    share = likes / (likes + worth_in_likes(regularization))
     return np.where(is_trained, 1.0, share).astype(np.float32)
 
 
@@ -88,11 +97,12 @@ def expected_vectors(
     movie_factors: NDArray[np.float32],
     is_trained: NDArray[np.bool_],
     likes: NDArray[np.int64],
+    regularization: float,
 ) -> NDArray[np.float64]:
     """Return the vectors that content alone lets one expect of each movie.
 
     A movie's vector grows with its likes. So the regression is from features to the vector of one like, and each movie
-    weighs as many likes as it has. What it finds for a movie is taken `_WORTH_LIKES` times.
+    weighs as many likes as it has. What it finds for a movie is taken `worth_in_likes` times.
 
     Parameters
     ----------
@@ -104,6 +114,8 @@ def expected_vectors(
         Which movies are trained, bool (movies,).
     likes
         Likes in training, int64 (movies,).
+    regularization
+        λ of ALS.
 
     Returns
     -------
@@ -117,4 +129,4 @@ def expected_vectors(
     target = np.where(weight[:, None] > 0, movie_factors[is_trained].astype(np.float64), 0.0)
     penalty = _PENALTY * max(float(weight.mean()), 1.0)
     normal = known.T @ features[is_trained] + penalty * np.eye(features.shape[1])
-    return _WORTH_LIKES * (features @ np.linalg.solve(normal, features[is_trained].T @ target))
+    return worth_in_likes(regularization) * (features @ np.linalg.solve(normal, features[is_trained].T @ target))

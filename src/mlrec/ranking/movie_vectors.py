@@ -135,7 +135,7 @@ def movie_vectors(
     """
     if core.is_trained.all():
         return MovieVectors(core.movie_factors, np.zeros(len(core.is_trained), dtype=np.int8))
-    expected = expected_vectors(content, core.movie_factors, core.is_trained, likes)
+    expected = expected_vectors(content, core.movie_factors, core.is_trained, likes, rule.regularization)
     solved = FoldIn(X, rule, gram=core.user_gram).user_vectors(
         opinions.indptr, opinions.user_idx, opinions.preference, prior=expected, threads=threads
     )

@@ -142,7 +142,7 @@ class _Saved:
                 scores[position, seen[seen >= 0]] = -np.inf
         for own, ranked in zip(scores, top_n_rows(scores, n), strict=True):
             found = ranked[ranked >= 0]
-            yield RankedRows(found, own[found], np.ones(len(found), dtype=bool))
+            yield RankedRows(found, own[found], np.ones(len(found), dtype=np.float32))
 
 
 def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], options: ListOptions) -> Block:
@@ -154,5 +154,5 @@ def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], opti
         rank=np.concatenate([np.arange(1, length + 1) for length in lengths]),
         movie_id=served.public_movie_ids[rows],
         score=np.concatenate([found.shown for found in lists]),
-        source=np.array(sources(np.concatenate([found.is_personal for found in lists]), options), dtype=np.str_),
+        source=np.array(sources(np.concatenate([found.taste for found in lists]), options), dtype=np.str_),
     )

@@ -20,6 +20,7 @@ from mlrec.serving.user_views import UserView
 
 # Diversity picks from this many times the requested movies, and at least from this many.
 _POOL_FACTOR, _POOL_LEAST = 10, 100
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -73,22 +74,22 @@ class RankedRows:
         Movie rows, best first, int64.
     shown
         Scores, float32.
-    is_personal
-        Whether most of the score comes from the user's own opinions, bool.
+    taste
+        Which part of each score comes from the user's own opinions and not from popularity, float32, 0 to 1.
     """
 
     rows: NDArray[np.int64]
     shown: NDArray[np.float32]
-    is_personal: NDArray[np.bool_]
+    taste: NDArray[np.float32]
 
 
-NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.bool_))
+NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
 
 
 def ranked(view: UserView, n: int, options: ListOptions) -> ResultList[Recommendation]:
     """Return the n best movies for a user; fewer if fewer are left."""
     found = ranked_rows(view, arguments.length(n), options)
-    return view.served.recommendations(found.rows, found.shown, sources(found.is_personal, options))
+    return view.served.recommendations(found.rows, found.shown, sources(found.taste, options), found.taste.tolist())
 
 
 def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
@@ -109,14 +110,17 @@ def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
         rows = top_n(order, n, candidates)
     shown = of_user.shown[rows]
     popular_part = of_user.popular_part[rows]
-    is_personal = popular_part <= np.abs(shown - popular_part) if view.has_taste else np.zeros(len(rows), dtype=bool)
-    return RankedRows(rows, shown, is_personal)
+    if not view.has_taste:
+        return RankedRows(rows, shown, np.zeros(len(rows), dtype=np.float32))
+    own = np.abs(shown - popular_part)
+    total = own + popular_part
+    return RankedRows(rows, shown, np.divide(own, total, out=np.ones_like(own), where=total > 0))
 
 
-def sources(is_personal: NDArray[np.bool_], options: ListOptions) -> list[Source]:
-    """Return the source of each movie in a list."""
+def sources(taste: NDArray[np.float32], options: ListOptions) -> list[Source]:
+    """Return the source of each movie in a list, given which part of each score is taste."""
     otherwise: Source = "popular" if options.genres is None else "genre"
-    return ["personal" if own else otherwise for own in is_personal.tolist()]
+    return ["personal" if own >= _MOSTLY else otherwise for own in taste.tolist()]
 
 
 def standing(view: UserView, row: int) -> Standing:

@@ -42,6 +42,9 @@ class Recommendation:
     source
         Where the recommendation mostly comes from: the user's own opinions (`personal`), what most people like
         (`popular`) or like within the requested genres (`genre`), or similarity to a movie (`similar`).
+    taste
+        How sure the list is of the user: which part of the score comes from the user's own opinions, 0 to 1. The rest
+        is popularity. About half after the first like, and 1 from 20 opinions on. None in a list of similar movies.
     """
 
     rank: int
@@ -55,6 +58,7 @@ class Recommendation:
     tmdb_id: int | None = None
     details: Mapping[str, str] | None = field(default=None, hash=False)
     origin: Origin = "trained"
+    taste: float | None = None
 
     @property
     def label(self) -> str:

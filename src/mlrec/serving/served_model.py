@@ -86,7 +86,7 @@ class ServedModel:
     @cached_property
     def evidence(self) -> NDArray[np.float32]:
         """How much of each movie's vector comes from ratings, 0 to 1, float32 (movies,)."""
-        return evidence(self.model.popularity, self.model.is_trained)
+        return evidence(self.model.popularity, self.model.is_trained, self.model.fold_in.regularization)
 
     @cached_property
     def average_vector(self) -> NDArray[np.float32]:
@@ -164,14 +164,19 @@ class ServedModel:
         )
 
     def recommendations(
-        self, rows: NDArray[np.int64], scores: NDArray[Any], sources: Iterable[Source]
+        self,
+        rows: NDArray[np.int64],
+        scores: NDArray[Any],
+        sources: Iterable[Source],
+        tastes: Iterable[float] | None = None,
     ) -> ResultList[Recommendation]:
         """Movie rows as a list of recommendations with ranks."""
-        ranked = enumerate(zip(rows.tolist(), scores.tolist(), sources, strict=True), 1)
+        own: Iterable[float | None] = [None] * len(rows) if tastes is None else tastes
+        ranked = enumerate(zip(rows.tolist(), scores.tolist(), sources, own, strict=True), 1)
         return ResultList(
             (
-                Recommendation(rank=rank, **self._public(row), score=score, source=source)
-                for rank, (row, score, source) in ranked
+                Recommendation(rank=rank, **self._public(row), score=score, source=source, taste=taste)
+                for rank, (row, score, source, taste) in ranked
             ),
             Recommendation,
         )

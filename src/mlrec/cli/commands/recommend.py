@@ -139,6 +139,23 @@ def recommend(
             who = {"user_id": None, "likes": like_ids, "dislikes": dislike_ids}
             echo = [f"likes {movie.label}" for movie in liked] + [f"dislikes {movie.label}" for movie in disliked]
             _show(recommender, who, f"For a visitor who {', '.join(echo)}", items, reasons, as_json)
+            if not as_json:
+                _say_how_sure(items, len(likes) + len(dislikes))
+
+
+def _say_how_sure(items: "Sequence[Recommendation]", opinions: int) -> None:
+    """Say how much of a list is taste, if popularity has a part in it."""
+    tastes = [item.taste for item in items if item.taste is not None]
+    if not tastes or min(tastes) == 1:
+        return
+    share = sum(tastes) / len(tastes)
+    if not share:
+        render.note("How sure: nothing is liked yet, so these are popular movies.")
+        return
+    render.note(
+        f"How sure: {share:.0%} of these scores come from {counted(opinions, 'opinion')}, the rest from what most"
+        " people like. With each further opinion, the list becomes more personal."
+    )
 
 
 def _check_usage(user: str | None, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:

@@ -23,7 +23,7 @@ def search(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Find movies by title.
+    """Find movies by title, among all movies of the data.
 
     The exit code is 0 even if no title matches. With --json, "items" is then empty.
     """
@@ -43,9 +43,24 @@ def search(
 
 
 def _show(movies: "list[Movie]") -> None:
-    columns = [render.id_heading("id", (movie.movie_id for movie in movies)), "title", "year", "genres", "#likes"]
+    columns = [
+        render.id_heading("id", (movie.movie_id for movie in movies)),
+        "title",
+        "year",
+        "genres",
+        "#ratings",
+        "#likes",
+    ]
     rows = [
-        (movie.movie_id, movie.title, movie.year or "", ", ".join(movie.genres), f"{movie.likes:,}") for movie in movies
+        (
+            movie.movie_id,
+            movie.title,
+            movie.year or "",
+            ", ".join(movie.genres),
+            "" if movie.ratings is None else f"{movie.ratings:,}",
+            f"{movie.likes:,}",
+        )
+        for movie in movies
     ]
     kept = [0, 1, 2] if render.is_narrow() else range(len(columns))
     render.table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])

@@ -22,6 +22,7 @@ from mlrec.settings import (
     DEFAULT_ENGINE,
     DEFAULT_PRESET,
     Dislikes,
+    KnownMovies,
     PresetName,
     TrainOn,
     TrainSettings,
@@ -124,6 +125,22 @@ def train(
             show_default=f"{_DEFAULTS.feedback_weight:g}",
         ),
     ] = None,
+    popularity_half_life: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS",
+            help="In popularity, which new users see first, a like counts half after so many days. inf: dates do not"
+            " matter.",
+            show_default=f"{_DEFAULTS.popularity_half_life:g}",
+        ),
+    ] = None,
+    movies: Annotated[
+        KnownMovies | None,
+        typer.Option(
+            help="Movies that the model knows: all of the file of movies, or only those with enough ratings for ALS.",
+            show_default=_DEFAULTS.movies,
+        ),
+    ] = None,
     on: Annotated[
         TrainOn | None,
         typer.Option(
@@ -165,6 +182,8 @@ def train(
         fold_in_dislikes=fold_in_dislikes,
         half_life=half_life,
         feedback_weight=feedback_weight,
+        popularity_half_life=popularity_half_life,
+        movies=movies,
         on=on,
         random_seed=random_seed,
         threads=threads,
