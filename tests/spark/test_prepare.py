@@ -240,7 +240,8 @@ def test_a_split_is_a_folder_of_parts_whose_names_give_the_order(tmp_path, spark
     manifest = read_prepared(workspace).manifest.document
     assert manifest["engine"]["name"] == "spark"
     assert names(workspace.prepared.root) == [
-        "manifest.json", "movies.parquet", "rejects.csv", "test.parquet", "train.parquet", "val.parquet",
+        "manifest.json", "movies.parquet", "outside.parquet", "rejects.csv", "test.parquet", "train.parquet",
+        "val.parquet",
     ]  # fmt: skip
     assert not workspace.scratch.exists()
 

@@ -103,13 +103,14 @@ def learn_on_spark(
     EmptyResultError
         If the data has no liked movie.
     IncompatibleFormatError
-        If a split is missing.
+        If a file is missing.
     TrainingFailedError
         If a factor is not finite.
     SparkFailedError
         If a job failed.
     """
-    if missing := [path.name for path in map(files.split, SPLITS) if not path.exists()]:
+    needed = [*map(files.split, SPLITS), *([files.outside] if manifest.outside_core is not None else [])]
+    if missing := [path.name for path in needed if not path.exists()]:
         raise IncompatibleFormatError(
             f"The prepared data is incomplete: {', '.join(missing)} is missing.", "Run 'mlrec prepare' again."
         )
@@ -189,7 +190,8 @@ class _Training:
             self.movie_ids = learned if self._catalogue is None else self._catalogue
             rows = rows_of(learned, self.movie_ids)
             likes, n_ratings, n_in_core = (
-                np.where(rows >= 0, movies[name].to_numpy()[rows], 0).astype(np.int64)
+                # Row −1 is a movie without events.
+                np.append(movies[name].to_numpy(), 0)[rows].astype(np.int64)
                 for name in ("likes", "n", "n_in_core")
             )
             self.popularity, self.n_ratings, self.is_trained = likes, n_ratings, n_in_core > 0
@@ -200,7 +202,9 @@ class _Training:
             sql(
                 """
                 SELECT user_idx, coalesce(movie_idx, -1) AS movie_idx, preference, timestamp, split, in_core,
-                       CAST(row_number() OVER (PARTITION BY user_idx ORDER BY place, in_core, row) AS INT) AS position
+                       CAST(
+                           row_number() OVER (PARTITION BY user_idx ORDER BY place, in_core, file, row) AS INT
+                       ) AS position
                 FROM (
                     SELECT *, coalesce(
                                n_before,

@@ -84,9 +84,9 @@ def worth_in_likes(regularization: float) -> float:
 def evidence(likes: NDArray[np.int64], is_trained: NDArray[np.bool_], regularization: float) -> NDArray[np.float32]:
     """Return how much of each movie's vector comes from ratings and not from content, 0 to 1, float32 (movies,).
 
-    Content counts as some likes, see `worth_in_likes`. Movies of the core, whose vectors owe nothing to content, have 1. Without
-    this factor, lists of similar movies would consist of unknown ones, because those of the same genres and decade have
-    vectors of the same direction.
+    Content counts as some likes, see `worth_in_likes`. Movies of the core, whose vectors owe nothing to content, have
+    1. Without this factor, lists of similar movies would consist of unknown ones, because those of the same genres and
+    decade have vectors of the same direction.
     """
     share = likes / (likes + worth_in_likes(regularization))
     return np.where(is_trained, 1.0, share).astype(np.float32)
