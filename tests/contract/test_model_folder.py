@@ -361,6 +361,15 @@ def put(place, value):
         ("history_indptr", put(5, 10**9), "history_indptr.npy"),
         ("history_indptr", put(-1, 0), "history_indptr.npy"),
         ("history_split", lambda a: a[:-1], "do not match each other"),
+        ("movie_origin", put(5, 3), "movie_origin.npy has an impossible origin"),
+        ("movie_origin", put(5, -1), "movie_origin.npy has an impossible origin"),
+        ("movie_origin", lambda a: a[1:], "do not match each other"),
+        ("movie_ratings", put(0, 0), "movie_ratings.npy has fewer ratings than likes"),
+        ("recent_share", put(9, -0.1), "recent_share.npy has an impossible share"),
+        ("recent_share", put(9, np.nan), "recent_share.npy has an impossible share"),
+        ("recent_share", put(9, 1.5), "recent_share.npy has an impossible share"),
+        ("user_gram", put((0, 1), np.inf), "user_gram.npy has a value that is not finite"),
+        ("user_gram", lambda a: a[1:], "do not match each other"),
     ],
 )
 def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums(
