@@ -92,11 +92,11 @@ def test_a_trial_is_judged_as_evaluate_does_and_so_is_the_best_on_test(small):
     result = tune(small, TuneSettings(threads=1, trials=1))
     assert result.is_default
     assert result.test is not None
-    train(small)
+    train(small, TrainSettings(movies="core"))  # what tuning looks at
     parts: list[tuple[Verdict, Literal["val", "test"]]] = [(result.val, "val"), (result.test, "test")]
     for verdict, split in parts:
         assert verdict.split == split
-        judged = evaluate(small, EvaluateSettings(split=split, baselines=("popularity",)))
+        judged = evaluate(small, EvaluateSettings(split=split, relevance_within="core", baselines=("popularity",)))
         assert verdict.models["best"] == verdict.models["default"] == judged.models["als"]
         assert (verdict.users, verdict.history) == (judged.users, judged.history)
     assert result.best.value == result.val.models["best"]["ndcg@10"].value
@@ -115,8 +115,8 @@ def test_the_best_is_at_least_as_good_as_the_default_on_validation(tuned):
 def test_the_settings_file_trains_the_model_that_was_judged(tuned, small):
     settings = read_settings(tuned.settings_file)
     assert settings == tuned.best.settings
-    train(small, settings)
-    judged = evaluate(small, EvaluateSettings(split="test", baselines=("popularity",)))
+    train(small, replace(settings, movies="core"))
+    judged = evaluate(small, EvaluateSettings(split="test", relevance_within="core", baselines=("popularity",)))
     assert judged.models["als"] == tuned.test.models["best"]
     study = json.loads(tuned.settings_file.read_text())["study"]
     assert study["test"]["best"]["value"] == tuned.test.models["best"]["ndcg@10"].value

@@ -13,14 +13,18 @@ import numpy as np
 import pyarrow
 import pytest
 
-from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
-from mlrec.dataset.reading import read_prepared
+from mlrec.dataset.reading import read_movies, read_prepared
 from mlrec.model.train import train
+from mlrec.ranking.movie_vectors import ORIGINS
 from mlrec.settings import SPLITS, PrepareSettings, TrainSettings
 from mlrec.spark.session import Spark
 from mlrec.workspace import Workspace
-from tests.spark.same import told
+from tests.spark.same import assert_same_outside, assert_same_rows, opened, outside, told
+
+CORE = {"min_user_ratings": 10, "min_movie_ratings": 20}
+"""Thresholds between the movies of `rows`, and between its users."""
 
 
 class Case(NamedTuple):
@@ -72,7 +76,7 @@ CASES = [
     Case(
         "ratings.csv",
         "userId,movieId,rating\n" + "".join(f"{int(u[1:-3])},{int(m[:-1])},{s}\n" for u, m, s, _ in rows()),
-        {"no_time": "file", "unrated": 3.0},
+        {"no_time": "file", "unrated": 3.0, "min_user_ratings": 9, "min_movie_ratings": 19},
     ),
 ]
 
@@ -94,15 +98,29 @@ def on_both(tmp_path: Path, spark: Spark, raw: Path, how: PrepareSettings) -> tu
     return here, there
 
 
+def assert_outside_of_all_kinds(workspace: Workspace) -> None:
+    """There are events outside the core in all splits, at several places, and of users without a core."""
+    found = outside(workspace)
+    assert len(found) > 80
+    assert {split for *_, split in found} == set(SPLITS)
+    assert len({position for *_, position, _ in found}) > 5
+    told_of = read_manifest(workspace).outside_core
+    assert told_of is not None
+    users = {user for user, *_ in found}
+    assert (told_of.events, told_of.users) == (len(found), len(users))
+    assert users - {user for user, *_ in events_of(workspace)["train"]}
+
+
 @pytest.mark.parametrize("case", CASES, ids=["semicolons", "pipes", "milliseconds", "dates", "plays", "no times"])
 def test_the_rows_are_those_of_duckdb(tmp_path, spark, case):
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / case.name).write_text(case.content, encoding="utf-8")
-    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, **case.settings)
-    here, there = on_both(tmp_path, spark, raw, how)
+    here, there = on_both(tmp_path, spark, raw, PrepareSettings(**(CORE | case.settings)))
     assert events_of(here) == events_of(there)
     assert len(events_of(here)["train"]) > 300
+    assert_same_outside(here, there)
+    assert_outside_of_all_kinds(there)
     assert here.prepared.rejects.read_bytes() == there.prepared.rejects.read_bytes()
     assert here.prepared.movies.read_bytes() == there.prepared.movies.read_bytes()
     assert told(here) == told(there)
@@ -127,11 +145,13 @@ def test_data_frames(tmp_path, spark):
     names = ("uid", "item", "score", "ts")
     frame = pyarrow.table(dict(zip(names, map(list, zip(*rows(), strict=True)), strict=True)))
     here, there = Workspace(tmp_path / "duckdb"), Workspace(tmp_path / "spark")
-    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5)
+    how = PrepareSettings(**CORE)
     prepare(here, how, ratings=frame)
     prepare(there, how, ratings=frame, spark=spark)
     assert events_of(here) == events_of(there)
     assert len(events_of(here)["train"]) > 300
+    assert_same_outside(here, there)
+    assert_outside_of_all_kinds(there)
     assert told(here) == told(there)
 
 
@@ -140,15 +160,15 @@ def test_a_model_of_texts_and_dates_has_the_rows_and_the_order_of_the_other_engi
     raw.mkdir()
     lines = [f'"{u}",{m},{s},{moment(at):%F}' for u, m, s, at in rows()]
     (raw / "ratings.csv").write_text("\n".join(["user,item,rating,date", *lines]), encoding="utf-8")
+    titles = [f"{number:03}X,Movie {number} (1990),Drama" for number in range(30)]
+    longest = ["00 a longer id than any that was rated,Never rated (1991),Comedy"]
+    (raw / "movies.csv").write_text("\n".join(["movieId,title,genres", *titles, *longest]), encoding="utf-8")
     workspace = Workspace(tmp_path / "data")
-    prepare(workspace, PrepareSettings(min_user_ratings=5, min_movie_ratings=5), raw=raw, spark=spark)
+    prepare(workspace, PrepareSettings(**CORE), raw=raw, spark=spark)
+    assert_outside_of_all_kinds(workspace)
     settings = TrainSettings(factors=8, iterations=2)
-    models = [
-        model_folder.open_model(registry.resolve(workspace, train(workspace, settings, spark=engine).model_id))
-        for engine in (None, spark)
-    ]
-    for name in ("user_ids", "movie_ids", "popularity"):
-        assert np.array_equal(*(getattr(model, name) for model in models))
-    for name in ("indptr", "movie_idx", "preference", "timestamp", "split"):
-        assert np.array_equal(*(getattr(model.history, name) for model in models))
-    assert models[0].user_ids.dtype.kind == models[0].movie_ids.dtype.kind == "S"
+    theirs, ours = (opened(workspace, train(workspace, settings, spark=engine).model_id) for engine in (None, spark))
+    assert_same_rows(ours, theirs)
+    assert ours.user_ids.dtype.kind == ours.movie_ids.dtype.kind == "S"
+    assert np.array_equal(ours.movie_ids, read_movies(workspace).movie_id)
+    assert {ORIGINS[one] for one in ours.origin} == set(ORIGINS)

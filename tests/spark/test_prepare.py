@@ -21,7 +21,7 @@ from mlrec.spark.session import Spark
 from mlrec.workspace import Workspace
 from tests.integration.prepare import test_bad_rows, test_empty_results, test_formats
 from tests.integration.prepare.raw_data import crowd, csv_lines, loose, names, rejects, split_rows, write_raw
-from tests.spark.same import assert_same, hashes
+from tests.spark.same import assert_same, assert_same_outside, hashes, outside, told
 
 FIELDS = [
     "1", "2", "3", "4.5", "0.5", "5", "10", "1.0", "2.", "+1", "-1", "1e0", "1E1", "1_0", "1__0", "_1", "inf", "nan",
@@ -137,6 +137,40 @@ def test_dealt_ties(tmp_path, spark):
     assert hashes(by_movie)["test"] != hashes(there)["test"]
 
 
+@pytest.mark.parametrize("settings", [{"ties": "random"}, {"split": "global-time"}], ids=str)
+def test_the_demo_data_by_other_splits(demo_raw, tmp_path, spark, settings):
+    here, there = both(demo_raw, tmp_path, spark, PrepareSettings(**settings))
+    assert_same(here, there)
+    assert_in_order(there, is_dealt="ties" in settings)
+
+
+def test_the_demo_data_with_texts_as_ids(demo_raw, demo, tmp_path, spark):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    ratings, movies = ((demo_raw / f"{name}.csv").read_text().splitlines() for name in ("ratings", "movies"))
+    lines = [ratings[0], *("u{}/é,m{},{},{}".format(*line.split(",")) for line in ratings[1:])]
+    (raw / "ratings.csv").write_text("\n".join(lines))
+    (raw / "movies.csv").write_text("\n".join([movies[0], *(f"m{line}" for line in movies[1:])]))
+    here, there = both(raw, tmp_path, spark, PrepareSettings())
+    assert_same_outside(here, there)
+    assert told(here) == told(there)
+    assert_in_order(there)
+    numbers = sorted((int(u[1:-2]), int(m[1:]), *others) for u, m, *others in outside(there))
+    # Events of the same second have other places: texts are in another order than numbers.
+    assert [row[:4] for row in numbers] == sorted(row[:4] for row in outside(demo))
+
+
+def assert_in_order(workspace: Workspace, *, is_dealt: bool = False) -> None:
+    """There are events outside the core in all splits, by user, place, time and movie."""
+    found = outside(workspace)
+    assert len(found) > 30_000
+    assert {split for *_, split in found} == set(SPLITS)
+    rows = [(user, position, at, movie) for user, movie, _, at, position, _ in found]
+    assert rows == sorted(rows)
+    by_movie = sorted(rows, key=lambda row: (row[0], row[2], row[3]))
+    assert is_dealt == (rows != by_movie)
+
+
 def test_swipes_and_forgotten_users(tmp_path, spark):
     ratings = crowd(4)
     raw = write_raw(tmp_path / "app", csv_lines(ratings), movies=25).raw
@@ -146,9 +180,13 @@ def test_swipes_and_forgotten_users(tmp_path, spark):
     swipes = [(*pair, chance.choice([-2, -1, 0, 1, 2]), 10**9 + chance.randrange(400)) for pair in dict.fromkeys(pairs)]
     swipes += [(100, 77, 1, 10**9), (100, 1, 7, 10**9), (100, 2, 1, -5)]  # an unknown movie, no preference, no time
     table = StandingSwipes(*np.array([(*swipe, i) for i, swipe in enumerate(swipes)], dtype=np.int64).T)
-    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0)
+    how = PrepareSettings(min_user_ratings=5, min_movie_ratings=12, max_reject_share=1.0)
     here, there = both(raw, tmp_path, spark, how, swipes=table, forgotten=[1, 2, 99, 12345])
     assert_same(here, there)
+    found = outside(there)
+    assert {1, 2, 99}.isdisjoint(user for user, *_ in found)
+    assert found
+    assert set(swipes) & {row[:4] for row in found}
     manifest = read_prepared(there).manifest.document
     assert min(manifest["swipes"][fate] for fate in ("merged", "skips", "outdated", "rejected")) > 0
     assert [step["name"] for step in manifest["steps"]][:4] == [
@@ -169,6 +207,7 @@ def test_parquet_with_other_names_and_types_of_columns(tmp_path, spark):
     how = PrepareSettings(min_user_ratings=5, min_movie_ratings=5, max_reject_share=1.0, max_rating=5.0)
     here, there = both(raw, tmp_path, spark, how)
     assert hashes(here) == hashes(there)
+    assert_same_outside(here, there)
     assert read_prepared(there).manifest.document["rejects"]["by_reason"]["rating out of range"] == 300
 
 

@@ -16,20 +16,23 @@ from scipy import sparse
 
 from mlrec import Recommender
 from mlrec.artifacts import model_folder, registry
+from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
+from mlrec.dataset.reading import read_movies
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, SparkFailedError
 from mlrec.evaluation.protocol import evaluate
+from mlrec.model.learn import rule_of_training, vectors_of_movies
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.movie_vectors import ORIGINS, Core, OpinionsByMovie, movie_vectors
 from mlrec.settings import EvaluateSettings, FoldInSettings, TrainSettings
 from mlrec.spark.package import write_package
 from mlrec.spark.session import Spark
-from mlrec.spark.worker import EVENTS, user_vectors
+from mlrec.spark.worker import EVENTS, gram_matrix, user_vectors
 from mlrec.workspace import Workspace
 from tests.integration.prepare.definitions import Rating
 from tests.integration.prepare.raw_data import crowd, csv_lines, loose, names, write_raw
-
-HISTORY = ("indptr", "movie_idx", "preference", "timestamp", "split")
+from tests.spark.same import assert_same_rows, opened
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,8 @@ def trained(demo, spark, tmp_path_factory) -> tuple[Workspace, model_folder.Mode
     shutil.copytree(demo.prepared.root, workspace.prepared.root)
     result = train(workspace, spark=spark)
     assert result.published
-    assert list(result.seconds) == ["read", "fit", "fold_in", "arrange", "save"]
-    on_spark, with_implicit = (model_folder.open_model(registry.resolve(place)) for place in (workspace, demo))
-    return workspace, on_spark, with_implicit
+    assert list(result.seconds) == ["read", "fit", "movies", "fold_in", "arrange", "save"]
+    return workspace, opened(workspace), opened(demo)
 
 
 def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
@@ -49,21 +51,19 @@ def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
     assert names(registry.resolve(workspace).root) == [
         name for name in names(registry.resolve(demo).root) if name != "metrics.json"
     ]
-    for name in ("user_ids", "movie_ids", "popularity"):
-        one, other = getattr(ours, name), getattr(theirs, name)
-        assert np.array_equal(one, other)
-        assert one.dtype == other.dtype
-    for name in HISTORY:
-        one, other = getattr(ours.history, name), getattr(theirs.history, name)
-        assert np.array_equal(one, other)
-        assert one.dtype == other.dtype
-    assert ours.catalogue == theirs.catalogue
+    assert_same_rows(ours, theirs)
+    assert np.array_equal(ours.movie_ids, read_movies(workspace).movie_id)
+    assert all(np.bincount(ours.origin) > 100), (
+        "some are trained, some folded in, and of some only the content is known"
+    )
     ours_matrix, theirs_matrix = (sparse.load_npz(registry.resolve(place).train_matrix) for place in (workspace, demo))
     assert (ours_matrix != theirs_matrix).nnz == 0
     assert ours_matrix.has_canonical_format
     assert ours_matrix.dtype == np.float32
     assert ours.movie_factors.dtype == ours.user_vectors.dtype == np.float32
     assert ours.movie_factors.shape == theirs.movie_factors.shape
+    assert ours.user_gram is not None
+    assert ours.user_gram.shape == (64, 64)
     assert ours.train_settings == theirs.train_settings
     assert ours.info.settings == theirs.info.settings
     assert ours.info.engine["name"] == "spark"
@@ -74,13 +74,18 @@ def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
 def test_user_vectors_are_the_exact_solve(trained):
     _, model, theirs = trained
     history = model.history.only(("train",))
-    expected = FoldIn(np.asarray(model.movie_factors), model.fold_in).user_vectors(
+    expected = model.solver().user_vectors(
         np.asarray(history.indptr), np.asarray(history.movie_idx), np.asarray(history.preference)
     )
     np.testing.assert_allclose(model.user_vectors, expected, rtol=1e-4, atol=1e-6)
     has_taste = model.user_vectors.any(axis=1)
     assert np.array_equal(has_taste, theirs.user_vectors.any(axis=1))
     assert has_taste.mean() > 0.99
+
+
+def test_movies_outside_the_core_solve_their_equations(trained):
+    _, model, _ = trained
+    assert_movies_are_solved(model)
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -111,6 +116,83 @@ def test_it_serves_learns_and_explains(trained):
         assert math.isclose(explanation.score, after[0].score, rel_tol=1e-5)
 
 
+def assert_movies_are_solved(model: model_folder.Model) -> None:
+    """The vectors of movies outside the core are those that this machine finds for the factors of the core."""
+    settings, is_trained = model.info.settings, model.is_trained
+    factors = np.where(is_trained[:, None], model.movie_factors, np.float32(0))
+    core = Core(factors, is_trained, np.array(model.user_gram))
+    content, history = model.catalogue.content, model.history.only(model.info.trained_on)
+    expected = vectors_of_movies(core, history, content, settings, 1)
+    np.testing.assert_array_equal(model.origin, expected.origin)
+    np.testing.assert_allclose(model.movie_factors, expected.vectors, rtol=1e-4, atol=1e-6)
+
+    # The same once more without the solver of movies: A y = b for each movie that was rated, by hand.
+    rule = rule_of_training(settings)
+    users = FoldIn(factors, rule, is_trained)
+    rows = np.repeat(np.arange(len(history.indptr) - 1), np.diff(history.indptr))
+    nothing = OpinionsByMovie.of(rows[:0], history.movie_idx[:0], history.preference[:0], len(factors), rule)
+    prior = movie_vectors(core, nothing, factors[:0], model.popularity, content, rule).vectors.astype(np.float64)
+    base = core.user_gram + rule.regularization * np.eye(factors.shape[1])
+    folded_in = np.flatnonzero(model.origin == ORIGINS.index("folded-in"))
+    assert len(folded_in)
+    for movie in folded_in[:: max(1, len(folded_in) // 20)]:
+        events = np.flatnonzero(history.movie_idx == movie)
+        r = history.preference[events]
+        if rule.dislikes == "ignore":
+            events, r = events[r > 0], r[r > 0]
+        assert len(events)
+        known = history.of_users(rows[events]).on(is_trained)
+        X = users.user_vectors(known.indptr, known.movie_idx, known.preference).astype(np.float64)
+        c = 1 + rule.alpha * np.abs(r.astype(np.float64))
+        p = np.ones(len(r)) if rule.dislikes == "as-likes" else r > 0
+        A = base + (X.T * (c - 1)) @ X
+        y = np.linalg.solve(A, (c * p) @ X + base @ prior[movie])
+        np.testing.assert_allclose(model.movie_factors[movie], y, rtol=1e-3, atol=1e-5)
+    only_content = model.origin == ORIGINS.index("content")
+    np.testing.assert_allclose(model.movie_factors[only_content], prior[only_content], rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def tailed(tmp_path_factory) -> Workspace:
+    """A crowd with rare movies and rare users, and movies that nobody has rated, prepared."""
+    lines = csv_lines(crowd(8, users=60, movies=60, ratings=2000))
+    genres = ("Drama", "Comedy", "War|Drama")
+    movies = [f"{movie},Movie {movie} ({1950 + movie}),{genres[movie % 3]}" for movie in range(1, 71)]
+    workspace = write_raw(tmp_path_factory.mktemp("tailed"), lines, movies)
+    prepare(workspace, loose(min_user_ratings=10, min_movie_ratings=20))
+    return workspace
+
+
+@pytest.mark.parametrize("of_spark", [False, True], ids=["prepared here", "prepared on Spark"])
+@pytest.mark.parametrize(("dislikes", "on"), [("zero", "all"), ("ignore", "train"), ("as-likes", "train")])
+def test_all_movies_of_the_catalogue_as_the_other_engine_has_them(tailed, spark, tmp_path, dislikes, on, of_spark):
+    workspace = tailed
+    if of_spark:
+        workspace = Workspace(tmp_path)
+        prepare(workspace, read_manifest(tailed).settings, raw=tailed.raw, spark=spark)
+    settings = TrainSettings(factors=4, iterations=2, alpha=3.0, dislikes=dislikes, on=on)
+    theirs, ours = (
+        opened(workspace, train(workspace, settings, spark=engine, publish=False).model_id) for engine in (None, spark)
+    )
+    assert_same_rows(ours, theirs)
+    assert ours.movie_ids.tolist() == list(range(1, 71))
+    assert {ORIGINS[one] for one in ours.origin} == set(ORIGINS)
+    assert_movies_are_solved(ours)
+    history = ours.history.only(ours.info.trained_on)
+    expected = ours.solver().user_vectors(history.indptr, history.movie_idx, history.preference)
+    np.testing.assert_allclose(ours.user_vectors, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_movies_of_the_core_alone(tailed, spark):
+    settings = TrainSettings(factors=4, iterations=2, movies="core")
+    theirs, ours = (
+        opened(tailed, train(tailed, settings, spark=engine, publish=False).model_id) for engine in (None, spark)
+    )
+    assert_same_rows(ours, theirs)
+    assert ours.is_trained.all()
+    assert len(ours.movie_ids) < 60
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Workspace:
     """A crowd of a few users, among them one who likes nothing, prepared."""
@@ -128,8 +210,7 @@ def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, d
     settings = TrainSettings.preset(
         "baseline", factors=4, alpha=3.0, regularization=0.7, dislikes=dislikes, iterations=3, on="all"
     )
-    result = train(small, settings, spark=spark, publish=False)
-    model = model_folder.open_model(small.model(result.model_id))
+    model = opened(small, train(small, settings, spark=spark, publish=False).model_id)
     engine = model.info.engine
     history = model.history
     scale = engine["movie_factors_times"]
@@ -150,6 +231,9 @@ def test_sparks_als_solves_the_equation_that_we_take_it_to_solve(small, spark, d
         A = Y.T @ Y + (Y[movies] * (c - 1)[:, None]).T @ Y[movies] + engine["regParam"] * liked.sum() * np.eye(4)
         np.testing.assert_allclose(A @ X[row], (c * liked) @ Y[movies], rtol=2e-3, atol=2e-5)
 
+    assert model.user_gram is not None
+    np.testing.assert_allclose(model.user_gram * scale**2, X.T @ X, rtol=1e-4, atol=1e-6)
+
     n_users, n_movies = np.array(entries_a_user, np.float64), entries_a_movie
     per_user, per_movie = ((n**2).sum() / n.sum() for n in (n_users, n_movies))
     assert math.isclose(engine["regParam"], 0.7 / math.sqrt(per_user * per_movie), rel_tol=1e-9)
@@ -162,10 +246,8 @@ def test_movies_beyond_what_is_learned_from_only_age_the_others(small, spark):
     """With movies that occur in the held-out parts alone."""
     ours = train(small, TrainSettings(factors=4, iterations=2), spark=spark, publish=False)
     theirs = train(small, TrainSettings(factors=4, iterations=2), publish=False)
-    one, other = (model_folder.open_model(small.model(result.model_id)) for result in (ours, theirs))
-    for name in HISTORY:
-        assert np.array_equal(getattr(one.history, name), getattr(other.history, name))
-    assert np.array_equal(one.movie_ids, other.movie_ids)
+    one, other = (opened(small, result.model_id) for result in (ours, theirs))
+    assert_same_rows(one, other)
     likes_nothing = one.user_idx(9)
     assert likes_nothing is not None
     assert not one.user_vectors[likes_nothing].any()
@@ -179,15 +261,26 @@ def test_nothing_is_learned_from_where_nothing_is_liked(tmp_path, spark):
     assert names(workspace.root) == [".lock", "prepared", "raw"]
 
 
-def test_a_missing_split_is_told(small, tmp_path, spark):
+@pytest.mark.parametrize("engine", ["implicit", "spark"])
+def test_nothing_is_learned_from_where_all_events_are_held_out(tmp_path, spark, engine):
+    workspace = write_raw(tmp_path, csv_lines(crowd(8)), movies=25)
+    prepare(workspace, loose(min_user_ratings=5, min_movie_ratings=5, split_ratio=(1, 10**9, 0)))
+    assert read_manifest(workspace).splits["train"] == 0
+    with pytest.raises(EmptyResultError, match="no liked movie"):
+        train(workspace, spark=spark if engine == "spark" else None)
+
+
+@pytest.mark.parametrize("name", ["val", "outside"])
+def test_a_missing_file_is_told(small, tmp_path, spark, name):
     workspace = Workspace(tmp_path)
     shutil.copytree(small.prepared.root, workspace.prepared.root)
-    workspace.prepared.split("val").unlink()
-    with pytest.raises(IncompatibleFormatError, match=r"val\.parquet is missing"):
+    (workspace.prepared.root / f"{name}.parquet").unlink()
+    with pytest.raises(IncompatibleFormatError, match=rf"{name}\.parquet is missing"):
         train(workspace, spark=spark)
 
 
-def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches():
+@pytest.mark.parametrize("is_trained", [None, np.arange(40) % 3 > 0], ids=["all trained", "some trained"])
+def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches(is_trained):
     import pyarrow as pa
 
     rng = np.random.default_rng(4)
@@ -200,7 +293,7 @@ def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches()
         "preference": rng.choice([-2, -1, 1, 2], 600).astype(np.int8),
     }
     indptr = np.searchsorted(users, np.arange(31))
-    expected = FoldIn(factors, settings).user_vectors(indptr, events["movie_idx"], events["preference"])
+    expected = FoldIn(factors, settings, is_trained).user_vectors(indptr, events["movie_idx"], events["preference"])
 
     class Shipped:
         value = factors
@@ -211,13 +304,27 @@ def test_the_workers_answer_does_not_depend_on_how_events_are_cut_into_batches()
             for start in range(0, 600, size)
         ]
         found = {}
-        for batch in user_vectors(Shipped(), settings)(iter([batches[0].slice(0, 0), *batches])):
+        for batch in user_vectors(Shipped(), settings, is_trained)(iter([batches[0].slice(0, 0), *batches])):
             for user, vector in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
                 assert user not in found
                 found[user] = np.frombuffer(vector, np.float32)
         assert sorted(found) == sorted(set(users.tolist()))
         for user, vector in found.items():
             np.testing.assert_allclose(vector, expected[user], rtol=1e-4, atol=1e-6)
+
+
+def test_the_workers_sum_over_batches_is_that_of_all_factors():
+    import pyarrow as pa
+
+    factors = np.random.default_rng(4).normal(0, 0.3, (50, 3)).astype(np.float32)
+    batches = [
+        pa.RecordBatch.from_arrays([pa.array(factors[start:end].tolist(), pa.list_(pa.float32()))], names=["features"])
+        for start, end in ((0, 0), (0, 1), (1, 40), (40, 50))
+    ]
+    (found,) = gram_matrix(iter(batches))
+    gram = np.frombuffer(found["gram"][0].as_py(), "<f8").reshape(3, 3)
+    np.testing.assert_allclose(gram, factors.astype(np.float64).T @ factors)
+    assert list(gram_matrix(iter(batches[:1]))) == []
 
 
 def test_the_package_that_is_shipped_has_what_the_worker_needs(tmp_path):

@@ -272,10 +272,9 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
     outside = [files.outside] if manifest.outside_core is not None else []
     with _reading(manifest, files, [*paths, *outside]) as query:
         # The ids of texts are looked up in DuckDB, which passes on their positions.
-        places = {"user_id": paths, "movie_id": [*paths, *outside]}
-        texts = {name: query.ids(name, kind, *places[name]) for name, kind in kinds.items() if kind == "text"}
+        texts = {name: query.ids(name, kind, *paths, *outside) for name, kind in kinds.items() if kind == "text"}
         ids = {
-            name: f"CAST(enum_code(TRY_CAST({name} AS {name}_key)) AS INTEGER)"
+            name: f"CAST(enum_code(CAST({name} AS {name}_key)) AS INTEGER)"
             if name in texts
             else f"CAST({name} AS BIGINT)"
             for name in kinds
@@ -306,7 +305,7 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
 def _read_outside(
     query: _Query, path: Path, ids: Mapping[str, str], splits: tuple[SplitName, ...]
 ) -> dict[str, NDArray[Any]]:
-    """The events outside the core that belong to some splits. Of text ids, only users of the core have a position."""
+    """The events outside the core that belong to some splits, of users of the core: others have no position in it."""
     names = ", ".join(f"'{name}'" for name in SPLITS)
     chosen = ", ".join(str(SPLITS.index(name)) for name in splits)
     columns = query.columns(
@@ -314,18 +313,18 @@ def _read_outside(
         " CAST(preference AS TINYINT) AS preference, CAST(timestamp AS BIGINT) AS timestamp,"
         " CAST(position AS BIGINT) AS position, CAST(split AS TINYINT) AS split"
         f" FROM (SELECT * REPLACE (list_position([{names}], split) - 1 AS split) FROM {{files}})"
-        f" WHERE ({ids['user_id']} IS NOT NULL) AND (split IS NULL OR split IN ({chosen}))",
+        f" WHERE position >= 0 AND (split IS NULL OR split IN ({chosen}))",
         path,
     )
-    if not np.isin(columns["preference"], list(BUCKETS)).all() or not (columns["position"] >= 0).all():
-        raise IncompatibleFormatError(f"{path} is damaged: it has an impossible preference or position.", REMEDY)
+    if not np.isin(columns["preference"], list(BUCKETS)).all():
+        raise IncompatibleFormatError(f"{path} is damaged: it has an impossible preference.", REMEDY)
     return columns
 
 
 def _with_outside(
     core: dict[str, NDArray[Any]], outside: dict[str, NDArray[Any]], *, is_whole: bool
 ) -> dict[str, NDArray[Any]]:
-    """Put events outside the core to the places in time that they had. Those of users without a core are left out.
+    """Put events outside the core to the places in time that they had.
 
     Parameters
     ----------
@@ -334,31 +333,41 @@ def _with_outside(
     outside
         Events by user, in order, with their position among the user's events in the core.
     is_whole
-        Whether `core` has all splits. If not, positions mean nothing, and times alone give the order.
+        Whether `core` has all splits. If not, positions mean nothing, and times alone give the order. The same holds if
+        somebody has rewritten a split since.
     """
-    starts = run_starts(core["user_id"])
-    users, n_before = core["user_id"][starts], np.append(starts, len(core["user_id"]))
-    row = np.searchsorted(users, outside["user_id"])
-    in_core = users[np.minimum(row, len(users) - 1)] == outside["user_id"] if len(users) else np.zeros(len(row), bool)
-    row, outside = row[in_core], {name: column[in_core] for name, column in outside.items()}
-    if is_whole:
-        begin, end = n_before[row], n_before[row + 1]
-        places = np.minimum(begin + outside.pop("position"), end)
-    else:
+    begin, end = (np.searchsorted(core["user_id"], outside["user_id"], side=side) for side in ("left", "right"))
+    places = np.minimum(begin + outside["position"], end)
+    if not (is_whole and _are_in_time(core, outside, places, begin, end)):
         # Position in the whole order of (user, time); an event of the same time comes after those of the core.
         order = np.lexsort(
             (
-                np.repeat([0, 1], [len(core["user_id"]), len(row)]),
+                np.repeat([0, 1], [len(core["user_id"]), len(places)]),
                 np.concatenate([core["timestamp"], outside["timestamp"]]),
                 np.concatenate([core["user_id"], outside["user_id"]]),
             )
         )
-        outside.pop("position")
         is_outside = order >= len(core["user_id"])
         places = np.cumsum(~is_outside)[is_outside]
         outside = {name: column[order[is_outside] - len(core["user_id"])] for name, column in outside.items()}
     merged = {name: np.insert(column, places, outside[name]) for name, column in core.items()}
     return merged | {"in_core": np.insert(np.ones(len(core["user_id"]), dtype=bool), places, False)}
+
+
+def _are_in_time(
+    core: dict[str, NDArray[Any]],
+    outside: dict[str, NDArray[Any]],
+    places: NDArray[np.int64],
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+) -> bool:
+    """Whether each event outside the core lies in time between the user's events around its place."""
+    at, times = outside["timestamp"], core["timestamp"]
+    if not len(times):
+        return True
+    before = times[np.maximum(places - 1, 0)]
+    after = times[np.minimum(places, len(times) - 1)]
+    return bool((((places == begin) | (before <= at)) & ((places == end) | (at <= after))).all())
 
 
 def _merged(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

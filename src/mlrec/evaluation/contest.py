@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mlrec.artifacts.model_folder import Model
+from mlrec.artifacts.prepared import Manifest
 from mlrec.evaluation import scorers
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.model import baselines
 from mlrec.model.learn import learn
 from mlrec.model.matrix import signed_matrix
+from mlrec.model.train import for_data
 from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.popularity import recent_share
 from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, TrainSettings
 
 QUICK_EVENTS = 2_000_000
@@ -58,9 +62,18 @@ def _available_memory() -> int | None:
 
 @dataclass(frozen=True)
 class Contest:
-    """Makes the scorers of the baselines. Each is freed before the next one is trained."""
+    """Makes the scorers of the baselines. Each is freed before the next one is trained.
+
+    Attributes
+    ----------
+    jury
+        The jury that they are evaluated by.
+    manifest
+        The manifest of the prepared data.
+    """
 
     jury: Jury
+    manifest: Manifest
 
     def scorer(self, name: BaselineName) -> Scorer:
         """Train a baseline on train. Raises `TrainingFailedError` if ALS finds no finite factors."""
@@ -69,7 +82,8 @@ class Contest:
             return scorers.popularity(self.jury.known)
         is_trained, known = self.jury.known.is_trained, self._core
         if name in _PRESETS:
-            return scorers.over_all_movies(self._als(_PRESETS[name]()), is_trained)
+            settings_of_its_own = for_data(_PRESETS[name](), self.manifest)
+            return scorers.over_all_movies(self._als(settings_of_its_own), is_trained)
         n_movies = len(known.popularity)
         train, likes = (baselines.likes_matrix(history, n_movies) for history in (known.train, known.history))
         with self.jury.progress.task(f"Training {name}"):
@@ -97,6 +111,12 @@ class Contest:
             settings,
             self.jury.judge.threads,
             progress=self.jury.progress,
+        )
+        half_life = settings.popularity_half_life
+        known = replace(
+            known,
+            share=recent_share(known.train, len(known.popularity), half_life),
+            half_life=half_life if math.isfinite(half_life) else None,
         )
         vectors, fold_in = learned.user_vectors, FoldIn(learned.movies.vectors, learned.settings.fold_in)
         if self.jury.settings.history_splits != ("train",):

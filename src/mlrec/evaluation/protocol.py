@@ -237,7 +237,7 @@ def _judge(
     found: dict[str, Judged] = {}
     with blas_threads():
         vectors = jury.user_vectors(model)
-        contest = Contest(jury)
+        contest = Contest(jury, held_out.manifest)
         chosen, skipped = chosen_baselines(model, known, settings)
         found[MODEL] = jury.judged(MODEL, jury.scorer(model.solver(), vectors))
         for name in chosen:

@@ -46,7 +46,7 @@ def test_what_is_outside_and_its_place_by_hand(db):
         (1, 15, 5, 2, 1),
         (1, 98, 9, 2, 2),
         (1, 99, 1, 2, 0),
-        (2, 10, 1, None, 0),
+        (2, 10, 1, None, -1),
     ]
 
 
@@ -70,7 +70,8 @@ def test_the_place_is_the_number_of_earlier_events_in_the_core(server, dealt, ra
     for one in ratings:
         if one not in in_core:
             own = [key(other) for other in in_core if other[0] == one[0]]
-            expected.append((one[0], one[1], one[3], len(own) or None, sum(other < key(one) for other in own)))
+            place_of = sum(other < key(one) for other in own) if own else -1
+            expected.append((one[0], one[1], one[3], len(own) or None, place_of))
     database = Database(server)
     try:
         assert place(database, ratings, movies, users, dealt=dealt) == sorted(expected, key=lambda row: row[:3])

@@ -2,7 +2,7 @@
 -- In: outside, view events.
 -- Out: view new_outside_events, kept as outside_events; columns as in duckdb/52_outside_events.sql.
 CREATE OR REPLACE TEMP VIEW new_outside_events AS
-SELECT user_id, movie_id, preference, timestamp, n, position
+SELECT user_id, movie_id, preference, timestamp, n, CASE WHEN n IS NULL THEN -1 ELSE position END AS position
 FROM (
     SELECT user_id, movie_id, preference, timestamp, n, is_outside,
            CAST(count_if(NOT is_outside) OVER (
