@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from collections import defaultdict
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pytest
@@ -20,19 +20,32 @@ from mlrec.errors import DataChangedError, ModelMissingError, StateError, Traini
 from mlrec.evaluation import contest
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
 from tests.figures import bounds
 
 
+N_MOVIES = 9_066
+
+
+class Divided(NamedTuple):
+    """An event of the demo data, divided without mlrec."""
+
+    timestamp: int
+    movie: int
+    preference: int
+    split: str
+    in_core: bool
+
+
 @pytest.fixture(scope="module")
 def independent_splits(demo_raw):
-    """The demo data's splits in plain Python: user → [(timestamp, movie, preference, split)]."""
+    """The demo data's splits in plain Python: user → events in order of time."""
     with (demo_raw / "ratings.csv").open() as file:
         rows = [
             (int(r["userId"]), int(r["movieId"]), float(r["rating"]), int(r["timestamp"])) for r in csv.DictReader(file)
         ]
+    every_row = rows
     while True:
         n_movie: dict[int, int] = defaultdict(int)
         n_user: dict[int, int] = defaultdict(int)
@@ -45,19 +58,25 @@ def independent_splits(demo_raw):
         if len(kept) == len(rows):
             break
         rows = kept
+    core = {(user, movie) for user, movie, _, _ in rows}
     users: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for user, movie, rating, timestamp in rows:
+    for user, movie, rating, timestamp in every_row:
         preference = -2 if rating <= 2.5 else -1 if rating <= 3.5 else 1 if rating <= 4.5 else 2
         users[user].append((timestamp, movie, preference))
-    divided: dict[int, list[tuple[int, int, int, str]]] = {}
+    kept_users = {user for user, _ in core}
+    divided: dict[int, list[Divided]] = {}
     for user, events in users.items():
-        events.sort()
-        n = len(events)
+        if user not in kept_users:
+            continue
+        n = sum((user, movie) in core for _, movie, _ in events)
         n_train, n_val = 8 * n // 10, n // 10
-        divided[user] = [
-            (*event, "train" if i < n_train else "val" if i < n_train + n_val else "test")
-            for i, event in enumerate(events)
-        ]
+        divided[user], i = [], 0
+        for event in sorted(events):
+            # An event outside the core belongs to the part of the next event in the core.
+            place = min(i, n - 1)
+            part = "train" if place < n_train else "val" if place < n_train + n_val else "test"
+            divided[user].append(Divided(*event, part, (user, event[1]) in core))
+            i += divided[user][-1].in_core
     return divided
 
 
@@ -74,75 +93,107 @@ def test_counts(demo):
 
 def test_every_row_of_the_splits(demo, independent_splits):
     events = read_prepared(demo).events
+    names = ("user_id", "timestamp", "movie_id", "preference", "split", "in_core")
     ours = [
-        (user, timestamp, movie, preference, SPLITS[split])
-        for user, timestamp, movie, preference, split in zip(
-            *(getattr(events, name).tolist() for name in ("user_id", "timestamp", "movie_id", "preference", "split")),
-            strict=True,
+        (user, timestamp, movie, preference, SPLITS[split], in_core)
+        for user, timestamp, movie, preference, split, in_core in zip(
+            *(getattr(events, name).tolist() for name in names), strict=True
         )
     ]
     expected = [(user, *event) for user, history in sorted(independent_splits.items()) for event in history]
     assert ours == expected
+    assert sum(event[-1] for event in ours) == 69_096
 
 
 def test_popularity_and_the_presets_are_where_they_were_measured(demo_copy):
+    """Within the core, where the figures can be compared with those of earlier versions."""
+
     def ndcg(settings):
         train(demo_copy, settings)
-        return evaluate(demo_copy).models
+        return evaluate(demo_copy, EvaluateSettings(relevance_within="core")).models
 
     baseline = [ndcg(TrainSettings.preset("baseline", random_seed=seed)) for seed in (1, 2, 3)]
     assert baseline[0]["popularity"]["ndcg@10"].value == pytest.approx(0.0599, abs=5e-5)
     assert 0.065 <= np.mean([figures["als"]["ndcg@10"].value for figures in baseline]) <= 0.077
     default = [ndcg(TrainSettings(random_seed=seed)) for seed in (1, 2, 3)]
     assert np.mean([figures["als"]["ndcg@10"].value for figures in default]) >= 0.12
-    on_test = evaluate(demo_copy, EvaluateSettings(split="test"))
+    on_test = evaluate(demo_copy, EvaluateSettings(split="test", relevance_within="core"))
     assert on_test.models["popularity"]["ndcg@10"].value == pytest.approx(0.0509, abs=5e-5)
 
 
+def _popularity_by_date(likes, moment):
+    """Share of users who liked each movie before a moment. Likes are rows (timestamp, user, movie row), by time."""
+    timestamps, users, movies = likes[likes[:, 0] < moment].T
+    age_in_days = (timestamps[-1] - timestamps) / 86_400
+    weights = 0.5 ** (age_in_days / 1000)
+    _, last_of_user = np.unique(users[::-1], return_index=True)
+    n_users = len(last_of_user)
+    mixed = np.bincount(movies, weights, N_MOVIES) + 5 * np.bincount(movies, minlength=N_MOVIES) / n_users
+    return mixed / (weights[::-1][last_of_user].sum() + 5)
+
+
+@pytest.mark.parametrize("within", ["all", "core"])
 @pytest.mark.parametrize("split", ["val", "test"])
 @pytest.mark.parametrize("relevance", ["liked", "any"])
-def test_metrics_agree_with_an_independent_library(demo, independent_splits, split, relevance):
+def test_metrics_agree_with_an_independent_library(demo, independent_splits, split, relevance, within):
     """Lists are ranked here by plain numpy from the model folder's own files; ir-measures then judges them."""
     import ir_measures
     from ir_measures import AP, RR, P, R, Success, nDCG
 
     ks = (5, 10, 50)
-    result = evaluate(demo, EvaluateSettings(split=split, relevance=relevance, ks=ks))
+    result = evaluate(demo, EvaluateSettings(split=split, relevance=relevance, relevance_within=within, ks=ks))
     files = registry.resolve(demo)
     mappings = json.loads(files.mappings.read_text())
     movies = np.load(files.movie_embeddings)
     users = np.load(files.user_embeddings)
-    rule = model_folder.open_model(files).fold_in
+    fold_in = model_folder.open_model(files).solver()
     rows = {int(movie): row for movie, row in mappings["movie_id_to_index"].items()}
+    by_row = {row: movie for movie, row in rows.items()}
     history_splits = ("train",) if split == "val" else ("train", "val")
+    assert len(rows) == N_MOVIES
 
-    likes = np.zeros(len(rows))
-    for events in independent_splits.values():
-        for _, movie, preference, part in events:
-            likes[rows.get(movie, 0)] += part == "train" and preference > 0
+    core_rows = {rows[e.movie] for events in independent_splits.values() for e in events if e.in_core}
+    outside_core = np.array([row not in core_rows for row in range(N_MOVIES)])
+    likes = np.array(
+        sorted(
+            (event.timestamp, user, rows[event.movie])
+            for user, events in independent_splits.items()
+            for event in events
+            if event.split == "train" and event.preference > 0
+        )
+    )
 
-    judged, run = {}, {}
+    judged, run, mixed = {}, {}, 0
     for user, events in independent_splits.items():
-        answers = {str(m): 1 for _, m, p, s in events if s == split and (p > 0 or relevance == "any")}
+        held_out = [event for event in events if event.split == split and (event.in_core or within == "all")]
+        answers = {str(event.movie): 1 for event in held_out if event.preference > 0 or relevance == "any"}
         if not answers:
             continue
-        history = [(rows[m], p) for _, m, p, s in events if s in history_splits and m in rows]
+        history = [(rows[event.movie], event.preference) for event in events if event.split in history_splits]
         seen, preferences = (np.array(column) for column in zip(*history, strict=True))
+        seen, preferences = seen.astype(np.int32), preferences.astype(np.int8)
         vector = users[mappings["user_id_to_index"][str(user)]]
         if split == "test":
-            vector = FoldIn(movies, rule).user_vector(seen.astype(np.int32), preferences.astype(np.int8))
+            vector = fold_in.user_vector(seen, preferences)
+        n = len(history)
+        weight = min(0.4, max(0, 20 - n) / (20 + 4 * n))
+        popular = _popularity_by_date(likes, min(e.timestamp for e in held_out)) if weight or not vector.any() else 0.0
         if vector.any():
             scores = movies @ vector
+            if weight:
+                best = max(np.delete(scores, seen).max(), 0)
+                scores = (1 - weight) * scores + weight * popular * min(1, min(n, 2) * best / popular.max())
+                mixed += 1
         else:  # somebody who has liked nothing gets what is popular, but less of what is like the disliked movies
-            disliked = FoldIn(movies, rule).user_vector(
-                seen.astype(np.int32), np.abs(preferences).astype(np.int8), decay=False
-            )
-            scores = likes / len(users) * (1 - np.clip(movies @ disliked, 0, 1))
+            disliked = fold_in.user_vector(seen, np.abs(preferences), decay=False)
+            scores = popular * (1 - np.clip(movies @ disliked, 0, 1))
         scores[seen] = -np.inf
+        if within == "core":
+            scores[outside_core] = -np.inf
         order = np.lexsort((np.arange(len(scores)), -scores))[: max(ks)]
-        by_row = {row: movie for movie, row in rows.items()}
         judged[str(user)] = answers
         run[str(user)] = {str(by_row[row]): float(len(order) - place) for place, row in enumerate(order)}
+    assert split == "test" or mixed > 10
 
     measures = {
         f"{name}@{k}": measure @ k
@@ -164,7 +215,9 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
 
 def test_baselines_are_where_others_have_measured_them(demo):
     """EASE and popularity on this split as measured independently; the figures are part of the project's notes."""
-    val, test = (evaluate(demo, EvaluateSettings(split=split)).models for split in ("val", "test"))
+    val, test = (
+        evaluate(demo, EvaluateSettings(split=split, relevance_within="core")).models for split in ("val", "test")
+    )
     assert list(val) == ["als", "popularity", "cosine", "ease", "als-baseline"]
     assert val["ease"]["ndcg@10"].value == pytest.approx(0.1102, abs=5e-5)
     # 0.1069 where users without a known like get nothing; here they get what is popular.
@@ -174,9 +227,10 @@ def test_baselines_are_where_others_have_measured_them(demo):
         assert figures["als"]["ndcg@10"].value > figures["ease"]["ndcg@10"].value > figures["cosine"]["ndcg@10"].value
 
 
-def test_an_als_baseline_is_what_publishing_it_would_give(demo, demo_copy):
+def test_an_als_baseline_is_what_publishing_it_would_give(demo_copy):
     parts: list[Literal["val", "test"]] = ["val", "test"]
-    beside = {split: evaluate(demo, EvaluateSettings(split=split)).models["als-baseline"] for split in parts}
+    train(demo_copy, TrainSettings(movies="core"))
+    beside = {split: evaluate(demo_copy, EvaluateSettings(split=split)).models["als-baseline"] for split in parts}
     train(demo_copy, TrainSettings.preset("baseline"))
     for split, figures in beside.items():
         assert evaluate(demo_copy, EvaluateSettings(split=split)).models["als"] == figures
@@ -252,15 +306,15 @@ def test_results_are_kept_beside_the_model(demo_copy):
     val = evaluate(demo_copy)
     test = evaluate(demo_copy, EvaluateSettings(split="test", relevance="any", history="train"))
     metrics = metrics_file.read_metrics(registry.resolve(demo_copy)).document
-    assert metrics["val"]["train"]["liked"] == val.to_json()
-    assert metrics["test"]["train"]["any"] == test.to_json()
+    assert metrics["val"]["train"]["liked-all"] == val.to_json()
+    assert metrics["test"]["train"]["any-all"] == test.to_json()
 
 
 def test_other_list_lengths_and_baselines_do_not_remove_what_was_kept(demo_copy):
     registry.resolve(demo_copy).metrics.unlink(missing_ok=True)
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity", "ease")))
     evaluate(demo_copy, EvaluateSettings(ks=(5,), baselines=("popularity",)))
-    kept = metrics_file.read_metrics(registry.resolve(demo_copy)).document["val"]["train"]["liked"]
+    kept = metrics_file.read_metrics(registry.resolve(demo_copy)).document["val"]["train"]["liked-all"]
     assert kept["ks"] == [5, 10]
     assert {"ndcg@5", "ndcg@10"} <= set(kept["models"]["als"])
     assert set(kept["models"]["ease"]) >= {"ndcg@10"}
@@ -276,7 +330,7 @@ def test_damaged_results_are_written_anew_and_hide_no_model(demo_copy, content):
     files.metrics.write_text(content)
     assert registry.summary(demo_copy, files.root.name).kind == "als"
     evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
-    assert metrics_file.read_metrics(files).document["val"]["train"]["liked"]["users"] == 604
+    assert metrics_file.read_metrics(files).document["val"]["train"]["liked-all"]["users"] == 607
 
 
 def test_a_model_that_is_deleted_while_it_is_evaluated_is_an_error_in_plain_words(demo_copy):

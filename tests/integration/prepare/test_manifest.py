@@ -35,6 +35,7 @@ def test_the_folder_holds_what_the_contract_says_and_nothing_else_is_left(one_ru
     assert names(result.folder) == [
         "manifest.json",
         "movies.parquet",
+        "outside.parquet",
         "rejects.csv",
         "test.parquet",
         "train.parquet",
