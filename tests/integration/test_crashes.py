@@ -15,7 +15,6 @@ import pytest
 
 from mlrec import Recommender
 from mlrec.artifacts import model_folder, registry
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Draft
 from tests.processes import wait_until
@@ -76,7 +75,7 @@ def check(demo, store_name: str, acknowledged: set[str]) -> None:
                 opinions[row] = max(opinions.get(row, (0, 0, 0)), (event.at, event.event_id, event.preference))
             # A replay of the log in plain Python, solved at once.
             replayed = sorted((at, row, preference) for row, (at, _, preference) in opinions.items() if preference)
-            expected = FoldIn(model.movie_factors, model.fold_in).user_vector(
+            expected = model.solver().user_vector(
                 np.array([row for _, row, _ in replayed], dtype=np.int32),
                 np.array([preference for _, _, preference in replayed], dtype=np.int8),
             )

@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from collections import defaultdict
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,27 +15,17 @@ from mlrec import Recommender
 from mlrec.artifacts import metrics_file, model_folder, registry
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset.prepare import prepare
-from mlrec.dataset.reading import read_held_out, read_prepared
+from mlrec.dataset.reading import read_held_out
 from mlrec.errors import DataChangedError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.evaluation import contest
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
-from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
 from tests.figures import bounds
-
+from tests.independent import Row, divided, first_difference, popularity_by_date, rows_of
 
 N_MOVIES = 9_066
-
-
-class Divided(NamedTuple):
-    """An event of the demo data, divided without mlrec."""
-
-    timestamp: int
-    movie: int
-    preference: int
-    split: str
-    in_core: bool
 
 
 @pytest.fixture(scope="module")
@@ -43,41 +33,15 @@ def independent_splits(demo_raw):
     """The demo data's splits in plain Python: user → events in order of time."""
     with (demo_raw / "ratings.csv").open() as file:
         rows = [
-            (int(r["userId"]), int(r["movieId"]), float(r["rating"]), int(r["timestamp"])) for r in csv.DictReader(file)
+            (int(r["userId"]), int(r["timestamp"]), int(r["movieId"]), float(r["rating"])) for r in csv.DictReader(file)
         ]
-    every_row = rows
-    while True:
-        n_movie: dict[int, int] = defaultdict(int)
-        n_user: dict[int, int] = defaultdict(int)
-        for _, movie, _, _ in rows:
-            n_movie[movie] += 1
-        kept = [row for row in rows if n_movie[row[1]] >= 20]
-        for user, _, _, _ in kept:
-            n_user[user] += 1
-        kept = [row for row in kept if n_user[row[0]] >= 10]
-        if len(kept) == len(rows):
-            break
-        rows = kept
-    core = {(user, movie) for user, movie, _, _ in rows}
-    users: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for user, movie, rating, timestamp in every_row:
-        preference = -2 if rating <= 2.5 else -1 if rating <= 3.5 else 1 if rating <= 4.5 else 2
-        users[user].append((timestamp, movie, preference))
-    kept_users = {user for user, _ in core}
-    divided: dict[int, list[Divided]] = {}
-    for user, events in users.items():
-        if user not in kept_users:
-            continue
-        n = sum((user, movie) in core for _, movie, _ in events)
-        n_train, n_val = 8 * n // 10, n // 10
-        divided[user], i = [], 0
-        for event in sorted(events):
-            # An event outside the core belongs to the part of the next event in the core.
-            place = min(i, n - 1)
-            part = "train" if place < n_train else "val" if place < n_train + n_val else "test"
-            divided[user].append(Divided(*event, part, (user, event[1]) in core))
-            i += divided[user][-1].in_core
-    return divided
+    by_user: dict[int, list[Row]] = defaultdict(list)
+    for row in divided(
+        (user, timestamp, movie, -2 if rating <= 2.5 else -1 if rating <= 3.5 else 1 if rating <= 4.5 else 2)
+        for user, timestamp, movie, rating in rows
+    ):
+        by_user[row.user].append(row)
+    return by_user
 
 
 def test_counts(demo):
@@ -92,17 +56,10 @@ def test_counts(demo):
 
 
 def test_every_row_of_the_splits(demo, independent_splits):
-    events = read_prepared(demo).events
-    names = ("user_id", "timestamp", "movie_id", "preference", "split", "in_core")
-    ours = [
-        (user, timestamp, movie, preference, SPLITS[split], in_core)
-        for user, timestamp, movie, preference, split, in_core in zip(
-            *(getattr(events, name).tolist() for name in names), strict=True
-        )
-    ]
-    expected = [(user, *event) for user, history in sorted(independent_splits.items()) for event in history]
-    assert ours == expected
-    assert sum(event[-1] for event in ours) == 69_096
+    ours = rows_of(demo)
+    expected = [row for _, history in sorted(independent_splits.items()) for row in history]
+    assert first_difference(ours, expected) is None
+    assert sum(row.in_core for row in ours) == 69_096
 
 
 def test_popularity_and_the_presets_are_where_they_were_measured(demo_copy):
@@ -119,17 +76,6 @@ def test_popularity_and_the_presets_are_where_they_were_measured(demo_copy):
     assert np.mean([figures["als"]["ndcg@10"].value for figures in default]) >= 0.12
     on_test = evaluate(demo_copy, EvaluateSettings(split="test", relevance_within="core"))
     assert on_test.models["popularity"]["ndcg@10"].value == pytest.approx(0.0509, abs=5e-5)
-
-
-def _popularity_by_date(likes, moment):
-    """Share of users who liked each movie before a moment. Likes are rows (timestamp, user, movie row), by time."""
-    timestamps, users, movies = likes[likes[:, 0] < moment].T
-    age_in_days = (timestamps[-1] - timestamps) / 86_400
-    weights = 0.5 ** (age_in_days / 1000)
-    _, last_of_user = np.unique(users[::-1], return_index=True)
-    n_users = len(last_of_user)
-    mixed = np.bincount(movies, weights, N_MOVIES) + 5 * np.bincount(movies, minlength=N_MOVIES) / n_users
-    return mixed / (weights[::-1][last_of_user].sum() + 5)
 
 
 @pytest.mark.parametrize("within", ["all", "core"])
@@ -177,7 +123,7 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
             vector = fold_in.user_vector(seen, preferences)
         n = len(history)
         weight = min(0.4, max(0, 20 - n) / (20 + 4 * n))
-        popular = _popularity_by_date(likes, min(e.timestamp for e in held_out)) if weight or not vector.any() else 0.0
+        popular = popularity_by_date(likes, min(e.timestamp for e in held_out), N_MOVIES)
         if vector.any():
             scores = movies @ vector
             if weight:

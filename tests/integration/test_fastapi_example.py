@@ -73,9 +73,8 @@ def refused(response, status: int) -> str:
 def test_recommendations_and_their_filters(client):
     items = client.get("/users/42/recommendations").json()
     assert [item["rank"] for item in items] == list(range(1, 11))
-    assert set(items[0]) == {"rank", "movie_id", "title", "year", "genres", "score", "source", "imdb_id", "tmdb_id"} | {
-        "details"
-    }
+    names = ("rank", "movie_id", "title", "year", "genres", "score", "source", "imdb_id", "tmdb_id", "details")
+    assert set(items[0]) == {*names, "taste", "origin"}
     assert {item["source"] for item in items} == {"personal"}
 
     wanted = {"n": 20, "genre": ["comedy", "War"], "first_year": 1990, "last_year": 1999, "diversity": 0.3}

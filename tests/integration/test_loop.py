@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,23 +15,19 @@ import pytest
 from mlrec import Recommender
 from mlrec.artifacts import model_folder, registry
 from mlrec.dataset.prepare import Prepared, prepare
-from mlrec.dataset.reading import read_prepared
 from mlrec.errors import IncompatibleFormatError, StoreUnavailableError
 from mlrec.model.train import train
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.loop import standing_swipes
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Draft, Event, SwipeStore
-from mlrec.settings import SPLITS, PrepareSettings, TrainSettings
+from mlrec.settings import PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
+from tests.independent import Row, divided, first_difference, rows_of
 from tests.stores import RedisServer, redis_server
 
 LATER = 1_600_000_000
 """After every rating of the demo data."""
 NEW, OTHER_NEW, BARELY_KNOWN = 9_000_001, 9_000_002, 9_000_003
-
-Row = tuple[int, int, int, int, str]
-"""User, timestamp, movie, preference, split."""
 
 
 # -- the definitions once more, in plain Python ------------------------------------------------------------------------
@@ -66,31 +61,11 @@ def independent_merge(raw: Path, store: SwipeStore) -> list[Row]:
             if (user, movie) not in table or at >= table[user, movie][0]:
                 table[user, movie] = (at, preference)
     forgotten = set(store.forgotten())
-    rows = [(*pair, *entry) for pair, entry in table.items() if entry[1] and pair[0] not in forgotten]
-    while True:
-        per_movie = Counter(movie for _, movie, _, _ in rows)
-        left = [row for row in rows if per_movie[row[1]] >= 20]
-        per_user = Counter(user for user, *_ in left)
-        left = [row for row in left if per_user[row[0]] >= 10]
-        if len(left) == len(rows):
-            break
-        rows = left
-    by_user: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for user, movie, timestamp, preference in rows:
-        by_user[user].append((timestamp, movie, preference))
-    result = []
-    for user, events in sorted(by_user.items()):
-        n = len(events)
-        for i, (timestamp, movie, preference) in enumerate(sorted(events)):
-            split = "train" if i < 8 * n // 10 else "val" if i < 8 * n // 10 + n // 10 else "test"
-            result.append((user, timestamp, movie, preference, split))
-    return result
-
-
-def rows_of(workspace: Workspace) -> list[Row]:
-    events = read_prepared(workspace).events
-    columns = (getattr(events, name).tolist() for name in ("user_id", "timestamp", "movie_id", "preference", "split"))
-    return [(*rest, SPLITS[split]) for *rest, split in zip(*columns, strict=True)]
+    return divided(
+        (user, timestamp, movie, preference)
+        for (user, movie), (timestamp, preference) in table.items()
+        if preference and user not in forgotten
+    )
 
 
 def users_of(workspace: Workspace) -> set[int]:
@@ -184,8 +159,8 @@ def test_every_row_is_what_a_merge_in_plain_python_gives(looped, demo, demo_raw)
     workspace, result = looped
     store = open_store(None, workspace)
     expected = independent_merge(demo_raw, store)
-    assert rows_of(workspace) == expected
-    assert rows_of(workspace) != rows_of(demo)
+    assert first_difference(rows_of(workspace), expected) is None
+    assert first_difference(rows_of(workspace), rows_of(demo)) is not None
     assert {NEW, OTHER_NEW} <= users_of(workspace)
     assert BARELY_KNOWN not in users_of(workspace)  # too few events for the core
     assert result.manifest.document["swipes"] == {
@@ -225,7 +200,7 @@ def test_without_swipes_the_store_matters_only_by_its_blocklist(looped_copy, dem
     assert (
         plain.manifest.fingerprint == prepare(Workspace(workspace.root.parent / "b"), raw=demo_raw).manifest.fingerprint
     )
-    assert rows_of(workspace) == rows_of(demo)
+    assert first_difference(rows_of(workspace), rows_of(demo)) is None
 
 
 # -- the next model ----------------------------------------------------------------------------------------------------
@@ -249,13 +224,11 @@ def test_no_event_counts_twice_once_it_has_been_learned(looped, demo_raw, user):
         served = view.served
         known = served.known_history(user)
         store = open_store(None, workspace)
-        expected = [
-            (movie, preference) for who, _, movie, preference, _ in independent_merge(demo_raw, store) if who == user
-        ]
+        expected = [(row.movie, row.preference) for row in independent_merge(demo_raw, store) if row.user == user]
         assert list(zip(view.history.movie_id.tolist(), view.history.preference.tolist(), strict=True)) == expected
         assert len(view.history) == len(known.movie_idx) == len({movie for movie, _ in expected})
         assert not view.history.is_new.any()
-        alone = FoldIn(served.movie_factors, served.model.fold_in).user_vector(known.movie_idx, known.preference)
+        alone = served.model.solver().user_vector(known.movie_idx, known.preference)
         np.testing.assert_allclose(view.vector, alone, atol=1e-5)
         seen = set(opinions(store.events(user))) | {movie for movie, _ in expected}
         assert not seen & {item.movie_id for item in rec.get_top_n(user, 10_000)}
@@ -320,7 +293,7 @@ def test_forgotten_users_are_left_out_until_they_are_allowed_again(looped_copy, 
     step = without.manifest.document["steps"][1]
     assert (step["name"], step["users"]) == ("without forgotten users", 669)
     if with_swipes:
-        assert rows_of(workspace) == independent_merge(demo_raw, store)
+        assert first_difference(rows_of(workspace), independent_merge(demo_raw, store)) is None
 
     for user in (42, 100, NEW):
         assert store.allow(user)
@@ -328,7 +301,7 @@ def test_forgotten_users_are_left_out_until_they_are_allowed_again(looped_copy, 
     assert {42, 100} <= users_of(workspace)
     assert NEW not in users_of(workspace)  # the log is gone for good; ratings are not mlrec's to delete
     if with_swipes:
-        assert rows_of(workspace) == independent_merge(demo_raw, store)
+        assert first_difference(rows_of(workspace), independent_merge(demo_raw, store)) is None
 
 
 def test_forgotten_users_go_by_the_ids_of_serving(looped_copy, demo_raw):
@@ -382,7 +355,7 @@ def test_swipes_in_redis_give_what_swipes_in_a_file_give(looped, demo, demo_raw,
     workspace = Workspace(tmp_path / "data")
     result = prepare_as_the_command_does(workspace, demo_raw, store)
     assert result.manifest.fingerprint == looped[1].manifest.fingerprint
-    assert rows_of(workspace) == rows_of(looped[0])
+    assert first_difference(rows_of(workspace), rows_of(looped[0])) is None
     store.forget(42, LATER)
     prepare_as_the_command_does(workspace, demo_raw, store, with_swipes=False)
     assert 42 not in users_of(workspace)

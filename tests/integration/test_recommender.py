@@ -20,6 +20,7 @@ from mlrec.model.train import train
 from mlrec.ranking.effective_history import effective_history
 from mlrec.serving import user_views
 from mlrec.settings import TrainSettings
+from tests.independent import popularity_by_date, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +58,20 @@ def test_nothing_that_the_user_has_rated_is_listed_whatever_its_split(recommende
     assert set(seen.tolist()) <= set(ids(recommender.get_top_n(42, 10_000, include_seen=True)))
 
 
-def test_an_unknown_user_gets_the_popular_movies(recommender, model):
+def test_an_unknown_user_gets_what_is_popular_of_late(demo, recommender, model):
     items = recommender.get_top_n(10**12, 10_000)
     assert not recommender.knows_user(10**12)
     assert {item.source for item in items} == {"popular"}
     shares = {item.movie_id: item.score for item in items}
-    assert shares == pytest.approx(dict(zip(model.movie_ids.tolist(), (model.popularity / 670).tolist(), strict=True)))
+    likes = np.array(
+        sorted(
+            (row.timestamp, row.user, model.movie_idx(row.movie))
+            for row in rows_of(demo)
+            if row.split == "train" and row.preference > 0
+        )
+    )
+    expected = popularity_by_date(likes, np.inf, len(model.movie_ids))
+    assert [shares[movie] for movie in model.movie_ids.tolist()] == pytest.approx(expected.tolist(), rel=1e-5)
     assert items[0].score == max(shares.values())
     assert items[300].score == max(item.score for item in items[300:])  # behind the spread cards, plain popularity
 

@@ -23,7 +23,7 @@ from mlrec.spark.session import Spark
 from mlrec.workspace import Workspace
 from tests.spark.same import assert_same_outside, assert_same_rows, opened, outside, told
 
-CORE = {"min_user_ratings": 10, "min_movie_ratings": 20}
+CORE: dict[str, Any] = {"min_user_ratings": 10, "min_movie_ratings": 20}
 """Thresholds between the movies of `rows`, and between its users."""
 
 

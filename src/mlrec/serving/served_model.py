@@ -62,7 +62,13 @@ class ServedModel:
     def titles(self) -> TitleIndex:
         """The search index of titles."""
         catalogue = self.model.catalogue
-        return TitleIndex(self.movie_ids, catalogue.title, catalogue.year, self.model.popularity)
+        return TitleIndex(
+            self.movie_ids,
+            catalogue.title,
+            catalogue.year,
+            self.model.popularity,
+            is_whole_catalogue=self.model.info.settings.movies == "all",
+        )
 
     @cached_property
     def genre_names(self) -> list[str]:
@@ -125,8 +131,8 @@ class ServedModel:
         if row is None:
             near = "; ".join(f"{shown(self.movie_id(row))} {self.label(row)}" for row in self._nearest(movie_id))
             raise UnknownMovieError(
-                f"The model does not know movie {shown(movie_id)}.",
-                f"Nearest ids: {near}. To find an id by title: mlrec search TITLE",
+                f"The model does not know movie {shown(movie_id)}: {self.titles.why_unknown}.",
+                f"Nearest ids: {near}. To find an id by title: mlrec search TITLE. {self.titles.how_to_add}",
             )
         return row
 

@@ -40,6 +40,8 @@ class TitleIndex:
         Titles and years by row, as in the data.
     popularity
         Likes by row, int64 (movies,). Of equally good matches, the more popular comes first.
+    is_whole_catalogue
+        Whether the model has every movie of the movies file, or only those of the core.
     """
 
     def __init__(
@@ -48,11 +50,19 @@ class TitleIndex:
         titles: Sequence[str],
         years: Sequence[int | None],
         popularity: NDArray[np.int64],
+        *,
+        is_whole_catalogue: bool = True,
     ) -> None:
         self._movie_ids = movie_ids
         self._titles = titles
         self._years = years
         self._popularity = popularity
+        if is_whole_catalogue:
+            self.why_unknown = "it is not in the movies file"
+            self.how_to_add = "To add a movie: put it in the movies file, then run 'mlrec update'."
+        else:
+            self.why_unknown = "it is not one of the movies with enough ratings"
+            self.how_to_add = "For a model that knows every movie: mlrec train --movies all"
 
     @cached_property
     def _keys(self) -> list[str]:
@@ -147,8 +157,10 @@ class TitleIndex:
         if not meant:
             near = self.near(text, _SHOWN_CANDIDATES)
             raise UnknownMovieError(
-                f"No movie of the model matches {shown(text)}.",
-                f"Similar titles: {self._named(near)}" if near else "Try 'mlrec search' with one word of the title.",
+                f"No movie of the model matches {shown(text)}: {self.why_unknown}.",
+                f"Similar titles: {self._named(near)}. {self.how_to_add}"
+                if near
+                else f"Try 'mlrec search' with one word of the title. {self.how_to_add}",
             )
         raise UnknownMovieError(
             f"{shown(text)} matches several movies.", f"Give the id or the year: {self._named(meant)}"

@@ -28,7 +28,7 @@ def swiped(demo, events, rule="fold-in", user_id=NEW, **options):
 @LAWS
 def test_single_updates_equal_one_batch_solve(demo, model, events):
     rows, preferences = (np.array(column) for column in zip(*events, strict=True))
-    batch = FoldIn(model.movie_factors, model.fold_in).user_vector(rows.astype(np.int32), preferences.astype(np.int8))
+    batch = model.solver().user_vector(rows.astype(np.int32), preferences.astype(np.int8))
     np.testing.assert_allclose(swiped(demo, events), batch, atol=1e-5)
 
 
@@ -39,7 +39,7 @@ def test_single_updates_of_a_known_user_equal_one_batch_solve_over_all(demo, mod
     rows = np.concatenate([np.asarray(model.history.movie_idx[history])[learned], [5, 900, 77]])
     preferences = np.concatenate([np.asarray(model.history.preference[history])[learned], [1, -2, 2]])
     assert not set(rows[-3:].tolist()) & set(rows[:-3].tolist())
-    batch = FoldIn(model.movie_factors, model.fold_in).user_vector(rows.astype(np.int32), preferences.astype(np.int8))
+    batch = model.solver().user_vector(rows.astype(np.int32), preferences.astype(np.int8))
     found = swiped(demo, [(5, 1), (900, -2), (77, 2)], user_id=42)
     np.testing.assert_allclose(found, batch, atol=1e-5)
 

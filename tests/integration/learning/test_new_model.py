@@ -12,9 +12,8 @@ from mlrec.artifacts import registry
 from mlrec.artifacts.model_folder import open_model
 from mlrec.dataset.prepare import prepare
 from mlrec.model.train import train
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.swipe import SwipeSession
-from mlrec.settings import TrainSettings
+from mlrec.settings import PrepareSettings, TrainSettings
 from tests.integration.learning.users import NEW, ids, vector_of
 
 
@@ -32,7 +31,7 @@ def test_swipes_survive_a_retrain_and_a_rollback(demo_copy):
         assert kept.stamp.startswith(rec.model_id)
         model = open_model(registry.resolve(demo_copy))
         rows = np.array([model.movie_idx(m) for m in sorted((318, 593, 260, 1, 296, 2571))], dtype=np.int32)
-        again = FoldIn(model.movie_factors, model.fold_in).user_vector(rows, np.ones(6, dtype=np.int8), decay=False)
+        again = model.solver().user_vector(rows, np.ones(6, dtype=np.int8), decay=False)
         assert vector_of(rec, NEW).shape == again.shape == (32,)
         assert ids(other) != ids(listed)
         assert {item.source for item in other} == {"personal"}
@@ -69,16 +68,12 @@ def test_a_damaged_new_model_leaves_the_old_one_serving(demo_copy, caplog):
 
 
 def test_a_movie_that_the_model_has_lost_keeps_its_log_entries(demo_copy, demo_raw):
-    from mlrec.dataset.prepare import prepare
-    from mlrec.settings import PrepareSettings
-
     rare = 74  # 23 ratings in the demo data
     with Recommender.open(demo_copy.root) as rec:
-        rare = int(rec._served().movie_ids[np.argmin(rec._served().ranker.popular.share)])
         rec.update_user(NEW, 318, 2, at=100)
         with_rare = rec.update_user(NEW, rare, 2, at=200)
         prepare(demo_copy, PrepareSettings(min_movie_ratings=60), raw=demo_raw)
-        train(demo_copy)
+        train(demo_copy, TrainSettings(movies="core"))
         rec.refresh()
         assert [event.movie_id for event in rec.history(NEW)] == [318, rare]
         assert rec.history(NEW)[1].title is None
@@ -103,7 +98,7 @@ def test_a_session_goes_on_when_a_model_without_its_card_takes_over(demo_copy, d
             "".join(row for row in ratings if row.split(",")[1] != str(card.movie.movie_id))
         )
         prepare(demo_copy, raw=raw)
-        train(demo_copy, TrainSettings(iterations=1))
+        train(demo_copy, TrainSettings(iterations=1, movies="core"))
         assert rec.refresh()
         other = session.card
         assert other is not None

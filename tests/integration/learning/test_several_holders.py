@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mlrec import Recommender, ServeSettings
-from mlrec.ranking.fold_in import FoldIn
 from mlrec.serving.stores.interface import Draft
 from mlrec.serving.stores.sqlite import SqliteStore
 from tests.integration.learning.users import NEW, vector_of
@@ -32,9 +31,7 @@ def test_threads_that_swipe_for_one_user_lose_nothing(rec, model):
     movie_ids = model.movie_ids[:120].tolist()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda movie_id: rec.update_user(NEW, movie_id, 1, at=100 + movie_id), movie_ids))
-    expected = FoldIn(model.movie_factors, model.fold_in).user_vector(
-        np.arange(120, dtype=np.int32), np.ones(120, dtype=np.int8)
-    )
+    expected = model.solver().user_vector(np.arange(120, dtype=np.int32), np.ones(120, dtype=np.int8))
     np.testing.assert_allclose(vector_of(rec, NEW), expected, atol=1e-5)
 
 
@@ -95,7 +92,5 @@ def test_a_user_who_is_forgotten_and_allowed_between_two_looks_begins_anew(rec, 
     for _ in range(2):
         view = rec._view(NEW)
         assert view.history.movie_id.tolist() == [movies[10]]
-        expected = FoldIn(model.movie_factors, model.fold_in).user_vector(
-            np.array([10], np.int32), np.array([2], np.int8)
-        )
+        expected = model.solver().user_vector(np.array([10], np.int32), np.array([2], np.int8))
         np.testing.assert_allclose(view.vector, expected, atol=1e-6)

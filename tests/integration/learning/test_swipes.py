@@ -64,10 +64,11 @@ def test_what_cannot_be_stored_changes_nothing(memory, arguments, options, error
 
 def test_an_unknown_movie_names_near_ones(memory, model):
     with pytest.raises(UnknownMovieError) as error:
-        memory.update_user(42, 4, 1)
-    assert 4 not in model.movie_ids
-    assert "3 Grumpier Old Men (1995)" in error.value.hint
-    assert "5 Father of the Bride Part II (1995)" in error.value.hint
+        memory.update_user(42, 51, 1)
+    assert 51 not in model.movie_ids
+    assert "50 The Usual Suspects (1995)" in error.value.hint
+    assert "52 Mighty Aphrodite (1995)" in error.value.hint
+    assert "mlrec update" in error.value.hint
 
 
 def test_times_may_be_given(memory):

@@ -16,7 +16,7 @@ def test_a_visitor_gets_a_list_and_leaves_nothing(rec, model):
     assert rec.store.user_ids() == []
     assert ids(rec.recommend_for(n=5)) == ids(rec.get_top_n(NEW, 5))
     with pytest.raises(UnknownMovieError):
-        rec.recommend_for([4])
+        rec.recommend_for([51])
     with pytest.raises(SettingsError, match="both"):
         rec.recommend_for([1], [1])
 
