@@ -73,7 +73,7 @@ def test_recommend_in_json(run, demo):
     assert document["user_id"] == 42
     assert [item["rank"] for item in document["items"]] == [1, 2, 3]
     assert set(document["items"][0]) == {
-        "rank", "movie_id", "title", "year", "genres", "score", "source", "imdb_id", "tmdb_id",
+        "rank", "movie_id", "title", "year", "genres", "score", "taste", "source", "origin", "imdb_id", "tmdb_id",
     }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def test_vectors_are_those_of_the_model_and_rank_as_serving_does(run, demo, tmp_
     folder = tmp_path / "new" / "vectors"
     done = run("export", "--format", kind, "--output", folder, "--json", data=demo.root)
     said = json.loads(done.stdout)
-    assert (said["movies"], said["users"], said["factors"], said["users_left_out"]) == (1303, 670, 64, 0)
+    assert (said["movies"], said["users"], said["factors"], said["users_left_out"]) == (9066, 670, 64, 0)
     assert sorted(path.name for path in folder.iterdir()) == sorted([*said["files"], "vectors.json"])
     movie_ids, movies, user_ids, users = read(folder, kind)
     model = model_folder.open_model(demo.model(said["model_id"]))
@@ -65,10 +65,13 @@ def test_titles_and_genres(demo, tmp_path):
     mlrec.export_vectors(demo, tmp_path / "p")
     mlrec.export_vectors(demo, tmp_path / "n", file_format="npy")
     parquet, catalogue = pd.read_parquet(tmp_path / "p" / "movies.parquet"), pd.read_csv(tmp_path / "n" / "movies.csv")
-    assert parquet.columns.tolist() == ["movie_id", "title", "year", "genres", "vector"]
-    assert catalogue.columns.tolist() == ["movie_id", "title", "year", "genres"]
+    assert parquet.columns.tolist() == ["movie_id", "title", "year", "genres", "origin", "ratings", "vector"]
+    assert catalogue.columns.tolist() == ["movie_id", "title", "year", "genres", "origin", "ratings"]
     row = parquet[parquet["movie_id"] == 1].iloc[0]
     assert (row["title"], row["year"], list(row["genres"])[:2]) == ("Toy Story", 1995, ["Adventure", "Animation"])
+    assert (row["origin"], row["ratings"]) == ("trained", 247)
+    assert parquet["origin"].value_counts()["trained"] == 1303
+    assert catalogue[["origin", "ratings"]].equals(parquet[["origin", "ratings"]])
     assert catalogue["title"].tolist() == parquet["title"].tolist()
     assert catalogue["genres"].fillna("").tolist() == ["|".join(genres) for genres in parquet["genres"]]
 

@@ -224,8 +224,9 @@ def _reading(manifest: Manifest, files: PreparedFiles, paths: Iterable[Path]) ->
     load_duckdb()
     names = ", ".join(str(path) for path in parts)
     try:
-        if any(SEAL.is_altered(manifest.document, files.manifest, part) for own in parts.values() for part in own):
-            raise IncompatibleFormatError(f"{names} is damaged: it has changed since it was written.", REMEDY)
+        every = [part for own in parts.values() for part in own]
+        if altered := [part for part in every if SEAL.is_altered(manifest.document, files.manifest, part)]:
+            raise IncompatibleFormatError(f"{altered[0]} is damaged: it has changed since it was written.", REMEDY)
         with connect() as connection:
             yield _Query(connection, {path: [literal(part) for part in own] for path, own in parts.items()})
     except MlrecError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import IncompatibleFormatError, InputError, StateError
 from mlrec.ids import IdArray, PublicId, kind_of, of_kind, public
 from mlrec.machine import installed_version
+from mlrec.ranking.movie_vectors import ORIGINS
 from mlrec.settings import VectorFormat
 from mlrec.untrusted_text import for_spreadsheet
 
@@ -151,20 +153,27 @@ def _loadable(ids: IdArray) -> NDArray[Any]:
 def _write_catalogue(path: Path, model: Model) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["movie_id", "title", "year", "genres"])
+        rows.writerow(["movie_id", "title", "year", "genres", "origin", "ratings"])
         rows.writerows(_catalogue_rows(model))
 
 
-def _catalogue_rows(model: Model) -> Iterator[tuple[PublicId, str, int | None, str]]:
+def _catalogue_rows(model: Model) -> Iterator[tuple[PublicId, str, int | None, str, str, int | None]]:
     """What is known of each movie, for a file that may be opened in a spreadsheet. Ids are as they are."""
     catalogue = model.catalogue
-    for movie_id, title, year, genres in zip(
-        public(model.movie_ids), catalogue.title, catalogue.year, catalogue.genres, strict=True
+    origins = [ORIGINS[origin] for origin in model.origin.tolist()]
+    ids = public(model.movie_ids)
+    ratings = repeat(None, len(ids)) if model.n_ratings is None else model.n_ratings.tolist()
+    for movie_id, title, year, genres, origin, n_ratings in zip(
+        ids, catalogue.title, catalogue.year, catalogue.genres, origins, ratings, strict=True
     ):
-        yield movie_id, for_spreadsheet(title), year, for_spreadsheet("|".join(genres))
+        yield movie_id, for_spreadsheet(title), year, for_spreadsheet("|".join(genres)), origin, n_ratings
 
 
 # -- Parquet and CSV ---------------------------------------------------------------------------------------------------
+
+
+_KNOWN = "movie_id, title, year, genres, origin, ratings"
+"""What the tables say of a movie besides its vector."""
 
 
 def _write_parquet(folder: Path, model: Model, users: NDArray[np.int64], scratch: Path) -> list[str]:
@@ -173,16 +182,20 @@ def _write_parquet(folder: Path, model: Model, users: NDArray[np.int64], scratch
     vector = f"CAST([{', '.join(_factor_names(factors))}] AS FLOAT[{factors}]) AS vector"
     genres = "CASE WHEN genres = '' THEN CAST([] AS VARCHAR[]) ELSE string_split(genres, chr(31)) END AS genres"
     return _write_tables(
-        folder, model, users, scratch, "parquet", f"movie_id, title, year, {genres}, {vector}", f"user_id, {vector}"
+        folder,
+        model,
+        users,
+        scratch,
+        "parquet",
+        f"{_KNOWN}, {vector}".replace(" genres,", f" {genres},"),
+        f"user_id, {vector}",
     )
 
 
 def _write_csv(folder: Path, model: Model, users: NDArray[np.int64], scratch: Path) -> list[str]:
     """movies.csv and users.csv with one column per factor."""
     factors = ", ".join(_factor_names(model.movie_factors.shape[1]))
-    return _write_tables(
-        folder, model, users, scratch, "csv", f"movie_id, title, year, genres, {factors}", f"user_id, {factors}"
-    )
+    return _write_tables(folder, model, users, scratch, "csv", f"{_KNOWN}, {factors}", f"user_id, {factors}")
 
 
 def _write_tables(
@@ -198,11 +211,13 @@ def _write_tables(
     catalogue, is_csv = model.catalogue, kind == "csv"
     shown: Callable[[str], str] = for_spreadsheet if is_csv else str
     joint = "|" if is_csv else "\x1f"
-    # 0 stands for a missing year, because NumPy's whole numbers have no missing value.
+    # 0 stands for a missing year and -1 for a missing count, because NumPy's whole numbers have no missing value.
     movies: dict[str, Any] = {
         "title": _objects([shown(title) for title in catalogue.title]),
         "year": np.array([year or 0 for year in catalogue.year], dtype=np.int32),
         "genres": _objects([shown(joint.join(genres)) for genres in catalogue.genres]),
+        "origin": _objects([ORIGINS[origin] for origin in model.origin.tolist()]),
+        "ratings": np.full(len(model.movie_ids), -1) if model.n_ratings is None else np.asarray(model.n_ratings),
     }
     options = "(FORMAT csv, HEADER true)" if is_csv else "(FORMAT parquet, COMPRESSION zstd)"
     with (
@@ -227,6 +242,7 @@ def _write_tables(
             connection.execute(f"COPY (SELECT {query} FROM exported) TO $path {options}", {"path": path})
 
         query = movie_columns.replace(" year,", " nullif(year, 0) AS year,")
+        query = query.replace(" ratings,", " nullif(ratings, -1) AS ratings,")
         write("movie", np.asarray(model.movie_ids), movies, lambda rows: model.movie_factors[rows], query)
         kept = np.asarray(model.user_ids)[users]
         write("user", kept, {}, lambda rows: model.vectors_of(users[rows]), user_columns)
