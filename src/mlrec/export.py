@@ -75,9 +75,10 @@ def export_vectors(
     folder
         The folder to write, which appears only when it is complete. Defaults to `vectors/MODEL` in the data directory.
     file_format
-        "parquet": `movies.parquet` (movie_id, title, year, genres, origin, ratings, vector) and `users.parquet` (user_id, vector).
-        "npy": `movie_vectors.npy` and `user_vectors.npy`, float32 (rows, factors) in C order, with `movie_ids.npy` and
-        `user_ids.npy`, int64 or text, and `movies.csv`. "csv": `movies.csv` and `users.csv`, one column per factor.
+        "parquet": `movies.parquet` (movie_id, title, year, genres, origin, ratings, vector) and `users.parquet`
+        (user_id, vector). "npy": `movie_vectors.npy` and `user_vectors.npy`, float32 (rows, factors) in C order, with
+        `movie_ids.npy` and `user_ids.npy`, int64 or text, and `movies.csv`. "csv": `movies.csv` and `users.csv`, one
+        column per factor.
     model_id
         Defaults to the published model.
     store

@@ -181,15 +181,8 @@ def _write_parquet(folder: Path, model: Model, users: NDArray[np.int64], scratch
     factors = model.movie_factors.shape[1]
     vector = f"CAST([{', '.join(_factor_names(factors))}] AS FLOAT[{factors}]) AS vector"
     genres = "CASE WHEN genres = '' THEN CAST([] AS VARCHAR[]) ELSE string_split(genres, chr(31)) END AS genres"
-    return _write_tables(
-        folder,
-        model,
-        users,
-        scratch,
-        "parquet",
-        f"{_KNOWN}, {vector}".replace(" genres,", f" {genres},"),
-        f"user_id, {vector}",
-    )
+    known = _KNOWN.replace(" genres,", f" {genres},")
+    return _write_tables(folder, model, users, scratch, "parquet", f"{known}, {vector}", f"user_id, {vector}")
 
 
 def _write_csv(folder: Path, model: Model, users: NDArray[np.int64], scratch: Path) -> list[str]:

@@ -42,7 +42,8 @@ def export(
 
     The inner product of a user's and a movie's vector is the movie's score for that user.
 
-    parquet: movies.parquet (movie_id, title, year, genres, origin, ratings, vector) and users.parquet (user_id, vector).
+    parquet: movies.parquet (movie_id, title, year, genres, origin, ratings, vector) and users.parquet
+    (user_id, vector).
 
     npy: movie_vectors.npy and user_vectors.npy, float32 with one row per id, as FAISS takes them. movie_ids.npy and
     user_ids.npy have the ids of the rows, and movies.csv the titles.
