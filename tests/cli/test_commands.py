@@ -113,13 +113,13 @@ def test_two_runs_print_the_same(run, demo):
 
 
 def test_replay_in_json_and_as_a_table(run, demo):
-    document = as_json(run("evaluate", "--replay", "--json", data=demo.root))
+    document = as_json(run("evaluate", "--replay", "--held-out-share", "0.05", "--json", data=demo.root))
     assert {"protocol": "replay", "k": 10}.items() <= document.items()
     assert set(document["arms"]) > {"fold-in", "gradient", "static", "popularity"}
     assert document["curve"][0]["swipes"] == 0
     assert set(document["curve"][0]["arms"]["fold-in"]) == {"hit_rate@10", "mrr@10", "disliked@10"}
     assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high", "p"}
-    table = run("evaluate", "--replay", "-k", "20", data=demo.root).stdout
+    table = run("evaluate", "--replay", "-k", "20", "--held-out-share", "0.05", data=demo.root).stdout
     assert "hit_rate@20" in table
     assert f"of {document['users']:,} new users" in table
 

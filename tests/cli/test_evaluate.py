@@ -137,7 +137,7 @@ def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, dem
     shown = run("models", "show", data=demo_copy.root).stdout
     assert "Evaluation results" in shown
     assert max(map(len, shown.splitlines())) < 120
-    assert len(shown.splitlines()) < 70
+    assert len(shown.splitlines()) < 80
     final = as_json(run("train", "--on", "all", "--iterations", 2, "--json", data=demo_copy.root))["model_id"]
     assert "has not been evaluated" in run("models", "show", data=demo_copy.root).stdout
     assert "*" not in run("models", "list", data=demo_copy.root).stdout

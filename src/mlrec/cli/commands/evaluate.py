@@ -66,7 +66,8 @@ def evaluate(
     relevance_within: Annotated[
         RelevanceWithin,
         typer.Option(
-            help="Whether all movies can be listed and relevant, or only those of the core, as in earlier versions."
+            help="Whether all movies can be listed and relevant, or only those of the core (by default, movies with at"
+            " least 20 ratings), as in earlier versions."
         ),
     ] = _DEFAULTS.relevance_within,
     history: Annotated[

@@ -90,7 +90,7 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
     if any(_is_of_core(summary.metrics) for summary in summaries):
         render.line("° Only movies of the core could be listed and relevant, as in earlier versions.")
     if any(judge and judge.metrics.results for judge in judge_of.values()):
-        render.line("~ Result of the model that was evaluated in its place. This one was trained on all data.")
+        render.line("~ Result of the model that was evaluated in its place. This one has seen the held-out events.")
     if notes != whole:
         render.line("… The note continues. To read it all: mlrec models show ID")
 
@@ -168,7 +168,7 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         columns = ["split", "history", "movies", "#users", "model", "#ndcg@10", "#95% CI", "#recall@10"]
         render.table(columns, rows, title="Evaluation results", keys=3)
     elif judge := info.judged_by:
-        render.line(f"This model was trained on all data. {judge} was evaluated in its place.")
+        render.line(f"{judge} was evaluated in its place. This model has seen the held-out events.")
     elif info.settings.on == "all":
         render.line("This model has not been evaluated, because it was trained on all data.")
     else:

@@ -53,7 +53,12 @@ Ties = Annotated[
     ),
 ]
 MinUserRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop users with fewer ratings.")]
-MinMovieRatings = Annotated[int, typer.Option(metavar="N", min=1, help="Drop movies with fewer ratings.")]
+MinMovieRatings = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=1, help="Movies with fewer ratings are left out of the core. They still get vectors."
+    ),
+]
 WithSwipes = Annotated[
     bool,
     typer.Option(
@@ -125,7 +130,7 @@ def prepare(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Turn ratings into preferences, drop users and movies with few ratings, and split by time.
+    """Turn ratings into preferences, find the core to train on, and split by time.
 
     The input is ratings.csv and movies.csv, the files of any MovieLens edition, or files of your own: see docs/data.md.
     Rows that cannot be used are listed in prepared/rejects.csv with the reason. Users who are forgotten in the store

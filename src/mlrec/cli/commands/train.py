@@ -113,7 +113,8 @@ def train(
         float | None,
         typer.Option(
             metavar="X",
-            help="An event counts half in its user's vector after this many later events. inf: no decay.",
+            help="An event counts half in its user's vector after this many later events on movies of the core. inf: no"
+            " decay.",
             show_default=f"{_DEFAULTS.half_life:g}",
         ),
     ] = None,
@@ -129,14 +130,15 @@ def train(
         float | None,
         typer.Option(
             metavar="DAYS",
-            help="In popularity, which new users see first, a like counts half after so many days. inf: dates do not"
-            " matter.",
+            help="After this many days, a like counts half in popularity, which decides what new users see. inf: likes"
+            " of all dates count the same.",
             show_default=f"{_DEFAULTS.popularity_half_life:g}",
         ),
     ] = None,
     movies: Annotated[
         KnownMovies | None,
         typer.Option(
+            "--known-movies",
             help="Movies that the model knows: all of the file of movies, or only those with enough ratings for ALS.",
             show_default=_DEFAULTS.movies,
         ),

@@ -18,6 +18,8 @@ EXAMPLES = examples(
     "mlrec update --store redis://localhost:6379/0 --json",
 )
 
+_STEPS = {"merge": "merge swipes", "fold_in": "compute vectors", "matrix": "build the matrix"}
+
 
 def update(
     movies: Annotated[
@@ -44,12 +46,12 @@ def update(
     """Bring the published model up to date without training: new movies, swipes, popularity.
 
     New rows of the file of movies become movies that can be searched, liked and recommended. Movies with few ratings
-    get new vectors from the swipes, popularity is renewed, and new users are folded in. The factors of the core stay as
-    training has left them.
+    get new vectors from the swipes, popularity is renewed, and new users get vectors. Movies with many ratings (the
+    core) keep the vectors that training gave them.
 
     The result is a new model, which is published at once. Running servers switch to it within a minute.
 
-    The command takes seconds, also on large data. A training is still needed now and then; the command says when.
+    The command takes seconds, also on large data. Retrain now and then; the command says when it is due.
     """
     from mlrec.pipeline import update as run
 
@@ -64,9 +66,9 @@ def update(
 
 def _show(result: "Updated") -> None:
     if not result.is_new:
-        render.line(f"Nothing is new: no movies, and no swipes since model {result.model_id}.")
+        render.line(f"There are no new movies or swipes since model {result.model_id}.")
     else:
-        spent = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in result.seconds.items())
+        spent = ", ".join(f"{_STEPS.get(name, name)} {value:.1f} s" for name, value in result.seconds.items())
         render.line(f"Updated {result.updated_from} to {result.model_id} ({spent}).")
         render.line(
             f"New: {counted(result.movies_added, 'movie')}, {counted(result.swipes, 'swipe')},"
@@ -86,4 +88,4 @@ def _show(result: "Updated") -> None:
             f" {counted(since.users, 'new user')}, {counted(since.movies, 'new movie')}."
         )
     if result.retrain_because:
-        render.line(f"A retrain is due: {'; '.join(result.retrain_because)}. Run: mlrec run --with-swipes")
+        render.line(f"A retrain is due: {'; '.join(result.retrain_because)}. Run: mlrec run --final --with-swipes")
