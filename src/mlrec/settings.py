@@ -47,6 +47,7 @@ DEFAULT_ENGINE: EngineName = "local"
 DEFAULT_VECTOR_FORMAT: VectorFormat = "parquet"
 _MOST_PLACES = 1_000_000
 _MOST_THREADS = 1_024
+_MOST_WORKERS = 256
 _MOST_SWEEPS = 10_000
 _LONGEST_STEP = 1e9  # vectors are float32
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
@@ -601,6 +602,9 @@ class ServeSettings(Settings):
     """How often a long-lived recommender checks for a newly published model; infinity: only on request."""
     cached_users: int = 10_000
     """Number of users whose state is kept in memory between calls."""
+    store_seconds: float | None = None
+    """Most seconds that a call waits for the store: for another process's lock on a file, or for an answer of a server.
+    None: 30 for a file and 5 for a server. A service that answers people waits less."""
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -609,3 +613,66 @@ class ServeSettings(Settings):
         _require(0 <= self.cold_diversity <= 1, "cold_diversity must be between 0 and 1.")
         _require(self.refresh_seconds >= 0, "refresh_seconds must be 0 or more.")
         _require(self.cached_users >= 0, "cached_users must be 0 or more.")
+        seconds = self.store_seconds
+        _require(seconds is None or 0 < seconds <= 3600, "store_seconds must be more than 0, and at most an hour.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings(Settings):
+    """How `mlrec serve` serves."""
+
+    data_dir: str = DEFAULT_DATA_DIR
+    """The data directory."""
+    model: str | None = None
+    """A model folder to serve instead of the published model."""
+    store: str | None = None
+    """The store of swipes, as in `Recommender.open`."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Any other than a loopback address needs API keys."""
+    port: int = 8000
+    """Port to listen on; 0: any free one."""
+    workers: int = 1
+    """How many processes serve."""
+    api_key_file: str | None = None
+    """File of API keys. None: whoever reaches the address may do everything."""
+    page: bool = True
+    """Whether to serve the page to swipe on."""
+    poster_url: str | None = None
+    """Address of posters, with {tmdb_id} or {imdb_id} in it. None: drawn posters."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may use the API from a browser."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which the service answers besides those of the loopback address, while there are no API keys."""
+    rate_limit: int = 0
+    """Most requests a minute from each key or address; 0: no limit."""
+    wait_seconds: float = 2.0
+    """Most seconds that a request waits for the store."""
+    grace_seconds: float = 10.0
+    """Most seconds that requests in flight get when the service stops."""
+    refresh_seconds: float = 10.0
+    """How often each worker checks for a newly published model."""
+    access_log: bool = True
+    """Whether each request is logged."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        _require(0 <= self.port <= 65_535, "port must be between 0 and 65535.")
+        _require(1 <= self.workers <= _MOST_WORKERS, f"workers must be between 1 and {_MOST_WORKERS}.")
+        _require(self.rate_limit >= 0, "rate_limit must be 0 or more.")
+        _require(0 < self.wait_seconds <= 60, "wait_seconds must be more than 0, and at most 60.")
+        _require(0 < self.grace_seconds <= 3600, "grace_seconds must be more than 0, and at most an hour.")
+        for origin in self.cors_origins:
+            _require(
+                origin == "*"
+                or bool(re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", origin)),
+                f"cors_origins must be like https://app.example.com, not {shown(origin)}.",
+            )
+        if (url := self.poster_url) is not None:
+            is_template = re.fullmatch(r"https?://[^\s/;,'\"]+/[^\s'\"]*\{(tmdb_id|imdb_id)\}[^\s'\"]*", url)
+            _require(bool(is_template), "poster_url must be like https://images.example.com/{tmdb_id}.jpg")
+
+    @property
+    def serve(self) -> ServeSettings:
+        """How the recommender of each worker serves."""
+        return ServeSettings(refresh_seconds=self.refresh_seconds, store_seconds=self.wait_seconds)

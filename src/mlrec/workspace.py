@@ -225,6 +225,11 @@ class Workspace:
         return self.root / "users.db"
 
     @property
+    def session_secret(self) -> Path:
+        """What `mlrec serve` signs the sessions of people on its page with."""
+        return self.root / "serve-session.key"
+
+    @property
     def swipe_rejects(self) -> Path:
         """Unusable rows of the last imported swipe log."""
         return self.root / "swipes.rejects.csv"

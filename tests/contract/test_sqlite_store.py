@@ -325,9 +325,8 @@ def test_a_connection_in_use_while_the_file_is_replaced_does_not_write_to_the_fo
     assert [event.movie_id for event in SqliteStore(path).events(1)] == [77, 78, 79]
 
 
-def test_forgetting_tells_if_a_reader_keeps_the_deleted_pages(path, monkeypatch, caplog):
-    monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 0.2)
-    store = SqliteStore(path)
+def test_forgetting_tells_if_a_reader_keeps_the_deleted_pages(path, caplog):
+    store = SqliteStore(path, wait_seconds=0.2)
     store.append(1, Draft(10, 1, 100, idempotency_key="a secret"))
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
@@ -355,17 +354,15 @@ def test_a_folder_that_is_a_file_is_told(tmp_path):
         SqliteStore(tmp_path / "file" / "users.db").append(1, Draft(10, 1, 100))
 
 
-def test_a_lock_that_is_held_too_long_is_told(path, monkeypatch):
+def test_a_lock_that_is_held_too_long_is_told(path):
     store = SqliteStore(path)
     store.append(1, Draft(10, 1, 100))
-    monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 0.2)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailableError, match="Another process has locked"):
-        SqliteStore(path).append(1, Draft(11, 1, 100))
+    with pytest.raises(StoreUnavailableError, match=r"Another process has locked .* for 0\.2 seconds"):
+        SqliteStore(path, wait_seconds=0.2).append(1, Draft(11, 1, 100))
     # Readers go on, and do not wait to keep what they have derived.
     assert store.head(1).last_event_id == 1
-    monkeypatch.setattr(sqlite_module, "_WAIT_SECONDS", 30.0)
     started = time.monotonic()
     store.save_vector(1, StoredVector("m", b"v"))
     assert time.monotonic() - started < 5

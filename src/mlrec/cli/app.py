@@ -20,6 +20,7 @@ from mlrec.cli.commands import (
     recommend,
     run,
     search,
+    serve,
     similar,
     swipe,
     train,
@@ -73,6 +74,7 @@ app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("recommend", epilog=recommend.EXAMPLES)(recommend.recommend)
 app.command("similar", epilog=similar.EXAMPLES)(similar.similar)
 app.command("swipe", epilog=swipe.EXAMPLES)(swipe.swipe)
+app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("search", epilog=search.EXAMPLES)(search.search)
 app.command("history", epilog=history.EXAMPLES)(history.history)
 app.command("export", epilog=export.EXAMPLES)(export.export)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from mlrec.serving.results import Contribution, Explanation
-    from mlrec.serving.swipe import Card, Effect, Place, SwipeSession
+    from mlrec.serving.results import Card, Contribution, Explanation
+    from mlrec.serving.swipe import Effect, Place, SwipeSession
 
 ANSWERS = {
     "like": ("→", "l", Swipe.LIKE),

@@ -53,15 +53,15 @@ def excluded(exclude: Any, kind: IdKind) -> list[PublicId]:
     return _ids("exclude", exclude, MOST_EXCLUDED, kind)
 
 
-def genres(value: Any) -> tuple[str, ...] | None:
+def genres(name: str, value: Any) -> tuple[str, ...] | None:
     """Names of genres; a single one may be given as a string."""
     if value is None:
         return None
-    names = [value] if isinstance(value, str) else _listed("genres", value, MOST_GENRES, "strings")
-    for name in names:
-        if not isinstance(name, str) or len(name) > LONGEST_TEXT:
-            raise unfit("each of genres", f"a string of up to {LONGEST_TEXT} characters", name)
-    return tuple(names)
+    genres = [value] if isinstance(value, str) else _listed(name, value, MOST_GENRES, "strings")
+    for genre in genres:
+        if not isinstance(genre, str) or len(genre) > LONGEST_TEXT:
+            raise unfit(f"each of {name}", f"a string of up to {LONGEST_TEXT} characters", genre)
+    return tuple(genres)
 
 
 def years(value: Any) -> tuple[int, int] | None:

@@ -66,7 +66,7 @@ def recommend_all(
     user_ids, has_swiped = everybody(served, store)
     # All at once: for each block, NumPy might copy the model's ids to the width of the block's.
     rows = np.minimum(np.searchsorted(served.model.user_ids, user_ids), len(served.model.user_ids) - 1)
-    candidates = served.candidates(options.genres, options.years, options.exclude)
+    candidates = served.candidates(options.genres, options.not_genres, options.years, options.exclude)
     size = max(1, _BLOCK_SCORES // len(served.movie_ids))
     with progress.task("Recommending", len(user_ids), "users") as task:
         for start in range(0, len(user_ids), size):

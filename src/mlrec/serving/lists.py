@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.result_list import ResultList
-from mlrec.serving.results import Contribution, Explanation, Recommendation, Source, Standing
+from mlrec.serving.results import Card, Contribution, Explanation, Recommendation, Source, Standing
 from mlrec.serving.user_views import UserView
 
 # Diversity picks from this many times the requested movies, and at least from this many.
@@ -31,6 +32,8 @@ class ListOptions:
     ----------
     genres
         Only movies of at least one of these genres. Case does not matter.
+    not_genres
+        No movies of any of these genres.
     years
         Only movies released from the first to the second year, both included.
     exclude
@@ -45,6 +48,7 @@ class ListOptions:
     """
 
     genres: Iterable[str] | None = None
+    not_genres: Iterable[str] = ()
     years: tuple[int, int] | None = None
     exclude: Iterable[PublicId] = ()
     include_seen: bool = False
@@ -54,7 +58,8 @@ class ListOptions:
     def __post_init__(self) -> None:
         """Check every value, and store the content of iterators."""
         checked = {
-            "genres": arguments.genres(self.genres),
+            "genres": arguments.genres("genres", self.genres),
+            "not_genres": arguments.genres("not_genres", self.not_genres) or (),
             "years": arguments.years(self.years),
             "exclude": arguments.excluded(self.exclude, self.movie_id_kind),
             "include_seen": arguments.yes_or_no("include_seen", self.include_seen),
@@ -96,8 +101,8 @@ def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
     """Return the same list as `ranked`, as movie rows."""
     of_user = view.served.ranker.scores(view.vector, view.opinions)
     order, candidates = of_user.order.copy(), None
-    if options.genres is not None or options.years is not None:
-        candidates = view.served.candidates(options.genres, options.years)
+    if options.genres is not None or options.years is not None or options.not_genres:
+        candidates = view.served.candidates(options.genres, options.not_genres, options.years)
     # A few movies are left out faster by their scores than by a mask over all movies.
     order[view.served.known_rows(options.exclude)] = -np.inf
     if not options.include_seen:
@@ -121,6 +126,22 @@ def sources(taste: NDArray[np.float32], options: ListOptions) -> list[Source]:
     """Return the source of each movie in a list, given which part of each score is taste."""
     otherwise: Source = "popular" if options.genres is None else "genre"
     return ["personal" if own >= _MOSTLY else otherwise for own in taste.tolist()]
+
+
+def dealt(view: UserView, user_id: PublicId, n: int, options: ListOptions) -> ResultList[Card]:
+    """Return the list of `ranked` as cards."""
+    movies = ranked(view, n, options)
+    rows = view.served.known_rows(movie.movie_id for movie in movies).tolist()
+    return ResultList((card_of(view, user_id, row, movie) for row, movie in zip(rows, movies, strict=True)), Card)
+
+
+def card_of(view: UserView, user_id: PublicId, row: int, movie: Recommendation) -> Card:
+    """Return a movie of the user's list as a card."""
+    reasons: list[Contribution] = []
+    if movie.source == "personal":
+        with suppress(CannotExplainError):
+            reasons = explained(view, user_id, row).because()
+    return Card(movie, standing(view, row), tuple(reasons))
 
 
 def standing(view: UserView, row: int) -> Standing:

@@ -37,11 +37,11 @@ from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
 from mlrec.serving.history import HistoryEvent, history_of
-from mlrec.serving.lists import ListOptions, explained, ranked, standing
+from mlrec.serving.lists import ListOptions, card_of, dealt, explained, ranked, standing
 from mlrec.serving.lists_frame import list_columns, lists_frame
 from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_users, profile_of, ratings_of
 from mlrec.serving.result_list import ResultList
-from mlrec.serving.results import Explanation, Movie, Recommendation, Standing, UserState
+from mlrec.serving.results import Card, Explanation, Genre, ModelSummary, Movie, Recommendation, Standing, UserState
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.damage import misfit
@@ -127,12 +127,15 @@ class Recommender:
         if not isinstance(settings, ServeSettings | None):
             raise unfit("settings", "ServeSettings", settings)
         name = None if store is None else str(store)
+        seconds = None if settings is None else settings.store_seconds
         if model is not None:
             return cls(
-                model_folder.open_model(ModelFiles(as_path("model", model))), open_store(name, None), settings=settings
+                model_folder.open_model(ModelFiles(as_path("model", model))),
+                open_store(name, None, seconds),
+                settings=settings,
             )
         workspace = Workspace(as_path("data_dir", data_dir))
-        return cls(registry.open_published(workspace), open_store(name, workspace), workspace, settings)
+        return cls(registry.open_published(workspace), open_store(name, workspace, seconds), workspace, settings)
 
     def __enter__(self) -> Self:
         """Return the recommender itself."""
@@ -171,6 +174,19 @@ class Recommender:
     def movie_id_kind(self) -> IdKind:
         """What the movie ids of the model are: "integer" or "text"."""
         return self._opened_or_error().model.movie_id_kind
+
+    def model_summary(self) -> ModelSummary:
+        """What is known about the model that makes the recommendations."""
+        served = self._served()
+        model = served.model
+        return ModelSummary(
+            model_id=served.model_id,
+            created_at=model.info.created_at,
+            user_id_kind=model.user_id_kind,
+            movie_id_kind=model.movie_id_kind,
+            users=len(model.user_ids),
+            movies=len(served.movie_ids),
+        )
 
     def refresh(self) -> bool:
         """Switch to the published model if it has changed. Running calls finish on the old one.
@@ -237,6 +253,7 @@ class Recommender:
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
         years: tuple[int, int] | None = None,
         exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
@@ -254,6 +271,8 @@ class Recommender:
             How many movies, 1 to 1,000,000. The list is shorter if fewer movies are left.
         genres
             Only movies of at least one of these genres, at most 1,000 of them. Case does not matter.
+        not_genres
+            No movies of any of these genres.
         years
             Only movies released from the first to the second year, both included.
         exclude
@@ -275,7 +294,7 @@ class Recommender:
             If an argument cannot be used: for example, n is below 1, or no movie has one of the genres.
         """
         served = self._served()
-        options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
         return ranked(self._view_of(served, user_id), n, options)
 
     def recommend_for(
@@ -285,6 +304,7 @@ class Recommender:
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
         years: tuple[int, int] | None = None,
         exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
@@ -296,7 +316,7 @@ class Recommender:
         ----------
         likes, dislikes
             Movie ids, at most 10,000 in all. Their order does not matter.
-        n, genres, years, exclude, include_seen, diversity
+        n, genres, not_genres, years, exclude, include_seen, diversity
             As in `get_top_n`. The liked and disliked movies count as seen.
 
         Raises
@@ -307,7 +327,7 @@ class Recommender:
             As in `get_top_n`, and if a movie is both liked and disliked.
         """
         served = self._served()
-        options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
         return ranked(self._visitor(served, likes, dislikes), n, options)
 
     def recommend_all(
@@ -315,6 +335,7 @@ class Recommender:
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
         years: tuple[int, int] | None = None,
         exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
@@ -325,7 +346,7 @@ class Recommender:
 
         Parameters
         ----------
-        n, genres, years, exclude, include_seen, diversity
+        n, genres, not_genres, years, exclude, include_seen, diversity
             As in `get_top_n`.
         progress
             Is told how many users are done.
@@ -336,7 +357,7 @@ class Recommender:
             The lists of some users as columns, ascending by user id.
         """
         served, n = self._served(), arguments.length(n)
-        options = ListOptions(genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
         return recommend_all(served, self._users, self.store, n, options, progress)
 
     def similar_movies(self, movie_id: PublicId, n: int = DEFAULT_TOP_N) -> ResultList[Recommendation]:
@@ -365,6 +386,40 @@ class Recommender:
         similarity = movie_similarity(row, served.movie_factors, served.factor_norms, served.evidence)
         rows = top_n(similarity, n)
         return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
+
+    def deck(
+        self,
+        user_id: PublicId,
+        n: int = DEFAULT_TOP_N,
+        *,
+        genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
+        years: tuple[int, int] | None = None,
+        exclude: Iterable[PublicId] = (),
+        diversity: float = 0.0,
+    ) -> ResultList[Card]:
+        """Return the cards to show a user next: the best movies, each with its place among all and with reasons.
+
+        Parameters
+        ----------
+        user_id, n, genres, not_genres, years, exclude, diversity
+            As in `get_top_n`. An app that holds cards in reserve names those that wait for an answer in `exclude`.
+
+        Raises
+        ------
+        SettingsError
+            As in `get_top_n`.
+        """
+        served = self._served()
+        user_id = _user(served, user_id)
+        options = ListOptions(genres, not_genres, years, exclude, False, diversity, served.model.movie_id_kind)
+        return dealt(self._view_of(served, user_id), user_id, n, options)
+
+    def card(self, user_id: PublicId, movie: Recommendation) -> Card:
+        """Return a movie of a user's list as a card. Raises the errors of `standing`."""
+        served = self._served()
+        user_id = _user(served, user_id)
+        return card_of(self._view_of(served, user_id), user_id, _movie(served, movie.movie_id), movie)
 
     def standing(self, user_id: PublicId, movie_id: PublicId) -> Standing:
         """Return the rank of a movie for a user among all movies of the model, including seen ones.
@@ -680,6 +735,11 @@ class Recommender:
         rows = served.titles.near(arguments.text(text), arguments.length(n))
         return ResultList(map(served.movie, rows), Movie)
 
+    def genres(self) -> ResultList[Genre]:
+        """Return the genres of the model's movies, in alphabetical order."""
+        served = self._served()
+        return ResultList(map(served.genre, served.genre_names), Genre)
+
     # -- data frames and notebooks -----------------------------------------------------------------------------------
 
     def movies(self) -> ResultList[Movie]:
@@ -693,6 +753,7 @@ class Recommender:
         n: int = DEFAULT_TOP_N,
         *,
         genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
         years: tuple[int, int] | None = None,
         exclude: Iterable[PublicId] = (),
         include_seen: bool = False,
@@ -705,7 +766,7 @@ class Recommender:
         ----------
         user_ids
             The users, in the order of the frame. None: every user of the model and of the store, ascending by id.
-        n, genres, years, exclude, include_seen, diversity
+        n, genres, not_genres, years, exclude, include_seen, diversity
             As in `get_top_n`.
         progress
             Is told how many users are done. None: a bar in a Jupyter notebook, and nothing elsewhere.
@@ -724,6 +785,7 @@ class Recommender:
         """
         options: dict[str, Any] = {
             "genres": genres,
+            "not_genres": tuple(not_genres),
             "years": years,
             "exclude": tuple(exclude),
             "include_seen": include_seen,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.documents import to_json
-from mlrec.ids import PublicId
+from mlrec.ids import IdKind, PublicId
 from mlrec.ranking.movie_vectors import Origin
 from mlrec.serving.result_list import ResultList
 from mlrec.serving.spoken_titles import label
@@ -43,8 +43,8 @@ class Recommendation:
         Where the recommendation mostly comes from: the user's own opinions (`personal`), what most people like
         (`popular`) or like within the requested genres (`genre`), or similarity to a movie (`similar`).
     taste
-        How sure the list is of the user: which part of the score comes from the user's own opinions, 0 to 1. The rest
-        is popularity. About half after the first like, and 1 from 20 opinions on. None in a list of similar movies.
+        Which part of the score comes from the user's own opinions, 0 to 1. The rest is popularity. About half or more
+        after the first like, and 1 from 20 opinions on. None in a list of similar movies.
     """
 
     rank: int
@@ -203,6 +203,65 @@ class Contribution:
     def label(self) -> str:
         """Title and year as one text: "The Matrix (1999)"."""
         return label(self.title, self.year)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A movie that waits for a user's answer.
+
+    Attributes
+    ----------
+    movie
+        The movie, with its score and source.
+    standing
+        Its rank among all movies.
+    because
+        The user's likes that add most to its score; empty if the recommendation is not personal.
+    """
+
+    movie: Recommendation
+    standing: Standing
+    because: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A model in use.
+
+    Attributes
+    ----------
+    model_id
+        Its id.
+    created_at
+        When it was trained or updated, as in `model_info.json`.
+    user_id_kind, movie_id_kind
+        What its ids are: "integer" or "text".
+    users, movies
+        How many it knows.
+    """
+
+    model_id: str
+    created_at: str
+    user_id_kind: IdKind
+    movie_id_kind: IdKind
+    users: int
+    movies: int
+
+
+@dataclass(frozen=True)
+class Genre:
+    """A genre of the model's movies.
+
+    Attributes
+    ----------
+    name
+        Its name, as in the data.
+    movies
+        How many movies have it.
+    """
+
+    name: str
+    movies: int
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.movie_vectors import ORIGINS
 from mlrec.ranking.ranker import Ranker
 from mlrec.serving.result_list import ResultList
-from mlrec.serving.results import Movie, Recommendation, Source
+from mlrec.serving.results import Genre, Movie, Recommendation, Source
 from mlrec.serving.spoken_titles import label, spoken
 from mlrec.serving.titles import TitleIndex
 from mlrec.settings import SPLITS, ServeSettings
@@ -79,6 +79,10 @@ class ServedModel:
     def _genre_masks(self) -> dict[str, NDArray[np.bool_]]:
         genres = self.model.catalogue.genres
         return {name.casefold(): filters.by_genre(genres, name) for name in self.genre_names}
+
+    def genre(self, name: str) -> Genre:
+        """A genre, by its name in `genre_names`."""
+        return Genre(name, int(np.count_nonzero(self._genre_masks[name.casefold()])))
 
     @cached_property
     def _years(self) -> NDArray[np.int64]:
@@ -206,7 +210,11 @@ class ServedModel:
         return np.array(rows, dtype=np.int64)
 
     def candidates(
-        self, genres: Iterable[str] | None, years: tuple[int, int] | None, exclude: Iterable[PublicId] = ()
+        self,
+        genres: Iterable[str] | None,
+        not_genres: Iterable[str],
+        years: tuple[int, int] | None,
+        exclude: Iterable[PublicId] = (),
     ) -> NDArray[np.bool_]:
         """Movies that pass the filters, as a new array, bool (movies,).
 
@@ -217,16 +225,24 @@ class ServedModel:
         """
         mask = filters.without(len(self.movie_ids), self.known_rows(exclude))
         if genres is not None:
-            wanted = [genres] if isinstance(genres, str) else list(genres)
-            if unknown := [name for name in wanted if name.casefold() not in self._genre_masks]:
-                raise SettingsError(
-                    f"No movie has the genre {', '.join(map(repr, unknown[:_NEAR]))}.",
-                    f"Valid genres: {', '.join(self.genre_names)}",
-                )
-            mask &= np.logical_or.reduce([self._genre_masks[name.casefold()] for name in wanted])
+            mask &= self._of_any(genres)
+        if unwanted := list(not_genres):
+            mask &= ~self._of_any(unwanted)
         if years is not None:
             mask &= filters.by_years(self._years, *years)
         return mask
+
+    def _of_any(self, genres: Iterable[str]) -> NDArray[np.bool_]:
+        """Movies of at least one of these genres, bool (movies,)."""
+        names = list(genres)
+        if unknown := [name for name in names if name.casefold() not in self._genre_masks]:
+            raise SettingsError(
+                f"No movie has the genre {', '.join(map(repr, unknown[:_NEAR]))}.",
+                f"Valid genres: {', '.join(self.genre_names)}",
+            )
+        none = np.zeros(len(self.movie_ids), dtype=bool)
+        masks: NDArray[np.bool_] = np.logical_or.reduce([none, *(self._genre_masks[name.casefold()] for name in names)])
+        return masks
 
 
 def as_column(ids: IdArray) -> NDArray[Any]:

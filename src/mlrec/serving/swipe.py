@@ -8,36 +8,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from mlrec.errors import CannotExplainError, ForgottenUserError, StateError, UnknownMovieError
+from mlrec.errors import ForgottenUserError, StateError, UnknownMovieError
 from mlrec.ids import PublicId
 from mlrec.preferences import Swipe
 from mlrec.serving.recommender import Recommender
-from mlrec.serving.results import Contribution, Explanation, Recommendation, Standing, UserState
+from mlrec.serving.results import Card, Explanation, Recommendation, UserState
 
 TOP = 5
 """How many movies at the top of the user's list a session watches."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """A movie that waits for an answer.
-
-    Attributes
-    ----------
-    movie
-        The movie, with its score and source.
-    standing
-        Its rank among all movies.
-    because
-        The user's likes that add most to its score; empty if the recommendation is not personal.
-    """
-
-    movie: Recommendation
-    standing: Standing
-    because: tuple[Contribution, ...]
 
 
 @dataclass(frozen=True)
@@ -97,7 +78,7 @@ class SwipeSession:
         An open recommender.
     user_id
         The user.
-    genres, years, diversity
+    genres, not_genres, years, diversity
         Which movies may be shown, as in `Recommender.get_top_n`.
 
     Raises
@@ -112,6 +93,7 @@ class SwipeSession:
         user_id: PublicId,
         *,
         genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
         years: tuple[int, int] | None = None,
         diversity: float = 0.0,
     ) -> None:
@@ -119,18 +101,19 @@ class SwipeSession:
         self.user_id = user_id
         if recommender.is_forgotten(user_id):
             raise ForgottenUserError(user_id)
-        self._genres = genres if genres is None else list(genres)
-        self._years = years
-        self._diversity = diversity
+        self._filters: dict[str, Any] = {
+            "genres": genres if genres is None else list(genres),
+            "not_genres": list(not_genres),
+            "years": years,
+            "diversity": diversity,
+        }
         self.answers: Counter[Swipe] = Counter()
         self.effects: list[Effect] = []
         self._listed = self._list()
 
     def _list(self) -> list[Recommendation]:
         # One more than is shown: when the first movie is answered, the others move up.
-        return self.recommender.get_top_n(
-            self.user_id, TOP + 1, genres=self._genres, years=self._years, diversity=self._diversity
-        )
+        return self.recommender.get_top_n(self.user_id, TOP + 1, **self._filters)
 
     @property
     def top(self) -> list[Recommendation]:
@@ -149,12 +132,7 @@ class SwipeSession:
     def _card(self) -> Card | None:
         if not self.top:
             return None
-        movie = self.top[0]
-        reasons: list[Contribution] = []
-        if movie.source == "personal":
-            with suppress(CannotExplainError):
-                reasons = self.why(movie.movie_id).because()
-        return Card(movie, self.recommender.standing(self.user_id, movie.movie_id), tuple(reasons))
+        return self.recommender.card(self.user_id, self.top[0])
 
     def why(self, movie_id: PublicId) -> Explanation:
         """Explain the score of a card. Raises the errors of `Recommender.explain`."""

@@ -62,7 +62,7 @@ class TitleIndex:
             self.how_to_add = "To add a movie: put it in the movies file, then run 'mlrec update'."
         else:
             self.why_unknown = "it is not one of the movies with enough ratings"
-            self.how_to_add = "For a model that knows every movie: mlrec train --movies all"
+            self.how_to_add = "For a model that knows every movie: mlrec train --known-movies all"
 
     @cached_property
     def _keys(self) -> list[str]:

@@ -27,7 +27,7 @@ from mlrec.settings import ServeSettings, UpdateRule
 
 if TYPE_CHECKING:
     from mlrec.serving.recommender import Recommender
-    from mlrec.serving.results import Explanation, Recommendation
+    from mlrec.serving.results import Explanation, Movie, Recommendation
 
 EXAMPLES = examples(
     "mlrec recommend --user 42",
@@ -39,6 +39,9 @@ EXAMPLES = examples(
 
 Genres = Annotated[
     list[str] | None, typer.Option("--genre", metavar="GENRE", help="Only movies of this genre. Repeatable.")
+]
+NotGenres = Annotated[
+    list[str] | None, typer.Option("--not-genre", metavar="GENRE", help="No movies of this genre. Repeatable.")
 ]
 Years = Annotated[
     str | None,
@@ -80,6 +83,7 @@ def recommend(
     ] = None,
     n: ListLength = TOP_N,
     genre: Genres = None,
+    not_genre: NotGenres = None,
     years: Years = None,
     exclude: Annotated[
         list[str] | None,
@@ -110,6 +114,7 @@ def recommend(
     _check_usage(user, bool(likes or dislikes), all_users, out, explain)
     options: dict[str, Any] = {
         "genres": genre or None,
+        "not_genres": not_genre or (),
         "years": parse_years(years),
         "include_seen": include_seen,
         "diversity": diversity,
@@ -140,11 +145,15 @@ def recommend(
             echo = [f"likes {movie.label}" for movie in liked] + [f"dislikes {movie.label}" for movie in disliked]
             _show(recommender, who, f"For a visitor who {', '.join(echo)}", items, reasons, as_json)
             if not as_json:
-                _say_how_sure(items, len(likes) + len(dislikes))
+                _say_how_sure(items, liked, len(liked) + len(disliked))
 
 
-def _say_how_sure(items: "Sequence[Recommendation]", opinions: int) -> None:
-    """Say how much of a list is taste, if popularity has a part in it."""
+def _say_how_sure(items: "Sequence[Recommendation]", liked: "Sequence[Movie]", opinions: int) -> None:
+    """Say how much of a list is taste if popularity has a part in it, and what little is known of the liked movies."""
+    for movie in liked:
+        if movie.origin != "trained":
+            known = f"{counted(movie.likes, 'like')}" if movie.likes else "no likes yet, only its genres and year"
+            render.note(f"Little is known of {movie.label}: {known}.")
     tastes = [item.taste for item in items if item.taste is not None]
     if not tastes or min(tastes) == 1:
         return
@@ -152,9 +161,10 @@ def _say_how_sure(items: "Sequence[Recommendation]", opinions: int) -> None:
     if not share:
         render.note("How sure: nothing is liked yet, so these are popular movies.")
         return
+    guess = "a first guess" if opinions < 3 else "a rough idea" if opinions < 10 else "a fair idea"
     render.note(
-        f"How sure: {share:.0%} of these scores come from {counted(opinions, 'opinion')}, the rest from what most"
-        " people like. With each further opinion, the list becomes more personal."
+        f"How sure: {guess}, from {counted(opinions, 'opinion')}. {share:.0%} of these scores come from"
+        f" {'it' if opinions == 1 else 'them'}, the rest from what most people like."
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
-from mlrec.cli.commands.recommend import Genres, Rule, Years, parse_years
+from mlrec.cli.commands.recommend import Genres, NotGenres, Rule, Years, parse_years
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples
 from mlrec.cli.public_ids import parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError, in_shell
@@ -69,6 +69,7 @@ def swipe(
     event_id: Annotated[str | None, typer.Option(metavar="KEY", hidden=True)] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Undo the swipe that was logged last.")] = False,
     genre: Genres = None,
+    not_genre: NotGenres = None,
     years: Years = None,
     rule: Rule = ServeSettings.rule,
     store: StoreName = None,
@@ -84,7 +85,11 @@ def swipe(
     given = _preference(preference, bucket)
     key = _key(idempotency_key, event_id)
     _check_usage(movie, given, undo, at, key)
-    filters: dict[str, Any] = {"genres": genre or None, "years": parse_years(years)}
+    filters: dict[str, Any] = {
+        "genres": genre or None,
+        "not_genres": not_genre or (),
+        "years": parse_years(years),
+    }
     from mlrec.serving.recommender import Recommender
 
     settings = ServeSettings(rule=rule)

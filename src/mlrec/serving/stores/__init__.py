@@ -9,7 +9,7 @@ from mlrec.serving.stores.names import file_name, is_redis_url
 from mlrec.workspace import Workspace
 
 
-def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeStore:
+def open_store(name: str | Path | None, workspace: Workspace | None, wait_seconds: float | None = None) -> SwipeStore:
     """Open the store with the given name.
 
     Parameters
@@ -20,6 +20,9 @@ def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeSto
         in the data directory, or memory if there is no data directory.
     workspace
         The data directory, which relative paths are relative to; None means the working directory.
+    wait_seconds
+        Most seconds that a call waits for another process's lock on a file, or for an answer of a server. None: 30 for
+        a file and 5 for a server.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeSto
     elif is_redis_url(text):
         from mlrec.serving.stores.redis import RedisStore
 
-        return RedisStore(text)
+        return RedisStore(text, wait_seconds)
     elif text == "memory":
         from mlrec.serving.stores.memory import MemoryStore
 
@@ -43,4 +46,4 @@ def open_store(name: str | Path | None, workspace: Workspace | None) -> SwipeSto
         path = (workspace.root if workspace else Path()) / file_name(text)
     from mlrec.serving.stores.sqlite import SqliteStore
 
-    return SqliteStore(path)
+    return SqliteStore(path, wait_seconds)

@@ -45,8 +45,8 @@ class RedisStore:
         If the URL cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
-        self._server = RedisConnection(url)
+    def __init__(self, url: str, wait_seconds: float | None = None) -> None:
+        self._server = RedisConnection(url, wait_seconds)
         self._scripts: dict[str, Any] = {name: self._server.client.register_script(_script(name)) for name in _SCRIPTS}
 
     @property

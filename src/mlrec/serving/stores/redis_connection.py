@@ -27,6 +27,8 @@ class RedisConnection:
     ----------
     url
         See `redis_address`.
+    wait_seconds
+        Most seconds to wait for an answer, unless the URL says otherwise. None: 5.
 
     Raises
     ------
@@ -36,7 +38,7 @@ class RedisConnection:
         If the URL cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, wait_seconds: float | None = None) -> None:
         self._address = redis_address(url)
         try:
             import redis
@@ -45,7 +47,8 @@ class RedisConnection:
         except ImportError as error:
             raise MissingExtraError("redis", "A Redis store") from error
         self._errors = redis.exceptions
-        settings: dict[str, Any] = {"socket_timeout": _TIMEOUT_SECONDS, "socket_connect_timeout": _TIMEOUT_SECONDS}
+        seconds = _TIMEOUT_SECONDS if wait_seconds is None else wait_seconds
+        settings: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
         settings |= self._address.settings
         if "path" in settings:
             settings["connection_class"] = redis.UnixDomainSocketConnection

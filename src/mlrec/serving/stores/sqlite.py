@@ -28,11 +28,13 @@ class SqliteStore:
     ----------
     path
         The file. Nothing is read or written before the first call that needs it.
+    wait_seconds
+        Most seconds to wait for the lock of another process. None: 30.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_seconds: float | None = None) -> None:
         self.path = path
-        self._file = SqliteFile(path)
+        self._file = SqliteFile(path, wait_seconds)
 
     @property
     def place(self) -> str:

@@ -55,10 +55,13 @@ class SqliteFile:
     ----------
     path
         The file. Nothing is read or written before the first call that needs it.
+    wait_seconds
+        Most seconds to wait for the lock of another process. None: 30.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_seconds: float | None = None) -> None:
         self.path = path
+        self._wait_seconds = _WAIT_SECONDS if wait_seconds is None else wait_seconds
         # Connections not in use at the moment, each with the identity of its file.
         self._pool: deque[_Pooled] = deque()
         self._owner = os.getpid()
@@ -120,7 +123,7 @@ class SqliteFile:
                 if _code(error) not in _BUSY:
                     raise
             finally:
-                connection.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000:.0f}")
+                connection.execute(f"PRAGMA busy_timeout = {self._wait_seconds * 1000:.0f}")
 
     @contextmanager
     def lent(self, pooled: _Pooled | None = None) -> Iterator[sqlite3.Connection]:
@@ -175,7 +178,7 @@ class SqliteFile:
         try:
             # Migrate first: if the application id were only in the write-ahead log, _is_new would not see it.
             _initialize(connection, self.path)
-            _use_write_ahead_log(connection)
+            _use_write_ahead_log(connection, self._wait_seconds)
             # On macOS a plain fsync leaves data in the drive's own cache.
             connection.execute("PRAGMA fullfsync = ON")
             # Data of forgotten users must not remain in the unused space of a page.
@@ -194,7 +197,7 @@ class SqliteFile:
                 _make_private(self.path)
             before = _identity(self.path)
             connection = sqlite3.connect(
-                self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+                self.path, timeout=self._wait_seconds, isolation_level=None, check_same_thread=False
             )
             # The checks of values find bytes that are not UTF-8. An error in the middle of a row would keep the
             # statement open, and with it a lock, for as long as a reference to the error exists.
@@ -226,7 +229,7 @@ class SqliteFile:
         code = _code(error)
         if code in _BUSY:
             return StoreUnavailableError(
-                f"Another process has locked {self.path} for {_WAIT_SECONDS:.0f} seconds.",
+                f"Another process has locked {self.path} for {self._wait_seconds:.3g} seconds.",
                 f"Find out which process it is (on Linux: fuser -v {self.path}), then try again.",
             )
         if code in _DAMAGE:
@@ -398,9 +401,9 @@ def _statements(text: str) -> Iterator[str]:
             pending = ""
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+def _use_write_ahead_log(connection: sqlite3.Connection, wait_seconds: float) -> None:
     """Switch to WAL. While others open the file for the first time, SQLite may refuse at once despite the timeout."""
-    until = time.monotonic() + _WAIT_SECONDS
+    until = time.monotonic() + wait_seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,275 @@
+"""The routes of the API. Each is one call of the library and a model of its result."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from mlrec.errors import MlrecError, StateError
+from mlrec.serve import problems
+from mlrec.serve.models import (
+    Batch,
+    BatchReply,
+    CardQuery,
+    EventKey,
+    Forgotten,
+    Length,
+    ListQuery,
+    NewSwipe,
+    Reply,
+    State,
+    Swipes,
+    Text,
+    UserList,
+    Visitor,
+    VisitorQuestion,
+)
+from mlrec.serve.requests import (
+    HeaderKey,
+    MovieId,
+    Serving,
+    UserId,
+    as_ids,
+    known_parameters,
+    one_key,
+    trusted,
+)
+from mlrec.serve.service import Service
+from mlrec.serving.history import HistoryEvent
+from mlrec.serving.people import RatedMovie, UserProfile
+from mlrec.serving.recommender import Recommender
+from mlrec.serving.result_list import ResultList
+from mlrec.serving.results import Card, Explanation, Genre, ModelSummary, Movie, Recommendation, UserState
+
+_COMMON = problems.responses(400, 401, 403, 404, 408, 413, 421, 422, 429, 503)
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], responses=_COMMON)
+
+
+# -- lists -------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/users/{user_id:path}/recommendations", tags=["lists"])
+async def recommendations(
+    user_id: UserId, wanted: Annotated[ListQuery, Query()], service: Serving
+) -> list[Recommendation]:
+    """The best movies for a user. A user whom nobody knows gets popular movies, spread over genres."""
+    options = wanted.options()
+    options["exclude"] = as_ids(wanted.exclude, service.recommender.movie_id_kind, "exclude")
+    return _counted(service, await service.read(service.recommender.get_top_n, user_id, **options))
+
+
+@router.get("/users/{user_id:path}/deck", tags=["lists"])
+async def deck(user_id: UserId, wanted: Annotated[CardQuery, Query()], service: Serving) -> list[Card]:
+    """The cards to show a user next: the best movies, each with its place among all movies and with reasons."""
+    options = wanted.options()
+    options["exclude"] = as_ids(wanted.exclude, service.recommender.movie_id_kind, "exclude")
+    return await service.read(service.recommender.deck, user_id, **options)
+
+
+@router.get("/users/{user_id:path}/why/{movie_id:path}", tags=["lists"], responses=problems.responses(501))
+async def why(user_id: UserId, movie_id: MovieId, service: Serving) -> Explanation:
+    """Why a movie has its score: what each of the user's opinions adds to it. The likes and popularity add up to it."""
+    return await service.read(service.recommender.explain, user_id, movie_id)
+
+
+@router.post("/visitors/recommendations", tags=["lists"])
+async def visitor_recommendations(visitor: Visitor, service: Serving) -> list[Recommendation]:
+    """The best movies for a visitor without an account, by a few likes and dislikes. Nothing is stored."""
+    call = service.recommender.recommend_for
+    return _counted(service, await service.read(call, visitor.likes, visitor.dislikes, **visitor.options()))
+
+
+@router.post("/visitors/why", tags=["lists"], responses=problems.responses(501))
+async def visitor_why(asked: VisitorQuestion, service: Serving) -> Explanation:
+    """Why a movie has its score in a visitor's list."""
+    return await service.read(service.recommender.explain_for, asked.movie_id, asked.likes, asked.dislikes)
+
+
+@router.post("/batch/recommendations", tags=["lists"], dependencies=[Depends(trusted)])
+async def batch_recommendations(batch: Batch, service: Serving) -> list[UserList]:
+    """The lists of up to 100 users."""
+    lists = await service.read(_lists, service.recommender, batch.user_ids, batch.options())
+    return [
+        UserList(user_id=user_id, recommendations=_counted(service, found))
+        for user_id, found in zip(batch.user_ids, lists, strict=True)
+    ]
+
+
+def _lists(
+    recommender: Recommender, user_ids: list[int | str], options: dict[str, Any]
+) -> list[ResultList[Recommendation]]:
+    return [recommender.get_top_n(user_id, **options) for user_id in user_ids]
+
+
+def _counted(service: Service, found: ResultList[Recommendation]) -> ResultList[Recommendation]:
+    is_cold = bool(found) and found[0].taste == 0
+    service.metrics.lists.labels("cold" if is_cold else "personal").inc()
+    return found
+
+
+# -- swipes ------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/users/{user_id:path}/swipes", tags=["swipes"], responses=problems.responses(409, 410))
+async def swipe(
+    user_id: UserId,
+    made: NewSwipe,
+    service: Serving,
+    header_key: HeaderKey,
+    n: Annotated[
+        Length | None, Query(description="Also answer with the user's list afterwards, of this length.")
+    ] = None,
+) -> Reply:
+    """Store a swipe and learn from it. When the answer comes, the swipe is on the disk.
+
+    If no answer comes, send the request again with the same event_id: that changes nothing twice.
+    """
+    key = one_key(made.event_id, header_key)
+    reply = await service.write(_swiped, service.recommender, user_id, made, key, n)
+    _count_swipe(service, made, reply.state.is_new)
+    return reply
+
+
+def _swiped(recommender: Recommender, user_id: int | str, made: NewSwipe, key: str | None, n: int | None) -> Reply:
+    state = recommender.update_user(user_id, made.movie_id, made.swipe, at=made.at, idempotency_key=key)
+    return _reply(recommender, state, n)
+
+
+def _reply(recommender: Recommender, state: UserState, n: int | None) -> Reply:
+    listed = None if n is None else recommender.get_top_n(state.user_id, n)
+    return Reply(state=State.model_validate(state), recommendations=listed)
+
+
+def _count_swipe(service: Service, made: NewSwipe, is_new: bool) -> None:
+    if is_new:
+        service.metrics.swipes.labels(made.swipe, made.source).inc()
+
+
+@router.delete("/users/{user_id:path}/swipes/latest", tags=["swipes"], responses=problems.responses(409, 410))
+async def undo(
+    user_id: UserId,
+    service: Serving,
+    header_key: HeaderKey,
+    event_id: Annotated[EventKey | None, Query(description="Your own id of the undo, as in a swipe.")] = None,
+    n: Annotated[
+        Length | None, Query(description="Also answer with the user's list afterwards, of this length.")
+    ] = None,
+) -> Reply:
+    """Undo the user's latest swipe, as if it had never been made."""
+    reply = await service.write(_unswiped, service.recommender, user_id, one_key(event_id, header_key), n)
+    if reply.state.is_new:
+        service.metrics.undone.inc()
+    return reply
+
+
+def _unswiped(recommender: Recommender, user_id: int | str, key: str | None, n: int | None) -> Reply:
+    return _reply(recommender, recommender.undo(user_id, idempotency_key=key), n)
+
+
+@router.post("/batch/swipes", tags=["swipes"], dependencies=[Depends(trusted)])
+async def batch_swipes(batch: Swipes, service: Serving) -> list[BatchReply]:
+    """Store up to 100 swipes, one after the other. One that is refused does not stop the others.
+
+    If the store fails, the rest is not tried: those have status 503. Send them again, with the same event_id.
+    """
+    replies = await service.write(_swiped_all, service.recommender, batch.swipes)
+    for made, reply in zip(batch.swipes, replies, strict=True):
+        if reply.state is not None:
+            _count_swipe(service, made, reply.state.is_new)
+    return replies
+
+
+def _swiped_all(recommender: Recommender, swipes: list[Any]) -> list[BatchReply]:
+    replies: list[BatchReply] = []
+    for made in swipes:
+        try:
+            reply = _swiped(recommender, made.user_id, made, made.event_id, None)
+            replies.append(BatchReply(status=200, state=reply.state))
+        except StateError as error:
+            status, detail, _ = problems.of_error(error)
+            replies += [BatchReply(status=status, detail=detail)] * (len(swipes) - len(replies))
+            break
+        except MlrecError as error:
+            status, detail, _ = problems.of_error(error)
+            replies.append(BatchReply(status=status, detail=detail))
+    return replies
+
+
+# -- users -------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/users/{user_id:path}/swipes", tags=["users"])
+async def history(
+    user_id: UserId,
+    service: Serving,
+    n: Annotated[Length, Query(description="How many swipes: the latest ones.")] = 100,
+) -> list[HistoryEvent]:
+    """The user's latest swipes, oldest first, with undone ones marked."""
+    found = await service.read(service.recommender.history, user_id)
+    return found[-n:]
+
+
+@router.get("/users/{user_id:path}/ratings", tags=["users"])
+async def ratings(
+    user_id: UserId,
+    service: Serving,
+    n: Annotated[Length, Query(description="How many ratings: the latest ones.")] = 100,
+) -> list[RatedMovie]:
+    """The user's latest ratings in the model's data, oldest first."""
+    found = await service.read(service.recommender.ratings, user_id)
+    return found[-n:]
+
+
+@router.get("/users/{user_id:path}", tags=["users"])
+async def profile(user_id: UserId, service: Serving) -> UserProfile:
+    """What is known of a user: counts, times, and the genres that the user likes most."""
+    return await service.read(service.recommender.user, user_id)
+
+
+@router.delete("/users/{user_id:path}", tags=["users"])
+async def forget(user_id: UserId, service: Serving) -> Forgotten:
+    """Forget a user: delete the log, and store nothing of this user again."""
+    return Forgotten(user_id=user_id, deleted=await service.write(service.recommender.forget_user, user_id))
+
+
+# -- movies ------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/movies", tags=["movies"])
+async def search(
+    title: Annotated[Text, Query(min_length=1, description="A title or a part of it; it need not be exact.")],
+    service: Serving,
+    n: Annotated[Length, Query(description="Most movies to find.")] = 10,
+) -> list[Movie]:
+    """Movies whose titles match a text or, if none do, are similar to it. The best match comes first."""
+    return await service.read(service.recommender.search, title, n)
+
+
+@router.get("/genres", tags=["movies"])
+async def genres(service: Serving) -> list[Genre]:
+    """The genres of the movies, in alphabetical order."""
+    return await service.read(service.recommender.genres)
+
+
+@router.get("/movies/{movie_id:path}/similar", tags=["movies"])
+async def similar(
+    movie_id: MovieId,
+    service: Serving,
+    n: Annotated[Length, Query(description="How many movies.")] = 10,
+) -> list[Recommendation]:
+    """The movies most similar to a movie, by the cosine of their vectors."""
+    return await service.read(service.recommender.similar_movies, movie_id, n)
+
+
+@router.get("/movies/{movie_id:path}", tags=["movies"])
+async def movie(movie_id: MovieId, service: Serving) -> Movie:
+    """Everything known of a movie, with its ids at IMDb and TMDB."""
+    return await service.read(service.recommender.movie, movie_id)
+
+
+@router.get("/model", tags=["service"])
+async def model(service: Serving) -> ModelSummary:
+    """The model that makes the recommendations."""
+    return service.recommender.model_summary()

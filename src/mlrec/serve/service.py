@@ -1,0 +1,140 @@
+"""What one worker serves with: a recommender, threads for its calls, keys, limits and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from mlrec.errors import MlrecError
+from mlrec.serve.keys import Keys, Sessions
+from mlrec.serve.metrics import Metrics
+from mlrec.serve.pool import Pool
+from mlrec.serve.rate_limit import RateLimit
+from mlrec.serving.recommender import Recommender
+from mlrec.settings import ServiceSettings
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "testserver")
+_READERS, _WAITING_READERS = 16, 512
+_WRITERS, _WAITING_WRITERS = 16, 48
+_PROBE_SECONDS = 5.0
+
+
+class Service:
+    """Everything that the routes of one worker share.
+
+    Parameters
+    ----------
+    settings
+        How to serve.
+    secret
+        What the cookies of sessions are signed with; the same in all workers.
+    rate_table
+        The file of `RateLimit`, if there is a limit.
+    """
+
+    def __init__(self, settings: ServiceSettings, secret: bytes, rate_table: Path | None = None) -> None:
+        self.settings = settings
+        self.keys = Keys(None if settings.api_key_file is None else Path(settings.api_key_file))
+        self.metrics = Metrics()
+        limit = settings.rate_limit
+        self.rate_limit = None if not limit or rate_table is None else RateLimit(limit, rate_table)
+        self.hosts = None if self.keys.are_needed else {*LOOPBACK_NAMES, *settings.allowed_hosts}
+        self.security_headers = _security_headers(settings.poster_url)
+        self.recommender = Recommender.open(
+            settings.data_dir, model=settings.model, store=settings.store, settings=settings.serve
+        )
+        self.sessions = Sessions(secret, self.recommender.user_id_kind)
+        seconds = settings.wait_seconds + 1
+        self.reading = Pool("reading", _READERS, _WAITING_READERS, seconds)
+        self.writing = Pool("writing", _WRITERS, _WAITING_WRITERS, seconds)
+        self._probed_at = -_PROBE_SECONDS
+        self._probe: asyncio.Task[None] | None = None
+        self.store_fault = ""
+        self.is_stopping = False
+
+    async def read(self, call: Callable[..., T], *arguments: object, **options: object) -> T:
+        """Call what reads."""
+        return await self.reading.run(partial(call, *arguments, **options))
+
+    async def write(self, call: Callable[..., T], *arguments: object, **options: object) -> T:
+        """Call what writes."""
+        return await self.writing.run(partial(call, *arguments, **options))
+
+    def look_at_store(self) -> None:
+        """From time to time, try in the background whether the store can be read. Waits for nothing."""
+        now = time.monotonic()
+        if now - self._probed_at >= _PROBE_SECONDS and (self._probe is None or self._probe.done()):
+            self._probed_at = now
+            self._probe = asyncio.get_running_loop().create_task(self._try_store())
+
+    async def _try_store(self) -> None:
+        try:
+            await self.read(self.recommender.is_forgotten, _NOBODY[self.recommender.user_id_kind])
+            self.store_fault = ""
+        except MlrecError as error:
+            self.store_fault = error.message
+            self.metrics.count_fault(error)
+        except Exception as error:  # a full pool: readers wait for the store
+            self.store_fault = str(error)
+
+    def metrics_page(self) -> bytes:
+        """Everything measured, as text for Prometheus."""
+        about = self.recommender.model_summary()
+        created = datetime.fromisoformat(about.created_at).timestamp()
+        return self.metrics.page(about.model_id, created, (self.reading, self.writing))
+
+    async def start(self) -> None:
+        """Take signals: SIGHUP reads the keys again."""
+        if self.keys.are_needed:
+            with suppress(RuntimeError, ValueError):  # not in the main thread, as in some tests
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.keys.reload)
+
+    async def stop(self) -> None:
+        """Let go of threads, model and store. Calls that still run get the time that a request would wait for them."""
+        self.is_stopping = True
+        self.reading.close()
+        self.writing.close()
+        until = time.monotonic() + self.settings.wait_seconds
+        while self.reading.pending + self.writing.pending:
+            if time.monotonic() > until:
+                _log.error("The store of swipes does not answer. The service ends without waiting for it.")
+                os._exit(1)  # Python would wait for the threads for ever
+            await asyncio.sleep(0.02)
+        self.recommender.close()
+
+
+_NOBODY: Mapping[str, int | str] = {"integer": -1, "text": "nobody"}
+
+
+def _security_headers(poster_url: str | None) -> dict[str, str]:
+    images = "'self' data:"
+    if poster_url is not None:
+        parts = urlsplit(poster_url)
+        images += f" {parts.scheme}://{parts.netloc}"
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Cache-Control": "no-store",
+    }

@@ -1,0 +1,60 @@
+"""schemathesis against a running service: answers are as the OpenAPI document says, whatever is asked."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    negative_data_rejection,
+]
+ANY_TEXT = {
+    "DELETE /v1/users/{user_id}",
+    "GET /v1/movies/{movie_id}",
+    "GET /v1/users/{user_id}",
+    "GET /v1/users/{user_id}/why/{movie_id}",
+}
+"""Requests that have nothing but ids in the address. For the document, any text is an id."""
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_answers_are_as_the_document_says(shared, mode):
+    schema = schemathesis.openapi.from_url(f"{shared.address}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    assert len(operations) == len([1 for path in schema.raw_schema["paths"].values() for _ in path])
+    asked, without = 0, set()
+    for operation in operations:
+
+        @settings(
+            max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def check(case):
+            nonlocal asked
+            asked += 1
+            response = case.call(timeout=20)
+            # What is not HTTP, the server below refuses before the application sees it.
+            if response.text != "Invalid HTTP request received.":
+                case.validate_response(response, checks=CHECKS)
+
+        try:
+            check()
+        except Unsatisfiable:
+            without.add(operation.label)  # nothing in such a request can be wrong
+    assert asked > 200
+    assert without <= {"GET /livez", "GET /readyz", "GET /metrics", "GET /v1/genres", "GET /v1/model", *ANY_TEXT}
