@@ -13,7 +13,7 @@ CODE := src tests benchmarks docs examples scripts
 SPARK := $(if $(shell command -v java),$(VENV)/.spark)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test quick check fuzz format lint types imports bench docs docs-check site pictures release hooks fix clean
+.PHONY: help demo serve install test quick check fuzz format lint types imports bench docs docs-check site pictures release hooks fix clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) install --constraint constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.demo
+	$(PIP) install --constraint constraints.txt --editable '.[demo,serve]'
 	@touch $@
 
 $(VENV)/.spark: $(VENV)/.dev
@@ -52,6 +56,10 @@ demo: $(VENV)/.demo  ## Real MovieLens data: prepare, train, evaluate, recommend
 	$(BIN)/mlrec --data-dir $(DATA) recommend --user 42
 	$(BIN)/mlrec --data-dir $(DATA) similar "Toy Story" -n 5
 	@echo 'Now swipe: $(BIN)/mlrec --data-dir $(DATA) swipe --user 42'
+
+serve: $(VENV)/.serve  ## Serve the page to swipe on, with the demo data if DATA has no model
+	@test -e $(DATA)/models/CURRENT || $(BIN)/mlrec --data-dir $(DATA) run demo
+	$(BIN)/mlrec --data-dir $(DATA) serve --open
 
 # The slowest files first, so that no processor waits for the last of them.
 TESTS := tests/spark $(filter-out tests/spark,$(patsubst %/,%,$(wildcard tests/*/)))
@@ -93,9 +101,10 @@ docs-check: $(VENV)/.dev
 site: $(VENV)/.docs  ## Build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-pictures: $(VENV)/.docs  ## Record the README's pictures from DATA, which `make demo` fills (needs Chromium)
+pictures: $(VENV)/.docs $(VENV)/.dev  ## Record the README's pictures from DATA, which `make demo` fills (needs Chromium)
 	$(BIN)/python docs/record_swipe.py --data-dir $(DATA)
 	$(BIN)/python docs/record_report.py --data-dir $(DATA)
+	$(BIN)/python docs/record_page.py --data-dir $(DATA)
 
 release: $(VENV)/.release  ## Build sdist and wheel into dist/, and try them in empty environments; uploads nothing
 	$(BIN)/python scripts/release.py

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from examples.fastapi_app import app
 from mlrec import MlrecError, Recommender
 from mlrec.preferences import Swipe
+from mlrec.serve.app import create_app
+from mlrec.settings import ServiceSettings
 from tests.fuzz.attack import Case, Fuzz, told
 from tests.fuzz.damage import VALUES
 from tests.fuzz.small import GENRES, MOVIES, USERS
@@ -82,11 +83,10 @@ def _consumed(outcome: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def client(small, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLREC_DATA_DIR", str(small.root))
-        patch.setenv("MLREC_STORE", str(tmp_path_factory.mktemp("example") / "users.db"))
-        with TestClient(app, raise_server_exceptions=True) as client:
-            yield client
+    store = str(tmp_path_factory.mktemp("service") / "users.db")
+    app = create_app(ServiceSettings(data_dir=str(small.root), store=store), b"s" * 32)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=True) as client:
+        yield client
 
 
 WORDS = (
@@ -109,9 +109,10 @@ WORDS = (
     "2.5",
 )
 REQUESTS = (
-    ("GET", "/users/{id}/recommendations"), ("POST", "/users/{id}/swipes"), ("DELETE", "/users/{id}/swipes/latest"),
-    ("GET", "/users/{id}/why/{movie}"), ("GET", "/movies/{movie}/similar"), ("GET", "/movies"),
-    ("POST", "/visitors/recommendations"),
+    ("GET", "/v1/users/{id}/recommendations"), ("POST", "/v1/users/{id}/swipes"), ("GET", "/v1/users/{id}/deck"),
+    ("DELETE", "/v1/users/{id}/swipes/latest"),
+    ("GET", "/v1/users/{id}/why/{movie}"), ("GET", "/v1/movies/{movie}/similar"), ("GET", "/v1/movies"),
+    ("POST", "/v1/visitors/recommendations"),
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from mlrec.errors import MlrecError
+from mlrec.machine import blas_threads
 from mlrec.serve.keys import Keys, Sessions
 from mlrec.serve.metrics import Metrics
 from mlrec.serve.pool import Pool
@@ -27,9 +29,11 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "testserver")
-_READERS, _WAITING_READERS = 16, 512
-_WRITERS, _WAITING_WRITERS = 16, 48
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+# More threads answer less: they compute in turn, and wait for each other. Two writers keep a disk or a server busy.
+_READERS, _WAITING_READERS = 4, 512
+_WRITERS, _WAITING_WRITERS = 2, 64
+_SWITCH_SECONDS = 0.001
 _PROBE_SECONDS = 5.0
 
 
@@ -48,6 +52,10 @@ class Service:
 
     def __init__(self, settings: ServiceSettings, secret: bytes, rate_table: Path | None = None) -> None:
         self.settings = settings
+        # Several threads share this process. BLAS threads of each would wait for each other (30 times fewer lists on
+        # two cores), and the event loop would wait up to 5 ms whenever a thread computes.
+        self._blas = blas_threads()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self.keys = Keys(None if settings.api_key_file is None else Path(settings.api_key_file))
         self.metrics = Metrics()
         limit = settings.rate_limit
