@@ -374,7 +374,8 @@ class Recommender:
         -------
         list of Recommendation
             Most similar first. The score is the cosine, −1 to 1; that of a movie with few likes outside the core is
-            closer to 0, because little is known of it.
+            closer to 0, because little is known of it. A movie of the core that nobody likes has no vector to compare:
+            then movies of the same genres and time are listed.
 
         Raises
         ------
@@ -383,7 +384,11 @@ class Recommender:
         """
         served, n = self._served(), arguments.length(n)
         row = _movie(served, movie_id)
-        similarity = movie_similarity(row, served.movie_factors, served.factor_norms, served.evidence)
+        similarity = (
+            movie_similarity(row, served.movie_factors, served.factor_norms, served.evidence)
+            if served.factor_norms[row]
+            else served.resemblance(row)
+        )
         rows = top_n(similarity, n)
         return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
 
