@@ -65,7 +65,8 @@ serve: $(VENV)/.serve  ## Serve the page to swipe on, with the demo data if DATA
 TESTS := tests/spark $(filter-out tests/spark,$(patsubst %/,%,$(wildcard tests/*/)))
 
 test: $(VENV)/.dev $(SPARK)  ## Run all tests
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile \
+		--no-loadscope-reorder $(TESTS)
 
 quick: $(VENV)/.dev  ## Run the fast tests, in less than half a minute
 	$(BIN)/python -m pytest -q tests/unit

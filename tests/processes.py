@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import time
@@ -39,3 +40,38 @@ def wait_until(condition: Callable[[], Any], *, seconds: float = 120, pause: flo
     while not condition():
         assert time.monotonic() < end, f"still not so after {seconds} seconds"
         time.sleep(pause)
+
+
+@contextmanager
+def services_end_at_once() -> Iterator[None]:
+    """Let `mlrec serve` in this process stop as soon as it has started, as if a signal had come."""
+    import pytest
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+    from uvicorn.supervisors.multiprocess import SIGNALS
+
+    from mlrec.serve import workers
+
+    async def started(server: workers._Server, sockets: Any = None) -> None:
+        await uvicorn.Server.startup(server, sockets)
+        server.should_exit = True
+
+    def run(service: workers._Workers) -> None:
+        service.processes_num = 1
+        service.should_exit.set()
+        Multiprocess.run(service)
+
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers._Server, "startup", started)
+        patch.setattr(workers._Workers, "run", run)
+        try:
+            yield
+        finally:  # what belongs to a process of its own
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for name in ("mlrec", "mlrec.serve.access", "uvicorn"):
+                logger = logging.getLogger(name)
+                logger.handlers.clear()
+                logger.propagate = True
+                logger.setLevel(logging.NOTSET)

@@ -5,27 +5,21 @@ MLREC_FUZZ_SEED changes the cases, and MLREC_FUZZ_CASES their number (0: all).
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import shutil
-import signal
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-import uvicorn
 from typer.testing import CliRunner
-from uvicorn.supervisors import Multiprocess
-from uvicorn.supervisors.multiprocess import SIGNALS
 
 from mlrec.cli.app import app
-from mlrec.serve import workers
 from mlrec.workspace import Workspace
+from tests.processes import services_end_at_once
 
 ODD = [
     "", " ", "-", "--", "0", "-1", "1", "2", "-0", "+1", "1.5", "1e3", "1_0", "0x1F", "٣", "nan", "-nan", "inf", "-inf",
@@ -98,36 +92,8 @@ def folder(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLREC_DATA_DIR", "data")
     monkeypatch.setenv("HOME", str(tmp_path))
-    with services_end_at_once(monkeypatch):
+    with services_end_at_once():
         yield tmp_path
-
-
-@contextmanager
-def services_end_at_once(monkeypatch) -> Iterator[None]:
-    """Let `mlrec serve` stop as soon as it has started, as if a signal had come."""
-
-    async def started(server: workers._Server, sockets: Any = None) -> None:
-        await uvicorn.Server.startup(server, sockets)
-        server.should_exit = True
-
-    def run(service: workers._Workers) -> None:
-        service.processes_num = 1
-        service.should_exit.set()
-        Multiprocess.run(service)
-
-    monkeypatch.setattr(workers._Server, "startup", started)
-    monkeypatch.setattr(workers._Workers, "run", run)
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
-        yield
-    finally:  # what belongs to a process of its own
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for name in ("mlrec", "mlrec.serve.access", "uvicorn"):
-            logger = logging.getLogger(name)
-            logger.handlers.clear()
-            logger.propagate = True
-            logger.setLevel(logging.NOTSET)
 
 
 def furnish(small_model: Workspace, folder: Path) -> str:

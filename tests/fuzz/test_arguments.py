@@ -15,6 +15,7 @@ from mlrec.cli.app import app
 from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Fuzz, command
 from tests.fuzz.damage import NUMBERS
+from tests.processes import services_end_at_once
 
 SECRET = "s3cr3t"
 STORES = (
@@ -40,7 +41,7 @@ TEXTS = (
 PATIENCE = {"iterations", "trials", "resamples", "factors", "minutes"}
 OUTPUTS = {"out", "output", "report", "csv", "rejects"}
 # What starts a machinery of its own, and is attacked elsewhere; what goes on for as long as it likes.
-SLOW = {"tune": 4, "evaluate": 8, "train": 8, "run": 6}
+SLOW = {"tune": 4, "evaluate": 8, "train": 8, "run": 6, "serve": 8}
 ALWAYS = {"tune": ("--trials", "1"), "fetch": ("--from", "nowhere")}
 
 
@@ -157,7 +158,8 @@ def test_a_command_with_any_arguments_ends_as_documented(fuzz: Fuzz, copied, mon
         encoding = case.chance.choice(("utf-8", "utf-8", "utf-8", "ascii", "latin-1"))
         data = workspace.root if case.chance.random() < 0.95 else Path(a_path(case.chance, workspace.root))
         case.note(f"mlrec {' '.join(map(repr, (*words, *arguments)))} ({encoding}, {data.name})")
-        done = command(*words, *arguments, data=data, typed=lines(case.chance), encoding=encoding)
+        with services_end_at_once():
+            done = command(*words, *arguments, data=data, typed=lines(case.chance), encoding=encoding)
         assert SECRET not in done.out + done.err, "a password is shown"
         assert registry.published_id(workspace) in registry.list_ids(workspace)
         assert not leftovers(case.folder), "work is left half done"

@@ -185,7 +185,7 @@ class App {
     const drawn = this.stack.querySelector(".card:not(.gone)");
     const hadFocus = drawn.contains(document.activeElement);
     this.shown = null;
-    this.answer(card.movie, name, card.movie.source);
+    this.answer(card.movie, name, card.movie.source, card);
     this.deal();
     if (hadFocus) this.stack.querySelector("#card-title ~ *, .card:not(.gone) h2")?.focus();
     flyOff(drawn, name);
@@ -194,11 +194,11 @@ class App {
   }
 
   /** Take an answer to any film, from any view. */
-  answer(movie, name, source) {
+  answer(movie, name, source, card = null) {
     if (name === "unseen") {
       this.unseen = [...this.unseen.filter((one) => one !== movie.movie_id), movie.movie_id].slice(-200);
       store(`mlrec-unseen-${this.user}`, this.unseen);
-      this.lastUnseen = movie;
+      this.lastUnseen = { movie, card };
       return;
     }
     this.lastUnseen = null;
@@ -209,12 +209,12 @@ class App {
 
   undo() {
     if (this.lastUnseen) { // putting a film aside is the latest thing done, and was never sent
-      const movie = this.lastUnseen;
+      const { movie, card } = this.lastUnseen;
       this.lastUnseen = null;
       this.unseen = this.unseen.filter((one) => one !== movie.movie_id);
       store(`mlrec-unseen-${this.user}`, this.unseen);
       say(`${named(movie)} is back.`);
-      this.again();
+      this.again(card);
       return;
     }
     const taken = this.outbox.undo();
@@ -225,12 +225,13 @@ class App {
     }
   }
 
-  /** Deal anew, because an answer was taken back. */
-  again() {
+  /** Deal anew, because an answer was taken back; first the card that it was given to, if it is still at hand. */
+  again(card = null) {
     if (this.name !== "swipe" || this.isNew) { this.onLearned?.(); return; }
     this.stack?.querySelectorAll(".card").forEach((card) => card.remove());
     this.shown = null;
-    this.cards = [];
+    this.cards = card ? [card] : [];
+    if (card) this.deal();
     this.refill();
   }
 
