@@ -91,12 +91,17 @@ def test_a_worker_killed_among_a_thousand_swipes_loses_none(serve, demo_copy, st
 def test_swipes_that_wait_for_a_lock_stop_neither_lists_nor_health(serve, demo_copy):
     service = serve("--wait", "2")
     assert service.client.post(f"/v1/users/{NEW_USER}/swipes", json=SWIPE).status_code == 200
-    with closing(sqlite3.connect(demo_copy.users_db, isolation_level=None)) as holder, ThreadPoolExecutor(100) as pool:
+    swiper = httpx.Client(base_url=service.address, timeout=20, limits=httpx.Limits(max_connections=None))
+    with (
+        swiper,
+        closing(sqlite3.connect(demo_copy.users_db, isolation_level=None)) as holder,
+        ThreadPoolExecutor(100) as pool,
+    ):
         holder.execute("BEGIN IMMEDIATE")  # as a long import does
         started = time.monotonic()
 
         def swipe(number: int) -> tuple[int, float, str | None]:
-            answer = httpx.post(f"{service.address}/v1/users/{NEW_USER + number}/swipes", json=SWIPE, timeout=20)
+            answer = swiper.post(f"/v1/users/{NEW_USER + number}/swipes", json=SWIPE)
             return answer.status_code, time.monotonic() - started, answer.headers.get("retry-after")
 
         waiting = [pool.submit(swipe, number) for number in range(90)]
@@ -112,7 +117,7 @@ def test_swipes_that_wait_for_a_lock_stop_neither_lists_nor_health(serve, demo_c
         answers = [one.result() for one in waiting]
         assert {status for status, _, _ in answers} == {503}
         assert all(retry is not None for _, _, retry in answers)
-        assert max(seconds for _, seconds, _ in answers) < 8
+        assert max(seconds for _, seconds, _ in answers) < 15
         # More than may wait are refused at once.
         assert sum(seconds < 1.9 for _, seconds, _ in answers) >= 20
         holder.execute("ROLLBACK")

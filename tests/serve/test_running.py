@@ -189,7 +189,7 @@ def test_a_session_acts_for_its_own_user_only(serve, demo_copy, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(f"app = {KEY}\n")
     service = serve("--api-key-file", str(keys))
-    with httpx.Client(base_url=service.address) as person:
+    with httpx.Client(base_url=service.address, verify=False) as person:
         assert person.get("/v1/genres").status_code == 401
         session = person.post("/session").json()
         user = session["user_id"]
@@ -251,13 +251,15 @@ def test_origins_that_may_use_it_from_a_browser(serve):
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_rate_limit_counts_over_all_workers(serve, workers):
     service = serve("--rate-limit", "60", "--workers", workers)
-    statuses = []
+    statuses, started = [], time.monotonic()
     for _ in range(30):
-        with httpx.Client(base_url=service.address) as client:  # a new connection may reach another worker
+        with httpx.Client(
+            base_url=service.address, verify=False
+        ) as client:  # a new connection may reach another worker
             answer = client.get("/v1/genres")
             statuses.append(answer.status_code)
     # A burst of a sixth of the minute's, and one more for each second that it took.
-    assert 10 <= statuses.count(200) <= 14
+    assert 10 <= statuses.count(200) <= 11 + time.monotonic() - started
     assert statuses.count(429) == 30 - statuses.count(200)
     assert int(answer.headers["retry-after"]) >= 1
     assert {service.client.get("/livez").status_code for _ in range(20)} == {200}
@@ -270,7 +272,7 @@ def test_counts_are_right_with_several_workers(serve):
     service = serve("--workers", "2")
 
     def ask(i: int) -> None:
-        with httpx.Client(base_url=service.address) as client:
+        with httpx.Client(base_url=service.address, verify=False) as client:
             client.get("/v1/users/42/recommendations")
             client.get("/v1/users/8000000/recommendations")
             body = {
@@ -288,7 +290,7 @@ def test_counts_are_right_with_several_workers(serve):
     found = counts(service)
     pids = set()
     for _ in range(30):
-        with httpx.Client(base_url=service.address) as client:
+        with httpx.Client(base_url=service.address, verify=False) as client:
             pids.add(counts(service, client)["mlrec_worker_pid",])
     assert len(pids) == 2
     template = "/v1/users/{user_id}"
@@ -329,7 +331,7 @@ def test_all_workers_pick_up_a_new_model_and_let_go_of_the_old_one(serve, demo_c
     def models() -> set[str]:
         found = set()
         for _ in range(12):
-            with httpx.Client(base_url=service.address) as client:
+            with httpx.Client(base_url=service.address, verify=False) as client:
                 found.add(client.get("/v1/model").json()["model_id"])
         return found
 
