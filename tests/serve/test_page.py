@@ -314,6 +314,45 @@ def test_filters_are_those_of_the_deck_and_of_the_list(shared, new_page):
     expect(page.locator("summary")).to_have_text("Filters")
 
 
+def test_a_filter_changed_beside_the_deck_changes_the_card_that_is_seen_and_answered(shared, new_page):
+    page = new_page(shared)
+    begin(page)
+    settled(page)
+    page.locator("summary").click()
+    page.get_by_label("Western").select_option("only")
+    expect(card(page).locator(".chips")).to_contain_text("Western")
+    expect(page.locator(".card:not(.gone)")).to_have_count(1)
+    seen = page.evaluate(
+        """() => {
+            const box = document.querySelector(".stack").getBoundingClientRect();
+            return document.elementFromPoint(box.x + box.width * 0.8, box.y + 100).closest(".card").innerText;
+        }"""
+    )
+    assert "Western" in seen
+    n = len(log(shared, page))
+    page.locator(".answer.like").click()
+    settled(page)
+    (event,) = log(shared, page)[n:]
+    assert event["title"] in seen
+
+
+def test_answers_of_somebody_who_is_gone_do_not_reach_the_next_one(shared, new_page):
+    page = new_page(shared, expected="Failed to load resource|ERR_")
+    begin(page)
+    settled(page)
+    first = user(page)
+    page.route("**/swipes", lambda route: route.abort())
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#connection")).to_contain_text("1 answer")
+    page.goto(f"{shared.address}/#me")
+    page.get_by_role("button", name="Begin as somebody new").click()
+    expect(page.get_by_role("heading", name="Which of these do you like?")).to_be_visible()
+    expect(page.locator("#connection")).to_be_hidden()
+    page.unroute("**/swipes")
+    assert user(page) != first
+    assert log(shared, page) == []
+
+
 @pytest.mark.parametrize("how", ["offline", "stopped"])
 def test_answers_survive_a_service_that_is_gone(serve, new_page, how):
     service = serve()

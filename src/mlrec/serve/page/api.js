@@ -58,7 +58,6 @@ export const api = {
   starters: (n) => request("POST", "v1/visitors/recommendations", { body: { n } }),
   search: (title, n) => request("GET", "v1/movies", { query: { title, n } }),
   similar: (movie, n) => request("GET", `v1/movies/${encodeURIComponent(movie)}/similar`, { query: { n } }),
-  movie: (movie) => request("GET", `v1/movies/${encodeURIComponent(movie)}`),
   genres: () => request("GET", "v1/genres"),
   model: () => request("GET", "v1/model"),
 };

@@ -1,7 +1,7 @@
 // The page: who is here, which view is open, the deck, and the list beside it.
 
 import { api } from "./api.js";
-import { ANSWERS, answerButtons, drawCard, flyOff } from "./deck.js";
+import { ANSWERS, answerButtons, answerOfPreference, drawCard, flyOff } from "./deck.js";
 import { button, closeDialog, count, el, glide, isDialogOpen, named, openDialog, say } from "./dom.js";
 import { Outbox } from "./outbox.js";
 import { beginning, filterPanel, find, history, me, myList, problem, showWhy } from "./views.js";
@@ -52,6 +52,7 @@ class App {
     this.cards = [];
     this.answered = new Set();
     this.shown = null;
+    this.outbox?.close();
     this.outbox = new Outbox(this.user, {
       onDone: (answer, reply) => this.learned(answer, reply),
       onRefused: (answer, error) => this.refused(answer, error),
@@ -63,7 +64,7 @@ class App {
     return session;
   }
 
-  async become(user) {
+  become(user) {
     const address = new URL(location.href);
     address.search = `?user=${encodeURIComponent(user)}`;
     address.hash = "#swipe";
@@ -71,7 +72,9 @@ class App {
   }
 
   async beginAnew() {
-    history_replace();
+    const address = new URL(location.href);
+    address.search = "";
+    window.history.replaceState(null, "", address);
     await this.enter(null, true);
     if (location.hash !== "#swipe") location.hash = "#swipe";
     else await this.open();
@@ -90,7 +93,6 @@ class App {
   keepFilters() {
     store("mlrec-filters", this.filters);
     this.cards = [];
-    this.shown = null;
   }
 
   // -- views -----------------------------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ class App {
     this.beside = el("ol", { class: "top", "aria-label": "Your list now" });
     this.change = el("p", { class: "change quiet" });
     this.onLearned = () => this.refill();
-    const panel = await filterPanel(this, () => { this.refill(); });
+    const panel = await filterPanel(this, () => this.again());
     this.refill();
     return [
       el("section", { class: "deck", "aria-label": "The card" }, this.stack, answerButtons((name) => this.answerCard(name)),
@@ -225,7 +227,7 @@ class App {
     }
   }
 
-  /** Deal anew, because an answer was taken back; first the card that it was given to, if it is still at hand. */
+  /** Deal anew: an answer was taken back, or a filter has changed. A card that is given comes first. */
   again(card = null) {
     if (this.name !== "swipe" || this.isNew) { this.onLearned?.(); return; }
     this.stack?.querySelectorAll(".card").forEach((card) => card.remove());
@@ -238,8 +240,7 @@ class App {
   learned(answer, reply) {
     if (answer.kind === "undo") {
       this.answered.delete(reply.state.movie_id);
-      const name = Object.keys(ANSWERS).find((one) => ANSWERS[one].past && { superdislike: -2, dislike: -1, skip: 0, like: 1, superlike: 2 }[one] === reply.state.preference);
-      say(`Undone: ${ANSWERS[name].words.toLowerCase()}.`);
+      say(`Undone: ${ANSWERS[answerOfPreference(reply.state.preference)].words.toLowerCase()}.`);
       this.again();
       return;
     }
@@ -303,12 +304,6 @@ class App {
       [["⌫", "Undo"], ["W", "Why this film?"], ["?", "This help"], ["Esc", "Close"]].map(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)])),
       el("p", {}, "Or drag the picture: right to like, left to dislike, up to superlike, down to superdislike."));
   }
-}
-
-function history_replace() {
-  const address = new URL(location.href);
-  address.search = "";
-  window.history.replaceState(null, "", address);
 }
 
 new App().start();

@@ -4,13 +4,17 @@ import { button, count, el, isCalm, named, number, sign } from "./dom.js";
 import { poster } from "./poster.js";
 
 export const ANSWERS = {
-  superdislike: { words: "Superdislike", key: "↓", keys: ["ArrowDown", "x"], x: 0, y: 1, past: "Superdisliked" },
-  dislike: { words: "Dislike", key: "←", keys: ["ArrowLeft", "d"], x: -1, y: 0, past: "Disliked" },
+  superdislike: { preference: -2, words: "Superdislike", key: "↓", keys: ["ArrowDown", "x"], x: 0, y: 1, past: "Superdisliked" },
+  dislike: { preference: -1, words: "Dislike", key: "←", keys: ["ArrowLeft", "d"], x: -1, y: 0, past: "Disliked" },
   unseen: { words: "Not seen", key: "N", keys: ["n"], x: 0, y: 0, past: "Not seen:" },
-  skip: { words: "Seen, no opinion", key: "Space", keys: [" ", "Spacebar"], x: 0, y: 0, past: "Seen, without an opinion:" },
-  like: { words: "Like", key: "→", keys: ["ArrowRight", "l"], x: 1, y: 0, past: "Liked" },
-  superlike: { words: "Superlike", key: "↑", keys: ["ArrowUp", "s"], x: 0, y: -1, past: "Superliked" },
+  skip: { preference: 0, words: "Seen, no opinion", key: "Space", keys: [" ", "Spacebar"], x: 0, y: 0, past: "Seen, without an opinion:" },
+  like: { preference: 1, words: "Like", key: "→", keys: ["ArrowRight", "l"], x: 1, y: 0, past: "Liked" },
+  superlike: { preference: 2, words: "Superlike", key: "↑", keys: ["ArrowUp", "s"], x: 0, y: -1, past: "Superliked" },
 };
+
+/** The name of an answer that the service knows by a number; "not seen" has none. */
+export const answerOfPreference = (preference) => Object.keys(ANSWERS).find((name) => ANSWERS[name].preference === preference);
+
 const FAR = 90; // pixels from which a drag is an answer
 
 export function match({ standing, movie }) {

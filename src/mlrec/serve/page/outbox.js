@@ -26,8 +26,18 @@ export class Outbox {
     this.failures = 0;
     this.unkept = null; // where the browser keeps nothing
     this.timer = null;
-    addEventListener("online", () => this.send());
-    addEventListener("offline", () => { this.isReachable = false; this.tell(); });
+    this.closing = new AbortController();
+    const { signal } = this.closing;
+    addEventListener("online", () => this.send(), { signal });
+    addEventListener("offline", () => { this.isReachable = false; this.tell(); }, { signal });
+    this.tell();
+  }
+
+  /** Send nothing more, and tell nobody. What waits stays kept until the same user is here again. */
+  close() {
+    this.closing.abort();
+    clearTimeout(this.timer);
+    this.onDone = this.onRefused = this.onState = () => {};
   }
 
   get waiting() {
@@ -87,7 +97,7 @@ export class Outbox {
   }
 
   async sendAll() {
-    for (let answer = this.waiting[0]; answer; answer = this.waiting[0]) {
+    for (let answer = this.waiting[0]; answer && !this.closing.signal.aborted; answer = this.waiting[0]) {
       this.inFlight = answer.event_id;
       try {
         const { kind, event_id, movie_id, swipe, source } = answer;
@@ -105,6 +115,7 @@ export class Outbox {
           this.onRefused(answer, error);
           continue;
         }
+        if (this.closing.signal.aborted) return;
         this.isReachable = false;
         const pause = Math.max(error.retryAfter ?? 0, PAUSES[Math.min(this.failures, PAUSES.length - 1)]);
         this.failures += 1;

@@ -1,11 +1,9 @@
 // The views beside the deck: beginning, my list, finding a film, history, and who I am.
 
 import { api } from "./api.js";
-import { ANSWERS, whyBody } from "./deck.js";
+import { ANSWERS, answerOfPreference, whyBody } from "./deck.js";
 import { button, closeDialog, count, el, glide, named, number, openDialog, say, sign } from "./dom.js";
 import { poster } from "./poster.js";
-
-const LEVELS = { "-2": "superdislike", "-1": "dislike", 0: "skip", 1: "like", 2: "superlike" };
 
 export function problem(error, again) {
   return el("div", { class: "problem", role: "alert" }, el("p", {}, error.message), error.hint ? el("p", { class: "quiet" }, error.hint) : null,
@@ -33,7 +31,7 @@ async function showSimilar(app, movie) {
 
 /** A film as a row with what can be done about it. */
 function row(app, movie, { inDialog = false, note = null } = {}) {
-  const said = el("p", { class: "quiet", "data-said": true }, note ?? "");
+  const said = el("p", { class: "quiet" }, note ?? "");
   const judge = (name) => button([sign(name), ` ${ANSWERS[name].words}`], () => {
     app.answer(movie, name, "search");
     said.textContent = `${ANSWERS[name].past} ${named(movie)}.`;
@@ -206,7 +204,7 @@ export async function history(app) {
 
 function past(app, event, isLatest) {
   const title = event.title ? named(event) : `Film ${event.movie_id}`;
-  const level = LEVELS[event.preference];
+  const level = answerOfPreference(event.preference);
   const when = new Date(event.at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   const movie = { movie_id: event.movie_id, title: event.title ?? `Film ${event.movie_id}`, year: event.year, genres: [] };
   const change = (name) => button(ANSWERS[name].words, () => app.answer(movie, name, "other"), { class: "small plain", "aria-label": `${ANSWERS[name].words} ${title} instead` });
