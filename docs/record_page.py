@@ -9,26 +9,21 @@ import argparse
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+from record_report import MLREC, installed_browser
 
 TARGET = Path(__file__).parent / "pictures" / "page.png"
-MLREC = Path(sys.executable).with_name("mlrec")
 WIDTH, HEIGHT = 1120, 700
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LIKES = ("The Matrix", "Rashomon", "Casablanca")
 
 
 def record(address: str, target: Path) -> None:
     """Like some films, answer some cards, and write what is on the screen then."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        sys.exit(f"None of these is installed: {', '.join(BROWSERS)}.")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=installed_browser(), args=["--no-sandbox"])
         page = opened.new_page(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce"
         )

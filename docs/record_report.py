@@ -18,11 +18,16 @@ WIDTH, HEIGHT = 1120, 1400  # down to the end of the first table
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def record(data_dir: Path, target: Path) -> None:
-    """Write the top of the report, in light colours."""
+def installed_browser() -> str:
+    """The first of the known browsers that is installed; the program ends if there is none."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"None of these is installed: {', '.join(BROWSERS)}.")
+    return browser
+
+
+def record(data_dir: Path, target: Path) -> None:
+    """Write the top of the report, in light colours."""
     with tempfile.TemporaryDirectory() as scratch:
         copy, page = Path(scratch) / "data", Path(scratch) / "report.html"
         shutil.copytree(data_dir, copy, ignore=shutil.ignore_patterns("users.db*", "raw"))
@@ -33,7 +38,9 @@ def record(data_dir: Path, target: Path) -> None:
             f"--user-data-dir={scratch}/profile", "--blink-settings=preferredColorScheme=1",
             f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={target}",
         ]  # fmt: skip
-        subprocess.run([browser, *options, page.as_uri()], check=True, stderr=subprocess.DEVNULL, timeout=120)
+        subprocess.run(
+            [installed_browser(), *options, page.as_uri()], check=True, stderr=subprocess.DEVNULL, timeout=120
+        )
 
 
 def main() -> None:

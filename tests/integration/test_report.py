@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -14,8 +13,7 @@ from mlrec.evaluation.replay.replay import replay
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
 from mlrec.settings import EvaluateSettings, ReplaySettings
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from tests.processes import CHROMIUM
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,20 @@ from tests.serve.service import Service, serving
 @pytest.fixture(scope="session")
 def shared(demo, tmp_path_factory) -> Iterator[Service]:
     """A service with a page and without keys. Each test swipes for users of its own."""
-    workspace = Workspace(tmp_path_factory.mktemp("shared") / "data")
-    shutil.copytree(demo.root, workspace.root)
-    with serving(workspace.root) as service:
+    with _serving_a_copy(demo, tmp_path_factory.mktemp("shared")) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def own(demo, tmp_path_factory) -> Iterator[Service]:
+    """The same for one file of tests, which may also forget the users of the data."""
+    with _serving_a_copy(demo, tmp_path_factory.mktemp("own")) as service:
+        yield service
+
+
+def _serving_a_copy(demo: Workspace, folder: Path) -> AbstractContextManager[Service]:
+    shutil.copytree(demo.root, folder / "data")
+    return serving(folder / "data")
 
 
 @pytest.fixture

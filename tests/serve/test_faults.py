@@ -100,8 +100,11 @@ def test_swipes_that_wait_for_a_lock_stop_neither_lists_nor_health(serve, demo_c
         holder.execute("BEGIN IMMEDIATE")  # as a long import does
         started = time.monotonic()
 
+        refused: list[httpx.Response] = []
+
         def swipe(number: int) -> tuple[int, float, str | None]:
             answer = swiper.post(f"/v1/users/{NEW_USER + number}/swipes", json=SWIPE)
+            refused.append(answer)
             return answer.status_code, time.monotonic() - started, answer.headers.get("retry-after")
 
         waiting = [pool.submit(swipe, number) for number in range(90)]
@@ -125,6 +128,10 @@ def test_swipes_that_wait_for_a_lock_stop_neither_lists_nor_health(serve, demo_c
     text = service.client.get("/metrics").text
     assert 'mlrec_store_errors_total{reason="unavailable"}' in text
     assert str(demo_copy.users_db) in service.log_text()  # the log has the reason, which no answer has
+    names = {answer.headers["x-request-id"] for answer in refused}
+    told = [line["message"] for line in service.log() if "locked" in line.get("message", "")]
+    assert told
+    assert all(any(name in message for name in names) for message in told)
 
 
 def test_a_store_that_hangs_makes_the_service_unready_and_comes_back(serve, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.processes import wait_until
+from tests.processes import CHROMIUM, wait_until
 from tests.serve.service import Service
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None and os.environ.get("CI") == "true":
     raise RuntimeError("CI needs a Chromium: nothing is skipped there")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")

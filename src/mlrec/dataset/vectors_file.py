@@ -172,8 +172,9 @@ def _catalogue_rows(model: Model) -> Iterator[tuple[PublicId, str, int | None, s
 # -- Parquet and CSV ---------------------------------------------------------------------------------------------------
 
 
-_KNOWN = "movie_id, title, year, genres, origin, ratings"
-"""What the tables say of a movie besides its vector."""
+def _known(genres: str = "genres") -> str:
+    """What the tables say of a movie besides its vector, as SQL. Numbers that stand for nothing become nothing."""
+    return f"movie_id, title, nullif(year, 0) AS year, {genres}, origin, nullif(ratings, -1) AS ratings"
 
 
 def _write_parquet(folder: Path, model: Model, users: NDArray[np.int64], scratch: Path) -> list[str]:
@@ -181,14 +182,13 @@ def _write_parquet(folder: Path, model: Model, users: NDArray[np.int64], scratch
     factors = model.movie_factors.shape[1]
     vector = f"CAST([{', '.join(_factor_names(factors))}] AS FLOAT[{factors}]) AS vector"
     genres = "CASE WHEN genres = '' THEN CAST([] AS VARCHAR[]) ELSE string_split(genres, chr(31)) END AS genres"
-    known = _KNOWN.replace(" genres,", f" {genres},")
-    return _write_tables(folder, model, users, scratch, "parquet", f"{known}, {vector}", f"user_id, {vector}")
+    return _write_tables(folder, model, users, scratch, "parquet", f"{_known(genres)}, {vector}", f"user_id, {vector}")
 
 
 def _write_csv(folder: Path, model: Model, users: NDArray[np.int64], scratch: Path) -> list[str]:
     """movies.csv and users.csv with one column per factor."""
     factors = ", ".join(_factor_names(model.movie_factors.shape[1]))
-    return _write_tables(folder, model, users, scratch, "csv", f"{_KNOWN}, {factors}", f"user_id, {factors}")
+    return _write_tables(folder, model, users, scratch, "csv", f"{_known()}, {factors}", f"user_id, {factors}")
 
 
 def _write_tables(
@@ -234,9 +234,7 @@ def _write_tables(
             path = located(folder / f"{name}s.{kind}")
             connection.execute(f"COPY (SELECT {query} FROM exported) TO $path {options}", {"path": path})
 
-        query = movie_columns.replace(" year,", " nullif(year, 0) AS year,")
-        query = query.replace(" ratings,", " nullif(ratings, -1) AS ratings,")
-        write("movie", np.asarray(model.movie_ids), movies, lambda rows: model.movie_factors[rows], query)
+        write("movie", np.asarray(model.movie_ids), movies, lambda rows: model.movie_factors[rows], movie_columns)
         kept = np.asarray(model.user_ids)[users]
         write("user", kept, {}, lambda rows: model.vectors_of(users[rows]), user_columns)
     return [f"movies.{kind}", f"users.{kind}"]

@@ -15,7 +15,7 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlrec.serve.keys import COOKIE
-from mlrec.serve.problems import Refusal
+from mlrec.serve.problems import Refusal, route_of
 
 if TYPE_CHECKING:
     from mlrec.serve.service import Service
@@ -85,8 +85,7 @@ class _Passage:
         path = self.scope["path"]
         self._check_host()
         length = self._headers.get("content-length", "0")
-        if length.isdigit() and int(length[:20]) > LARGEST_BODY:
-            raise Refusal(413, f"The body has more than {LARGEST_BODY:,} bytes.", "Send less at a time.")
+        _check_size(int(length[:20]) if length.isdigit() else 0)
         if self.scope["method"] == "OPTIONS" or path in _OPEN_PATHS:
             return
         self._identify(path)
@@ -141,8 +140,7 @@ class _Passage:
         except TimeoutError as error:
             raise Refusal(408, f"The body did not arrive within {_SLOWEST_BODY:.0f} s.") from error
         self._read += len(message.get("body", b""))
-        if self._read > LARGEST_BODY:
-            raise Refusal(413, f"The body has more than {LARGEST_BODY:,} bytes.", "Send less at a time.")
+        _check_size(self._read)
         return message
 
     # -- after the route ---------------------------------------------------------------------------------------------
@@ -161,8 +159,7 @@ class _Passage:
     def note(self) -> None:
         """Count the request and log it: which route, never which user."""
         seconds = time.perf_counter() - self._started
-        route = self.scope.get("route")
-        template = getattr(route, "path_format", None) or getattr(route, "path", None) or "(none)"
+        template = route_of(self.scope)
         method = self.scope["method"] if self.scope["method"] in _METHODS else "(other)"
         metrics, status = self.service.metrics, self._status or 499
         metrics.requests.labels(method, template, str(status)).inc()
@@ -187,6 +184,11 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def _unauthorized(detail: str) -> Refusal:
     return Refusal(401, detail, "Send the header: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
+
+
+def _check_size(body_bytes: int) -> None:
+    if body_bytes > LARGEST_BODY:
+        raise Refusal(413, f"The body has more than {LARGEST_BODY:,} bytes.", "Send less at a time.")
 
 
 def _check_encoding(scope: Scope) -> None:

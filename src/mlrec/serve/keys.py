@@ -33,7 +33,7 @@ class Keys:
 
     Parameters
     ----------
-    path
+    file
         The file. None: no key is needed.
 
     Raises
@@ -44,9 +44,9 @@ class Keys:
         If a line is not a name and a key, a key is shorter than 16 characters, or a name or a key is there twice.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._digests: Mapping[str, bytes] = {} if path is None else _read(path)
+    def __init__(self, file: str | None) -> None:
+        self.path = None if file is None else Path(file)
+        self._digests: Mapping[str, bytes] = {} if self.path is None else _read(self.path)
 
     @property
     def are_needed(self) -> bool:

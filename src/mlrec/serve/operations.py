@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Response
-from fastapi.responses import JSONResponse
 
 from mlrec.serve import metrics, problems
 from mlrec.serve.models import Live, Ready
@@ -21,19 +20,19 @@ async def livez() -> Live:
 
 
 @router.get("/readyz", responses={503: {"model": Ready, "description": "Not ready"}})
-async def readyz(service: Serving) -> Ready:
+async def readyz(service: Serving, response: Response) -> Ready:
     """Whether requests should come here: a model is open, the store can be read, and the service is not stopping.
 
     The store is tried in the background every 5 seconds while somebody asks, so the answer never waits for it.
     """
     service.look_at_store()
     is_ready = not service.store_fault and not service.is_stopping
-    found = Ready(
+    response.status_code = 200 if is_ready else 503
+    return Ready(
         status="ready" if is_ready else "not ready",
         model_id=None if service.is_stopping else service.recommender.model_id,
         store="failing" if service.store_fault else "ok",
     )
-    return found if is_ready else JSONResponse(found.model_dump(), 503)  # type: ignore[return-value]
 
 
 @router.get(

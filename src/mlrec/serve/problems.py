@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from mlrec import errors
 from mlrec.errors import MlrecError
@@ -126,6 +127,11 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def route_of(scope: Scope) -> str:
+    """The address of a request as a template, without ids: "/v1/users/{user_id}"."""
+    return getattr(scope.get("route"), "path_format", "(none)")
+
+
 async def on_mlrec_error(request: Request, error: Exception) -> Response:
     """Answer a request that the library refused."""
     assert isinstance(error, MlrecError)
@@ -133,7 +139,7 @@ async def on_mlrec_error(request: Request, error: Exception) -> Response:
     headers = None
     if status == 503:
         # The message names files and servers. It belongs in the log, not in the reply.
-        _log.error("%s: %s %s", request.scope["route"].path_format, error.message, error.hint)
+        _log.error("%s: %s %s", _named(request), error.message, error.hint)
         request.app.state.service.metrics.count_fault(error)
         headers = {"Retry-After": "2"}
     return as_response(status, detail, hint, headers=headers)
@@ -144,7 +150,7 @@ async def on_misshapen(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [Fault(where=list(map(_place, fault["loc"])), message=_sendable(fault["msg"])) for fault in error.errors()]
     first = "; ".join(f"{'.'.join(map(str, fault.where))}: {fault.message}" for fault in faults[:3])
-    return as_response(422, first, "See /docs for the parameters of this request.", faults[:20])
+    return as_response(422, first, "See /openapi.json for the parameters of this request.", faults[:20])
 
 
 def _place(step: object) -> str | int:
@@ -156,11 +162,16 @@ async def on_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Refusal):
         return error.response()
-    hint = "See /docs for all paths." if error.status_code in (404, 405) else ""
+    hint = "See /openapi.json for all addresses." if error.status_code in (404, 405) else ""
     return as_response(error.status_code, str(error.detail), hint, headers=error.headers)
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer a request that met a bug. The traceback is in the log."""
-    _log.error("A bug in %s", request.scope.get("path_template", "a request"), exc_info=error)
+    _log.error("A bug in %s", _named(request), exc_info=error)
     return as_response(500, "Something went wrong in the service.", "Its log has the reason, under the X-Request-ID.")
+
+
+def _named(request: Request) -> str:
+    """A request for the log, by its route and its X-Request-ID."""
+    return f"{route_of(request.scope)}, request {request.scope['request_id']}"

@@ -56,15 +56,13 @@ class Service:
         # two cores), and the event loop would wait up to 5 ms whenever a thread computes.
         self._blas = blas_threads()
         sys.setswitchinterval(_SWITCH_SECONDS)
-        self.keys = Keys(None if settings.api_key_file is None else Path(settings.api_key_file))
+        self.keys = Keys(settings.api_key_file)
         self.metrics = Metrics()
         limit = settings.rate_limit
         self.rate_limit = None if not limit or rate_table is None else RateLimit(limit, rate_table)
         self.hosts = None if self.keys.are_needed else {*LOOPBACK_NAMES, *settings.allowed_hosts}
         self.security_headers = _security_headers(settings.poster_url)
-        self.recommender = Recommender.open(
-            settings.data_dir, model=settings.model, store=settings.store, settings=settings.serve
-        )
+        self.recommender = open_recommender(settings)
         self.sessions = Sessions(secret, self.recommender.user_id_kind)
         seconds = settings.wait_seconds + 1
         self.reading = Pool("reading", _READERS, _WAITING_READERS, seconds)
@@ -123,6 +121,11 @@ class Service:
                 os._exit(1)  # Python would wait for the threads for ever
             await asyncio.sleep(0.02)
         self.recommender.close()
+
+
+def open_recommender(settings: ServiceSettings) -> Recommender:
+    """Open the model and the store that a service serves. Raises the errors of `Recommender.open`."""
+    return Recommender.open(settings.data_dir, model=settings.model, store=settings.store, settings=settings.serve)
 
 
 _NOBODY: Mapping[str, int | str] = {"integer": -1, "text": "nobody"}

@@ -23,13 +23,14 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from mlrec.errors import SettingsError, StateError
+from mlrec.serve.app import create_app
 from mlrec.serve.keys import Keys, session_secret
+from mlrec.serve.metrics import SHARED_FOLDER
 from mlrec.serve.rate_limit import make_table
-from mlrec.serving.recommender import Recommender
+from mlrec.serve.service import open_recommender
 from mlrec.settings import ServiceSettings
 from mlrec.workspace import Workspace
 
-_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 _BACKLOG = 2048
 _LAST_SECONDS = 5.0
 
@@ -57,7 +58,7 @@ def serve(settings: ServiceSettings, on_listening: Callable[[str], None]) -> Non
     secret = session_secret(Workspace(Path(settings.data_dir)).session_secret)
     with _listening(settings) as listener, _shared_files(settings) as rate_table:
         address = _address(settings.host, listener)
-        factory = partial(_application, settings, secret, rate_table)
+        factory = partial(create_app, settings, secret, rate_table)
         config = partial(
             uvicorn.Config,
             log_config=_log_config(settings.access_log),
@@ -131,28 +132,21 @@ def _shared_files(settings: ServiceSettings) -> Iterator[Path | None]:
     try:
         if settings.workers > 1:
             (folder / "counts").mkdir()
-            os.environ[_SHARED_COUNTS] = str(folder / "counts")
+            os.environ[SHARED_FOLDER] = str(folder / "counts")
         table = None
         if settings.rate_limit:
             table = folder / "moments"
             make_table(table)
         yield table
     finally:
-        os.environ.pop(_SHARED_COUNTS, None)
+        os.environ.pop(SHARED_FOLDER, None)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _application(settings: ServiceSettings, secret: bytes, rate_table: Path | None) -> Any:
-    """Make the application in the process that serves it: there it opens model and store."""
-    from mlrec.serve.app import create_app
-
-    return create_app(settings, secret, rate_table)
 
 
 def _check_resources(settings: ServiceSettings) -> None:
     """Tell faults of model, store and keys here, before they are told by each worker."""
-    Keys(None if settings.api_key_file is None else Path(settings.api_key_file))
-    Recommender.open(settings.data_dir, model=settings.model, store=settings.store, settings=settings.serve).close()
+    Keys(settings.api_key_file)
+    open_recommender(settings).close()
 
 
 class _Server(uvicorn.Server):

@@ -132,21 +132,30 @@ def dealt(view: UserView, user_id: PublicId, n: int, options: ListOptions) -> Re
     """Return the list of `ranked` as cards."""
     movies = ranked(view, n, options)
     rows = view.served.known_rows(movie.movie_id for movie in movies).tolist()
-    return ResultList((card_of(view, user_id, row, movie) for row, movie in zip(rows, movies, strict=True)), Card)
+    scores = view.served.ranker.scores(view.vector, view.opinions).shown
+    cards = (_card(view, user_id, row, movie, scores) for row, movie in zip(rows, movies, strict=True))
+    return ResultList(cards, Card)
 
 
 def card_of(view: UserView, user_id: PublicId, row: int, movie: Recommendation) -> Card:
     """Return a movie of the user's list as a card."""
+    return _card(view, user_id, row, movie, view.served.ranker.scores(view.vector, view.opinions).shown)
+
+
+def _card(view: UserView, user_id: PublicId, row: int, movie: Recommendation, scores: NDArray[np.float32]) -> Card:
     reasons: list[Contribution] = []
     if movie.source == "personal":
         with suppress(CannotExplainError):
             reasons = explained(view, user_id, row).because()
-    return Card(movie, standing(view, row), tuple(reasons))
+    return Card(movie, _standing(scores, row), tuple(reasons))
 
 
 def standing(view: UserView, row: int) -> Standing:
     """Return the rank of a movie for a user among all movies, by score."""
-    scores = view.served.ranker.scores(view.vector, view.opinions).shown
+    return _standing(view.served.ranker.scores(view.vector, view.opinions).shown, row)
+
+
+def _standing(scores: NDArray[np.float32], row: int) -> Standing:
     return Standing(int(np.count_nonzero(scores > scores[row])) + 1, len(scores))
 
 

@@ -106,7 +106,9 @@ def serve(
     def on_listening(address: str) -> None:
         if page:
             render.line(f"Swipe at {address}")
-        render.line(f"API at {address}/docs. Stop with Ctrl-C.")
+            render.line(f"API at {address}/docs. Stop with Ctrl-C.")
+        else:
+            render.line(f"API at {address} (see /openapi.json). Stop with Ctrl-C.")
         if open_page and page:
             typer.launch(address)
 
