@@ -20,8 +20,8 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.evaluation.bootstrap import ratio
 from mlrec.evaluation.jury import Jury
+from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import METRICS
-from mlrec.evaluation.scorers import Known
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
 from mlrec.settings import EvaluateSettings, FoldInSettings, TrainSettings
@@ -94,7 +94,7 @@ def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule
     jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()
     with blas_threads():
         fold_in = model.solver().with_settings(rule)
-        found = jury.judged(model.model_id, jury.scorer(fold_in, jury.folded_in(fold_in)))
+        found = jury.judged(model.model_id, jury.lister(fold_in, jury.folded_in(fold_in)))
     columns = found.per_user["ndcg@10"]
     return ratio(columns.numerators, columns.denominators)
 

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import HeldOut, read_prepared
 from mlrec.evaluation.bootstrap import Bootstrap
-from mlrec.evaluation.judging import seen_movies
 from mlrec.evaluation.jury import Jury
+from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import METRICS
-from mlrec.evaluation.scorers import Known
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
+from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.content import expected_vectors
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.scores import popularity_scores, user_scores
@@ -117,9 +117,9 @@ def compare(
     bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
 
     def figures(fold_in: FoldIn, history: Known = known, *, core_only: bool = False) -> Figures:
-        own = replace(jury, judge=replace(jury.judge, listed=is_trained if core_only else None))
+        own = replace(jury, within="core" if core_only else "all")
         vectors = own.folded_in(fold_in, history)
-        judged = own.judged("als", own.scorer(fold_in, vectors))
+        judged = own.judged("als", own.lister(fold_in, vectors))
         ndcg, recall = (judged.per_user[name].numerators for name in ("ndcg@10", f"recall@{BEST}"))
 
         def score(rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -186,8 +186,7 @@ def in_tail(jury: Jury, model: Model, score: Score) -> float:
     for start in range(0, len(jury.users), _BLOCK):
         rows = jury.users[start : start + _BLOCK]
         scores = score(rows).copy()
-        users, seen = seen_movies(jury.known.history, rows)
-        scores[users, seen] = -np.inf
+        scores[Seen.of(jury.known.history, rows)] = -np.inf
         scores[:, is_trained] = -np.inf
         for position in range(len(rows)):
             liked = relevant.movie_idx[slice(*relevant.indptr[start + position : start + position + 2])]

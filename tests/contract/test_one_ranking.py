@@ -13,12 +13,13 @@ import pytest
 
 from mlrec.artifacts import registry
 from mlrec.dataset.prepare import prepare
-from mlrec.evaluation import scorers
-from mlrec.evaluation.judging import seen_movies, unseen_lists
+from mlrec.evaluation import listers
+from mlrec.evaluation.listers import Known
 from mlrec.evaluation.replay.arms import served_arm
-from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.vectors import user_vectors
 from mlrec.model.train import train
+from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.top_n import top_n_rows
 from mlrec.serving.recommender import Recommender
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, ServeSettings, TrainSettings
 from mlrec.workspace import Workspace
@@ -72,11 +73,11 @@ def evaluated(model):
     settings = EvaluateSettings(split="test")
     known = Known.of(model, SPLITS)
     vectors = user_vectors(model, known.history, np.arange(known.n_users), settings, 1)
-    scorer = scorers.factors(known, model.solver(), vectors, ServeSettings())
+    lister = listers.factors(known, model.solver(), vectors, ServeSettings())
 
     def lists(users) -> dict[int, list[int]]:
         rows = np.array([model.user_idx(user) for user in users])
-        found = unseen_lists(scorer(rows), *seen_movies(known.history, rows), N)
+        found = lister(rows, Seen.of(known.history, rows), N)
         return dict(zip(users, model.movie_ids[found].tolist(), strict=True))
 
     return lists
@@ -98,7 +99,8 @@ def replayed(rec, movie_idx, preference) -> list[int]:
     """The list of the arm "fold-in" after these events."""
     after = np.array([len(movie_idx)])
     scores = served_arm(rec._served().ranker)(movie_idx, preference, after)
-    found = unseen_lists(scores, np.zeros(len(movie_idx), np.int64), movie_idx, N)
+    scores[0, movie_idx] = -np.inf
+    found = top_n_rows(scores, N)
     return rec._served().movie_ids[found[0]].tolist()
 
 

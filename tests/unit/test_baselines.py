@@ -7,8 +7,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mlrec.errors import SettingsError
-from mlrec.evaluation.scorers import Known, item_weights
+from mlrec.evaluation.listers import Known, item_weights
 from mlrec.model.baselines import ease, item_cosine, likes_matrix
+from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.histories import History
 from mlrec.ranking.popularity import liked_share
 
@@ -72,9 +73,12 @@ def test_users_without_a_known_like_get_the_popular_list():
         timestamp=np.zeros(2, np.int64),
         split=np.zeros(2, np.int8),
     )
-    popularity = np.array([5, 7, 1])
+    popularity = np.array([7, 5, 1])
     known = Known(history, history, popularity, liked_share(popularity, 9), None, [[]] * 3, np.ones(3, dtype=bool))
     weights = np.array([[0, 1, 2], [3, 0, 4], [5, 6, 0]], np.float32)
     for given in (weights, csr_matrix(weights)):
-        scores = item_weights(known, likes_matrix(history, 3), given)(np.array([0, 1, 2]))
-        assert scores.tolist() == [[5, 6, 0], [2, 3, 1], [2, 3, 1]]  # 3: the most popular
+        lister = item_weights(known, likes_matrix(history, 3), given)
+        nothing = Seen(np.empty(0, np.int64), np.empty(0, np.int32))
+        ranked = lister(np.array([0, 1, 2]), nothing, 3)
+        assert ranked.tolist() == [[1, 0, 2], [0, 1, 2], [0, 1, 2]]
+        assert lister(np.array([0]), Seen(np.array([0]), np.array([1], np.int32)), 3).tolist() == [[0, 2, -1]]

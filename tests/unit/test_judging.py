@@ -10,8 +10,8 @@ import pytest
 from mlrec.evaluation.beyond_accuracy import genre_directions, intra_list_diversity, mean_over_list, self_information
 from mlrec.evaluation.bootstrap import ratio
 from mlrec.evaluation.judging import HeldOutMovies, Judge, Rows
+from mlrec.evaluation.listers import Known, by_scores
 from mlrec.evaluation.metrics import METRICS
-from mlrec.evaluation.scorers import Known
 from mlrec.ranking.histories import History
 from mlrec.ranking.popularity import liked_share
 
@@ -41,7 +41,8 @@ def known(*histories: list[tuple[int, int]]) -> Known:
 
 def judged(users: Known, held_out: HeldOutMovies, scores: list[float], ks=(2, 3)) -> dict[str, float]:
     judge = Judge(held_out, users, METRICS, ks, threads=1)
-    found = judge.judge(lambda rows: np.tile(np.array(scores, np.float32), (len(rows), 1)), lambda _: None)
+    lister = by_scores(lambda rows: np.tile(np.array(scores, np.float32), (len(rows), 1)), 5)
+    found = judge.judge(lister, lambda _: None)
     return found.coverage | {name: ratio(c.numerators, c.denominators) for name, c in found.per_user.items()}
 
 

@@ -21,8 +21,8 @@ from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.estimates import Difference, Figures
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
+from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import METRICS
-from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
 from mlrec.ids import rows_of
 from mlrec.machine import available_threads, blas_threads
@@ -175,7 +175,7 @@ def _judged(
     jury = Jury.of(present, known, held_out, settings, METRICS, ks, threads, progress)
     with blas_threads():
         vectors = jury.user_vectors(present)
-        return jury.judged(model.model_id, jury.scorer(present.solver(), vectors))
+        return jury.judged(model.model_id, jury.lister(present.solver(), vectors))
 
 
 def _with_events(model: Model, events: Events) -> Model:

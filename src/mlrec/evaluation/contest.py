@@ -10,9 +10,9 @@ from functools import cached_property
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import Manifest
-from mlrec.evaluation import scorers
+from mlrec.evaluation import listers
 from mlrec.evaluation.jury import Jury
-from mlrec.evaluation.scorers import Known, Scorer
+from mlrec.evaluation.listers import Known, Lister
 from mlrec.model import baselines
 from mlrec.model.learn import learn
 from mlrec.model.matrix import signed_matrix
@@ -62,7 +62,7 @@ def _available_memory() -> int | None:
 
 @dataclass(frozen=True)
 class Contest:
-    """Makes the scorers of the baselines. Each is freed before the next one is trained.
+    """Makes the listers of the baselines. Each is freed before the next one is trained.
 
     Attributes
     ----------
@@ -75,15 +75,15 @@ class Contest:
     jury: Jury
     manifest: Manifest
 
-    def scorer(self, name: BaselineName) -> Scorer:
+    def lister(self, name: BaselineName) -> Lister:
         """Train a baseline on train. Raises `TrainingFailedError` if ALS finds no finite factors."""
         settings, threads = self.jury.settings, self.jury.judge.threads
         if name == "popularity":
-            return scorers.popularity(self.jury.known)
+            return self.jury.popularity()
         is_trained, known = self.jury.known.is_trained, self._core
         if name in _PRESETS:
             settings_of_its_own = for_data(_PRESETS[name](), self.manifest)
-            return scorers.over_all_movies(self._als(settings_of_its_own), is_trained)
+            return listers.over_all_movies(self._als(settings_of_its_own), is_trained)
         n_movies = len(known.popularity)
         train, likes = (baselines.likes_matrix(history, n_movies) for history in (known.train, known.history))
         with self.jury.progress.task(f"Training {name}"):
@@ -91,14 +91,14 @@ class Contest:
                 weights = baselines.item_cosine(train, settings.cosine_neighbours, threads)
             else:
                 weights = baselines.ease(train, settings.ease_regularization, threads)
-        return scorers.over_all_movies(scorers.item_weights(known, likes, weights), is_trained)
+        return listers.over_all_movies(listers.item_weights(known, likes, weights), is_trained)
 
     @cached_property
     def _core(self) -> Known:
         """What the models know that are trained on the core, as the evaluated model's movie factors are."""
         return self.jury.known.core()
 
-    def _als(self, settings: TrainSettings) -> Scorer:
+    def _als(self, settings: TrainSettings) -> Lister:
         """Train ALS in memory on train. Users are folded in from their known history, as for the evaluated model."""
         known = self._core
         preferences = signed_matrix(known.train, len(known.popularity))
@@ -121,4 +121,4 @@ class Contest:
         vectors, fold_in = learned.user_vectors, FoldIn(learned.movies.vectors, learned.settings.fold_in)
         if self.jury.settings.history_splits != ("train",):
             vectors = self.jury.folded_in(fold_in, known)
-        return self.jury.scorer(fold_in, vectors, known)
+        return self.jury.lister(fold_in, vectors, known)

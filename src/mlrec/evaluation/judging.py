@@ -1,7 +1,6 @@
 """Look for every user's held-out movies in the list that the user would get from a model.
 
-Users are scored in blocks. The size of a block depends only on the number of movies, so memory does not grow with the
-number of users.
+Users are judged in blocks, so memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from mlrec.evaluation.beyond_accuracy import (
     mean_over_list,
     self_information,
 )
+from mlrec.evaluation.listers import Known, Lister
 from mlrec.evaluation.metrics import Metric, precision_at_k
-from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.segments import THIRDS, popularity_thirds
 from mlrec.ids import rows_of
 from mlrec.model.matrix import Interactions
-from mlrec.ranking.histories import History, picked
-from mlrec.ranking.top_n import top_n_rows
+from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.histories import picked
 from mlrec.settings import Relevance
 
-# Scores that one thread holds at once (16 MB of float32).
-_BLOCK_SCORES = 4_000_000
+# Users whose lists one thread makes at once. Each list needs few scores.
+_BLOCK_USERS = 1024
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ class Rows:
     indptr: NDArray[np.int64]
     movie_idx: NDArray[np.int64]
 
-    def dense(self, block: slice, n_movies: int) -> NDArray[np.bool_]:
-        """Return a block of users as a dense matrix, bool (users of the block, movies)."""
+    def are_in(self, block: slice, ranked: NDArray[np.int64], n_movies: int) -> NDArray[np.bool_]:
+        """Whether each ranked movie is one of the user's, bool; `ranked` is (users of the block, n), with −1."""
         starts = self.indptr[block.start : block.stop + 1]
-        found = np.zeros((len(starts) - 1, n_movies), dtype=bool)
-        found[np.repeat(np.arange(len(found)), np.diff(starts)), self.movie_idx[starts[0] : starts[-1]]] = True
-        return found
+        users = np.arange(len(ranked)) * n_movies
+        own = np.repeat(users, np.diff(starts)) + self.movie_idx[starts[0] : starts[-1]]
+        return np.asarray(np.isin(users[:, None] + ranked, own, kind="sort") & (ranked >= 0))
 
     def only(self, users: NDArray[np.int64]) -> Rows:
         """Return the movies of some users, in the order of these users."""
@@ -177,8 +176,6 @@ class Judge:
         Cutoffs.
     threads
         Threads for scoring. The figures do not depend on their number.
-    listed
-        Which movies may be listed, bool (movies,); None: all.
     """
 
     held_out: HeldOutMovies
@@ -186,9 +183,8 @@ class Judge:
     metrics: Mapping[str, Metric]
     ks: tuple[int, ...]
     threads: int
-    listed: NDArray[np.bool_] | None = None
 
-    def judge(self, scorer: Scorer, advance: Callable[[int], object]) -> Judged:
+    def judge(self, lister: Lister, advance: Callable[[int], object]) -> Judged:
         """Evaluate one model. `advance` is called with the number of users that were done since the last call."""
         held_out, likes = self.held_out, self.known.likes_in_train
         popularity = likes.astype(np.float64)
@@ -204,19 +200,14 @@ class Judge:
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
             rows = held_out.users[block]
-            users, masked = seen_movies(self.known.history, rows)
+            seen = Seen.of(self.known.history, rows)
+            users, masked = seen
             n_masked = np.bincount(users, minlength=len(rows))
             own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
-            scores = scorer(rows)
-            if self.listed is not None:
-                scores[:, ~self.listed] = -np.inf
-            ranked = unseen_lists(scores, users, masked, max(self.ks))
-
-            def found(movies: Rows) -> NDArray[np.bool_]:
-                there = np.take_along_axis(movies.dense(block, n_movies), np.maximum(ranked, 0), axis=1)
-                return np.asarray(there & (ranked >= 0))
-
-            hits, disliked = found(held_out.relevant), found(held_out.disliked)
+            ranked = lister(rows, seen, max(self.ks))
+            hits, disliked = (
+                movies.are_in(block, ranked, n_movies) for movies in (held_out.relevant, held_out.disliked)
+            )
             n_relevant = held_out.n_relevant[block]
             third_of_rank = third[np.maximum(ranked, 0)]
             for k in self.ks:
@@ -232,7 +223,7 @@ class Judge:
             return len(rows), ranked
 
         with ThreadPoolExecutor(self.threads) as pool:
-            for done, ranked in pool.map(judge_block, _blocks(n_users, n_movies)):
+            for done, ranked in pool.map(judge_block, _blocks(n_users)):
                 for k in self.ks:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
@@ -252,32 +243,6 @@ class Judge:
         return counts.reshape(THIRDS, n_users).astype(np.float64)
 
 
-def seen_movies(history: History, users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return what some users have seen, as positions in `users` and rows of movies that the model knows, (events,)."""
-    indptr, events = picked(history.indptr, users)
-    movie_idx = history.movie_idx[events]
-    has_row = movie_idx >= 0
-    return np.repeat(np.arange(len(users)), np.diff(indptr))[has_row], movie_idx[has_row]
-
-
-def unseen_lists(
-    scores: NDArray[np.float32], positions: NDArray[np.int64], movie_idx: NDArray[np.int32], n: int
-) -> NDArray[np.int64]:
-    """Return ranked lists of unseen movies: movie rows, int64 (users, n); see `top_n_rows`.
-
-    Parameters
-    ----------
-    scores
-        float32 (users, movies); changed in place.
-    positions, movie_idx
-        What the users have seen; see `seen_movies`.
-    n
-        Length of the lists.
-    """
-    scores[positions, movie_idx] = -np.inf
-    return top_n_rows(scores, n)
-
-
 def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np.float64]) -> dict[str, PerUser]:
     """Return the columns of each figure. `own_popularity` is the mean popularity of each user's known movies, or 0."""
     ones = np.ones(len(own_popularity))
@@ -293,7 +258,6 @@ def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np
     return found
 
 
-def _blocks(n_users: int, n_movies: int) -> Iterator[slice]:
-    size = max(1, _BLOCK_SCORES // n_movies)
-    for start in range(0, n_users, size):
-        yield slice(start, min(start + size, n_users))
+def _blocks(n_users: int) -> Iterator[slice]:
+    for start in range(0, n_users, _BLOCK_USERS):
+        yield slice(start, min(start + _BLOCK_USERS, n_users))

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import HeldOut
-from mlrec.evaluation import scorers
+from mlrec.evaluation import listers
 from mlrec.evaluation.judging import HeldOutMovies, Judge, Judged
+from mlrec.evaluation.listers import Known, Lister
 from mlrec.evaluation.metrics import Metric
-from mlrec.evaluation.scorers import Known, Scorer
 from mlrec.evaluation.vectors import folded_in, user_vectors
 from mlrec.model.matrix import Interactions
 from mlrec.progress import SILENT, Progress
@@ -63,8 +63,7 @@ class Jury:
         if within == "core":
             held_out = held_out.only(held_out.in_core)
         movies = HeldOutMovies.of(rows, held_out, settings.relevance)
-        listed = rows.is_trained if within == "core" and not rows.is_trained.all() else None
-        return cls(Judge(movies, known, metrics, ks, threads, listed), settings, progress, within)
+        return cls(Judge(movies, known, metrics, ks, threads), settings, progress, within)
 
     def sampled(self) -> Jury:
         """Evaluate only the sample of users that the settings ask for, or all users if they ask for none."""
@@ -90,14 +89,21 @@ class Jury:
         history = (known or self.known).history
         return folded_in(fold_in, history, self.users, self.judge.threads, self.progress)
 
-    def scorer(self, fold_in: FoldIn, vectors: NDArray[np.float32], known: Known | None = None) -> Scorer:
-        """Return a scorer that ranks as serving does by default; see `scorers.factors`."""
+    def popularity(self) -> Lister:
+        """Return a lister that ranks by likes in train; see `listers.popularity`."""
+        return listers.popularity(self.known, self._listed(self.known))
+
+    def lister(self, fold_in: FoldIn, vectors: NDArray[np.float32], known: Known | None = None) -> Lister:
+        """Return a lister that ranks as serving does by default; see `listers.factors`."""
         known = known or self.known
         moments = np.zeros(known.n_users, dtype=np.int64)
         moments[self.users] = self.judge.held_out.moments
-        return scorers.factors(known, fold_in, vectors, ServeSettings(), moments)
+        return listers.factors(known, fold_in, vectors, ServeSettings(), moments, self._listed(known))
 
-    def judged(self, name: str, scorer: Scorer) -> Judged:
+    def _listed(self, known: Known) -> NDArray[np.bool_] | None:
+        return known.is_trained if self.within == "core" else None
+
+    def judged(self, name: str, lister: Lister) -> Judged:
         """Evaluate one model."""
         with self.progress.task(f"Evaluating {name}", len(self.users), "users") as task:
-            return self.judge.judge(scorer, task.advance)
+            return self.judge.judge(lister, task.advance)

@@ -19,8 +19,8 @@ from mlrec.evaluation.contest import Contest, chosen_baselines
 from mlrec.evaluation.estimates import Differences, Figures, without
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
+from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
-from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import Segment, segments, summarized
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
@@ -239,10 +239,10 @@ def _judge(
         vectors = jury.user_vectors(model)
         contest = Contest(jury, held_out.manifest)
         chosen, skipped = chosen_baselines(model, known, settings)
-        found[MODEL] = jury.judged(MODEL, jury.scorer(model.solver(), vectors))
+        found[MODEL] = jury.judged(MODEL, jury.lister(model.solver(), vectors))
         for name in chosen:
             try:
-                found[name] = jury.judged(name, contest.scorer(name))
+                found[name] = jury.judged(name, contest.lister(name))
             except TrainingFailedError as error:
                 skipped[name] = f"cannot be trained ({error.message})"
         bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)

@@ -125,7 +125,7 @@ class PopularityByDate:
         timestamp = history.timestamp[likes]
         is_first = np.insert(user[1:] != user[:-1], 0, True) if len(likes) else np.empty(0, dtype=bool)
         has_former, former = ~is_first, np.roll(timestamp, 1)
-        order = np.argsort(timestamp, kind="stable")
+        order = np.argsort(timestamp)  # likes of the same second are always taken together
         self._movie_idx = history.movie_idx[likes][order]
         self._timestamp, self._former, self._has_former = timestamp[order], former[order], has_former[order]
         self._n_movies, self._half_life = n_movies, half_life

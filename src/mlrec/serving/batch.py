@@ -1,4 +1,4 @@
-"""The lists of all users at once, for precomputing them: one matrix product per block of users."""
+"""The lists of all users at once, for precomputing them: a few matrix products per block of users."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from numpy.typing import NDArray
 
 from mlrec.ids import IdArray, public_at
 from mlrec.progress import Progress
+from mlrec.ranking.best_unseen import BestUnseen, Seen, blocks
 from mlrec.ranking.histories import History
-from mlrec.ranking.scores import user_scores
-from mlrec.ranking.top_n import top_n_rows
 from mlrec.serving.lists import NOTHING, ListOptions, RankedRows, ranked_rows, sources
 from mlrec.serving.people import everybody
 from mlrec.serving.served_model import ServedModel, as_column
 from mlrec.serving.stores.interface import SwipeStore
 from mlrec.serving.user_views import UserViews
-
-# Scores in memory at the same time (16 MB of float32).
-_BLOCK_SCORES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -60,24 +56,24 @@ def recommend_all(
 ) -> Iterator[Block]:
     """Yield the lists of everybody, ascending by user id: see `people.everybody`.
 
-    For most users, the saved vector is all that is needed, and one product scores a block of them. The others are
+    For most users, the saved vector is all that is needed, and a block of them is ranked at once. The others are
     ranked one by one: users who have swiped, users with few opinions, and all users if the list is diversified.
     """
     user_ids, has_swiped = everybody(served, store)
     # All at once: for each block, NumPy might copy the model's ids to the width of the block's.
     rows = np.minimum(np.searchsorted(served.model.user_ids, user_ids), len(served.model.user_ids) - 1)
     candidates = served.candidates(options.genres, options.not_genres, options.years, options.exclude)
-    size = max(1, _BLOCK_SCORES // len(served.movie_ids))
+    best, n = BestUnseen(served.movie_factors, candidates), min(n, len(served.movie_ids))
     with progress.task("Recommending", len(user_ids), "users") as task:
-        for start in range(0, len(user_ids), size):
-            block = user_ids[start : start + size]
+        for place in blocks(len(user_ids), len(served.movie_ids)):
+            block = user_ids[place]
             lists: list[RankedRows] = [NOTHING] * len(block)
             together = np.zeros(len(block), dtype=bool)
             if not options.diversity:
-                saved = _Saved.of(served, block, rows[start : start + size])
-                together = ~has_swiped[start : start + size] & saved.are_personal()
+                saved = _Saved.of(served, block, rows[place])
+                together = ~has_swiped[place] & saved.are_personal()
                 for position, found in zip(
-                    np.flatnonzero(together).tolist(), saved.ranked(together, n, candidates, options), strict=True
+                    np.flatnonzero(together).tolist(), saved.ranked(together, n, best, options), strict=True
                 ):
                     lists[position] = found
             for position in np.flatnonzero(~together).tolist():
@@ -128,21 +124,12 @@ class _Saved:
         n_learned = np.diff(learned_before[self.history.indptr])[self.history_rows]
         return self.is_known & self.served.ranker.is_personal(self.vectors, n_learned)
 
-    def ranked(
-        self, chosen: NDArray[np.bool_], n: int, candidates: NDArray[np.bool_], options: ListOptions
-    ) -> Iterator[RankedRows]:
-        """Rank movies for the chosen users, with one product for all of them."""
-        if not chosen.any():
-            return
-        scores = user_scores(self.vectors[chosen], self.served.movie_factors)
-        scores[:, ~candidates] = -np.inf
-        if not options.include_seen:
-            for position, row in enumerate(self.history_rows[chosen].tolist()):
-                seen = self.history.movie_idx[self.history.of(row)]
-                scores[position, seen[seen >= 0]] = -np.inf
-        for own, ranked in zip(scores, top_n_rows(scores, n), strict=True):
-            found = ranked[ranked >= 0]
-            yield RankedRows(found, own[found], np.ones(len(found), dtype=np.float32))
+    def ranked(self, chosen: NDArray[np.bool_], n: int, best: BestUnseen, options: ListOptions) -> Iterator[RankedRows]:
+        """Rank movies for the chosen users."""
+        seen = Seen.of(self.history, self.history_rows[[] if options.include_seen else chosen])
+        for rows, scores in zip(*best.lists(self.vectors[chosen], seen, n), strict=True):
+            is_there = rows >= 0
+            yield RankedRows(rows[is_there], scores[is_there], np.ones(np.count_nonzero(is_there), dtype=np.float32))
 
 
 def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], options: ListOptions) -> Block:

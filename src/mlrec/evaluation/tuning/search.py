@@ -23,8 +23,8 @@ from mlrec.evaluation.bootstrap import Bootstrap, ratio
 from mlrec.evaluation.estimates import Differences, Figures
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
+from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import METRICS, Metric
-from mlrec.evaluation.scorers import Known
 from mlrec.evaluation.summary import summarized
 from mlrec.evaluation.tuning.study import Counts, Origin, Study, Trial, open_study
 from mlrec.machine import available_threads, blas_threads
@@ -336,7 +336,7 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
 
 def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> Judged:
     fold_in = FoldIn(movie_factors, rule)
-    return jury.judged("trial", jury.scorer(fold_in, jury.folded_in(fold_in)))
+    return jury.judged("trial", jury.lister(fold_in, jury.folded_in(fold_in)))
 
 
 class _TuningData:

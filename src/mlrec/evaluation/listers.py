@@ -1,4 +1,4 @@
-"""The models to evaluate, as scorers: each scores all movies for some users, from the same history."""
+"""The models to evaluate, as listers: each ranks unseen movies for some users, from the same history."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
+from mlrec.ranking.best_unseen import BestUnseen, Seen, blocks
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
 from mlrec.ranking.popularity import PopularityByDate
 from mlrec.ranking.ranker import Opinions, Popular, Ranker
 from mlrec.ranking.scores import popularity_scores
+from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import ServeSettings, SplitName
 
 if TYPE_CHECKING:
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 
 _KEPT_MOMENTS = 16
 
-Scorer = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""Takes user rows (users,) and returns scores, float32 (users, movies). The caller may change the array."""
+Lister = Callable[[NDArray[np.int64], Seen, int], NDArray[np.int64]]
+"""Takes user rows (users,), what these users have seen, and the length n of the lists.
+
+Returns ranked lists of unseen movies: movie rows, int64 (users, n); −1 where a list has fewer candidates.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,23 +113,24 @@ class Known:
         return len(self.history.indptr) - 1
 
 
-def popularity(known: Known) -> Scorer:
-    """Return a scorer that gives all users the same scores: likes in train."""
-    scores = popularity_scores(known.popularity)
-    return lambda rows: np.tile(scores, (len(rows), 1))
+def popularity(known: Known, listed: NDArray[np.bool_] | None = None) -> Lister:
+    """Return a lister that ranks by likes in train, alike for all users; for `listed` see `factors`."""
+    best = BestUnseen(popularity_scores(known.popularity)[:, None], listed)
+    return lambda rows, seen, n: best.lists(np.ones((len(rows), 1), dtype=np.float32), seen, n).rows
 
 
-def over_all_movies(scorer: Scorer, is_trained: NDArray[np.bool_]) -> Scorer:
-    """Return a scorer for all movies, given one for the movies of the core. It lists no others."""
+def over_all_movies(lister: Lister, is_trained: NDArray[np.bool_]) -> Lister:
+    """Return a lister for all movies, given one for the movies of the core. It lists no others."""
     if is_trained.all():
-        return scorer
+        return lister
+    row_in_core = np.where(is_trained, np.cumsum(is_trained) - 1, -1).astype(np.int32)
+    row = np.flatnonzero(is_trained)
 
-    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        found = np.full((len(rows), len(is_trained)), -np.inf, dtype=np.float32)
-        found[:, is_trained] = scorer(rows)
-        return found
+    def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        ranked = lister(rows, seen.within(row_in_core), n)
+        return np.where(ranked < 0, -1, row[ranked])
 
-    return scores
+    return lists
 
 
 def factors(
@@ -133,8 +139,9 @@ def factors(
     vectors: NDArray[np.float32],
     serve: ServeSettings,
     moments: NDArray[np.int64] | None = None,
-) -> Scorer:
-    """Return a scorer that ranks as serving does: by user vectors and movie factors, and by popularity for new users.
+    listed: NDArray[np.bool_] | None = None,
+) -> Lister:
+    """Return a lister that ranks as serving does: by user vectors and movie factors, and by popularity for new users.
 
     Parameters
     ----------
@@ -149,14 +156,19 @@ def factors(
     moments
         The moment of each user's list, in epoch seconds, int64 (users,): likes at later moments do not count. None: all
         likes that the model has learned count, as in serving.
+    listed
+        Which movies may be listed, bool (movies,); None: all.
     """
     ranker = Ranker.of(fold_in, known.share, known.genres, serve)
     n_opinions = np.diff(known.history.indptr)
+    best = BestUnseen(ranker.movie_factors, listed)
     by_date = None
     if moments is not None and known.half_life is not None:
         by_date = _ByDate(known, serve)
 
-    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def mixed_scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores with popularity in them, which are not inner products."""
+
         def opinions(position: int) -> Opinions:
             events = known.history.of(int(rows[position]))
             return Opinions(known.history.movie_idx[events], known.history.preference[events])
@@ -164,9 +176,41 @@ def factors(
         popular_of = None
         if by_date is not None and moments is not None:
             popular_of = partial(by_date.of, moments[rows])
-        return ranker.order(vectors[rows], n_opinions[rows], opinions, popular_of)
+        scores = ranker.order(vectors[rows], n_opinions[rows], opinions, popular_of)
+        if listed is not None:
+            scores[:, ~listed] = -np.inf
+        return scores
 
-    return scores
+    mixed = by_scores(mixed_scores, len(known.popularity))
+
+    def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        is_personal = ranker.is_personal(vectors[rows], n_opinions[rows])
+        own, others = np.flatnonzero(is_personal), np.flatnonzero(~is_personal)
+        ranked = np.empty((len(rows), n), dtype=np.int64)
+        ranked[own] = best.lists(vectors[rows[own]], seen.only(own, len(rows)), n).rows
+        ranked[others] = mixed(rows[others], seen.only(others, len(rows)), n)
+        return ranked
+
+    return lists
+
+
+def by_scores(scores_of: Callable[[NDArray[np.int64]], NDArray[np.float32]], n_movies: int) -> Lister:
+    """Return a lister that ranks by scores.
+
+    `scores_of` takes user rows (users,) and returns float32 (users, movies), a new array; −∞ where a movie must not be
+    listed.
+    """
+
+    def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        ranked = np.full((len(rows), n), -1, dtype=np.int64)
+        for block in blocks(len(rows), n_movies):
+            scores = scores_of(rows[block])
+            scores[seen.only(np.arange(len(rows))[block], len(rows))] = -np.inf
+            found = top_n_rows(scores, n)
+            ranked[block, : found.shape[1]] = found
+        return ranked
+
+    return lists
 
 
 class _ByDate:
@@ -186,12 +230,14 @@ class _ByDate:
                 known = self._known
                 self._popularity = PopularityByDate(known.train, len(known.popularity), known.half_life or math.inf)
             n_likes = self._popularity.n_before(int(moments[position]))
-            if n_likes not in self._latest:
-                share = self._popularity.at(n_likes)
-                self._latest[n_likes] = Popular(share, self._known.genres, self._serve.cold_diversity)
+            found = self._latest.get(n_likes)
+        if found is None:
+            found = Popular(self._popularity.at(n_likes), self._known.genres, self._serve.cold_diversity)
+            with self._lock:
+                self._latest[n_likes] = found
                 while len(self._latest) > _KEPT_MOMENTS:
                     self._latest.popitem(last=False)
-            return self._latest[n_likes]
+        return found
 
 
 def _half_life(model: Model) -> float | None:
@@ -200,8 +246,8 @@ def _half_life(model: Model) -> float | None:
     return half_life if math.isfinite(half_life) and model.info.trained_on == ("train",) else None
 
 
-def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Scorer:
-    """Return a scorer that sums the weights between a user's likes and each other movie.
+def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> Lister:
+    """Return a lister that sums the weights between a user's likes and each other movie.
 
     Users without a known like get the popular list, as with every model.
 
@@ -223,4 +269,4 @@ def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[
         scores[np.diff(own.indptr) == 0] = popular
         return scores
 
-    return scores
+    return by_scores(scores, len(popular))
