@@ -1,8 +1,9 @@
 # The service in a small image: what serving needs, and not what training needs. Mount a data directory at /data, with
-# a model in it, and a file of API keys at /run/secrets/mlrec-keys. See docs/serving.md.
+# a model in it, and a file of API keys at /run/secrets/mlrec-keys. Both must be readable, and /data writable, for the
+# user that the container runs as: here, you. See docs/serving.md. The page needs no key; add --no-page to demand one.
 #
 #     docker build --tag mlrec .
-#     docker run --read-only --tmpfs /tmp --publish 8000:8000 \
+#     docker run --user "$(id -u):$(id -g)" --read-only --tmpfs /tmp --publish 127.0.0.1:8000:8000 \
 #         --volume "$PWD/data:/data" --volume "$PWD/keys.txt:/run/secrets/mlrec-keys:ro" mlrec
 
 FROM python:3.13-slim AS build

@@ -115,7 +115,7 @@ def test_a_session_from_the_beginning_to_the_reload(shared, new_page):
     page = new_page(shared)
     expect(page.get_by_role("heading", name="Which of these do you like?")).to_be_visible()
     shoot(page, "01-beginning")
-    page.get_by_label("Or look for a film that you like").fill("rashomon")
+    page.get_by_label("Or search for a film that you like").fill("rashomon")
     page.get_by_role("button", name="＋ Rashomon").click()
     expect(page.locator(".tile").first).to_have_attribute("aria-pressed", "true")
     page.locator(".tile").nth(2).click()
@@ -147,7 +147,7 @@ def test_a_session_from_the_beginning_to_the_reload(shared, new_page):
     values = [
         float(text.replace("−", "-")) for text in dialog.locator(".parts").first.locator(".value").all_inner_texts()
     ]
-    (score,) = map(float, re.findall(r"score is (-?[\d.]+):", dialog.inner_text()))
+    (score,) = map(float, re.findall(r"Score: (-?[\d.]+)\. ", dialog.inner_text()))
     assert sum(values) == pytest.approx(score, abs=0.01)
     shoot(page, "05-why")
     page.keyboard.press("Escape")
@@ -161,7 +161,7 @@ def test_a_session_from_the_beginning_to_the_reload(shared, new_page):
     expect(page.locator(".row").first).to_contain_text("undone")
     shoot(page, "07-history")
     page.get_by_role("link", name="Me").click()
-    expect(page.locator(".facts-list")).to_contain_text("11, and 1 undone")
+    expect(page.locator(".facts-list")).to_contain_text("11 (1 undone)")
 
     page.goto(f"{shared.address}/")
     page.reload()
@@ -197,13 +197,13 @@ def test_the_list_beside_moves_and_says_so(shared, new_page):
 @pytest.mark.parametrize(
     ("x", "y", "preference"), [(200, 10, 1), (-200, 0, -1), (5, -180, 2), (0, 180, -2), (40, 20, None)]
 )
-@pytest.mark.parametrize("pointer", ["mouse", "touch"])
-def test_the_card_follows_the_pointer(shared, new_page, x, y, preference, pointer):
+@pytest.mark.parametrize(("pointer", "part"), [("mouse", ".picture"), ("mouse", ".facts"), ("touch", ".picture")])
+def test_the_card_follows_the_pointer(shared, new_page, x, y, preference, pointer, part):
     page = new_page(shared, has_touch=pointer == "touch")
     begin(page)
     settled(page)
     first, n = title(page), len(swipes(shared, page))
-    box = card(page).locator(".picture").bounding_box()
+    box = card(page).locator(part).bounding_box()
     start = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     steps = [(start[0] + x * i / 5, start[1] + y * i / 5) for i in range(6)]
     if pointer == "mouse":
@@ -343,7 +343,7 @@ def test_answers_of_somebody_who_is_gone_do_not_reach_the_next_one(shared, new_p
     page.keyboard.press("ArrowRight")
     expect(page.locator("#connection")).to_contain_text("1 answer")
     page.goto(f"{shared.address}/#me")
-    page.get_by_role("button", name="Begin as somebody new").click()
+    page.get_by_role("button", name="Start over as a new user").click()
     expect(page.get_by_role("heading", name="Which of these do you like?")).to_be_visible()
     expect(page.locator("#connection")).to_be_hidden()
     page.unroute("**/swipes")
@@ -402,6 +402,58 @@ def test_answers_kept_in_the_browser_are_sent_after_a_reload(serve, new_page):
     assert [preference for preference, _ in swipes(service, page)[n:]] == [1, -1]
 
 
+def test_the_page_says_when_the_service_can_be_reached_again(shared, new_page):
+    page = new_page(shared, expected="Failed to load resource|ERR_")
+    begin(page)
+    settled(page)
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_contain_text("cannot be reached")
+    page.context.set_offline(False)
+    expect(page.locator("#connection")).to_be_hidden()
+
+    # Without the browser's word for it, any answer to any view will do.
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.locator("#connection")).to_be_visible()
+    page.get_by_role("link", name="My list").click()
+    expect(page.locator(".row")).to_have_count(30)
+    expect(page.locator("#connection")).to_be_hidden()
+
+
+def test_a_user_that_cannot_be_leads_back_to_oneself(shared, new_page):
+    page = new_page(shared, "/?user=forty-two", expected="422")
+    expect(page.get_by_role("alert")).to_contain_text("whole number")
+    page.get_by_role("link", name="History").click()  # nobody is here yet, so there is no history to show
+    page.get_by_role("button", name="Continue as yourself").click()
+    expect(page.get_by_text("Nothing yet.")).to_be_visible()
+    assert "user=" not in page.url
+    page.get_by_role("link", name="Swipe", exact=True).click()
+    begin(page)
+
+
+def test_each_view_says_where_an_answer_came_from(shared, new_page):
+    page = new_page(shared)
+    begin(page, 1)
+    settled(page)
+    sent = []
+    page.on("request", lambda one: sent.append(one.post_data_json) if one.method == "POST" else None)
+
+    def like_first(scope) -> str:
+        sent.clear()
+        scope.locator(".row button.like").first.click()
+        settled(page)
+        (swipe,) = sent
+        return swipe["source"]
+
+    page.get_by_role("link", name="My list").click()
+    assert like_first(page.locator("#view")) == "personal"
+    page.locator(".row").nth(1).get_by_role("button", name=re.compile("^Films like")).click()
+    assert like_first(page.get_by_role("dialog")) == "similar"
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Find").click()
+    page.get_by_label("Title, or a part of it").fill("Rashomon")
+    assert like_first(page.locator("#view")) == "search"
+
+
 def test_forgetting_and_somebody_new(shared, new_page):
     page = new_page(shared)
     begin(page)
@@ -432,7 +484,7 @@ def test_with_keys_the_page_has_a_session_of_its_own(serve, new_page, tmp_path):
     page.keyboard.press("ArrowRight")
     settled(page)
     page.goto(f"{service.address}/#me")
-    expect(page.locator(".facts-list")).to_contain_text("4, and 0 undone")
+    expect(page.locator(".facts-list")).to_contain_text("4 (0 undone)")
     expect(page.get_by_text("Swipe as another user")).to_have_count(0)
 
 

@@ -92,8 +92,9 @@ class _Passage:
         if (limit := self.service.rate_limit) is not None:
             seconds = limit.seconds_to_wait(self._client)
             if seconds > 0:
-                wait = {"Retry-After": str(int(seconds) + 1)}
-                raise Refusal(429, "You have sent too many requests.", f"Wait {seconds:.0f} s.", wait)
+                whole = int(seconds) + 1
+                wait = {"Retry-After": str(whole)}
+                raise Refusal(429, "You have sent too many requests.", f"Wait {whole} s.", wait)
 
     def _check_host(self) -> None:
         # Without keys, a page of somebody else could reach this service through a name that it points here.
@@ -103,7 +104,9 @@ class _Passage:
         name = host[1:].partition("]")[0] if host.startswith("[") else host.rpartition(":")[0] or host
         if name.lower() not in self.service.hosts:
             raise Refusal(
-                421, "This service does not answer under this name.", "Name it with --allowed-host, or use API keys."
+                421,
+                "This service does not accept requests for this host name.",
+                "Allow it with --allowed-host NAME, or use API keys.",
             )
 
     def _identify(self, path: str) -> None:

@@ -62,7 +62,7 @@ async def recommendations(
 
 @router.get("/users/{user_id:path}/deck", tags=["lists"])
 async def deck(user_id: UserId, wanted: Annotated[CardQuery, Query()], service: Serving) -> list[Card]:
-    """The cards to show a user next: the best movies, each with its place among all movies and with reasons."""
+    """The cards to show a user next: the best movies, each with its rank among all movies and with reasons."""
     options = wanted.options()
     options["exclude"] = as_ids(wanted.exclude, service.recommender.movie_id_kind, "exclude")
     return await service.read(service.recommender.deck, user_id, **options)

@@ -26,7 +26,7 @@ def serve(
         int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen on. 0: any free one.")
     ] = ServiceSettings.port,
     workers: Annotated[
-        int, typer.Option(metavar="N", min=1, max=256, help="How many processes serve. One for each processor is best.")
+        int, typer.Option(metavar="N", min=1, max=256, help="Number of processes. One for each processor is best.")
     ] = ServiceSettings.workers,
     model: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Serve this model folder.", show_default="the published model")
@@ -35,7 +35,7 @@ def serve(
     api_key_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="API keys, as lines like: my-app = KEY. The signal SIGHUP makes it read them again."
+            metavar="FILE", help="API keys, in lines such as: my-app = KEY. Send SIGHUP to reload them."
         ),
     ] = None,
     page: Annotated[
@@ -46,7 +46,7 @@ def serve(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Show posters from this address, which has {tmdb_id} or {imdb_id} in it. Without it, they are drawn.",
+            help="Show posters from this address, which has {tmdb_id} or {imdb_id} in it. By default, they are drawn.",
         ),
     ] = None,
     cors_origin: Annotated[
@@ -57,7 +57,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Also answer under this name, as behind a proxy. Repeatable. With API keys, all names are allowed.",
+            help="Also accept requests for this host name, as behind a proxy. Repeatable. With API keys, all are accepted.",
         ),
     ] = None,
     rate_limit: Annotated[
@@ -79,11 +79,12 @@ def serve(
 ) -> None:
     """Serve the page to swipe on, and the API for apps.
 
-    The page is at the address itself, the description of the API at /docs. Whoever reaches the address may do
-    everything, so it is one that only this machine reaches. For any other address, make a file of API keys.
+    The page is at /, the API reference at /docs. Without API keys, anyone who can reach the service can do anything, so
+    it listens on this machine only. To listen elsewhere, pass --api-key-file. The page itself never needs a key; turn it
+    off with --no-page.
 
-    A newly published model is picked up within ten seconds, without a restart. The first Ctrl-C lets requests in flight
-    finish; the second ends at once. A swipe that was answered is never lost.
+    The service picks up a newly published model within ten seconds, without a restart. The first Ctrl-C lets requests
+    in flight finish; the second ends at once. Acknowledged swipes are never lost.
     """
     settings = ServiceSettings(
         data_dir=str(data_dir),

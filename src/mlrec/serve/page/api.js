@@ -32,7 +32,10 @@ export async function request(method, path, { query = {}, body = null } = {}) {
       body: body === null ? null : JSON.stringify(body),
     });
     const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
+    if (response.ok) {
+      dispatchEvent(new Event("reached"));
+      return answer;
+    }
     throw new Refused(response.status, answer.detail ?? "The service answered with an error.", answer.hint ?? "",
       Number(response.headers.get("Retry-After") ?? 0));
   } catch (error) {

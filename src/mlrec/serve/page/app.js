@@ -30,18 +30,29 @@ class App {
   isNew = false;
 
   async start() {
-    const wanted = new URLSearchParams(location.search).get("user");
+    addEventListener("hashchange", () => { if (this.user !== undefined) this.open(); });
+    addEventListener("keydown", (event) => { if (this.user !== undefined) this.key(event); });
+    document.getElementById("dialog-close").addEventListener("click", closeDialog);
+    document.getElementById("dialog").addEventListener("click", (event) => { if (event.target.id === "dialog") closeDialog(); });
+    await this.arrive(new URLSearchParams(location.search).get("user"));
+  }
+
+  /** Enter as the user of the address, or as the one of this browser. */
+  async arrive(wanted) {
     try {
       await this.enter(wanted);
     } catch (error) {
-      view.replaceChildren(problem(error, () => this.start()));
+      const isOver = wanted && !error.mayPass; // no such id, or not this person's: trying again changes nothing
+      view.replaceChildren(isOver ? problem(error, () => this.comeBack(), "Continue as yourself") : problem(error, () => this.arrive(wanted)));
       return;
     }
-    addEventListener("hashchange", () => this.open());
-    addEventListener("keydown", (event) => this.key(event));
-    document.getElementById("dialog-close").addEventListener("click", closeDialog);
-    document.getElementById("dialog").addEventListener("click", (event) => { if (event.target.id === "dialog") closeDialog(); });
     await this.open({ isFirst: true });
+  }
+
+  /** Leave the user of the address for the one of this browser. */
+  async comeBack() {
+    this.clearAddress();
+    await this.arrive(null);
   }
 
   async enter(wanted, isNew = false) {
@@ -71,10 +82,14 @@ class App {
     location.href = address.href;
   }
 
-  async beginAnew() {
+  clearAddress() {
     const address = new URL(location.href);
     address.search = "";
     window.history.replaceState(null, "", address);
+  }
+
+  async beginAnew() {
+    this.clearAddress();
     await this.enter(null, true);
     if (location.hash !== "#swipe") location.hash = "#swipe";
     else await this.open();
@@ -149,7 +164,6 @@ class App {
         api.list(this.user, { n: LISTED, ...this.filters }),
       ]);
       if (mine !== this.asked || this.name !== "swipe") return;
-      this.outbox.isReachable = true;
       this.cards = cards;
       this.deal();
       this.tellList(list);
@@ -169,7 +183,7 @@ class App {
       if (this.cards.length || this.asked) {
         this.stack.querySelectorAll(".empty, .problem").forEach((one) => one.remove());
         this.stack.prepend(el("p", { class: "empty" }, this.outbox.isReachable && !this.outbox.waiting.length
-          ? "No film is left here. Take a filter away, or look at your list." : "The next films come as soon as the service can be reached."));
+          ? "No more films. Remove a filter, or see My list." : "More films will come when the service can be reached."));
       }
       return;
     }
@@ -277,7 +291,7 @@ class App {
   tellConnection(waiting, isReachable) {
     const shown = document.getElementById("connection");
     shown.hidden = isReachable;
-    if (!isReachable) shown.textContent = `The service cannot be reached. ${waiting ? `${count(waiting, "answer")} kept here, and sent when it is back.` : "Trying again."}`;
+    if (!isReachable) shown.textContent = `The service cannot be reached. ${waiting ? `${count(waiting, "answer")} kept here. They will be sent when it is back.` : "Trying again."}`;
   }
 
   // -- keys ------------------------------------------------------------------------------------------------------------
@@ -302,7 +316,7 @@ class App {
     openDialog("Keys", el("dl", { class: "facts-list" },
       Object.values(ANSWERS).map(({ key, words }) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]),
       [["⌫", "Undo"], ["W", "Why this film?"], ["?", "This help"], ["Esc", "Close"]].map(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)])),
-      el("p", {}, "Or drag the picture: right to like, left to dislike, up to superlike, down to superdislike."));
+      el("p", {}, "Or drag the card: right to like, left to dislike, up to superlike, down to superdislike."));
   }
 }
 

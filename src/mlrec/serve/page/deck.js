@@ -20,7 +20,7 @@ const FAR = 90; // pixels from which a drag is an answer
 export function match({ standing, movie }) {
   if (movie.source !== "personal") return movie.source === "genre" ? "Popular in these genres" : "Popular with everybody";
   const percent = Math.ceil((100 * standing.rank) / standing.of);
-  return `Your match: ${number(standing.rank)} of ${number(standing.of)}${percent <= 20 ? ` · top ${percent}%` : ""}`;
+  return `Your match: in the top ${percent}% of ${number(standing.of)} films`;
 }
 
 /** The card of a film, with `answer(name)` and `why()` to call. */
@@ -38,7 +38,7 @@ export function drawCard(card, template, { answer, why }) {
       el("p", { class: "match" }, match(card)),
       reasons,
       button("Why this film?", why, { class: "plain", "aria-keyshortcuts": "w" })));
-  follow(drawn, picture, answer);
+  follow(drawn, answer);
   return drawn;
 }
 
@@ -55,17 +55,17 @@ function answerOf(x, y) {
   return Math.abs(y) < FAR ? null : y < 0 ? "superlike" : "superdislike";
 }
 
-function follow(card, handle, answer) {
-  const stamp = handle.querySelector(".stamp");
+function follow(card, answer) {
+  const stamp = card.querySelector(".stamp");
   let start = null;
   const at = (event) => [event.clientX - start.x, event.clientY - start.y];
-  handle.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || card.classList.contains("gone")) return;
+  card.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || card.classList.contains("gone") || event.target.closest("button")) return;
     start = { x: event.clientX, y: event.clientY };
-    handle.setPointerCapture(event.pointerId);
+    card.setPointerCapture(event.pointerId);
     card.classList.add("held");
   });
-  handle.addEventListener("pointermove", (event) => {
+  card.addEventListener("pointermove", (event) => {
     if (!start) return;
     const [x, y] = at(event);
     card.style.transform = `translate(${x}px, ${y}px) rotate(${x / 22}deg)`;
@@ -83,9 +83,9 @@ function follow(card, handle, answer) {
     if (!isCalm()) card.animate([{ transform: card.style.transform }, { transform: "none" }], { duration: 220, easing: "cubic-bezier(.2,1.6,.5,1)" });
     card.style.transform = "";
   };
-  handle.addEventListener("pointerup", (event) => end(event, true));
-  handle.addEventListener("pointercancel", (event) => end(event, false));
-  handle.addEventListener("dragstart", (event) => event.preventDefault());
+  card.addEventListener("pointerup", (event) => end(event, true));
+  card.addEventListener("pointercancel", (event) => end(event, false));
+  card.addEventListener("dragstart", (event) => event.preventDefault());
 }
 
 /** Let an answered card fly off, and remove it. */
@@ -114,9 +114,9 @@ export function whyBody(explanation) {
   const list = el("ol", { class: "parts" }, shown.map((one) => row(named(one), one.value)),
     rest ? row(count(parts.length - 12, "other film"), rest) : null,
     popularity ? row("Popular with everybody", popularity) : null);
-  const told = [el("p", {}, `Its score is ${score.toFixed(3)}: about 1 for a film that you surely like, 0 for one that means nothing to you. These parts add up to it.`), list];
+  const told = [el("p", {}, `Score: ${score.toFixed(3)}. Near 1, the film matches your taste very well; near 0, it does not. The score is the sum of:`), list];
   if (dislikes.length) {
-    told.push(el("h3", {}, "What your dislikes have changed"), el("p", {}, "These changes are in the parts above already."),
+    told.push(el("h3", {}, "What your dislikes have changed"), el("p", {}, "The numbers above already include these changes."),
       el("ol", { class: "parts" }, dislikes.slice(0, 6).map((one) => row(named(one), one.value))));
   }
   return told;

@@ -28,8 +28,11 @@ export class Outbox {
     this.timer = null;
     this.closing = new AbortController();
     const { signal } = this.closing;
-    addEventListener("online", () => this.send(), { signal });
-    addEventListener("offline", () => { this.isReachable = false; this.tell(); }, { signal });
+    // Any answer of the service shows that it can be reached, unless it still owes acknowledgements.
+    const back = () => { if (!this.waiting.length) this.reached(true); };
+    addEventListener("reached", back, { signal });
+    addEventListener("online", () => { back(); this.send(); }, { signal });
+    addEventListener("offline", () => this.reached(false), { signal });
     this.tell();
   }
 
@@ -56,6 +59,12 @@ export class Outbox {
     } catch {
       this.unkept = answers;
     }
+    this.tell();
+  }
+
+  reached(isReachable) {
+    if (this.isReachable === isReachable) return;
+    this.isReachable = isReachable;
     this.tell();
   }
 
@@ -116,11 +125,10 @@ export class Outbox {
           continue;
         }
         if (this.closing.signal.aborted) return;
-        this.isReachable = false;
+        this.reached(false);
         const pause = Math.max(error.retryAfter ?? 0, PAUSES[Math.min(this.failures, PAUSES.length - 1)]);
         this.failures += 1;
         this.timer = setTimeout(() => this.send(), pause * 1000);
-        this.tell();
         return;
       }
     }

@@ -5,13 +5,13 @@ import { ANSWERS, answerOfPreference, whyBody } from "./deck.js";
 import { button, closeDialog, count, el, glide, named, number, openDialog, say, sign } from "./dom.js";
 import { poster } from "./poster.js";
 
-export function problem(error, again) {
+export function problem(error, again, words = "Try again") {
   return el("div", { class: "problem", role: "alert" }, el("p", {}, error.message), error.hint ? el("p", { class: "quiet" }, error.hint) : null,
-    again ? button("Try again", again) : null);
+    again ? button(words, again) : null);
 }
 
 export async function showWhy(app, movie) {
-  openDialog(`Why ${named(movie)}?`, el("p", { class: "quiet" }, "Adding it up…"));
+  openDialog(`Why ${named(movie)}?`, el("p", { class: "quiet" }, "Loading…"));
   try {
     openDialog(`Why ${named(movie)}?`, ...whyBody(await api.why(app.user, movie.movie_id)));
   } catch (error) {
@@ -20,20 +20,20 @@ export async function showWhy(app, movie) {
 }
 
 async function showSimilar(app, movie) {
-  openDialog(`Films like ${named(movie)}`, el("p", { class: "quiet" }, "Looking…"));
+  openDialog(`Films like ${named(movie)}`, el("p", { class: "quiet" }, "Loading…"));
   try {
     const found = await api.similar(movie.movie_id, 8);
-    openDialog(`Films like ${named(movie)}`, el("ul", { class: "rows" }, found.map((one) => row(app, one, { inDialog: true }))));
+    openDialog(`Films like ${named(movie)}`, el("ul", { class: "rows" }, found.map((one) => row(app, one, "similar", { inDialog: true }))));
   } catch (error) {
     openDialog(`Films like ${named(movie)}`, problem(error));
   }
 }
 
-/** A film as a row with what can be done about it. */
-function row(app, movie, { inDialog = false, note = null } = {}) {
+/** A film as a row with what can be done about it. `source` says where its answers come from. */
+function row(app, movie, source, { inDialog = false, note = null } = {}) {
   const said = el("p", { class: "quiet" }, note ?? "");
   const judge = (name) => button([sign(name), ` ${ANSWERS[name].words}`], () => {
-    app.answer(movie, name, "search");
+    app.answer(movie, name, source);
     said.textContent = `${ANSWERS[name].past} ${named(movie)}.`;
   }, { class: `small ${name}`, "aria-label": `${ANSWERS[name].words} ${named(movie)}` });
   return el("li", { class: "row", "data-key": String(movie.movie_id) },
@@ -55,8 +55,8 @@ export async function beginning(app) {
     for (const movie of liked.values()) app.answer(movie, "like", "visitor");
     app.begin();
   }, { class: "main" });
-  const tell = () => { go.textContent = liked.size ? `Start with ${count(liked.size, "film")} you like` : "Start without"; };
-  const grid = el("ul", { class: "grid", "aria-label": "Films that tell much about a taste" });
+  const tell = () => { go.textContent = liked.size ? `Start with ${count(liked.size, "film")} you like` : "Skip this step"; };
+  const grid = el("ul", { class: "grid", "aria-label": "Films to choose from" });
   const tile = (movie) => {
     const pressed = () => liked.has(movie.movie_id);
     const toggle = el("button", { type: "button", class: "tile", "aria-pressed": String(pressed()), onclick: () => {
@@ -78,8 +78,8 @@ export async function beginning(app) {
   };
   return [
     el("div", { class: "lead" }, el("h2", {}, "Which of these do you like?"),
-      el("p", {}, "Three to five are enough to begin with. Leave out what you have not seen."),
-      searchForm("Or look for a film that you like", async (title) => {
+      el("p", {}, "Three to five are enough to start. Leave out films that you have not seen."),
+      searchForm("Or search for a film that you like", async (title) => {
         const found = await api.search(title, 6);
         return found.map((movie) => el("li", {}, button(`＋ ${named(movie)}`, () => add(movie), { class: "small" })));
       })),
@@ -102,7 +102,7 @@ function searchForm(words, look) {
       const found = await look(title);
       if (mine !== latest) return;
       results.replaceChildren(...found);
-      told.textContent = found.length ? `${count(found.length, "film")} found` : "No film has such a title.";
+      told.textContent = found.length ? `${count(found.length, "film")} found` : "No films found.";
     } catch (error) {
       if (mine === latest) told.textContent = error.message;
     }
@@ -119,8 +119,8 @@ export async function myList(app) {
   const fill = async () => {
     try {
       const movies = await api.list(app.user, { n: 30, ...app.filters });
-      glide(rows, () => rows.replaceChildren(...movies.map((movie) => row(app, movie, { note: listNote(movie) }))));
-      if (!movies.length) rows.replaceChildren(el("li", {}, "No film is left. Take a filter away."));
+      glide(rows, () => rows.replaceChildren(...movies.map((movie) => row(app, movie, movie.source, { note: listNote(movie) }))));
+      if (!movies.length) rows.replaceChildren(el("li", {}, "No films match. Remove a filter."));
     } catch (error) {
       rows.replaceChildren(el("li", {}, problem(error, fill)));
     }
@@ -133,7 +133,7 @@ export async function myList(app) {
 
 function listNote(movie) {
   const how = movie.source === "personal" ? `Score ${movie.score.toFixed(2)}` : "Popular";
-  const origin = { "folded-in": " · few ratings", content: " · no ratings yet: by genre and year" }[movie.origin] ?? "";
+  const origin = { "folded-in": " · few ratings", content: " · no ratings yet, placed by genre and year" }[movie.origin] ?? "";
   return how + origin;
 }
 
@@ -157,7 +157,7 @@ export async function filterPanel(app, changed) {
   };
   const choice = (name) => el("label", { class: "genre" }, el("span", {}, name),
     el("select", { onchange: (event) => set(name, event.target.value) },
-      [["any", "any"], ["only", "yes"], ["not", "no"]].map(([value, words]) => el("option", { value, selected: state(name) === value }, words))));
+      [["any", "any"], ["only", "only"], ["not", "exclude"]].map(([value, words]) => el("option", { value, selected: state(name) === value }, words))));
   const year = (key, words) => el("label", {}, words, el("input", { type: "number", min: "1870", max: "2100", inputmode: "numeric", value: app.filters[key] ?? "",
     onchange: (event) => {
       const value = Number(event.target.value);
@@ -182,7 +182,7 @@ export async function filterPanel(app, changed) {
 export async function find(app) {
   return [el("h2", {}, "Find a film"),
     searchForm("Title, or a part of it", async (title) => (await api.search(title, 20)).map((movie) =>
-      row(app, movie, { note: movie.ratings === 0 ? "Nobody has rated it yet" : count(movie.ratings ?? movie.likes, movie.ratings === null ? "like" : "rating") })))];
+      row(app, movie, "search", { note: movie.ratings === 0 ? "Nobody has rated it yet" : count(movie.ratings ?? movie.likes, movie.ratings === null ? "like" : "rating") })))];
 }
 
 export async function history(app) {
@@ -199,7 +199,7 @@ export async function history(app) {
   };
   app.onLearned = fill;
   await fill();
-  return [el("h2", {}, "What you have answered"), list];
+  return [el("h2", {}, "Your answers"), list];
 }
 
 function past(app, event, isLatest) {
@@ -228,7 +228,7 @@ export async function me(app) {
           el("dt", {}, "You are"), el("dd", {}, `user ${app.user}`),
           el("dt", {}, "Likes"), el("dd", {}, number(profile.likes)),
           el("dt", {}, "Dislikes"), el("dd", {}, number(profile.dislikes)),
-          el("dt", {}, "Answers here"), el("dd", {}, `${number(profile.swipes)}, and ${number(profile.undone)} undone`),
+          el("dt", {}, "Answers here"), el("dd", {}, `${number(profile.swipes)} (${number(profile.undone)} undone)`),
           el("dt", {}, "Ratings in the data"), el("dd", {}, number(profile.ratings)),
           el("dt", {}, "Genres you like"), el("dd", {}, genres.length ? genres.map(([name, n]) => `${name} (${n})`).join(", ") : "not known yet"),
           el("dt", {}, "Model"), el("dd", {}, `${model.model_id}: ${count(model.movies, "film")}`)));
@@ -242,19 +242,19 @@ export async function me(app) {
   return [el("h2", {}, "Me"), body,
     app.mayBeAnyone ? el("form", { class: "search", onsubmit: (event) => { event.preventDefault(); app.become(other.value.trim()); } },
       el("label", {}, "Swipe as another user", other), el("button", { type: "submit" }, "Change user")) : null,
-    el("div", { class: "row-buttons spaced" }, button("Begin as somebody new", () => app.beginAnew()),
+    el("div", { class: "row-buttons spaced" }, button("Start over as a new user", () => app.beginAnew()),
       button("Forget me…", () => confirmForget(app), { class: "danger" }))];
 }
 
 function confirmForget(app) {
-  openDialog("Forget me?", el("p", {}, "All your answers are deleted, and none of this user is stored again. This cannot be undone."),
+  openDialog("Forget me?", el("p", {}, "This deletes all your answers, and nothing of this user is ever stored again. It cannot be undone."),
     el("div", { class: "row-buttons" }, button("Forget me", async (event) => {
       event.target.disabled = true;
       try {
         await api.forget(app.user);
         closeDialog();
         await app.beginAnew();
-        say("You are forgotten, and somebody new.");
+        say("Your answers are deleted. You are a new user now.");
       } catch (error) {
         openDialog("Forget me?", problem(error));
       }
