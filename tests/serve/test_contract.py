@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mlrec.serve.gate import LARGEST_BODY
+from tests.pages import ROOT
 
 CHECKS = [
     not_a_server_error,
@@ -66,3 +69,24 @@ def test_answers_are_as_the_document_says(own, mode):
             without.add(operation.label)  # nothing in such a request can be wrong
     assert asked > 200
     assert without <= {"GET /livez", "GET /readyz", "GET /metrics", "GET /v1/genres", "GET /v1/model", *ANY_TEXT}
+
+
+def test_every_operation_has_the_answer_of_a_real_service_as_its_example(shared):
+    document = shared.client.get("/openapi.json").json()
+    operations = {one["operationId"]: one for methods in document["paths"].values() for one in methods.values()}
+    assert len(operations) == sum(map(len, document["paths"].values()))  # the names are unique
+    recorder = runpy.run_path(str(ROOT / "docs" / "record_examples.py"))
+    assert {operation for operation, *_ in recorder["REQUESTS"]} == set(operations) - {"prometheus"}
+    answers = recorder["answers"](shared.client)
+    for name, answer in answers.items():
+        recorded = operations[name]["responses"]["200"]["content"]["application/json"]["example"]
+        assert shape(recorded) == shape(answer), name
+
+
+def shape(value):
+    """The names and kinds in an answer. Of a list, those of its first entry."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value[:1]]
+    return type(value).__name__

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ def create_app(settings: ServiceSettings, secret: bytes, rate_table: Path | None
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     api.state.service = service
     api.include_router(routes.router)
@@ -96,9 +99,12 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
 
 
 def _complete(document: dict[str, Any], *, has_keys: bool) -> None:
-    """Say in the OpenAPI document that problems are problems, and how keys are sent."""
+    """Say in the OpenAPI document that problems are problems, what answers look like, and how keys are sent."""
+    examples = json.loads(resources.files("mlrec.serve").joinpath("examples.json").read_text(encoding="utf-8"))
     for operations_of in document["paths"].values():
         for operation in operations_of.values():
+            if (example := examples.get(operation["operationId"])) is not None:
+                operation["responses"]["200"]["content"]["application/json"]["example"] = example
             for status, response in operation["responses"].items():
                 content = response.get("content", {})
                 if int(status) >= 400 and problems.MEDIA_TYPE in content:

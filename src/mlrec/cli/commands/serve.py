@@ -34,9 +34,7 @@ def serve(
     store: StoreName = None,
     api_key_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="API keys, in lines such as: my-app = KEY. Send SIGHUP to reload them."
-        ),
+        typer.Option(metavar="FILE", help="API keys, in lines such as: my-app = KEY. Send SIGHUP to reload them."),
     ] = None,
     page: Annotated[
         bool,
@@ -57,7 +55,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Also accept requests for this host name, as behind a proxy. Repeatable. With API keys, all are accepted.",
+            help="Also accept requests for this host name. Repeatable. With API keys, all host names are accepted.",
         ),
     ] = None,
     rate_limit: Annotated[
@@ -80,8 +78,8 @@ def serve(
     """Serve the page to swipe on, and the API for apps.
 
     The page is at /, the API reference at /docs. Without API keys, anyone who can reach the service can do anything, so
-    it listens on this machine only. To listen elsewhere, pass --api-key-file. The page itself never needs a key; turn it
-    off with --no-page.
+    it listens on this machine only. To listen elsewhere, pass --api-key-file. The page itself never needs a key;
+    --no-page turns it off.
 
     The service picks up a newly published model within ten seconds, without a restart. The first Ctrl-C lets requests
     in flight finish; the second ends at once. Acknowledged swipes are never lost.

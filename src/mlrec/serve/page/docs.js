@@ -60,7 +60,7 @@ function operation(path, method, told, document) {
         [el("code", {}, name), kindOf(one, document), `${(fields.required ?? []).includes(name) ? "Needed. " : ""}${one.description ?? ""}`])) : null,
       el("pre", { tabindex: "0", role: "group", "aria-label": "Example" }, curl),
       reply ? el("p", {}, "Answers with ", el("code", {}, kindOf(reply, document)), ", for example:") : null,
-      reply ? el("pre", { tabindex: "0", role: "group", "aria-label": "Answer" }, JSON.stringify(example(reply, document), null, 1).slice(0, 1500)) : null,
+      reply ? el("pre", { tabindex: "0", role: "group", "aria-label": "Answer" }, JSON.stringify(good[1].content["application/json"].example ?? example(reply, document), null, 1)) : null,
       el("p", { class: "quiet" }, `Problems: ${Object.entries(told.responses).filter(([status]) => status >= 400).map(([status, one]) => `${status} ${one.description}`).join(", ")}.`)));
 }
 
