@@ -406,3 +406,34 @@ def test_a_fork_does_not_share_connections(path):
     assert os.waitpid(child, 0)[1] == 0
     store.append(1, Draft(12, 1, 100))
     assert [event.movie_id for event in store.events(1)] == [10, 11, 12]
+
+
+def test_threads_write_in_turn_and_do_not_wait_for_ever(path):
+    store = SqliteStore(path, wait_seconds=0.3)
+    store.append(1, Draft(10, 1, 100))
+    with store._file.writing() as connection:
+        connection.execute("DELETE FROM vectors")
+        with ThreadPoolExecutor(4) as pool:
+            waiting = [pool.submit(store.append, user, Draft(11, 1, 100)) for user in range(4)]
+        for one in waiting:
+            with pytest.raises(StoreUnavailableError, match=r"has locked .* for 0\.3 seconds"):
+                one.result()
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(store.append, 2, Draft(movie, 1, 100)) for movie in range(200)]
+    assert all((appended := one.result()) is not None and appended.is_new for one in found)
+    assert sorted(event.movie_id for event in store.events(2)) == list(range(200))
+
+
+def test_a_fork_in_the_middle_of_a_write_does_not_stop_the_child(path):
+    store = SqliteStore(path, wait_seconds=10)
+    store.append(1, Draft(10, 1, 100))
+    with store._file._taking_turns():  # no transaction: the file is free
+        child = os.fork()
+        if child == 0:
+            try:
+                store.append(1, Draft(11, 1, 100))
+                os._exit(0)
+            except BaseException:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert [event.movie_id for event in store.events(1)] == [10, 11]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import sqlite3
 import stat
 import time
@@ -31,6 +32,8 @@ _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _WAIT_SECONDS = 30.0
 _OPENINGS = 100
+# Seconds between two attempts to get the lock of another process, at most. Committing takes less than a millisecond.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.01
 # A malformed schema or a missing table (1), malformed pages (11), values that violate a constraint (19, 20), another
 # format (24), not a database (26).
 _DAMAGE = (1, 11, 19, 20, 24, 26)
@@ -67,6 +70,7 @@ class SqliteFile:
         self._owner = os.getpid()
         self._seen: _Identity | None = None
         self._seen_lock = Lock()
+        self._turn = Lock()  # of the thread that writes
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
@@ -82,12 +86,12 @@ class SqliteFile:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection within a transaction that ends with the block. Creates the database if necessary."""
-        with self._translating_errors():
+        with self._translating_errors(), self._taking_turns() as until:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lent() as connection:
                 # Set each time: the durability of a swipe must not depend on who used this connection before.
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection, until)
                 try:
                     # Another process may have migrated the database since this connection was opened.
                     _checked_version(connection, self.path, oldest=INTEGER_IDS)
@@ -97,6 +101,41 @@ class SqliteFile:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[float]:
+        """Let one thread of this process write at a time. Yields the moment until which it may wait for the lock."""
+        self._notice_a_fork()
+        turn, until = self._turn, time.monotonic() + self._wait_seconds
+        if not turn.acquire(timeout=self._wait_seconds):
+            raise self._locked()
+        try:
+            yield until
+        finally:
+            turn.release()
+
+    def _begin(self, connection: sqlite3.Connection, until: float) -> None:
+        """Begin to write as soon as no other process does.
+
+        SQLite's own waiting sleeps up to 100 ms at a time, and meanwhile nobody might write.
+        """
+        pause = _FIRST_PAUSE
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if _code(error) not in _BUSY or time.monotonic() > until:
+                        raise
+                time.sleep(random.uniform(0, pause))  # so that those who wait do not try at the same moments
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        finally:
+            self._wait_as_set(connection)
+
+    def _wait_as_set(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {self._wait_seconds * 1000:.0f}")
 
     def admit_texts(self, connection: sqlite3.Connection) -> None:
         """Migrate the database to the version that can hold text ids, within the transaction of `writing`.
@@ -123,7 +162,7 @@ class SqliteFile:
                 if _code(error) not in _BUSY:
                     raise
             finally:
-                connection.execute(f"PRAGMA busy_timeout = {self._wait_seconds * 1000:.0f}")
+                self._wait_as_set(connection)
 
     @contextmanager
     def lent(self, pooled: _Pooled | None = None) -> Iterator[sqlite3.Connection]:
@@ -144,9 +183,7 @@ class SqliteFile:
 
         If the file has been replaced by another, writes to the old one would be lost, so its connections are closed.
         """
-        if self._owner != os.getpid():
-            _inherited.append(self._pool)
-            self._pool, self._owner, self._seen_lock = deque(), os.getpid(), Lock()
+        self._notice_a_fork()
         identity = _identity(self.path)
         if identity != self._seen:
             self._notice()
@@ -159,6 +196,12 @@ class SqliteFile:
                 return pooled
             pooled[1].close()
         return None
+
+    def _notice_a_fork(self) -> None:
+        if self._owner != os.getpid():
+            _inherited.append(self._pool)
+            self._pool, self._owner = deque(), os.getpid()
+            self._seen_lock, self._turn = Lock(), Lock()
 
     def _notice(self) -> None:
         """Log a warning, once, if the file that this process has used is gone."""
@@ -228,10 +271,7 @@ class SqliteFile:
     def _translated(self, error: sqlite3.Error) -> MlrecError:
         code = _code(error)
         if code in _BUSY:
-            return StoreUnavailableError(
-                f"Another process has locked {self.path} for {self._wait_seconds:.3g} seconds.",
-                f"Find out which process it is (on Linux: fuser -v {self.path}), then try again.",
-            )
+            return self._locked()
         if code in _DAMAGE:
             return self.damaged(str(error))
         if not code and "decode" in str(error):
@@ -242,6 +282,12 @@ class SqliteFile:
                 "Check the disk and the permissions of the file and its folder, or choose another store with --store.",
             )
         return StoreUnavailableError(f"The swipes in {self.path} cannot be used: {error}.", "Run 'mlrec doctor'.")
+
+    def _locked(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"Another process has locked {self.path} for {self._wait_seconds:.3g} seconds.",
+            f"Find out which process it is (on Linux: fuser -v {self.path}), then try again.",
+        )
 
     def damaged(self, what: str) -> IncompatibleFormatError:
         """The error for a file that cannot be read as a whole."""
