@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from mlrec.errors import IncompatibleFormatError, MlrecError, StoreUnavailableError
-from mlrec.serve.pool import Pool
+from mlrec.serve.pool import Pool, Together
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -63,7 +64,7 @@ class Metrics:
         elif isinstance(error, IncompatibleFormatError):
             self.store_errors.labels("damaged").inc()
 
-    def page(self, model_id: str, model_created: float, pools: Iterable[Pool]) -> bytes:
+    def page(self, model_id: str, model_created: float, pools: Iterable[Pool | Together[Any, Any]]) -> bytes:
         """Everything as text for Prometheus: counts of all workers, and the state of the one that is asked."""
         if folder := os.environ.get(SHARED_FOLDER):
             counts = CollectorRegistry()

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from mlrec.ids import LARGEST_ID, LONGEST_ID, SMALLEST_ID
 from mlrec.serving.arguments import LONGEST_TEXT, MOST_EXCLUDED, MOST_GENRES, MOST_OPINIONS
-from mlrec.serving.results import Recommendation
+from mlrec.serving.results import Recommendation, SwipeRequest
 
 MOST_ITEMS = 1_000
 """Movies of one list, and entries of one page."""
@@ -146,6 +146,10 @@ class NewSwipe(Strict):
         None, description="When the swipe happened, in epoch seconds. Without it: now.", examples=[1_790_000_000]
     )
     source: CardSource = Field("other", description="Where the card came from. Only counted, for /metrics.")
+
+    def request(self, user_id: int | str, key: str | None) -> SwipeRequest:
+        """The swipe as an argument of the library."""
+        return SwipeRequest(user_id, self.movie_id, self.swipe, self.at, key)
 
 
 class SwipeOf(NewSwipe):

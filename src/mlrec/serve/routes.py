@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from mlrec.errors import MlrecError, StateError
+from mlrec.errors import MlrecError
 from mlrec.serve import problems
 from mlrec.serve.models import (
     Batch,
@@ -126,19 +126,13 @@ async def swipe(
 
     If no answer comes, send the request again with the same event_id: that changes nothing twice.
     """
-    key = one_key(made.event_id, header_key)
-    reply = await service.write(_swiped, service.recommender, user_id, made, key, n)
-    _count_swipe(service, made, reply.state.is_new)
-    return reply
+    state = await service.swipes.run(made.request(user_id, one_key(made.event_id, header_key)))
+    _count_swipe(service, made, state.is_new)
+    return await _reply(service, state, n)
 
 
-def _swiped(recommender: Recommender, user_id: int | str, made: NewSwipe, key: str | None, n: int | None) -> Reply:
-    state = recommender.update_user(user_id, made.movie_id, made.swipe, at=made.at, idempotency_key=key)
-    return _reply(recommender, state, n)
-
-
-def _reply(recommender: Recommender, state: UserState, n: int | None) -> Reply:
-    listed = None if n is None else recommender.get_top_n(state.user_id, n)
+async def _reply(service: Service, state: UserState, n: int | None) -> Reply:
+    listed = None if n is None else await service.read(service.recommender.get_top_n, state.user_id, n)
     return Reply(state=State.model_validate(state), recommendations=listed)
 
 
@@ -158,43 +152,32 @@ async def undo(
     ] = None,
 ) -> Reply:
     """Undo the user's latest swipe, as if it had never been made."""
-    reply = await service.write(_unswiped, service.recommender, user_id, one_key(event_id, header_key), n)
-    if reply.state.is_new:
+    key = one_key(event_id, header_key)
+    state = await service.write(service.recommender.undo, user_id, idempotency_key=key)
+    if state.is_new:
         service.metrics.undone.inc()
-    return reply
-
-
-def _unswiped(recommender: Recommender, user_id: int | str, key: str | None, n: int | None) -> Reply:
-    return _reply(recommender, recommender.undo(user_id, idempotency_key=key), n)
+    return await _reply(service, state, n)
 
 
 @router.post("/batch/swipes", tags=["swipes"], dependencies=[Depends(trusted)])
 async def batch_swipes(batch: Swipes, service: Serving) -> list[BatchReply]:
-    """Store up to 100 swipes, one after the other. One that is refused does not stop the others.
+    """Store up to 100 swipes together, in their order. One that is refused does not stop the others.
 
-    If the store fails, the rest is not tried: those have status 503. Send them again, with the same event_id.
+    If the answer is 503, any of them may have been stored. Send all again, each with the same event_id.
     """
-    replies = await service.write(_swiped_all, service.recommender, batch.swipes)
-    for made, reply in zip(batch.swipes, replies, strict=True):
-        if reply.state is not None:
-            _count_swipe(service, made, reply.state.is_new)
-    return replies
+    requests = [made.request(made.user_id, made.event_id) for made in batch.swipes]
+    states = await service.write(service.recommender.update_users, requests)
+    for made, state in zip(batch.swipes, states, strict=True):
+        if isinstance(state, UserState):
+            _count_swipe(service, made, state.is_new)
+    return list(map(_batch_reply, states))
 
 
-def _swiped_all(recommender: Recommender, swipes: list[Any]) -> list[BatchReply]:
-    replies: list[BatchReply] = []
-    for made in swipes:
-        try:
-            reply = _swiped(recommender, made.user_id, made, made.event_id, None)
-            replies.append(BatchReply(status=200, state=reply.state))
-        except StateError as error:
-            status, detail, _ = problems.of_error(error)
-            replies += [BatchReply(status=status, detail=detail)] * (len(swipes) - len(replies))
-            break
-        except MlrecError as error:
-            status, detail, _ = problems.of_error(error)
-            replies.append(BatchReply(status=status, detail=detail))
-    return replies
+def _batch_reply(state: UserState | MlrecError) -> BatchReply:
+    if isinstance(state, UserState):
+        return BatchReply(status=200, state=State.model_validate(state))
+    status, detail, _ = problems.of_error(state)
+    return BatchReply(status=status, detail=detail)
 
 
 # -- users -------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from mlrec.errors import MlrecError
 from mlrec.machine import blas_threads
 from mlrec.serve.keys import Keys, Sessions
 from mlrec.serve.metrics import Metrics
-from mlrec.serve.pool import Pool
+from mlrec.serve.pool import Pool, Together
 from mlrec.serve.rate_limit import RateLimit
 from mlrec.serving.recommender import Recommender
 from mlrec.settings import ServiceSettings
@@ -30,9 +30,10 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-# More threads answer less: they compute in turn, and wait for each other. Two writers keep a disk or a server busy.
-_READERS, _WAITING_READERS = 4, 512
+# More threads answer less: they compute in turn, and wait for each other.
+_READERS, _WAITING_READERS = 2, 512
 _WRITERS, _WAITING_WRITERS = 2, 64
+_TOGETHER = 32  # swipes that are stored in one go
 _SWITCH_SECONDS = 0.001
 _PROBE_SECONDS = 5.0
 
@@ -67,6 +68,7 @@ class Service:
         seconds = settings.wait_seconds + 1
         self.reading = Pool("reading", _READERS, _WAITING_READERS, seconds)
         self.writing = Pool("writing", _WRITERS, _WAITING_WRITERS, seconds)
+        self.swipes = Together("swipes", self.writing, self.recommender.update_users, _TOGETHER, _WAITING_WRITERS)
         self._probed_at = -_PROBE_SECONDS
         self._probe: asyncio.Task[None] | None = None
         self.store_fault = ""
@@ -101,7 +103,7 @@ class Service:
         """Everything measured, as text for Prometheus."""
         about = self.recommender.model_summary()
         created = datetime.fromisoformat(about.created_at).timestamp()
-        return self.metrics.page(about.model_id, created, (self.reading, self.writing))
+        return self.metrics.page(about.model_id, created, (self.reading, self.writing, self.swipes))
 
     async def start(self) -> None:
         """Take signals: SIGHUP reads the keys again."""

@@ -1,4 +1,4 @@
-"""Starting and stopping the service: one process, or several on one socket."""
+"""Starting and stopping the service: one process, or several on one port."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from mlrec.errors import SettingsError, StateError
 from mlrec.serve.app import create_app
@@ -56,8 +59,8 @@ def serve(settings: ServiceSettings, on_listening: Callable[[str], None]) -> Non
     """
     _check_exposure(settings)
     secret = session_secret(Workspace(Path(settings.data_dir)).session_secret)
-    with _listening(settings) as listener, _shared_files(settings) as rate_table:
-        address = _address(settings.host, listener)
+    with _listening(settings) as listeners, _shared_files(settings) as rate_table:
+        address = _address(settings.host, listeners[0])
         factory = partial(create_app, settings, secret, rate_table)
         config = partial(
             uvicorn.Config,
@@ -68,10 +71,10 @@ def serve(settings: ServiceSettings, on_listening: Callable[[str], None]) -> Non
             timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
         )
         if settings.workers == 1:
-            _Server(config(factory()), on_started=partial(on_listening, address)).run([listener])
+            _Server(config(factory()), on_started=partial(on_listening, address)).run(listeners)
         else:
             _check_resources(settings)
-            workers = _Workers(config(factory, factory=True, workers=settings.workers), listener, settings)
+            workers = _Workers(config(factory, factory=True, workers=settings.workers), listeners, settings)
             on_listening(address)
             workers.run()
 
@@ -91,32 +94,54 @@ def _check_exposure(settings: ServiceSettings) -> None:
 
 
 @contextmanager
-def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
-    """Bind the socket that all workers accept connections from.
+def _listening(settings: ServiceSettings) -> Iterator[list[socket.socket]]:
+    """Bind a socket for each worker to accept connections from, all on the same port.
+
+    The kernel spreads connections over the sockets. From a single one, whichever worker wakes up first takes all that
+    have come, and those of a proxy stay with it for good. Only Linux spreads them; elsewhere all workers share one
+    socket. The sockets belong to this process, so connections to a worker that has died wait for the next one.
 
     With the protocol named, asyncio switches Nagle's algorithm off for each connection. With protocol 0 it does not,
     and each answer on a kept connection waits 40 ms for an acknowledgement (uvicorn issue 3149).
     """
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-        family, kind, _, _, address = found[0]
-        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     except OSError as error:
         raise StateError(
             f"{settings.host} is not an address: {error.strerror}.", "Name another with --host."
         ) from error
-    with listener:
+    family, _, _, _, address = found[0]
+    n_sockets = settings.workers if sys.platform == "linux" else 1
+    with ExitStack() as stack:
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
+            if n_sockets > 1:
+                _bound(family, address, shares_port=False).close()  # sockets that share a port also share a taken one
+            listeners: list[socket.socket] = []
+            for _ in range(n_sockets):
+                listeners.append(stack.enter_context(_bound(family, address, shares_port=n_sockets > 1)))
+                address = listeners[0].getsockname()
+            for listener in listeners:
+                listener.listen(_BACKLOG)
+                listener.set_inheritable(True)
         except OSError as error:
             raise StateError(
                 f"Port {settings.port} of {settings.host} cannot be listened on: {error.strerror}.",
                 "Name another with --port, or 0 for any free one.",
             ) from error
-        listener.set_inheritable(True)
-        yield listener
+        yield listeners
+
+
+def _bound(family: int, address: Any, *, shares_port: bool) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shares_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _address(host: str, listener: socket.socket) -> str:
@@ -172,9 +197,30 @@ class _Server(uvicorn.Server):
 class _Workers(Multiprocess):
     """The service in several processes, of which each is started again if it dies."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, settings: ServiceSettings) -> None:
-        super().__init__(config, [listener])
+    def __init__(self, config: uvicorn.Config, listeners: list[socket.socket], settings: ServiceSettings) -> None:
+        super().__init__(config, listeners)
         self._settings = settings
+
+    def init_processes(self) -> None:
+        """Start all workers."""
+        self.processes = [self._started(number) for number in range(self.processes_num)]
+
+    def _started(self, number: int) -> Process:
+        process = Process(self.config, [self.sockets[number % len(self.sockets)]])
+        process.start()
+        return process
+
+    def keep_subprocess_alive(self) -> None:
+        """Start a worker again that has died or does not answer. One that could not start ends the service."""
+        for number, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+            else:
+                self.processes[number] = self._started(number)
 
     def handle_hup(self) -> None:
         """Let every worker read the API keys again. Without keys, the terminal is gone, and the service ends."""

@@ -41,11 +41,21 @@ from mlrec.serving.lists import ListOptions, card_of, dealt, explained, ranked, 
 from mlrec.serving.lists_frame import list_columns, lists_frame
 from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_users, profile_of, ratings_of
 from mlrec.serving.result_list import ResultList
-from mlrec.serving.results import Card, Explanation, Genre, ModelSummary, Movie, Recommendation, Standing, UserState
+from mlrec.serving.results import (
+    Card,
+    Explanation,
+    Genre,
+    ModelSummary,
+    Movie,
+    Recommendation,
+    Standing,
+    SwipeRequest,
+    UserState,
+)
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.damage import misfit
-from mlrec.serving.stores.interface import Appended, Draft, SwipeStore
+from mlrec.serving.stores.interface import Appended, Draft, Entry, SwipeStore
 from mlrec.serving.user_views import UserView, UserViews
 from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, DEFAULT_USERS, ServeSettings
 from mlrec.workspace import ModelFiles, Workspace, as_path
@@ -537,20 +547,58 @@ class Recommender:
             If the store, or its data about this user, is damaged.
         """
         served = self._served()
-        swipe, user_id = Swipe.parse(preference), _user(served, user_id)
-        movie_id = arguments.movie_id(movie_id, served.model.movie_id_kind)
-        served.row_of(movie_id)  # raises an error if the model does not know the movie
-        seconds = _now(served, user_id) if at is None else arguments.moment(at)
         key = arguments.idempotency_key(idempotency_key, event_id)
-        draft = Draft(movie_id, int(swipe), seconds, idempotency_key=key)
-        logged = self.store.append(user_id, draft, in_order=at is None)
+        entry = _entry(served, SwipeRequest(user_id, movie_id, preference, at, key))
+        logged = self.store.append(entry.user_id, entry.draft, in_order=entry.in_order)
         assert logged is not None  # the store skips an append only with if_last
+        return self._learned(served, entry, logged)
+
+    def update_users(self, swipes: Iterable[SwipeRequest]) -> list[UserState | MlrecError]:
+        """Log swipes of any users together and learn from them, which takes less than one after the other.
+
+        The swipes of a user are logged in the given order. When the call returns, they are stored as durably as the
+        store allows.
+
+        Returns
+        -------
+        list of UserState or MlrecError
+            For each swipe, the user after all of them, or the error that `update_user` would raise. A swipe that is
+            refused does not stop the others.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the store failed. Any of the swipes may have been stored: repeat the call with the same idempotency keys.
+        """
+        served = self._served()
+        found: list[UserState | MlrecError | Entry] = []
+        for swipe in swipes:
+            try:
+                found.append(_entry(served, swipe))
+            except MlrecError as error:
+                found.append(error)
+        logged = iter(self.store.append_each([entry for entry in found if isinstance(entry, Entry)]))
+        return [self._learned_or_error(served, one, next(logged)) if isinstance(one, Entry) else one for one in found]
+
+    def _learned_or_error(
+        self, served: ServedModel, entry: Entry, logged: Appended | StateError
+    ) -> UserState | MlrecError:
+        if isinstance(logged, StateError):
+            return logged
+        try:
+            return self._learned(served, entry, logged)
+        except MlrecError as error:
+            return error
+
+    def _learned(self, served: ServedModel, entry: Entry, logged: Appended) -> UserState:
+        user_id, draft, _ = entry
         if logged.event[1:3] != draft[:2] or logged.event.undoes:
             raise IdempotencyKeyConflictError(
-                f"The idempotency key '{key}' was used for another swipe of user {in_shell(user_id)}.",
+                f"The idempotency key '{draft.idempotency_key}' was used for another swipe of user"
+                f" {in_shell(user_id)}.",
                 "Give each swipe its own key.",
             )
-        return self._state(served, user_id, logged, movie_id, int(swipe))
+        return self._state(served, user_id, logged, draft.movie_id, draft.preference)
 
     def undo(self, user_id: PublicId, *, idempotency_key: str | None = None, event_id: str | None = None) -> UserState:
         """Undo the user's latest swipe, as if it had never been made.
@@ -830,6 +878,16 @@ def _user(served: ServedModel, user_id: object) -> PublicId:
 def _movie(served: ServedModel, movie_id: object) -> int:
     """Check a movie id for a model, and return the movie's row."""
     return served.row_of(arguments.movie_id(movie_id, served.model.movie_id_kind))
+
+
+def _entry(served: ServedModel, swipe: SwipeRequest) -> Entry:
+    """Check a swipe for a model, and return the event to log."""
+    preference, user_id = Swipe.parse(swipe.preference), _user(served, swipe.user_id)
+    movie_id = arguments.movie_id(swipe.movie_id, served.model.movie_id_kind)
+    served.row_of(movie_id)  # raises an error if the model does not know the movie
+    seconds = _now(served, user_id) if swipe.at is None else arguments.moment(swipe.at)
+    key = arguments.idempotency_key(swipe.idempotency_key, None)
+    return Entry(user_id, Draft(movie_id, int(preference), seconds, idempotency_key=key), in_order=swipe.at is None)
 
 
 def _now(served: ServedModel, user_id: PublicId) -> int:

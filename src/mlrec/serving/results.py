@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -135,6 +136,17 @@ class Standing:
     def top_percent(self) -> int:
         """The smallest top percentage that includes the movie: 1 to 100."""
         return -(-100 * self.rank // self.of)
+
+
+@dataclass(frozen=True)
+class SwipeRequest:
+    """A swipe for `Recommender.update_users`. The fields are the parameters of `Recommender.update_user`."""
+
+    user_id: PublicId
+    movie_id: PublicId
+    preference: int | str
+    at: int | datetime | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)

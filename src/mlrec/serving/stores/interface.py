@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from mlrec.errors import StateError
 from mlrec.ids import PublicId
 
 LONGEST_IDEMPOTENCY_KEY = 200
@@ -112,6 +113,14 @@ class Appended(NamedTuple):
     is_new: bool
 
 
+class Entry(NamedTuple):
+    """An event to append to a user's log; see `SwipeStore.append`."""
+
+    user_id: PublicId
+    draft: Draft
+    in_order: bool
+
+
 @dataclass(frozen=True)
 class StoredVector:
     """A user's vector, and what it was derived from.
@@ -182,6 +191,14 @@ class SwipeStore(Protocol):
         ------
         ForgottenUserError
             If the user is on the blocklist.
+        """
+
+    def append_each(self, entries: Sequence[Entry]) -> list[Appended | StateError]:
+        """Log events of several users together, which takes less than one after the other.
+
+        Each is logged as by `append`. One that is refused, for a user who is on the blocklist or whose data is damaged,
+        does not stop the others: its error is in its place in the result. If the store fails, the call raises; then any
+        of the events may have been logged.
         """
 
     def extend(self, drafts: Iterable[tuple[PublicId, Draft]]) -> int:

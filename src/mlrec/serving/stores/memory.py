@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 
-from mlrec.errors import ForgottenUserError
+from mlrec.errors import ForgottenUserError, StateError
 from mlrec.ids import PublicId
 from mlrec.serving.stores.interface import (
     NOBODY,
     Appended,
     Counts,
     Draft,
+    Entry,
     Event,
     Head,
     StoredVector,
@@ -81,6 +82,19 @@ class MemoryStore:
             if draft.idempotency_key is not None:
                 user.by_key[draft.idempotency_key] = event
             return Appended(event, is_new=True)
+
+    def append_each(self, entries: Sequence[Entry]) -> list[Appended | StateError]:
+        """See `SwipeStore`."""
+        with self._lock:
+            return [self._appended_or_error(entry) for entry in entries]
+
+    def _appended_or_error(self, entry: Entry) -> Appended | StateError:
+        try:
+            appended = self.append(entry.user_id, entry.draft, in_order=entry.in_order)
+        except ForgottenUserError as error:
+            return error
+        assert appended is not None  # only with if_last
+        return appended
 
     def extend(self, drafts: Iterable[tuple[PublicId, Draft]]) -> int:
         """See `SwipeStore`."""

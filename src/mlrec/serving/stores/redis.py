@@ -14,10 +14,20 @@ from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
-from mlrec.errors import ForgottenUserError, StateError
+from mlrec.errors import ForgottenUserError, IncompatibleFormatError, StateError
 from mlrec.ids import LARGEST_ID, SMALLEST_ID, PublicId
 from mlrec.serving.stores.damage import SHOWN, are_events, misfit, misfits, text_id
-from mlrec.serving.stores.interface import Appended, Counts, Draft, Event, Head, StoredVector, ascending, new_token
+from mlrec.serving.stores.interface import (
+    Appended,
+    Counts,
+    Draft,
+    Entry,
+    Event,
+    Head,
+    StoredVector,
+    ascending,
+    new_token,
+)
 from mlrec.serving.stores.redis_connection import RedisConnection, text
 
 T = TypeVar("T")
@@ -83,7 +93,31 @@ class RedisStore:
         self._server.refuse_if_evicting()
         self._admit((user_id, draft.movie_id))
         with self._server.lent():
-            outcome, *rest = self._run("append", user_id, *_arguments(draft, token, if_last, in_order))
+            reply = self._run("append", user_id, *_arguments(draft, token, if_last, in_order))
+        return self._appended(user_id, draft, token, reply)
+
+    def append_each(self, entries: Sequence[Entry]) -> list[Appended | StateError]:
+        """See `SwipeStore`. The server gets all of them at once, and logs one after the other."""
+        self._server.refuse_if_evicting()
+        self._admit(one for entry in entries for one in (entry.user_id, entry.draft.movie_id))
+        tokens = [new_token() for _ in entries]
+        with self._server.lent() as server, server.pipeline(transaction=False) as pipeline:
+            for (user_id, draft, in_order), token in zip(entries, tokens, strict=True):
+                self._run("append", user_id, *_arguments(draft, token, None, in_order), client=pipeline)
+            replies = pipeline.execute()
+        found: list[Appended | StateError] = []
+        for (user_id, draft, _), token, reply in zip(entries, tokens, replies, strict=True):
+            try:
+                appended = self._appended(user_id, draft, token, reply)
+            except (ForgottenUserError, IncompatibleFormatError) as error:
+                found.append(error)
+            else:
+                assert appended is not None  # only with if_last
+                found.append(appended)
+        return found
+
+    def _appended(self, user_id: PublicId, draft: Draft, token: int, reply: Sequence[Any]) -> Appended | None:
+        outcome, *rest = reply
         match outcome:
             case b"new":
                 event_id, at = map(int, rest)

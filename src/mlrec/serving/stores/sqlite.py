@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlrec.errors import ForgottenUserError, in_shell
+from mlrec.errors import ForgottenUserError, IncompatibleFormatError, StateError, in_shell
 from mlrec.ids import PublicId
 from mlrec.serving.stores.damage import SHOWN, are_events, is_utf_8, misfit, misfits, text_id
-from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Event, Head, StoredVector, new_token
+from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Entry, Event, Head, StoredVector, new_token
 from mlrec.serving.stores.sqlite_file import INTEGER_IDS, MIGRATIONS, SqliteFile, sql_text
 
 _EVENT = "event_id, movie_id, preference, at, undoes, client_id, token"
@@ -65,16 +65,34 @@ class SqliteStore:
     ) -> Appended | None:
         """See `SwipeStore`."""
         with self._file.writing() as connection:
-            head = self._head(connection, user_id)
-            if head.forgotten:
-                raise ForgottenUserError(user_id)
-            if known := self._by_key(connection, user_id, draft.idempotency_key):
-                return Appended(known, is_new=False)
-            if if_last is not None and if_last != head.token:
-                return None
-            if in_order:
-                draft = draft._replace(at=max(draft.at, self._latest_at(connection, user_id)))
-            return Appended(self._insert(connection, user_id, head.last_event_id + 1, draft), is_new=True)
+            return self._appended(connection, Entry(user_id, draft, in_order), if_last)
+
+    def append_each(self, entries: Sequence[Entry]) -> list[Appended | StateError]:
+        """See `SwipeStore`. All are logged in one transaction, or none."""
+        found: list[Appended | StateError] = []
+        with self._file.writing() as connection:
+            for entry in entries:
+                try:
+                    appended = self._appended(connection, entry, None)
+                except (ForgottenUserError, IncompatibleFormatError) as error:  # nothing has been written of this entry
+                    found.append(error)
+                else:
+                    assert appended is not None  # only with if_last
+                    found.append(appended)
+        return found
+
+    def _appended(self, connection: sqlite3.Connection, entry: Entry, if_last: int | None) -> Appended | None:
+        user_id, draft, in_order = entry
+        head = self._head(connection, user_id)
+        if head.forgotten:
+            raise ForgottenUserError(user_id)
+        if known := self._by_key(connection, user_id, draft.idempotency_key):
+            return Appended(known, is_new=False)
+        if if_last is not None and if_last != head.token:
+            return None
+        if in_order:
+            draft = draft._replace(at=max(draft.at, self._latest_at(connection, user_id)))
+        return Appended(self._insert(connection, user_id, head.last_event_id + 1, draft), is_new=True)
 
     def extend(self, drafts: Iterable[tuple[PublicId, Draft]]) -> int:
         """See `SwipeStore`."""

@@ -33,7 +33,7 @@ _HEADER_BYTES = 100
 _WAIT_SECONDS = 30.0
 _OPENINGS = 100
 # Seconds between two attempts to get the lock of another process, at most. Committing takes less than a millisecond.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.01
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.002
 # A malformed schema or a missing table (1), malformed pages (11), values that violate a constraint (19, 20), another
 # format (24), not a database (26).
 _DAMAGE = (1, 11, 19, 20, 24, 26)
