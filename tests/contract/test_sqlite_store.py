@@ -17,7 +17,7 @@ import pytest
 
 from mlrec.errors import IncompatibleFormatError, StoreUnavailableError
 from mlrec.serving.stores import sqlite_file as sqlite_module
-from mlrec.serving.stores.interface import NOBODY, Draft, StoredVector
+from mlrec.serving.stores.interface import NOBODY, Appended, Draft, Entry, StoredVector
 from mlrec.serving.stores.sqlite import SqliteStore
 from mlrec.serving.stores.sqlite_file import sql_text
 
@@ -437,3 +437,28 @@ def test_a_fork_in_the_middle_of_a_write_does_not_stop_the_child(path):
                 os._exit(1)
         assert os.waitpid(child, 0)[1] == 0
     assert [event.movie_id for event in store.events(1)] == [10, 11]
+
+
+def test_a_damaged_user_does_not_stop_the_others_of_a_batch(path):
+    store = SqliteStore(path)
+    for user in (1, 2):
+        store.append(user, Draft(10, 1, 100))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE users SET token = token + 1 WHERE user_id = 1")
+    damaged, fine = store.append_each([Entry(user, Draft(11, 1, 100), in_order=False) for user in (1, 2)])
+    assert isinstance(damaged, IncompatibleFormatError)
+    assert isinstance(fine, Appended)
+    assert [event.movie_id for event in store.events(2)] == [10, 11]
+
+
+def test_a_batch_is_stored_as_a_whole_or_not_at_all(path):
+    store = SqliteStore(path)
+    store.append(1, Draft(10, 1, 100))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON events WHEN new.movie_id = 13 BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    with pytest.raises(IncompatibleFormatError, match="no"):
+        store.append_each([Entry(user, Draft(movie, 1, 100), in_order=True) for user, movie in ((1, 11), (2, 13))])
+    assert [event.movie_id for event in store.events(1)] == [10]
+    assert store.head(2) == NOBODY

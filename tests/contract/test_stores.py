@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mlrec.errors import ForgottenUserError, SettingsError, in_shell
 from mlrec.ids import PublicId, text_fault
 from mlrec.serving.stores import open_store
-from mlrec.serving.stores.interface import NOBODY, Counts, Draft, Event, Head, StoredVector
+from mlrec.serving.stores.interface import NOBODY, Appended, Counts, Draft, Entry, Event, Head, StoredVector
 from mlrec.workspace import Workspace
 from tests.processes import wait_until
 from tests.stores import ID_KINDS, NASTY, Ids, in_order
@@ -330,3 +330,51 @@ def test_any_ids_come_back(store, pairs):
         expected = [movie_id for owner, movie_id in pairs if owner == user_id]
         assert [event.movie_id for event in store.events(user_id)] == expected
     assert store.check() == []
+
+
+def test_events_appended_together_are_those_appended_one_by_one(store, user, movie, store_name):
+    store.append(user(1), Draft(movie(10), 1, 500, idempotency_key="known"))
+    store.append(user(4), Draft(movie(10), 1, 500))
+    store.forget(user(4), 5)
+    entries = [
+        Entry(user(1), Draft(movie(11), 1, 100), in_order=True),  # the clock has stepped back
+        Entry(user(2), Draft(movie(BIG), 2, 7, idempotency_key="a"), in_order=False),
+        Entry(user(4), Draft(movie(10), 1, 600), in_order=False),
+        Entry(user(1), Draft(movie(12), -1, 900, idempotency_key="known"), in_order=False),
+        Entry(user(2), Draft(movie(13), -2, 8, idempotency_key="a"), in_order=True),  # a repeat in the same call
+        Entry(user(2), Draft(movie(13), 0, 3), in_order=False),
+    ]
+    found = store.append_each(entries)
+    assert isinstance(found[2], ForgottenUserError)
+    one, two, _, known, repeat, three = found
+    assert [one.event.at, one.event.event_id, one.is_new] == [500, 2, True]
+    assert (two.event[:3], two.is_new) == ((1, movie(BIG), 2), True)
+    assert (known.event, known.is_new) == (store.events(user(1))[0], False)
+    assert (repeat.event, repeat.is_new) == (two.event, False)
+    assert three.event.at == 3
+    assert [event.event_id for event in store.events(user(2))] == [1, 2]
+    assert store.events(user(1))[1] == one.event
+    assert store.head(user(2)) == Head(2, three.event.token, False)
+    assert store.append_each([]) == []
+
+
+def test_nobody_is_lost_or_doubled_who_is_appended_together_at_once(store_name, user, movie):
+    """Eight holders send the same 30 swipes in batches of another order, as after lost answers."""
+    if store_name == "memory":
+        pytest.skip("memory has one holder")
+    stores = [open_store(store_name, None) for _ in range(8)]
+    swipes = [Entry(user(n % 5), Draft(movie(n), 1, 100, idempotency_key=f"k{n}"), in_order=True) for n in range(30)]
+
+    def send(number: int) -> list[bool]:
+        order = [swipes[(number * 7 + step * 11) % 30] for step in range(30)]
+        outcomes = [one for start in range(0, 30, 10) for one in stores[number].append_each(order[start : start + 10])]
+        return [outcome.is_new for outcome in outcomes if isinstance(outcome, Appended)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [is_new for own in pool.map(send, range(8)) for is_new in own]
+    assert len(found) == 240
+    assert sum(found) == 30
+    events = [event for n in range(5) for event in stores[0].events(user(n))]
+    assert sorted(str(event.idempotency_key) for event in events) == sorted(f"k{n}" for n in range(30))
+    for one in stores:
+        one.close()

@@ -10,7 +10,14 @@ import pytest
 
 from mlrec import Recommender, Swipe
 from mlrec.artifacts import registry
-from mlrec.errors import EventIdConflictError, IdempotencyKeyConflictError, SettingsError, UnknownMovieError
+from mlrec.errors import (
+    EventIdConflictError,
+    ForgottenUserError,
+    IdempotencyKeyConflictError,
+    SettingsError,
+    UnknownMovieError,
+)
+from mlrec.serving.results import SwipeRequest
 from tests.integration.learning.users import NEW, ids, vector_of
 
 
@@ -149,3 +156,47 @@ def test_the_idempotency_key_under_its_old_name_warns_and_works(memory):
     with pytest.warns(DeprecationWarning, match="idempotency_key"):
         assert swipe.client_id == "a"
     assert EventIdConflictError is IdempotencyKeyConflictError
+
+
+def test_swipes_learned_together_are_those_learned_one_by_one(rec, demo):
+    made: list[tuple[int, int, int | str]] = [
+        (42, 318, 2),
+        (NEW, 1, "like"),
+        (NEW, 593, "dislike"),
+        (42, 356, 0),
+        (15, 318, -1),
+    ]
+    states = rec.update_users(SwipeRequest(*swipe, at=1_700_000_000 + n) for n, swipe in enumerate(made))
+    with Recommender.open(demo.root, store="memory") as other:
+        alone = [other.update_user(*swipe, at=1_700_000_000 + n) for n, swipe in enumerate(made)]
+        assert [(s.user_id, s.movie_id, s.preference, s.event_id, s.is_new, s.in_effect) for s in states] == [
+            (s.user_id, s.movie_id, s.preference, s.event_id, s.is_new, s.in_effect) for s in alone
+        ]
+        for user in (42, NEW, 15):
+            np.testing.assert_array_equal(vector_of(rec, user), vector_of(other, user))
+            assert ids(rec.get_top_n(user)) == ids(other.get_top_n(user))
+    # A state is that of the user after all of the swipes.
+    assert states[1].opinions == states[2].opinions == 2
+    np.testing.assert_array_equal(states[1].vector, states[2].vector)
+
+
+def test_a_swipe_that_is_refused_does_not_stop_the_others(rec):
+    rec.update_user(NEW, 1, 1, idempotency_key="used")
+    rec.update_user(NEW + 1, 1, 1)
+    rec.forget_user(NEW + 1)
+    found = rec.update_users(
+        [
+            SwipeRequest(NEW, 999_999, 1),
+            SwipeRequest(NEW, 318, 7),
+            SwipeRequest(NEW, 318, 1, idempotency_key="used"),
+            SwipeRequest(NEW + 1, 318, 1),
+            SwipeRequest(NEW, 318, 1, at=-1),
+            SwipeRequest(NEW, 593, "superlike", idempotency_key="new"),
+            SwipeRequest(NEW, 593, "superlike", idempotency_key="new"),
+        ]
+    )
+    kinds = [UnknownMovieError, SettingsError, IdempotencyKeyConflictError, ForgottenUserError, SettingsError]
+    assert list(map(type, found[:5])) == kinds
+    assert [state.is_new for state in found[5:]] == [True, False]
+    assert [event.movie_id for event in rec.history(NEW)] == [1, 593]
+    assert rec.update_users([]) == []
