@@ -9,7 +9,7 @@ import pytest
 
 from mlrec.errors import IncompatibleFormatError, MissingExtraError, StoreUnavailableError
 from mlrec.serving.stores import open_store, redis_connection
-from mlrec.serving.stores.interface import Draft, StoredVector
+from mlrec.serving.stores.interface import Appended, Draft, Entry, StoredVector
 from mlrec.serving.stores.redis import RedisStore
 from tests.stores import NASTY, redis_server
 
@@ -190,3 +190,16 @@ def test_an_id_that_is_spelt_in_another_way_is_damage(redis_url, odd):
         for call in (store.user_ids, store.counts, store.check):
             with pytest.raises(IncompatibleFormatError, match="mlrec did not write"):
                 call()
+
+
+def test_keys_of_another_application_at_one_user_do_not_stop_the_others_of_a_batch(redis_url):
+    import redis
+
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("mlrec:{1}:log", "a string")
+        client.hset("mlrec:{1}:user", mapping={"last": 1, "token": 1})
+        store = RedisStore(redis_url)
+        odd, fine = store.append_each([Entry(user, Draft(10, 1, 100), in_order=True) for user in (1, 2)])
+        assert isinstance(odd, IncompatibleFormatError)
+        assert isinstance(fine, Appended)
+        assert [event.movie_id for event in store.events(2)] == [10]

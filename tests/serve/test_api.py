@@ -351,6 +351,12 @@ def test_addresses_that_cannot_be_used(client, path, status):
     assert_problem(client.get(path), status)
 
 
+def test_an_unknown_movie_names_near_ones_and_no_command_line(client):
+    problem = assert_problem(client.get("/v1/movies/51"), 404, "does not know movie 51")
+    assert re.match(r"Nearest ids: (\d+ .+; )+\d+ ", problem["hint"])
+    assert "mlrec " not in problem["hint"]
+
+
 def test_other_methods_are_refused(client):
     assert_problem(client.put("/v1/users/42/swipes", json={}), 405)
     assert_problem(client.post("/v1/genres"), 405)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.processes import CHROMIUM, wait_until
 from tests.serve.service import Service
@@ -384,6 +384,72 @@ def test_answers_survive_a_service_that_is_gone(serve, new_page, how):
     assert [event["preference"] for event in events] == [1, -1, 2]
     assert [f"{event['title']} ({event['year']})" for event in events] == answered
     assert all(event["idempotency_key"].startswith("page-") for event in events)
+
+
+def test_undo_takes_back_what_is_stored_though_its_acknowledgement_was_lost(serve, new_page):
+    service = serve()
+    page = new_page(service, expected="Failed to load resource|ERR_")
+    begin(page, 1)
+    settled(page)
+
+    def store_and_lose_the_answer(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/swipes", store_and_lose_the_answer)
+    page.keyboard.press("ArrowRight")
+    wait_until(lambda: len(swipes(service, page)) == 2, seconds=20, pause=0.05)
+    page.keyboard.press("ArrowLeft")  # never sent: it waits behind the first
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Backspace")
+    page.unroute("**/swipes")
+    settled(page)
+    assert swipes(service, page) == [(1, False), (1, True)]
+
+
+def test_an_undo_behind_a_refused_answer_takes_nothing_else_back(serve, new_page):
+    service = serve()
+    page = new_page(service, expected="Failed to load resource|status of 404")
+    begin(page, 2)
+    settled(page)
+    held: list[Route] = []
+    page.route("**/swipes", lambda route: held.append(route))
+    page.keyboard.press("ArrowRight")
+    wait_until(lambda: page.evaluate("1") and bool(held), seconds=20, pause=0.05)
+    page.keyboard.press("Backspace")
+    problem = {"title": "Not found", "status": 404, "detail": "The model does not know the movie.", "hint": ""}
+    held[0].fulfill(status=404, content_type="application/problem+json", body=json.dumps(problem))
+    expect(page.get_by_role("dialog")).to_contain_text("does not know")
+    page.unroute("**/swipes")
+    settled(page)
+    assert swipes(service, page) == [(1, False)] * 2
+
+
+def test_a_double_click_stores_a_beginning_once(shared, new_page):
+    page = new_page(shared)
+    expect(page.locator(".tile")).to_have_count(24)
+    for number in range(2):
+        page.locator(".tile").nth(number).click()
+    page.locator("button.main").dblclick()
+    expect(card(page)).to_be_visible()
+    settled(page)
+    assert swipes(shared, page) == [(1, False)] * 2
+
+
+def test_one_gesture_answers_one_card(shared, new_page):
+    """A card that was answered by a key while it was held does not answer the next one when it is let go."""
+    page = new_page(shared, reduced_motion="no-preference")
+    begin(page, 1)
+    settled(page)
+    box = card(page).locator(".picture").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 50, steps=4)
+    page.keyboard.press("ArrowRight")
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    settled(page)
+    assert swipes(shared, page) == [(1, False)] * 2
 
 
 def test_answers_kept_in_the_browser_are_sent_after_a_reload(serve, new_page):

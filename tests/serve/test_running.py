@@ -375,3 +375,23 @@ def test_the_document_of_the_api_is_complete(shared):
             for parameter in operation.get("parameters", ()):
                 assert parameter.get("description") or parameter["schema"].get("description"), (where, parameter)
     assert json.dumps(document).count("HTTPValidationError") == 0
+
+
+def test_signals_of_a_terminal_change_no_number_of_workers(serve):
+    """For uvicorn, they mean one worker more or less; the socket of one less would keep its share of connections."""
+    service = serve("--workers", "2")
+    for sig in (signal.SIGTTOU, signal.SIGTTIN, signal.SIGTTOU):
+        service.process.send_signal(sig)
+    time.sleep(1.5)
+    assert len(service.workers()) == 2
+    for _ in range(20):
+        assert httpx.get(f"{service.address}/livez", timeout=10).status_code == 200
+
+
+def test_connections_are_spread_over_the_workers(serve):
+    service = serve("--workers", "2")
+    pids = set()
+    for _ in range(40):  # each connection on its own; all at one worker once in 2^39 times
+        text = httpx.get(f"{service.address}/metrics", timeout=10).text
+        pids |= set(re.findall(r"^mlrec_worker_pid (\S+)", text, re.MULTILINE))
+    assert len(pids) == 2

@@ -51,9 +51,12 @@ class Pool:
         """
         if self.pending >= self._most:
             raise too_many()
-        self.pending += 1
         loop = asyncio.get_running_loop()
-        future = self._executor.submit(call)
+        try:
+            future = self._executor.submit(call)
+        except RuntimeError:
+            raise _refusal("The service is stopping.") from None
+        self.pending += 1
         # The place is taken until the thread is free again, whether or not anybody still waits for the result.
         future.add_done_callback(lambda _: self._leave(loop))
         wrapped = asyncio.wrap_future(future)
@@ -84,7 +87,7 @@ class Together(Generic[Asked, T]):
     name
         What the requests are.
     pool
-        Where the calls run, one at a time.
+        Where the calls run. The next one begins when the former has ended, or has taken too long.
     call
         Takes some requests, and returns the result or the error of each, in their order. If it raises, that is the
         error of all.
@@ -131,6 +134,7 @@ class Together(Generic[Asked, T]):
             self._task = asyncio.create_task(self._answer_all())
         done, _ = await asyncio.wait({future}, timeout=self._pool.seconds)
         if not done:
+            future.cancel()
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
             raise too_slow()
@@ -140,14 +144,24 @@ class Together(Generic[Asked, T]):
         while self._waiting:
             taken = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             try:
-                found = await self._pool.run(partial(self._call, [asked for asked, _ in taken]))
+                found = await self._pool.run(partial(self._carried_out, taken))
             except Exception as error:
-                found = [error] * len(taken)
-            for (_, future), one in zip(taken, found, strict=True):
+                found = [(future, error) for _, future in taken]
+            for future, one in found:
+                if future.done():  # nobody waits for it any more
+                    continue
                 if isinstance(one, Exception):
                     future.set_exception(one)
                 else:
                     future.set_result(one)
+
+    def _carried_out(
+        self, taken: Sequence[tuple[Asked, asyncio.Future[T]]]
+    ) -> list[tuple[asyncio.Future[T], T | Exception]]:
+        """In a thread: carry out the requests that somebody still waits for."""
+        wanted = [(asked, future) for asked, future in taken if not future.done()]
+        found = self._call([asked for asked, _ in wanted]) if wanted else []
+        return [(future, one) for (_, future), one in zip(wanted, found, strict=True)]
 
 
 def too_many() -> Refusal:

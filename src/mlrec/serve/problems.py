@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,7 +112,9 @@ def of_error(error: MlrecError) -> tuple[int, str, str]:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status == 503:
         return status, "The service is not available at the moment.", "Try again later."
-    return status, error.message, "" if "mlrec " in error.hint else error.hint
+    # What to type on the command line helps nobody who asks over HTTP.
+    sentences = re.split(r"(?<=\.) ", error.hint)
+    return status, error.message, " ".join(one for one in sentences if "mlrec " not in one)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

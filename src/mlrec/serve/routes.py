@@ -163,7 +163,7 @@ async def undo(
 async def batch_swipes(batch: Swipes, service: Serving) -> list[BatchReply]:
     """Store up to 100 swipes together, in their order. One that is refused does not stop the others.
 
-    If the answer is 503, any of them may have been stored. Send all again, each with the same event_id.
+    A swipe with status 503 may have been stored: send it again, with the same event_id.
     """
     requests = [made.request(made.user_id, made.event_id) for made in batch.swipes]
     states = await service.write(service.recommender.update_users, requests)

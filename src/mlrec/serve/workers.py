@@ -232,6 +232,12 @@ class _Workers(Multiprocess):
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGHUP)
 
+    def handle_ttin(self) -> None:
+        """Do nothing: a terminal sends this signal. For uvicorn, it means one more worker."""
+
+    def handle_ttou(self) -> None:
+        """Do nothing, as above: connections to the socket of a worker less would wait for ever."""
+
     def join_all(self) -> None:
         """Wait until all workers have ended; not longer than they are given, and not after another signal."""
         self.signal_queue.clear()

@@ -563,12 +563,8 @@ class Recommender:
         -------
         list of UserState or MlrecError
             For each swipe, the user after all of them, or the error that `update_user` would raise. A swipe that is
-            refused does not stop the others.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If the store failed. Any of the swipes may have been stored: repeat the call with the same idempotency keys.
+            refused does not stop the others. After a `StoreUnavailableError`, the swipe may have been stored: repeat it
+            with the same idempotency key.
         """
         served = self._served()
         found: list[UserState | MlrecError | Entry] = []
@@ -577,7 +573,11 @@ class Recommender:
                 found.append(_entry(served, swipe))
             except MlrecError as error:
                 found.append(error)
-        logged = iter(self.store.append_each([entry for entry in found if isinstance(entry, Entry)]))
+        entries = [entry for entry in found if isinstance(entry, Entry)]
+        try:
+            logged = iter(self.store.append_each(entries) if entries else [])
+        except StateError as error:
+            logged = iter([error] * len(entries))
         return [self._learned_or_error(served, one, next(logged)) if isinstance(one, Entry) else one for one in found]
 
     def _learned_or_error(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,9 +17,11 @@ from mlrec.errors import (
     ForgottenUserError,
     IdempotencyKeyConflictError,
     SettingsError,
+    StoreUnavailableError,
     UnknownMovieError,
 )
 from mlrec.serving.results import SwipeRequest
+from mlrec.settings import ServeSettings
 from tests.integration.learning.users import NEW, ids, vector_of
 
 
@@ -200,3 +204,17 @@ def test_a_swipe_that_is_refused_does_not_stop_the_others(rec):
     assert [state.is_new for state in found[5:]] == [True, False]
     assert [event.movie_id for event in rec.history(NEW)] == [1, 593]
     assert rec.update_users([]) == []
+
+
+def test_swipes_that_a_locked_store_does_not_take_have_its_error(demo, tmp_path):
+    file = tmp_path / "users.db"
+    with Recommender.open(demo.root, store=str(file), settings=ServeSettings(store_seconds=0.2)) as rec:
+        rec.update_user(NEW, 1, 1)
+        with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            unknown, stored = rec.update_users([SwipeRequest(NEW, 999_999, 1), SwipeRequest(NEW, 318, 1)])
+            assert isinstance(unknown, UnknownMovieError)
+            assert isinstance(stored, StoreUnavailableError)
+            (unknown,) = rec.update_users([SwipeRequest(NEW, 999_999, 1)])  # waits for nothing
+            assert isinstance(unknown, UnknownMovieError)
+        assert [event.movie_id for event in rec.history(NEW)] == [1]

@@ -37,7 +37,7 @@ export async function request(method, path, { query = {}, body = null } = {}) {
       return answer;
     }
     throw new Refused(response.status, answer.detail ?? "The service answered with an error.", answer.hint ?? "",
-      Number(response.headers.get("Retry-After") ?? 0));
+      Number(response.headers.get("Retry-After")) || 0);
   } catch (error) {
     if (error instanceof Refused) throw error;
     throw new Refused(0, "The service cannot be reached.");

@@ -189,7 +189,7 @@ class App {
     }
     this.shown = next;
     const hadFocus = this.stack.contains(document.activeElement);
-    const drawn = drawCard(next, this.posterUrl, { answer: (name) => this.answerCard(name), why: () => showWhy(this, next.movie) });
+    const drawn = drawCard(next, this.posterUrl, { answer: (name) => { if (this.shown === next) this.answerCard(name); }, why: () => showWhy(this, next.movie) });
     this.stack.querySelectorAll(".empty, .problem").forEach((one) => one.remove());
     this.stack.prepend(drawn);
     if (hadFocus) drawn.querySelector("#card-title").focus();
@@ -316,7 +316,7 @@ class App {
     openDialog("Keys", el("dl", { class: "facts-list" },
       Object.values(ANSWERS).map(({ key, words }) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]),
       [["⌫", "Undo"], ["W", "Why this film?"], ["?", "This help"], ["Esc", "Close"]].map(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)])),
-      el("p", {}, "Or drag the card: right to like, left to dislike, up to superlike, down to superdislike."));
+      el("p", {}, "Or drag the card: right to like, left to dislike, up to superlike, down to superdislike. On a touch screen, drag the picture up or down: the text scrolls."));
   }
 }
 

@@ -22,7 +22,6 @@ export class Outbox {
     this.place = `mlrec-outbox-${user}`;
     this.isReachable = true;
     this.isSending = false;
-    this.inFlight = null;
     this.failures = 0;
     this.unkept = null; // where the browser keeps nothing
     this.timer = null;
@@ -79,11 +78,14 @@ export class Outbox {
     return added;
   }
 
-  /** Take the latest answer back if it has not been sent; otherwise send an undo. Returns what was taken back. */
+  /**
+   * Take the latest answer back if it was never sent; otherwise send an undo: it may be stored although no
+   * acknowledgement came. Returns what was taken back.
+   */
   undo() {
     const waiting = this.waiting;
     const last = waiting.at(-1);
-    if (last && last.kind === "swipe" && last.event_id !== this.inFlight) {
+    if (last && last.kind === "swipe" && !last.isTried) {
       this.keep(waiting.slice(0, -1));
       return last;
     }
@@ -101,13 +103,12 @@ export class Outbox {
       else await this.sendAll();
     } finally {
       this.isSending = false;
-      this.inFlight = null;
     }
   }
 
   async sendAll() {
     for (let answer = this.waiting[0]; answer && !this.closing.signal.aborted; answer = this.waiting[0]) {
-      this.inFlight = answer.event_id;
+      this.keep(this.waiting.map((one) => (one.event_id === answer.event_id ? { ...one, isTried: true } : one)));
       try {
         const { kind, event_id, movie_id, swipe, source } = answer;
         const reply = kind === "undo"
@@ -120,7 +121,9 @@ export class Outbox {
       } catch (error) {
         if (!error.mayPass) {
           this.isReachable = true;
+          const [, next] = this.waiting;
           this.drop(answer);
+          if (answer.kind === "swipe" && next?.kind === "undo") this.drop(next); // there is nothing of it to undo
           this.onRefused(answer, error);
           continue;
         }

@@ -52,6 +52,7 @@ function row(app, movie, source, { inDialog = false, note = null } = {}) {
 export async function beginning(app) {
   const liked = new Map();
   const go = button("", () => {
+    go.disabled = true; // a second click would store every like again
     for (const movie of liked.values()) app.answer(movie, "like", "visitor");
     app.begin();
   }, { class: "main" });

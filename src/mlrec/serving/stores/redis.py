@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
-from mlrec.errors import ForgottenUserError, IncompatibleFormatError, StateError
+from mlrec.errors import ForgottenUserError, StateError
 from mlrec.ids import LARGEST_ID, SMALLEST_ID, PublicId
 from mlrec.serving.stores.damage import SHOWN, are_events, misfit, misfits, text_id
 from mlrec.serving.stores.interface import (
@@ -104,12 +104,15 @@ class RedisStore:
         with self._server.lent() as server, server.pipeline(transaction=False) as pipeline:
             for (user_id, draft, in_order), token in zip(entries, tokens, strict=True):
                 self._run("append", user_id, *_arguments(draft, token, None, in_order), client=pipeline)
-            replies = pipeline.execute()
+            replies = pipeline.execute(raise_on_error=False)
         found: list[Appended | StateError] = []
         for (user_id, draft, _), token, reply in zip(entries, tokens, replies, strict=True):
             try:
-                appended = self._appended(user_id, draft, token, reply)
-            except (ForgottenUserError, IncompatibleFormatError) as error:
+                with self._server.translating_errors():
+                    if isinstance(reply, Exception):
+                        raise reply
+                    appended = self._appended(user_id, draft, token, reply)
+            except StateError as error:
                 found.append(error)
             else:
                 assert appended is not None  # only with if_last

@@ -70,7 +70,7 @@ class RedisConnection:
     @contextmanager
     def lent(self) -> Iterator[Any]:
         """Lend the client, after checking that the database belongs to mlrec and has the right format."""
-        with self._translating_errors():
+        with self.translating_errors():
             if not self._is_ours:
                 self.client.set(_FORMAT_KEY, _INTEGER_IDS, nx=True)
                 found = text(self.client.get(_FORMAT_KEY))
@@ -91,7 +91,7 @@ class RedisConnection:
             self._has_admitted_texts = True
 
     @contextmanager
-    def _translating_errors(self) -> Iterator[None]:
+    def translating_errors(self) -> Iterator[None]:
         """Turn errors of the server and the network into errors of mlrec."""
         try:
             yield
