@@ -49,6 +49,11 @@ class Seen(NamedTuple):
         has_row = movie_idx >= 0
         return cls(np.repeat(np.arange(len(users)), np.diff(indptr))[has_row], movie_idx[has_row])
 
+    @classmethod
+    def by_one(cls, movie_idx: NDArray[np.integer]) -> Self:
+        """What a single user has seen, as rows of movies that the model knows."""
+        return cls(np.zeros(len(movie_idx), dtype=np.int64), movie_idx.astype(np.int32))
+
     def only(self, users: NDArray[np.int64], n_users: int) -> Seen:
         """Keep some of the `n_users` users, by their positions, in that order."""
         new = np.full(n_users, -1, dtype=np.int64)

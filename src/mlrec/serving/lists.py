@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlrec.errors import CannotExplainError
 from mlrec.ids import IdKind, PublicId
+from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
@@ -99,9 +100,18 @@ def ranked(view: UserView, n: int, options: ListOptions) -> ResultList[Recommend
 
 def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
     """Return the same list as `ranked`, as movie rows."""
+    is_filtered = options.genres is not None or options.years is not None or bool(options.not_genres)
+    if view.is_personal and not is_filtered and not options.diversity:
+        hidden = view.served.known_rows(options.exclude)
+        if not options.include_seen:
+            hidden = np.concatenate([hidden, view.history.seen])
+        n = min(n, len(view.served.movie_ids))
+        best = view.served.best_unseen.lists(view.vector[None], Seen.by_one(hidden), n)
+        rows = best.rows[0, best.rows[0] >= 0]
+        return RankedRows(rows, best.scores[0, : len(rows)], np.ones(len(rows), dtype=np.float32))
     of_user = view.served.ranker.scores(view.vector, view.opinions)
     order, candidates = of_user.order.copy(), None
-    if options.genres is not None or options.years is not None or options.not_genres:
+    if is_filtered:
         candidates = view.served.candidates(options.genres, options.not_genres, options.years)
     # A few movies are left out faster by their scores than by a mask over all movies.
     order[view.served.known_rows(options.exclude)] = -np.inf

@@ -13,6 +13,7 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
 from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdArray, PublicId, public
 from mlrec.ranking import filters
+from mlrec.ranking.best_unseen import BestUnseen
 from mlrec.ranking.content import evidence
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
@@ -57,6 +58,11 @@ class ServedModel:
         # Whether the saved vectors are the fold-in of what the model has learned, rather than those of ALS.
         self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info.trained_on for name in SPLITS])
+
+    @cached_property
+    def best_unseen(self) -> BestUnseen:
+        """Lists the best movies of users who are ranked by their vectors alone."""
+        return BestUnseen(self.movie_factors)
 
     @cached_property
     def titles(self) -> TitleIndex:

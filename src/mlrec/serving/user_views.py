@@ -64,6 +64,11 @@ class UserView:
         return bool(self.vector.any())
 
     @property
+    def is_personal(self) -> bool:
+        """Whether movies are ranked by the vector alone, without popularity."""
+        return self.has_taste and not self.served.ranker.popular_weight(len(self.history))
+
+    @property
     def opinions(self) -> Opinions:
         """The opinions in effect, in the form that ranking takes."""
         return Opinions(self.history.movie_idx, self.history.preference)
