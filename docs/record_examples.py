@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,24 +77,30 @@ def _cut(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
+@contextmanager
+def serving_a_copy(data_dir: Path) -> Iterator[str]:
+    """Serve a copy of a data directory, without its swipes. Yields the address."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "data"
+        shutil.copytree(data_dir, copy, ignore=shutil.ignore_patterns("users.db*", "raw"))
+        command: list[str | Path] = [MLREC, "serve", "--data-dir", copy, "--port", "0", "--no-access-log"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            (address,) = re.findall(r"http://\S+", process.stdout.readline())
+            try:
+                yield address
+            finally:
+                process.terminate()
+
+
 def main() -> None:
     """Record the answers of a service of a data directory with a published model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=TARGET)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "data"
-        shutil.copytree(asked.data_dir, copy, ignore=shutil.ignore_patterns("users.db*", "raw"))
-        command: list[str | Path] = [MLREC, "serve", "--data-dir", copy, "--port", "0", "--no-access-log"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            (address,) = re.findall(r"http://\S+", process.stdout.readline())
-            try:
-                with httpx.Client(base_url=address, timeout=20) as client:
-                    found = answers(client)
-            finally:
-                process.terminate()
+    with serving_a_copy(asked.data_dir) as address, httpx.Client(base_url=address, timeout=20) as client:
+        found = answers(client)
     asked.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from record_report import MLREC, installed_browser
+from record_examples import serving_a_copy
+from record_report import installed_browser
 
 TARGET = Path(__file__).parent / "pictures" / "page.png"
 WIDTH, HEIGHT = 1120, 700
@@ -47,17 +45,8 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=TARGET)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "data"
-        shutil.copytree(asked.data_dir, copy, ignore=shutil.ignore_patterns("users.db*", "raw"))
-        command: list[str | Path] = [MLREC, "serve", "--data-dir", copy, "--port", "0", "--no-access-log"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            (address,) = re.findall(r"http://\S+", process.stdout.readline())
-            try:
-                record(address, asked.out)
-            finally:
-                process.terminate()
+    with serving_a_copy(asked.data_dir) as address:
+        record(address, asked.out)
 
 
 if __name__ == "__main__":

@@ -392,17 +392,22 @@ def test_undo_takes_back_what_is_stored_though_its_acknowledgement_was_lost(serv
     begin(page, 1)
     settled(page)
 
+    lost: list[bool] = []
+
     def store_and_lose_the_answer(route):
-        route.fetch()
+        if not lost:
+            route.fetch()
         route.abort()
+        lost.append(True)
 
     page.route("**/swipes", store_and_lose_the_answer)
     page.keyboard.press("ArrowRight")
-    wait_until(lambda: len(swipes(service, page)) == 2, seconds=20, pause=0.05)
+    wait_until(lambda: page.evaluate("1") and bool(lost), seconds=20, pause=0.05)
+    assert len(swipes(service, page)) == 2
     page.keyboard.press("ArrowLeft")  # never sent: it waits behind the first
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")
-    page.unroute("**/swipes")
+    page.unroute_all(behavior="wait")
     settled(page)
     assert swipes(service, page) == [(1, False), (1, True)]
 
