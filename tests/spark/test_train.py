@@ -354,12 +354,18 @@ def test_workers_without_the_python_that_is_asked_for_are_told_before_anything_w
     assert "--spark-conf spark.pyspark.python=" in error.value.hint
 
 
-def test_a_driver_that_dies_is_told(small, spark):
+def test_a_driver_that_dies_is_told_and_the_next_one_works(small, spark):
     """The last test here: it takes the session away."""
     before = registry.list_ids(small)
+    assert spark.session is not None  # it has started
     threading.Timer(1.5, spark._gateway.proc.kill).start()
     with pytest.raises(SparkFailedError, match="Spark's driver process on this machine has ended") as error:
         train(small, TrainSettings(iterations=200), spark=spark)
     assert str(spark.log) in error.value.hint
     assert registry.list_ids(small) == before
     assert not small.scratch.exists()
+
+    spark.stop()
+    with Spark(spark.settings, spark.log) as again:
+        train(small, TrainSettings(iterations=1), spark=again)
+    assert len(registry.list_ids(small)) == len(before) + 1

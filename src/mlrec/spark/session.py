@@ -243,6 +243,7 @@ class Spark:
     def stop(self, *, at_once: bool = False) -> None:
         """Stop Spark and wait until its process has ended. May be called twice."""
         from pyspark import SparkContext
+        from pyspark.sql import SparkSession
 
         session, gateway = self._session, self._gateway
         self._session = self._gateway = None
@@ -263,9 +264,11 @@ class Spark:
                 session.stop()
         with suppress(Exception):
             gateway.shutdown()
-        # PySpark would reuse the process for the next session, which may need another one.
+        # For the next session, PySpark would reuse the process, although it may need another one, and ask the former
+        # session, although its driver may have died.
         SparkContext._gateway = SparkContext._jvm = None
         SparkContext._active_spark_context = None
+        SparkSession._instantiatedSession = SparkSession._activeSession = None
         with suppress(OSError):
             process.stdin.close()
         try:
