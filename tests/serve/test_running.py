@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
@@ -336,18 +337,29 @@ def test_all_workers_pick_up_a_new_model_and_let_go_of_the_old_one(serve, demo_c
         return found
 
     assert models() == {before}
-    for _ in range(2):
+
+    def mapped(worker: int) -> set[str]:
+        maps = subprocess.run(["cat", f"/proc/{worker}/maps"], capture_output=True, text=True).stdout
+        return set(re.findall(r"models/([^/]+)/", maps))
+
+    def all_have_turned_to(model_id: str) -> bool:
+        return all(model_id in mapped(worker) for worker in service.workers())
+
+    for is_idle in (True, False):
         train(demo_copy, TrainSettings(iterations=1, factors=8))
         published = registry.published_id(demo_copy)
+        assert published is not None
+        if is_idle:  # nobody asks: the first who does gets the new model
+            wait_until(partial(all_have_turned_to, published), seconds=60, pause=0.2)
+            time.sleep(0.5)
         end = time.monotonic() + 60
         while models() != {published}:
+            assert not is_idle
             assert time.monotonic() < end, published
             time.sleep(0.5)
     # No worker keeps a file of a model that is no longer served.
     for worker in service.workers():
-        maps = subprocess.run(["cat", f"/proc/{worker}/maps"], capture_output=True, text=True).stdout
-        mapped = set(re.findall(r"models/([^/]+)/", maps))
-        assert mapped <= {published}, mapped
+        assert mapped(worker) <= {published}
 
 
 def test_a_worker_that_dies_is_started_again(serve):

@@ -71,6 +71,7 @@ class Service:
         self.swipes = Together("swipes", self.writing, self.recommender.update_users, _TOGETHER, _WAITING_WRITERS)
         self._probed_at = -_PROBE_SECONDS
         self._probe: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self.store_fault = ""
         self.is_stopping = False
 
@@ -106,14 +107,24 @@ class Service:
         return self.metrics.page(about.model_id, created, (self.reading, self.writing, self.swipes))
 
     async def start(self) -> None:
-        """Take signals: SIGHUP reads the keys again."""
+        """Look for new models from now on, and take signals: SIGHUP reads the keys again."""
+        self._looking = asyncio.create_task(self._look_for_models())
         if self.keys.are_needed:
             with suppress(RuntimeError, ValueError):  # not in the main thread, as in some tests
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.keys.reload)
 
+    async def _look_for_models(self) -> None:
+        """Turn to a newly published model even if nobody asks: the first who does should not get the former one."""
+        while True:
+            await asyncio.sleep(self.settings.refresh_seconds / 4)  # the library looks when it is time
+            with suppress(Exception):  # a full pool; the next look comes soon
+                await self.read(self.recommender.model_summary)
+
     async def stop(self) -> None:
         """Let go of threads, model and store. Calls that still run get the time that a request would wait for them."""
         self.is_stopping = True
+        if self._looking is not None:
+            self._looking.cancel()
         self.reading.close()
         self.writing.close()
         until = time.monotonic() + self.settings.wait_seconds

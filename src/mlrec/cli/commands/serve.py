@@ -81,8 +81,8 @@ def serve(
     it listens on this machine only. To listen elsewhere, pass --api-key-file. The page itself never needs a key;
     --no-page turns it off.
 
-    The service picks up a newly published model within ten seconds, without a restart. The first Ctrl-C lets requests
-    in flight finish; the second ends at once. Acknowledged swipes are never lost.
+    The service picks up a newly published model within about ten seconds, without a restart. The first Ctrl-C lets
+    requests in flight finish; the second ends at once. Acknowledged swipes are never lost.
     """
     settings = ServiceSettings(
         data_dir=str(data_dir),
