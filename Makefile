@@ -102,7 +102,7 @@ docs-check: $(VENV)/.dev
 site: $(VENV)/.docs  ## Build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-pictures: $(VENV)/.docs $(VENV)/.dev  ## Record the pictures of the README, and the examples of the API, from DATA, which `make demo` fills (needs Chromium)
+pictures: $(VENV)/.docs $(VENV)/.dev  ## Record pictures and API examples from DATA, which `make demo` fills (needs Chromium)
 	$(BIN)/python docs/record_swipe.py --data-dir $(DATA)
 	$(BIN)/python docs/record_report.py --data-dir $(DATA)
 	$(BIN)/python docs/record_page.py --data-dir $(DATA)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlrec.serving.results import Explanation as Explanation
     from mlrec.serving.results import Movie as Movie
     from mlrec.serving.results import Recommendation as Recommendation
+    from mlrec.serving.results import SwipeRequest as SwipeRequest
     from mlrec.serving.results import UserState as UserState
     from mlrec.settings import EvaluateSettings as EvaluateSettings
     from mlrec.settings import PrepareSettings as PrepareSettings
@@ -38,6 +39,7 @@ _HOMES = {
     "Recommender": "mlrec.serving.recommender",
     "ServeSettings": "mlrec.settings",
     "Swipe": "mlrec.preferences",
+    "SwipeRequest": "mlrec.serving.results",
     "TrainSettings": "mlrec.settings",
     "UserState": "mlrec.serving.results",
     "evaluate": "mlrec.pipeline",
@@ -59,6 +61,7 @@ __all__ = [
     "Recommender",
     "ServeSettings",
     "Swipe",
+    "SwipeRequest",
     "TrainSettings",
     "UserState",
     "__version__",

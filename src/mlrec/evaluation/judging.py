@@ -5,7 +5,7 @@ Users are judged in blocks, so memory does not grow with their number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -26,7 +26,7 @@ from mlrec.evaluation.metrics import Metric, precision_at_k
 from mlrec.evaluation.segments import THIRDS, popularity_thirds
 from mlrec.ids import rows_of
 from mlrec.model.matrix import Interactions
-from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.best_unseen import Seen, slices
 from mlrec.ranking.histories import picked
 from mlrec.settings import Relevance
 
@@ -223,7 +223,7 @@ class Judge:
             return len(rows), ranked
 
         with ThreadPoolExecutor(self.threads) as pool:
-            for done, ranked in pool.map(judge_block, _blocks(n_users)):
+            for done, ranked in pool.map(judge_block, slices(n_users, _BLOCK_USERS)):
                 for k in self.ks:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
@@ -256,8 +256,3 @@ def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np
         else:
             found[name] = PerUser(column, ones)
     return found
-
-
-def _blocks(n_users: int) -> Iterator[slice]:
-    for start in range(0, n_users, _BLOCK_USERS):
-        yield slice(start, min(start + _BLOCK_USERS, n_users))

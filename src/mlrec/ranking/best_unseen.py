@@ -168,6 +168,10 @@ class BestUnseen:
 
 def blocks(n_users: int, n_movies: int) -> Iterator[slice]:
     """Divide users so that the scores of a block, (users, movies), take little memory."""
-    size = max(1, BLOCK_SCORES // max(n_movies, 1))
-    for start in range(0, n_users, size):
-        yield slice(start, min(start + size, n_users))
+    return slices(n_users, max(1, BLOCK_SCORES // max(n_movies, 1)))
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Divide n positions into runs of a size; the last may be shorter."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

@@ -192,9 +192,11 @@ class Ranker:
             personal[position] = self._scores(own, opinions_of(position), popular).order
         return personal
 
-    def is_personal(self, vectors: NDArray[np.float32], n_opinions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Which users are ranked by taste alone, without popularity; parameters as in `order`."""
-        has_taste = np.asarray(vectors.any(axis=1))
+    def is_personal(
+        self, vectors: NDArray[np.float32], n_opinions: NDArray[np.integer[Any]] | int
+    ) -> NDArray[np.bool_]:
+        """Which users are ranked by taste alone, without popularity; parameters as in `order`, or of a single user."""
+        has_taste = np.asarray(vectors.any(axis=-1))
         return np.asarray(has_taste & (self.popular_weight(n_opinions) == 0))
 
     def contributions(

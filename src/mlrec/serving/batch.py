@@ -127,9 +127,7 @@ class _Saved:
     def ranked(self, chosen: NDArray[np.bool_], n: int, best: BestUnseen, options: ListOptions) -> Iterator[RankedRows]:
         """Rank movies for the chosen users."""
         seen = Seen.of(self.history, self.history_rows[[] if options.include_seen else chosen])
-        for rows, scores in zip(*best.lists(self.vectors[chosen], seen, n), strict=True):
-            is_there = rows >= 0
-            yield RankedRows(rows[is_there], scores[is_there], np.ones(np.count_nonzero(is_there), dtype=np.float32))
+        yield from map(RankedRows.by_taste, *best.lists(self.vectors[chosen], seen, n))
 
 
 def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], options: ListOptions) -> Block:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,12 @@ class RankedRows:
     shown: NDArray[np.float32]
     taste: NDArray[np.float32]
 
+    @classmethod
+    def by_taste(cls, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> Self:
+        """A list without popularity in its scores, as `BestUnseen` ranks it."""
+        n = np.count_nonzero(rows >= 0)  # then come places without a movie
+        return cls(rows[:n], scores[:n], np.ones(n, dtype=np.float32))
+
 
 NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
 
@@ -107,8 +113,7 @@ def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
             hidden = np.concatenate([hidden, view.history.seen])
         n = min(n, len(view.served.movie_ids))
         best = view.served.best_unseen.lists(view.vector[None], Seen.by_one(hidden), n)
-        rows = best.rows[0, best.rows[0] >= 0]
-        return RankedRows(rows, best.scores[0, : len(rows)], np.ones(len(rows), dtype=np.float32))
+        return RankedRows.by_taste(best.rows[0], best.scores[0])
     of_user = view.served.ranker.scores(view.vector, view.opinions)
     order, candidates = of_user.order.copy(), None
     if is_filtered:

@@ -66,7 +66,7 @@ class UserView:
     @property
     def is_personal(self) -> bool:
         """Whether movies are ranked by the vector alone, without popularity."""
-        return self.has_taste and not self.served.ranker.popular_weight(len(self.history))
+        return bool(self.served.ranker.is_personal(self.vector, len(self.history)))
 
     @property
     def opinions(self) -> Opinions:

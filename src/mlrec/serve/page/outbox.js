@@ -61,6 +61,7 @@ export class Outbox {
     this.tell();
   }
 
+  /** Note whether the service can be reached, and tell it if that has changed. */
   reached(isReachable) {
     if (this.isReachable === isReachable) return;
     this.isReachable = isReachable;
