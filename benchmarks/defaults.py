@@ -94,7 +94,7 @@ def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule
     jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()
     with blas_threads():
         fold_in = model.solver().with_settings(rule)
-        found = jury.judged(model.model_id, jury.lister(fold_in, jury.folded_in(fold_in)))
+        found = jury.judged(model.model_id, jury.lister(fold_in, jury.folded_in(fold_in), None))
     columns = found.per_user["ndcg@10"]
     return ratio(columns.numerators, columns.denominators)
 

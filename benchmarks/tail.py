@@ -119,7 +119,7 @@ def compare(
     def figures(fold_in: FoldIn, history: Known = known, *, core_only: bool = False) -> Figures:
         own = replace(jury, within="core" if core_only else "all")
         vectors = own.folded_in(fold_in, history)
-        judged = own.judged("als", own.lister(fold_in, vectors))
+        judged = own.judged("als", own.lister(fold_in, vectors, None))
         ndcg, recall = (judged.per_user[name].numerators for name in ("ndcg@10", f"recall@{BEST}"))
 
         def score(rows: NDArray[np.int64]) -> NDArray[np.float32]:

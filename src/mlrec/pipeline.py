@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlrec.artifacts import registry
+from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
 from mlrec.dataset import fetch as fetching
@@ -30,11 +30,12 @@ from mlrec.errors import (
     PreparedDataMissingError,
     RawDataMissingError,
     SettingsError,
+    StateError,
     shown,
     unfit,
 )
+from mlrec.evaluation import choosing, protocol
 from mlrec.evaluation import gate as gating
-from mlrec.evaluation import protocol
 from mlrec.ids import of_kind, public, rows_of
 from mlrec.model import train as training
 from mlrec.model.update import Updated as Updated
@@ -201,7 +202,15 @@ def train(
         )
     if is_gated:
         gating.require_gate(workspace)
-    trained = training.train(workspace, settings, publish=publish is True, note=note, spark=spark, progress=progress)
+    trained = training.train(
+        workspace,
+        settings,
+        publish=publish is True,
+        note=note,
+        spark=spark,
+        chooser=_chooser(workspace, settings),
+        progress=progress,
+    )
     if not is_gated:
         return TrainResult(**vars(trained))
     gate = gating.publish_if_better(
@@ -432,7 +441,13 @@ def run(
     if is_gated:
         gating.require_gate(workspace)
     first = training.train(
-        workspace, settings, publish=publish is True and not final, note=note, spark=spark, progress=progress
+        workspace,
+        settings,
+        publish=publish is True and not final,
+        note=note,
+        spark=spark,
+        chooser=choosing.on_validation,
+        progress=progress,
     )
     gate = None
     if is_gated:
@@ -464,6 +479,7 @@ def run(
             judged_by=trained.model_id,
             note=note,
             spark=spark,
+            chooser=partial(choosing.as_chosen, first.choice),
             progress=progress,
         )
         if gate is not None:
@@ -473,6 +489,18 @@ def run(
         last = TrainResult(**vars(everything))
         on_step(last)
     return RunResult(fetched, prepared, trained, tuple(evaluations), last)
+
+
+def _chooser(workspace: Workspace, settings: TrainSettings) -> training.Chooser:
+    """Choose on validation; or, where the model learns from it, take what was chosen for the published model."""
+    if settings.on == "train":
+        return choosing.on_validation
+    choice = None
+    with suppress(StateError):
+        info = model_folder.read_info(registry.resolve(workspace))
+        if info.prepared_fingerprint == read_manifest(workspace).fingerprint:
+            choice = info.choice
+    return partial(choosing.as_chosen, choice)
 
 
 def _workspace(data_dir: DataDir) -> Workspace:

@@ -10,6 +10,7 @@ from mlrec.artifacts.documents import to_json
 from mlrec.dataset.fetch import FetchResult
 from mlrec.dataset.prepare import Prepared
 from mlrec.errors import DataChangedError
+from mlrec.evaluation.choosing import summary_of, warnings_of
 from mlrec.evaluation.gate import Gate
 from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.model.train import Trained
@@ -135,9 +136,20 @@ class TrainResult(Trained):
 
     gate: Gate | None = None
 
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """What was chosen on validation, and how the model does there."""
+        return () if self.choice is None or self.settings.on == "all" else summary_of(self.choice)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is as good as the model although it is simpler, and what to try."""
+        return () if self.choice is None or self.settings.on == "all" else warnings_of(self.choice)
+
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec train --json` prints."""
-        return to_json(self, without=("folder",) if self.gate else ("folder", "gate"))
+        document = to_json(self, without=("folder",) if self.gate else ("folder", "gate"))
+        return document | {"warnings": list(self.warnings)}
 
     def __repr__(self) -> str:
         """Return the model's id and whether it is published."""
@@ -150,6 +162,7 @@ class TrainResult(Trained):
         """Return the model's id, what became of it, and the settings."""
         state = "Published: serving uses it." if self.published else "Not published."
         said = [f"{state} {self.gate.reason}" if self.gate else state, f"{sum(self.seconds.values()):.1f} s"]
+        said += [*self.summary, *self.warnings]
         settings = html_table(["setting", "value"], [(name, str(value)) for name, value in vars(self.settings).items()])
         return (
             f"<p><strong>Trained {plain(self.model_id)}</strong><br>{plain(' '.join(said))}</p>"

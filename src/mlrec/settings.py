@@ -21,6 +21,9 @@ HeldOutSplit = Literal["val", "test"]
 Dislikes = Literal["zero", "ignore", "as-likes"]
 TrainOn = Literal["train", "all"]
 UserVectors = Literal["fold-in", "trained"]
+Auto = Literal["auto"]
+"""Left to the training, which chooses on validation."""
+ItemItemUse = Literal["on", "off"]
 KnownMovies = Literal["all", "core"]
 Relevance = Literal["liked", "any"]
 RelevanceWithin = Literal["all", "core"]
@@ -50,6 +53,7 @@ _MOST_THREADS = 1_024
 _MOST_WORKERS = 256
 _MOST_SWEEPS = 10_000
 _LONGEST_STEP = 1e9  # vectors are float32
+ITEM_ITEM_REGULARIZATION = 15.0
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "user-time": (10,),
     "global-time": (10,),
@@ -84,7 +88,11 @@ def converted(name: str, value: Any, kind: Any) -> Any:
         If the value has another type. Neither `True` nor text is a number, and 2.0 is not a whole number.
     """
     parts = get_args(kind)
-    if get_origin(kind) in (Union, UnionType):  # X | None
+    if get_origin(kind) in (Union, UnionType):  # X | None, or X | Auto
+        if Auto in parts:
+            if isinstance(value, str):
+                value = _number_or_auto(name, value)
+            return value if value == "auto" else converted(name, value, parts[0])
         return None if value is None else converted(name, value, parts[0])
     if get_origin(kind) is tuple:
         return _converted_tuple(name, value, parts)
@@ -101,6 +109,12 @@ def converted(name: str, value: Any, kind: Any) -> Any:
         return kind(value) if kind in _PLAIN else value
     except OverflowError:
         raise SettingsError(f"{name} is too large: {shown(value)}.") from None
+
+
+def _number_or_auto(name: str, value: str) -> str:
+    if value != "auto":
+        raise unfit(name, "a number or auto", value)
+    return value
 
 
 def _converted_tuple(name: str, value: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -149,8 +163,12 @@ class Settings:
             if name not in kinds:
                 raise SettingsError(f"{name} is unknown.", f"Valid settings: {', '.join(kinds)}.")
         return cls(
-            **{name: math.inf if value is None and kinds[name] is float else value for name, value in values.items()}
+            **{name: math.inf if value is None and _is_number(kinds[name]) else value for name, value in values.items()}
         )
+
+
+def _is_number(kind: Any) -> bool:
+    return kind is float or kind == (float | Auto)
 
 
 @dataclass(frozen=True)
@@ -337,6 +355,30 @@ class FoldInSettings(Settings):
         )
 
 
+@dataclass(frozen=True)
+class ItemItemSettings(Settings):
+    """How the item-item score counts beside that of the user's vector."""
+
+    weight: float = 0.7
+    """Its share in the mean of the two, 0 to 1."""
+    half_life: float = 7.0
+    """A like counts half after this many later events of the same user; infinity: no decay."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        _require(0 <= self.weight <= 1, "item_item_weight must be between 0 and 1.")
+        _require(self.half_life > 0, "item_item_half_life must be above 0.")
+
+
+def item_item_regularization_for(n_likes: int, n_movies: int) -> float:
+    """λ of the item-item weights, for the number of likes and of the movies that they are of.
+
+    It grows with the square root of the likes per movie, as noise in their counts does. See docs/decisions/0017.
+    """
+    return ITEM_ITEM_REGULARIZATION * math.sqrt(max(n_likes, 1) / max(n_movies, 1))
+
+
 def regularization_for(n_likes: int) -> float:
     """λ of ALS for data with the given number of likes: 20 for the demo data's 31,000, and larger for more likes.
 
@@ -362,10 +404,18 @@ class TrainSettings(Settings):
     """How to treat a dislike in training; see `FoldInSettings`."""
     fold_in_dislikes: Dislikes = FoldInSettings.dislikes
     """How to treat a dislike at fold-in."""
-    half_life: float = FoldInSettings.half_life
-    """At fold-in, an event counts half after this many later events of the same user; infinity: no decay."""
-    feedback_weight: float = FoldInSettings.feedback_weight
-    """How much an event weighs at fold-in, relative to its weight in training."""
+    half_life: float | Auto = "auto"
+    """At fold-in, an event counts half after this many later events of the same user; infinity: no decay. auto: chosen
+    on validation."""
+    feedback_weight: float | Auto = "auto"
+    """How much an event weighs at fold-in, relative to its weight in training. auto: chosen on validation."""
+    item_item: ItemItemUse = "on"
+    """Whether the model has a second opinion: item-item weights beside the vectors; see `mlrec.ranking.item_item`."""
+    item_item_weight: float | Auto = "auto"
+    """The share of the item-item score in a user's scores, 0 to 1. auto: chosen on validation."""
+    item_item_half_life: float | Auto = "auto"
+    """In the item-item score, a like counts half after this many later events of the same user. auto: chosen on
+    validation."""
     user_vectors: UserVectors = "fold-in"
     """Saved user vectors: the exact fold-in that serving uses, or those of ALS (as in the baseline preset)."""
     popularity_half_life: float = 1000.0
@@ -387,9 +437,8 @@ class TrainSettings(Settings):
         _require(self.popularity_half_life > 0, "popularity_half_life must be above 0.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require_threads(self.threads)
-        _ = (
-            self if self.regularization is not None else self.resolved(1)
-        ).fold_in  # checks the settings of the fold-in
+        checked = self if self.regularization is not None else self.resolved(1)
+        _ = checked.fold_in, checked.second_opinion  # these check their settings
 
     @property
     def trained_on(self) -> tuple[SplitName, ...]:
@@ -401,15 +450,45 @@ class TrainSettings(Settings):
         return self if self.regularization is not None else replace(self, regularization=regularization_for(n_likes))
 
     @property
+    def left_to_training(self) -> tuple[str, ...]:
+        """The settings that are chosen on validation."""
+        return tuple(name for name in CHOSEN if getattr(self, name) == "auto")
+
+    def started(self) -> Self:
+        """The same settings, with the values to start from in place of those that are chosen on validation."""
+        return self.with_values({name: _START[name] for name in self.left_to_training})
+
+    def with_values(self, values: Mapping[str, float]) -> Self:
+        """The same settings, with other values of some numbers."""
+        changes: dict[str, Any] = dict(values)
+        return replace(self, **changes)
+
+    @property
     def fold_in(self) -> FoldInSettings:
-        """The fold-in settings of a model with these settings, which must be resolved."""
+        """The fold-in settings of a model with these settings, which must be resolved.
+
+        In place of what is chosen on validation, they have the values to start from.
+        """
         assert self.regularization is not None, "regularization follows the data: resolve it first"
         return FoldInSettings(
             alpha=self.alpha,
             regularization=self.regularization,
             dislikes=self.fold_in_dislikes,
-            half_life=self.half_life,
-            feedback_weight=self.feedback_weight,
+            half_life=_number(self.half_life, "half_life"),
+            feedback_weight=_number(self.feedback_weight, "feedback_weight"),
+        )
+
+    @property
+    def second_opinion(self) -> ItemItemSettings | None:
+        """How the item-item score counts; None if there is none.
+
+        In place of what is chosen on validation, there are the values to start from.
+        """
+        if self.item_item == "off":
+            return None
+        return ItemItemSettings(
+            weight=_number(self.item_item_weight, "item_item_weight"),
+            half_life=_number(self.item_item_half_life, "item_item_half_life"),
         )
 
     @classmethod
@@ -434,8 +513,23 @@ class TrainSettings(Settings):
                 user_vectors="trained",
                 popularity_half_life=math.inf,
                 movies="core",
+                item_item="off",
             )
         return replace(settings, **overrides)
+
+
+CHOSEN = ("half_life", "feedback_weight", "item_item_weight", "item_item_half_life")
+"""The training settings that are chosen on validation unless they are given."""
+_START: Mapping[str, float] = {
+    "half_life": FoldInSettings.half_life,
+    "feedback_weight": FoldInSettings.feedback_weight,
+    "item_item_weight": ItemItemSettings.weight,
+    "item_item_half_life": ItemItemSettings.half_life,
+}
+
+
+def _number(value: float | Auto, name: str) -> float:
+    return _START[name] if value == "auto" else value
 
 
 @dataclass(frozen=True)

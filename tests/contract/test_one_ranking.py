@@ -73,7 +73,7 @@ def evaluated(model):
     settings = EvaluateSettings(split="test")
     known = Known.of(model, SPLITS)
     vectors = user_vectors(model, known.history, np.arange(known.n_users), settings, 1)
-    lister = listers.factors(known, model.solver(), vectors, ServeSettings())
+    lister = listers.factors(known, model.solver(), vectors, ServeSettings(), item_item=model.item_item)
 
     def lists(users) -> dict[int, list[int]]:
         rows = np.array([model.user_idx(user) for user in users])
@@ -114,10 +114,24 @@ def by_hand(model, movie_idx, preference) -> list[int]:
     c = 1 + rule.alpha * np.abs(preference) * weights * 0.5 ** (ages / rule.half_life)
     own, Y = vectors[movie_idx], vectors[model.is_trained]
     A = Y.T @ Y + rule.regularization * np.eye(Y.shape[1]) + (own.T * (c - 1)) @ own
-    personal = vectors @ np.linalg.solve(A, own.T @ (c * (preference > 0)))
+    by_vector = vectors @ np.linalg.solve(A, own.T @ (c * (preference > 0)))
+    second = model.item_item.rule
+    assert second.weight > 0
+    likes = np.where(preference > 0, 0.5 ** (ages / second.half_life), 0) * (ages <= 5 * second.half_life)
+    personal = (1 - second.weight) * by_vector + second.weight * likes @ item_item_by_hand(model)[movie_idx]
     scores = mixed_by_hand(model, personal, movie_idx)
     scores[movie_idx] = -np.inf
     return model.movie_ids[np.argsort(-scores, kind="stable")[:N]].tolist()
+
+
+def item_item_by_hand(model) -> np.ndarray:
+    """What a like of each movie says about each other movie, (liked, movies)."""
+    n, weights = len(model.movie_ids), model.item_item
+    B = np.zeros((n, n))
+    for movie in range(n):
+        own = slice(weights.indptr[movie], weights.indptr[movie + 1])
+        B[movie, weights.movie_idx[own]] = weights.weight[own]
+    return B
 
 
 def weight_by_hand(n: int) -> float:
@@ -200,7 +214,7 @@ def test_popularity_has_the_documented_part_in_the_first_opinions(model, rec):
         explanation = rec.explain(user_id, 2571)
         view = rec._view(user_id)
         best = max(item.score for item in rec.get_top_n(user_id, 1))
-        personal = rec._served().movie_factors @ view.vector
+        personal = view.served.ranker.personal.scores(view.vector[None], view.likes)[0]
         own = np.delete(personal, view.history.movie_idx).max()
         bound = min(1, min(n, 2) * own / most)
         assert explanation.popularity == pytest.approx(part * bound * share, rel=1e-5)

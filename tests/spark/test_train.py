@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_movies
 from mlrec.errors import EmptyResultError, IncompatibleFormatError, SparkFailedError
 from mlrec.evaluation.protocol import evaluate
+from mlrec.model import item_item
 from mlrec.model.learn import rule_of_training, vectors_of_movies
 from mlrec.model.train import train
 from mlrec.ranking.fold_in import FoldIn
@@ -42,7 +44,7 @@ def trained(demo, spark, tmp_path_factory) -> tuple[Workspace, model_folder.Mode
     shutil.copytree(demo.prepared.root, workspace.prepared.root)
     result = train(workspace, spark=spark)
     assert result.published
-    assert list(result.seconds) == ["read", "fit", "movies", "fold_in", "arrange", "save"]
+    assert list(result.seconds) == ["read", "fit", "movies", "arrange", "item_item", "choose", "fold_in", "save"]
     return workspace, opened(workspace), opened(demo)
 
 
@@ -69,6 +71,29 @@ def test_the_folder_holds_what_the_other_engine_writes(trained, demo):
     assert ours.info.engine["name"] == "spark"
     assert theirs.info.engine["name"] == "implicit"
     assert ours.info.document.keys() == theirs.info.document.keys()
+
+
+def test_the_second_opinion_has_the_same_weights(trained):
+    """Spark counts the same pairs of likes as the other engine, so the weights are the same to the last bit."""
+    _, ours, theirs = trained
+    for name in ("indptr", "movie_idx", "weight"):
+        assert np.array_equal(getattr(ours.item_item, name), getattr(theirs.item_item, name))
+    assert ours.info.item_item == theirs.info.item_item
+
+
+def test_of_very_many_likes_the_same_ones_count(trained, spark, monkeypatch):
+    workspace, _, theirs = trained
+    monkeypatch.setattr(item_item, "_MOST_PAIRS", 400_000)
+    monkeypatch.setattr(item_item, "_MOST_MOVIES", 700)
+    result = train(workspace, spark=spark, publish=False)
+    model = opened(workspace, result.model_id)
+    history = theirs.history.only(("train",))
+    expected, size = item_item.learn_item_item(history, theirs.is_trained, theirs.item_item.rule, 1)
+    assert size.movies == 700
+    assert size.likes_per_user is not None
+    assert model.info.item_item == replace(theirs.info.item_item, **vars(size))
+    for name in ("indptr", "movie_idx", "weight"):
+        assert np.array_equal(getattr(model.item_item, name), getattr(expected, name))
 
 
 def test_user_vectors_are_the_exact_solve(trained):

@@ -13,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.checksums import Seal
+from mlrec.artifacts.choice import Choice
 from mlrec.artifacts.documents import Document, Needs, read_document, to_json
 from mlrec.artifacts.files import read_json, write_json
 from mlrec.artifacts.mapped_history import REMEDY, MappedHistory, damaged_model
-from mlrec.artifacts.settings_file import WholeTrainSettings
+from mlrec.artifacts.settings_file import WholeTrainSettings, as_requested
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.ids import LONGEST_ID, IdArray, IdKind, PublicId, kind_of, public, row_of
 from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import EVENT_ARRAYS, History
+from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.movie_vectors import ORIGINS
 from mlrec.ranking.popularity import liked_share
-from mlrec.settings import FoldInSettings, SplitName, TrainSettings
+from mlrec.settings import FoldInSettings, ItemItemSettings, SplitName, TrainSettings
 from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
@@ -51,7 +53,11 @@ _LATER_ARRAYS: dict[str, tuple[np.dtype[Any], int]] = {
     "movie_ratings": (np.dtype("<i8"), 1),
     "recent_share": (np.dtype("<f4"), 1),
     "user_gram": (np.dtype("<f8"), 2),
+    "item_item_indptr": (np.dtype("<i8"), 1),
+    "item_item_movie_idx": (np.dtype("<i4"), 1),
+    "item_item_weight": (np.dtype("<f4"), 1),
 }
+_ITEM_ITEM = ("item_item_indptr", "item_item_movie_idx", "item_item_weight")
 _ID_ARRAYS = ("user_ids", "movie_ids")
 # Bytes. Smaller files are compared with their checksums whenever a model is opened, which takes about 10 ms in all.
 _QUICKLY_READ = 8 << 20
@@ -84,6 +90,25 @@ class Dimensions:
     factors: int
     interactions: int
     trained_movies: int | None = None
+
+
+@dataclass(frozen=True)
+class ItemItemInfo:
+    """The second opinion of a model.
+
+    Attributes
+    ----------
+    rule
+        How it counts.
+    movies, likes_per_user, regularization, weights
+        What it was learned from; see `mlrec.model.item_item.ItemItemSize`.
+    """
+
+    rule: ItemItemSettings
+    movies: int
+    likes_per_user: int | None
+    regularization: float
+    weights: int
 
 
 @dataclass(frozen=True)
@@ -122,6 +147,10 @@ class ModelInfo(Document):
         Whether the regularization was derived from the data.
     fold_in
         The fold-in rule for the user vectors.
+    item_item
+        The second opinion. None: the model has none.
+    choice
+        What was chosen on validation, and how the model does there. None: nothing was.
     random_seed
         Seed of the training.
     trained_on
@@ -155,6 +184,8 @@ class ModelInfo(Document):
     settings: WholeTrainSettings
     regularization_follows_data: bool = False
     fold_in: Annotated[FoldInSettings, Needs(_FOLD_IN_SETTINGS)]
+    item_item: ItemItemInfo | None = None
+    choice: Choice | None = None
     random_seed: int | None = None
     trained_on: tuple[SplitName, ...]
     engine: Mapping[str, Any] = field(default_factory=dict)
@@ -227,6 +258,8 @@ class Model:
     recent_share
         Share of users who liked each movie, by date, float32 (movies,); see `mlrec.ranking.popularity`. In models of
         earlier versions, dates do not matter.
+    item_item
+        The second opinion. None: the model has none.
     catalogue
         Titles, years, genres and foreign ids of the movies.
     history
@@ -248,6 +281,7 @@ class Model:
     recent_share: NDArray[np.float32]
     catalogue: Catalogue
     history: History
+    item_item: ItemItem | None = None
     folder: Path | None = None
 
     @property
@@ -267,9 +301,17 @@ class Model:
 
     @property
     def train_settings(self) -> TrainSettings:
-        """The settings as they were requested: a regularization derived from the data is None here."""
-        settings = self.info.settings
-        return replace(settings, regularization=None) if self.info.regularization_follows_data else settings
+        """The settings as they were requested, without what was derived from the data or chosen on validation."""
+        return as_requested(self.info.settings, self.info.regularization_follows_data, self._chosen)
+
+    @property
+    def _chosen(self) -> tuple[str, ...]:
+        return () if self.info.choice is None else tuple(self.info.choice.settings)
+
+    @property
+    def settings_elsewhere(self) -> TrainSettings:
+        """The settings for a training on other data: what was chosen on validation stays, and λ follows the data."""
+        return as_requested(self.info.settings, self.info.regularization_follows_data)
 
     @property
     def user_id_kind(self) -> IdKind:
@@ -349,6 +391,7 @@ def write_files(files: ModelFiles, model: Model, write_train_matrix: Callable[[I
         "recent_share": model.recent_share,
         "user_gram": model.user_gram,
         **{f"history_{name}": getattr(model.history, name) for name in ("indptr", *EVENT_ARRAYS)},
+        **{name: getattr(model.item_item, name.removeprefix("item_item_"), None) for name in _ITEM_ITEM},
     }
     for name, (dtype, _) in (_ARRAYS | _LATER_ARRAYS).items():
         array = arrays[name]
@@ -404,7 +447,7 @@ def read_info(files: ModelFiles, *, read_up_to: float = -1) -> ModelInfo:
 
 def _as_it_was(info: ModelInfo) -> ModelInfo:
     """The description of a model with what earlier versions did without a setting."""
-    then: dict[str, Any] = {"popularity_half_life": math.inf, "movies": "core"}
+    then: dict[str, Any] = {"popularity_half_life": math.inf, "movies": "core", "item_item": "off"}
     recorded = info.document.get("settings", {})
     changed = {name: value for name, value in then.items() if name not in recorded}
     return replace(info, settings=replace(info.settings, **changed)) if changed else info
@@ -431,7 +474,7 @@ def open_model(files: ModelFiles) -> Model:
     }
     arrays.setdefault("movie_origin", np.zeros(len(arrays["movie_ids"]), dtype=np.int8))
     catalogue = _read_catalogue(files)
-    if fault := next(_faults(arrays, catalogue, info.dimensions), None):
+    if fault := next(_faults(arrays, catalogue, info), None):
         raise damaged_model(files.root, fault)
     return Model(
         model_id=info.model_id,
@@ -451,8 +494,14 @@ def open_model(files: ModelFiles) -> Model:
             folder=files.root,
             n_movies=len(arrays["movie_ids"]),
         ),
+        item_item=None if info.item_item is None else _item_item(arrays, info.item_item.rule),
         folder=files.root,
     )
+
+
+def _item_item(arrays: Mapping[str, NDArray[Any]], rule: ItemItemSettings) -> ItemItem:
+    indptr, movie_idx, weight = (arrays[name] for name in _ITEM_ITEM)
+    return ItemItem(indptr, movie_idx, weight, rule)
 
 
 def verify_model(files: ModelFiles) -> Model:
@@ -511,8 +560,9 @@ def _columns(catalogue: Catalogue) -> dict[str, list[Any]]:
     return {name: column for name, column in vars(catalogue).items() if name not in _OPTIONAL or column}
 
 
-def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions: Dimensions) -> Iterator[str]:
+def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, info: ModelInfo) -> Iterator[str]:
     """What is impossible in the arrays of a model, in words."""
+    dimensions = info.dimensions
     movie_factors, indptr = arrays["movie_embeddings"], arrays["history_indptr"]
     sizes = {"users": len(arrays["user_ids"]), "movies": len(arrays["movie_ids"]), "factors": movie_factors.shape[1]}
     events = {len(arrays[f"history_{name}"]) for name in EVENT_ARRAYS}
@@ -549,3 +599,26 @@ def _faults(arrays: Mapping[str, NDArray[Any]], catalogue: Catalogue, dimensions
         yield f"user_gram.npy has {_IMPOSSIBLE}"
     if not _are_possible(movie_factors):
         yield f"movie_embeddings.npy has {_IMPOSSIBLE}"
+    if info.item_item is not None:
+        yield from _item_item_faults(arrays, info.item_item, sizes["movies"])
+
+
+def _item_item_faults(arrays: Mapping[str, NDArray[Any]], info: ItemItemInfo, n_movies: int) -> Iterator[str]:
+    """What is impossible in the item-item weights."""
+    if missing := [name for name in _ITEM_ITEM if name not in arrays]:
+        yield f"{missing[0]}.npy is missing"
+        return
+    indptr, movie_idx, weight = (arrays[name] for name in _ITEM_ITEM)
+    if {len(movie_idx), len(weight)} != {info.weights} or len(indptr) != n_movies + 1:
+        yield "its item-item weights do not match each other"
+    elif indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or indptr[-1] != len(weight):
+        yield "item_item_indptr.npy does not divide the weights among the movies"
+    elif len(weight):
+        if movie_idx.min() < 0 or movie_idx.max() >= n_movies:
+            yield "item_item_movie_idx.npy has an impossible movie"
+        starts = np.zeros(len(weight), dtype=bool)
+        starts[indptr[:-1][indptr[:-1] < len(weight)]] = True
+        if not (starts[1:] | (movie_idx[1:] > movie_idx[:-1])).all():
+            yield "item_item_movie_idx.npy is not in ascending order"
+        if not (weight.min() > 0 and weight.max() < _LARGEST_VALUE):
+            yield f"item_item_weight.npy has {_IMPOSSIBLE}"

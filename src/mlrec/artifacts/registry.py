@@ -163,7 +163,7 @@ def summary(workspace: Workspace, model_id: str) -> Summary:
 
 
 def settings_of(workspace: Workspace, model_id: str | None = None) -> tuple[str | None, TrainSettings]:
-    """Return a model's id and its requested training settings.
+    """Return a model's id and its training settings: what was chosen on validation for it, and λ by the data.
 
     Parameters
     ----------
@@ -179,8 +179,8 @@ def settings_of(workspace: Workspace, model_id: str | None = None) -> tuple[str 
     """
     wanted = published_id(workspace) if model_id is None else model_id
     if wanted is None:
-        return None, TrainSettings()
-    return wanted, open_model(resolve(workspace, wanted)).train_settings
+        return None, TrainSettings().started()
+    return wanted, open_model(resolve(workspace, wanted)).settings_elsewhere
 
 
 # -- publishing and deleting -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from mlrec.artifacts.documents import Needs
 from mlrec.artifacts.files import write_json
 from mlrec.errors import SettingsError, SettingsFileError, shown
-from mlrec.settings import TrainSettings
+from mlrec.settings import CHOSEN, TrainSettings
 from mlrec.workspace import as_path
 
 FORMAT_VERSION = 1
@@ -37,7 +37,8 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
     """Read training settings from the key `settings` of a JSON document.
 
     `mlrec tune` writes such a document, and every model's model_info.json is one. If the regularization there was
-    derived from the data, it will be derived again. Settings that are not in the file have their defaults.
+    derived from the data, it will be derived again, and what was chosen on validation will be chosen again. Settings
+    that are not in the file have their defaults.
 
     Raises
     ------
@@ -73,4 +74,16 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
     if not isinstance(follows_data, bool):
         wrong = shown(follows_data)
         raise SettingsFileError(f"{path}: regularization_follows_data must be true or false, not {wrong}.")
-    return replace(settings, regularization=None) if follows_data else settings
+    choice = document.get("choice")
+    chosen = choice.get("settings") if isinstance(choice, dict) else None
+    return as_requested(settings, follows_data, tuple(chosen) if isinstance(chosen, dict) else ())
+
+
+def as_requested(settings: TrainSettings, follows_data: bool, chosen: tuple[str, ...] = ()) -> TrainSettings:
+    """The settings that a training was asked for, from those that a model records.
+
+    A regularization that was derived from the data is None again, and what was chosen on validation is "auto".
+    """
+    automatic: dict[str, Any] = {name: "auto" for name in CHOSEN if name in chosen}
+    requested = replace(settings, **automatic)
+    return replace(requested, regularization=None) if follows_data else requested

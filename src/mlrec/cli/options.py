@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_PRESET, DEFAULT_TOP_N, HeldOutSplit, PresetName, TrainSettings
+from mlrec.settings import (
+    DEFAULT_DATA_DIR,
+    DEFAULT_PRESET,
+    DEFAULT_TOP_N,
+    Auto,
+    HeldOutSplit,
+    PresetName,
+    TrainSettings,
+)
 
 DATA_DIR_DEFAULT = Path(DEFAULT_DATA_DIR)
 
@@ -52,6 +60,16 @@ TrainThreads = Annotated[
 HeldOut = Annotated[HeldOutSplit, typer.Option("--split", help="Held-out split to evaluate on: validation or test.")]
 ListLength = Annotated[int, typer.Option("-n", "--n", metavar="N", min=1, help="Number of movies in the list.")]
 TOP_N = DEFAULT_TOP_N
+
+
+def number_or_auto(text: str) -> float | Auto:
+    """Read the value of an option that is a number or "auto"."""
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor 'auto'.") from None
 
 
 class UsageError(typer.BadParameter):

@@ -175,7 +175,7 @@ def _judged(
     jury = Jury.of(present, known, held_out, settings, METRICS, ks, threads, progress)
     with blas_threads():
         vectors = jury.user_vectors(present)
-        return jury.judged(model.model_id, jury.lister(present.solver(), vectors))
+        return jury.judged(model.model_id, jury.lister(present.solver(), vectors, present.item_item))
 
 
 def _with_events(model: Model, events: Events) -> Model:

@@ -118,7 +118,8 @@ class Contest:
             share=recent_share(known.train, len(known.popularity), half_life),
             half_life=half_life if math.isfinite(half_life) else None,
         )
+        second = None if learned.item_item is None else learned.item_item[0]
         vectors, fold_in = learned.user_vectors, FoldIn(learned.movies.vectors, learned.settings.fold_in)
         if self.jury.settings.history_splits != ("train",):
             vectors = self.jury.folded_in(fold_in, known)
-        return self.jury.lister(fold_in, vectors, known)
+        return self.jury.lister(fold_in, vectors, second, known)

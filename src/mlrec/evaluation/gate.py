@@ -208,6 +208,6 @@ def _judgeable(
         # The few relevant events that a model happens not to have learned from say nothing about it.
         if knows_these_users(candidate, data) and has_learned(candidate, held_out)[liked].mean() < _MOST_LEARNED:
             return candidate
-    settings = replace(model.train_settings, on="train", threads=threads)
+    settings = replace(model.settings_elsewhere, on="train", threads=threads)
     retrained, _ = build_model(data, settings, progress=progress)
     return replace(retrained, model_id=f"{model.model_id}, retrained on the train split")

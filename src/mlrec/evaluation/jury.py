@@ -22,6 +22,7 @@ from mlrec.evaluation.vectors import folded_in, user_vectors
 from mlrec.model.matrix import Interactions
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.item_item import ItemItem
 from mlrec.settings import EvaluateSettings, RelevanceWithin, ServeSettings
 
 
@@ -93,12 +94,18 @@ class Jury:
         """Return a lister that ranks by likes in train; see `listers.popularity`."""
         return listers.popularity(self.known, self._listed(self.known))
 
-    def lister(self, fold_in: FoldIn, vectors: NDArray[np.float32], known: Known | None = None) -> Lister:
+    def lister(
+        self,
+        fold_in: FoldIn,
+        vectors: NDArray[np.float32],
+        item_item: ItemItem | None,
+        known: Known | None = None,
+    ) -> Lister:
         """Return a lister that ranks as serving does by default; see `listers.factors`."""
         known = known or self.known
         moments = np.zeros(known.n_users, dtype=np.int64)
         moments[self.users] = self.judge.held_out.moments
-        return listers.factors(known, fold_in, vectors, ServeSettings(), moments, self._listed(known))
+        return listers.factors(known, fold_in, vectors, ServeSettings(), moments, self._listed(known), item_item)
 
     def _listed(self, known: Known) -> NDArray[np.bool_] | None:
         return known.is_trained if self.within == "core" else None

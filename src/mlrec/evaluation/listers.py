@@ -17,6 +17,7 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.ranking.best_unseen import BestUnseen, Seen, blocks
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
+from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.popularity import PopularityByDate
 from mlrec.ranking.ranker import Opinions, Popular, Ranker
 from mlrec.ranking.scores import popularity_scores
@@ -26,7 +27,7 @@ from mlrec.settings import ServeSettings, SplitName
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_KEPT_MOMENTS = 16
+_KEPT_MOMENTS = 256
 
 Lister = Callable[[NDArray[np.int64], Seen, int], NDArray[np.int64]]
 """Takes user rows (users,), what these users have seen, and the length n of the lists.
@@ -107,6 +108,11 @@ class Known:
         liked = (self.train.preference > 0) & (self.train.movie_idx >= 0)
         return np.bincount(self.train.movie_idx[liked], minlength=len(self.popularity)).astype(np.int64)
 
+    @cached_property
+    def by_date(self) -> PopularAtMoments:
+        """What most people liked at the moments of users' lists."""
+        return PopularAtMoments(self)
+
     @property
     def n_users(self) -> int:
         """Number of users, including those without events."""
@@ -140,8 +146,9 @@ def factors(
     serve: ServeSettings,
     moments: NDArray[np.int64] | None = None,
     listed: NDArray[np.bool_] | None = None,
+    item_item: ItemItem | None = None,
 ) -> Lister:
-    """Return a lister that ranks as serving does: by user vectors and movie factors, and by popularity for new users.
+    """Return a lister that ranks as serving does: by taste, and by popularity for new users.
 
     Parameters
     ----------
@@ -158,13 +165,15 @@ def factors(
         likes that the model has learned count, as in serving.
     listed
         Which movies may be listed, bool (movies,); None: all.
+    item_item
+        The second opinion; None: there is none.
     """
-    ranker = Ranker.of(fold_in, known.share, known.genres, serve)
+    ranker = Ranker.of(fold_in, known.share, known.genres, serve, item_item)
     n_opinions = np.diff(known.history.indptr)
-    best = BestUnseen(ranker.movie_factors, listed)
+    best = ranker.personal.best(listed)
     by_date = None
     if moments is not None and known.half_life is not None:
-        by_date = _ByDate(known, serve)
+        by_date = known.by_date
 
     def mixed_scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores with popularity in them, which are not inner products."""
@@ -175,8 +184,9 @@ def factors(
 
         popular_of = None
         if by_date is not None and moments is not None:
-            popular_of = partial(by_date.of, moments[rows])
-        scores = ranker.order(vectors[rows], n_opinions[rows], opinions, popular_of)
+            popular_of = partial(by_date.of, moments[rows], serve.cold_diversity)
+        likes = ranker.likes(known.history, rows)
+        scores = ranker.order(vectors[rows], likes, n_opinions[rows], opinions, popular_of)
         if listed is not None:
             scores[:, ~listed] = -np.inf
         return scores
@@ -187,7 +197,8 @@ def factors(
         is_personal = ranker.is_personal(vectors[rows], n_opinions[rows])
         own, others = np.flatnonzero(is_personal), np.flatnonzero(~is_personal)
         ranked = np.empty((len(rows), n), dtype=np.int64)
-        ranked[own] = best.lists(vectors[rows[own]], seen.only(own, len(rows)), n).rows
+        likes = ranker.likes(known.history, rows[own])
+        ranked[own] = best.lists(vectors[rows[own]], likes, seen.only(own, len(rows)), n).rows
         ranked[others] = mixed(rows[others], seen.only(others, len(rows)), n)
         return ranked
 
@@ -213,28 +224,27 @@ def by_scores(scores_of: Callable[[NDArray[np.int64]], NDArray[np.float32]], n_m
     return lists
 
 
-class _ByDate:
+class PopularAtMoments:
     """What most people liked at the moments of users' lists; moments that no like separates share it."""
 
-    def __init__(self, known: Known, serve: ServeSettings) -> None:
+    def __init__(self, known: Known) -> None:
         self._known = known
-        self._serve = serve
         self._popularity: PopularityByDate | None = None
-        self._latest: OrderedDict[int, Popular] = OrderedDict()
+        self._latest: OrderedDict[tuple[int, float], Popular] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, moments: NDArray[np.int64], position: int) -> Popular:
+    def of(self, moments: NDArray[np.int64], diversity: float, position: int) -> Popular:
         """What most people had liked at one of the moments."""
         with self._lock:
             if self._popularity is None:
                 known = self._known
                 self._popularity = PopularityByDate(known.train, len(known.popularity), known.half_life or math.inf)
             n_likes = self._popularity.n_before(int(moments[position]))
-            found = self._latest.get(n_likes)
+            found = self._latest.get((n_likes, diversity))
         if found is None:
-            found = Popular(self._popularity.at(n_likes), self._known.genres, self._serve.cold_diversity)
+            found = Popular(self._popularity.at(n_likes), self._known.genres, diversity)
             with self._lock:
-                self._latest[n_likes] = found
+                self._latest[n_likes, diversity] = found
                 while len(self._latest) > _KEPT_MOMENTS:
                     self._latest.popitem(last=False)
         return found

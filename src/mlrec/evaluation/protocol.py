@@ -239,7 +239,7 @@ def _judge(
         vectors = jury.user_vectors(model)
         contest = Contest(jury, held_out.manifest)
         chosen, skipped = chosen_baselines(model, known, settings)
-        found[MODEL] = jury.judged(MODEL, jury.lister(model.solver(), vectors))
+        found[MODEL] = jury.judged(MODEL, jury.lister(model.solver(), vectors, model.item_item))
         for name in chosen:
             try:
                 found[name] = jury.judged(name, contest.lister(name))

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.choice import Choice
 from mlrec.errors import EmptyResultError
 from mlrec.model import als
+from mlrec.model.item_item import ItemItemSize, learn_item_item
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
+from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.movie_vectors import Core, MovieVectors, OpinionsByMovie, movie_vectors
 from mlrec.settings import FoldInSettings, TrainSettings
 
@@ -35,14 +38,57 @@ class Learned:
         What ALS has learned.
     movies
         Vectors of all movies.
+    item_item
+        The second opinion, and what it was learned from. None: there is none.
     user_vectors
         Float32 (users, factors).
+    choice
+        What was chosen on validation, as the model records it; None if nothing was.
     """
 
     settings: TrainSettings
     core: Core
     movies: MovieVectors
+    item_item: tuple[ItemItem, ItemItemSize] | None
     user_vectors: NDArray[np.float32]
+    choice: Choice | None = None
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What has been learned when the last settings are chosen.
+
+    Attributes
+    ----------
+    settings
+        The training settings, with a resolved regularization.
+    history
+        The events that were learned from.
+    movies
+        Vectors of all movies.
+    is_trained
+        Which movies are in the core, bool (movies,).
+    item_item
+        The second opinion. None: there is none.
+    """
+
+    settings: TrainSettings
+    history: History
+    movies: MovieVectors
+    is_trained: NDArray[np.bool_]
+    item_item: ItemItem | None
+
+
+Choose = Callable[[Candidates], tuple[TrainSettings, Choice | None]]
+"""Chooses the settings that are left to the training: those of the fold-in and of the second opinion.
+
+It returns the settings, and what the model records about the choice, if there was one.
+"""
+
+
+def start_values(candidates: Candidates) -> tuple[TrainSettings, None]:
+    """Choose the values to start from, without looking at data."""
+    return candidates.settings.started(), None
 
 
 def learn(
@@ -55,8 +101,9 @@ def learn(
     *,
     progress: Progress = SILENT,
     stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    choose: Choose = start_values,
 ) -> Learned:
-    """Learn movie factors, the vectors of all other movies, and those of the users.
+    """Learn movie factors, the vectors of all other movies, the second opinion, and the vectors of the users.
 
     Parameters
     ----------
@@ -75,7 +122,9 @@ def learn(
     progress
         Reports iterations and users.
     stage
-        Entered with the name of each stage: "fit", "movies" and "fold_in".
+        Entered with the name of each stage: "fit", "movies", "item_item", "choose" and "fold_in".
+    choose
+        Chooses what the settings leave to the training. By default, these are the values to start from.
 
     Raises
     ------
@@ -91,15 +140,25 @@ def learn(
     with stage("movies"):
         core = core_of(factors.movies, factors.users, is_trained)
         movies = vectors_of_movies(core, history, content, settings, threads)
+    second = None
+    if settings.second_opinion is not None:
+        with stage("item_item"):
+            second = learn_item_item(history, is_trained, settings.second_opinion, threads, progress)
+    with stage("choose"):
+        candidates = Candidates(settings, history, movies, is_trained, None if second is None else second[0])
+        settings, choice = choose(candidates)
+        rule = settings.second_opinion
+        if second is not None and rule is not None:
+            second = second[0].with_rule(rule), second[1]
     with stage("fold_in"):
         if settings.user_vectors == "trained":
-            return Learned(settings, core, movies, factors.users)
+            return Learned(settings, core, movies, second, factors.users, choice)
         with progress.task("Folding in users", len(history.indptr) - 1, "users") as task:
             user_vectors = FoldIn(movies.vectors, settings.fold_in, is_trained).user_vectors(
                 history.indptr, history.movie_idx, history.preference, threads=threads, advance=task.advance
             )
         als.check_finite(settings, user_vectors)
-    return Learned(settings, core, movies, user_vectors)
+    return Learned(settings, core, movies, second, user_vectors, choice)
 
 
 def core_of(

@@ -29,18 +29,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.artifacts.choice import Choice
 from mlrec.artifacts.prepared import Manifest
 from mlrec.dataset.reading import Movies
 from mlrec.errors import IncompatibleFormatError
 from mlrec.ids import IdArray, IdKind, array_of, public, rows_of
+from mlrec.machine import available_threads, blas_threads
 from mlrec.model.als import check_finite
-from mlrec.model.learn import Learned, require_likes, rule_of_training
+from mlrec.model.item_item import ChosenMovies, ItemItemSize, likes_per_user, weights_of
+from mlrec.model.learn import Candidates, Learned, require_likes, rule_of_training
 from mlrec.model.matrix import Interactions, catalogue_of, signed_matrix
 from mlrec.ranking.content import Content
 from mlrec.ranking.histories import History
+from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.movie_vectors import Core, MovieVectors, OpinionsByMovie, movie_vectors
 from mlrec.ranking.runs import run_starts
-from mlrec.settings import SPLITS, Dislikes, FoldInSettings, TrainSettings
+from mlrec.settings import SPLITS, Dislikes, FoldInSettings, ItemItemSettings, TrainSettings
 from mlrec.spark.session import Spark, uri
 from mlrec.spark.worker import GRAM, VECTORS, gram_matrix, user_vectors
 from mlrec.workspace import PreparedFiles
@@ -79,8 +83,9 @@ def learn_on_spark(
     settings: TrainSettings,
     scratch: Path,
     stage: Callable[[str], AbstractContextManager[object]],
+    choose: Callable[[Interactions, Candidates], tuple[TrainSettings, Choice | None]],
 ) -> OnSpark:
-    """Learn movie factors and user vectors from a prepared folder.
+    """Learn movie factors, the second opinion and user vectors from a prepared folder.
 
     Parameters
     ----------
@@ -97,6 +102,8 @@ def learn_on_spark(
         A folder for intermediate tables, on the same file system.
     stage
         Entered with the name of each stage, as in `build_model`.
+    choose
+        Chooses what the settings leave to the training; see `mlrec.model.learn.Choose`. It runs on this machine.
 
     Raises
     ------
@@ -125,15 +132,27 @@ def learn_on_spark(
         core, trained_vectors, engine = work.fit(settings)
     with stage("movies"):
         found = work.vectors_of_movies(core, catalogue_of(movies, work.movie_ids).content, settings)
-    with stage("fold_in"):
-        vectors = trained_vectors if trained_vectors is not None else work.fold_in(found.vectors, settings)
-        check_finite(settings, vectors)
     with stage("arrange"):
         history, preferences = work.arrange()
     interactions = Interactions(
         work.user_ids, work.movie_ids, work.is_trained, history, work.popularity, work.n_ratings
     )
-    return OnSpark(interactions, preferences, Learned(settings, core, found, vectors), engine)
+    second = None
+    if settings.second_opinion is not None:
+        with stage("item_item"), blas_threads():
+            second = work.item_item(settings.second_opinion)
+    with stage("choose"), blas_threads():
+        learned_from = history.only(settings.trained_on)
+        item_item = None if second is None else second[0]
+        candidates = Candidates(settings, learned_from, found, work.is_trained, item_item)
+        settings, choice = choose(interactions, candidates)
+        if second is not None and settings.second_opinion is not None:
+            second = second[0].with_rule(settings.second_opinion), second[1]
+    with stage("fold_in"):
+        vectors = trained_vectors if trained_vectors is not None else work.fold_in(found.vectors, settings)
+        check_finite(settings, vectors)
+    learned = Learned(settings, core, found, second, vectors, choice)
+    return OnSpark(interactions, preferences, learned, engine)
 
 
 def mapped_regularization(regularization: float, per_user: float, per_movie: float) -> float:
@@ -354,6 +373,41 @@ class _Training:
         movies = movie_vectors(core, opinions, X, self.popularity, content, rule)
         check_finite(settings, movies.vectors)
         return movies
+
+    def item_item(self, rule: ItemItemSettings) -> tuple[ItemItem, ItemItemSize]:
+        """Learn the second opinion: Spark counts the pairs of likes, and this machine solves for the weights."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        chosen = ChosenMovies.of(np.where(self.is_trained, self.popularity, 0))
+        table = pa.table({"movie_idx": pa.array(chosen.movies, pa.int32()), "column": np.arange(len(chosen.movies))})
+        with self._spark.job("Counting pairs of likes"):
+            self._known.where("in_core AND preference > 0").createOrReplaceTempView("likes")
+            self._spark.session.createDataFrame(table).createOrReplaceTempView("chosen_movies")
+            sql = self._spark.session.sql
+            sql(
+                "SELECT /*+ BROADCAST(chosen_movies) */ user_idx, CAST(column AS INT) AS column, position"
+                " FROM likes JOIN chosen_movies USING (movie_idx)"
+            ).createOrReplaceTempView("chosen_likes")
+            per_user = sql("SELECT count(*) AS n FROM chosen_likes GROUP BY user_idx").toArrow()["n"].to_numpy()
+            limit = likes_per_user(per_user)
+            newest = "1" if limit is None else "row_number() OVER (PARTITION BY user_idx ORDER BY position DESC)"
+            sql(
+                f"SELECT user_idx, column FROM (SELECT user_idx, column, {newest} AS place FROM chosen_likes)"
+                f" WHERE place <= {limit or 1}"
+            ).createOrReplaceTempView("newest_likes")
+            folder = self._scratch / "pairs"
+            sql(
+                "SELECT a.column AS one, b.column AS other, count(*) AS n FROM newest_likes a JOIN newest_likes b"
+                " ON a.user_idx = b.user_idx AND a.column >= b.column GROUP BY 1, 2"
+            ).write.parquet(uri(folder))
+        G = np.zeros((len(chosen.movies), len(chosen.movies)), dtype=np.float32)
+        for part in _parts(folder):
+            pairs = parquet.read_table(part)
+            one, other, n = (pairs[name].to_numpy() for name in ("one", "other", "n"))
+            G[one, other] = G[other, one] = n
+        n_likes = int(per_user.sum() if limit is None else np.minimum(per_user, limit).sum())
+        return weights_of(G, n_likes, chosen, limit, rule, available_threads(), self._spark.progress)
 
     def _entries_per_row(self, entries: DataFrame) -> tuple[int, float, float]:
         """The number of positive entries, n̄ of the users and n̄ of the movies."""

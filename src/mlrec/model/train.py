@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts import registry
+from mlrec.artifacts.choice import Choice
 from mlrec.artifacts.documents import to_json
-from mlrec.artifacts.model_folder import Dimensions, Model, ModelInfo
+from mlrec.artifacts.model_folder import Dimensions, ItemItemInfo, Model, ModelInfo
 from mlrec.artifacts.prepared import Manifest, read_manifest
-from mlrec.dataset.reading import Movies, PreparedData, read_movies, read_prepared
+from mlrec.dataset.reading import HeldOut, Movies, PreparedData, read_held_out, read_movies, read_prepared
 from mlrec.errors import SettingsError, shown
 from mlrec.machine import available_threads, blas_threads
-from mlrec.model.learn import Learned, learn
+from mlrec.model.learn import Candidates, Learned, learn, start_values
 from mlrec.model.matrix import Interactions, catalogue_of, core_matrix, number_rows, over_all_movies
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import require_solvable
 from mlrec.ranking.popularity import recent_share
 from mlrec.settings import TrainSettings
@@ -39,6 +42,40 @@ if TYPE_CHECKING:
 
 _LONGEST_NOTE = 500
 _VERSIONS_OF = ("mlrec", "implicit", "numpy", "scipy", "duckdb")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a choice on validation needs beside what has been learned.
+
+    Attributes
+    ----------
+    interactions
+        Rows of users and movies, and all events.
+    content
+        Genres and more by movie row.
+    share
+        Share of users who liked each movie, by date, float32 (movies,).
+    held_out
+        Reads the validation split.
+    progress
+        Is told about the choice.
+    """
+
+    interactions: Interactions
+    content: Content
+    share: NDArray[np.float32]
+    held_out: Callable[[], HeldOut]
+    progress: Progress
+
+
+Chooser = Callable[[Ground, Candidates], tuple[TrainSettings, Choice | None]]
+"""Chooses the settings that are left to the training; see `mlrec.model.learn.Choose`."""
+
+
+def choosing_nothing(ground: Ground, candidates: Candidates) -> tuple[TrainSettings, None]:  # noqa: ARG001
+    """Take the values to start from, without looking at validation."""
+    return start_values(candidates)
 
 
 @dataclass(frozen=True)
@@ -57,6 +94,8 @@ class Trained:
         The training settings. A regularization that follows the data is resolved to its value.
     seconds
         Wall-clock seconds of each stage.
+    choice
+        What was chosen on validation, and how the model does there; see `mlrec.evaluation.choosing`. None: nothing was.
     """
 
     model_id: str
@@ -64,6 +103,7 @@ class Trained:
     published: bool
     settings: TrainSettings
     seconds: dict[str, float]
+    choice: Choice | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec train --json` prints."""
@@ -78,6 +118,7 @@ def train(
     judged_by: str | None = None,
     note: str | None = None,
     spark: Spark | None = None,
+    chooser: Chooser = choosing_nothing,
     progress: Progress = SILENT,
 ) -> Trained:
     """Train a model on a workspace's prepared folder, save it, and publish it.
@@ -98,6 +139,8 @@ def train(
     spark
         The Spark session to learn on. Without one, `implicit` learns on this machine. The data directory must be on a
         file system that all executors share.
+    chooser
+        Chooses the settings that are left to the training. By default, these are the values to start from.
     progress
         Reports each stage and iteration.
 
@@ -121,11 +164,13 @@ def train(
     read_manifest(workspace)  # fails before anything is written to what may be the wrong directory
     with workspace.writing("train") as scratch:
         if spark is not None:
-            model, preferences = _build_on_spark(workspace, spark, settings, scratch, judged_by, watch.stage)
+            model, preferences = _build_on_spark(workspace, spark, settings, scratch, judged_by, watch.stage, chooser)
         else:
             with watch.stage("read"), progress.task("Reading prepared data"):
                 data = read_prepared(workspace)
-            model, preferences = build_model(data, settings, judged_by=judged_by, progress=progress, stage=watch.stage)
+            model, preferences = build_model(
+                data, settings, judged_by=judged_by, progress=progress, stage=watch.stage, chooser=chooser
+            )
         with watch.stage("save"), progress.task("Saving"):
             model = replace(model, info=replace(model.info, note=note, seconds=watch.seconds))
             files = registry.write_model(
@@ -133,7 +178,7 @@ def train(
             )
         if publish:
             registry.publish(workspace, model.model_id)
-    return Trained(model.model_id, files.root, publish, model.info.settings, watch.seconds)
+    return Trained(model.model_id, files.root, publish, model.info.settings, watch.seconds, model.info.choice)
 
 
 def require_note(note: str | None) -> None:
@@ -154,7 +199,7 @@ def for_data(settings: TrainSettings, manifest: Manifest) -> TrainSettings:
     """Return the settings for some data: without times, no event is newer than another, so nothing decays."""
     if manifest.reading.has_times:
         return settings
-    return replace(settings, half_life=math.inf, popularity_half_life=math.inf)
+    return replace(settings, half_life=math.inf, item_item_half_life=math.inf, popularity_half_life=math.inf)
 
 
 def build_model(
@@ -164,6 +209,7 @@ def build_model(
     judged_by: str | None = None,
     progress: Progress = SILENT,
     stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    chooser: Chooser = choosing_nothing,
 ) -> tuple[Model, csr_matrix]:
     """Train a model in memory; nothing is written.
 
@@ -178,7 +224,9 @@ def build_model(
     progress
         Reports iterations and users.
     stage
-        Entered with the name of each stage: "arrange", "fit", "movies" and "fold_in".
+        Entered with the name of each stage: "arrange", and those of `learn`.
+    chooser
+        See `train`.
 
     Returns
     -------
@@ -202,11 +250,20 @@ def build_model(
             interactions = number_rows(data.events, settings.trained_on, catalogue)
             history = interactions.history.only(settings.trained_on)
             preferences = core_matrix(history, interactions.is_trained)
+            share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
         content = catalogue_of(data.movies, interactions.movie_ids).content
+        ground = Ground(interactions, content, share, partial(data.held_out, "val"), progress)
         learned = learn(
-            history, preferences, interactions.is_trained, content, settings, threads, progress=progress, stage=stage
+            history,
+            preferences,
+            interactions.is_trained,
+            content,
+            settings,
+            threads,
+            progress=progress,
+            stage=stage,
+            choose=partial(chooser, ground),
         )
-        share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
     engine = {"name": "implicit", "version": version("implicit")}
     model = _assemble(
         data.manifest, data.movies, interactions, preferences, learned, share, settings, judged_by, engine
@@ -221,6 +278,7 @@ def _build_on_spark(
     scratch: Path,
     judged_by: str | None,
     stage: Callable[[str], AbstractContextManager[object]],
+    chooser: Chooser,
 ) -> tuple[Model, csr_matrix]:
     """Return the same as `build_model`, but learned on Spark. The caller must hold the write lock."""
     from mlrec.model.spark_als import learn_on_spark
@@ -228,8 +286,15 @@ def _build_on_spark(
     manifest = read_manifest(workspace)
     settings = for_data(settings, manifest)
     movies = read_movies(workspace)
+
+    def choose(interactions: Interactions, candidates: Candidates) -> tuple[TrainSettings, Choice | None]:
+        share = recent_share(candidates.history, len(interactions.movie_ids), settings.popularity_half_life)
+        content = catalogue_of(movies, interactions.movie_ids).content
+        held_out = partial(read_held_out, workspace, "val")
+        return chooser(Ground(interactions, content, share, held_out, spark.progress), candidates)
+
     interactions, preferences, learned, engine = learn_on_spark(
-        spark, workspace.prepared, manifest, movies, settings, scratch, stage
+        spark, workspace.prepared, manifest, movies, settings, scratch, stage, choose
     )
     history = interactions.history.only(settings.trained_on)
     share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
@@ -260,6 +325,8 @@ def _assemble(
             settings=learned.settings,
             regularization_follows_data=settings.regularization is None,
             fold_in=learned.settings.fold_in,
+            item_item=_item_item_info(learned),
+            choice=learned.choice,
             random_seed=settings.random_seed,
             trained_on=settings.trained_on,
             engine=engine,
@@ -287,7 +354,15 @@ def _assemble(
         recent_share=share,
         catalogue=catalogue_of(movies, interactions.movie_ids),
         history=interactions.history,
+        item_item=None if learned.item_item is None else learned.item_item[0],
     )
+
+
+def _item_item_info(learned: Learned) -> ItemItemInfo | None:
+    if learned.item_item is None:
+        return None
+    item_item, size = learned.item_item
+    return ItemItemInfo(item_item.rule, **vars(size))
 
 
 class _Stopwatch:

@@ -395,6 +395,7 @@ def _updated(model: Model, catalogue: _Catalogue, users: _Users) -> Model:
         recent_share=recent_share(history, n_movies, settings.popularity_half_life),
         catalogue=catalogue.content,
         history=users.history,
+        item_item=None if model.item_item is None else model.item_item.with_rows(catalogue.row, n_movies),
     )
 
 

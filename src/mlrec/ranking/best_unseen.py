@@ -81,6 +81,11 @@ class Lists(NamedTuple):
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
 
+    @classmethod
+    def nothing(cls, n_users: int, n: int) -> Self:
+        """Lists without a movie."""
+        return cls(np.full((n_users, n), -1, np.int64), np.full((n_users, n), -np.inf, np.float32))
+
 
 class _Part(NamedTuple):
     """The movies with the longest vectors, in the order of their rows."""
@@ -112,7 +117,9 @@ class BestUnseen:
         self._rounding = 1 + 2 * movie_factors.shape[1] * float(np.finfo(np.float32).eps)
         self._known_parts: dict[int, _Part] = {}
 
-    def lists(self, vectors: NDArray[np.float32], seen: Seen, n: int) -> Lists:
+    def lists(
+        self, vectors: NDArray[np.float32], seen: Seen, n: int, reached: NDArray[np.float32] | None = None
+    ) -> Lists:
         """Rank for some users.
 
         Parameters
@@ -123,14 +130,21 @@ class BestUnseen:
             What these users have seen. None of it is listed.
         n
             Length of the lists.
+        reached
+            Scores that a movie must reach to be listed, float32 (users,). Lower ones may be listed or not. None: all
+            are.
         """
-        found = Lists(np.full((len(vectors), n), -1, np.int64), np.full((len(vectors), n), -np.inf, np.float32))
+        found = Lists.nothing(len(vectors), n)
         lengths = np.linalg.norm(vectors, axis=1)
         left = np.arange(len(vectors))
+        if reached is not None and len(self._lengths):
+            left = left[reached <= lengths * self._lengths[0] * self._rounding]
+            if not len(left):
+                return found
         for part in self._parts(n):
             for own in blocks(len(left), len(part.rows)):
                 self._list(found, part, vectors, seen, left[own])
-            last = found.scores[left, -1]
+            last = found.scores[left, -1] if reached is None else np.maximum(found.scores[left, -1], reached[left])
             left = left[last <= lengths[left] * part.longest_other * self._rounding]
             if not len(left):
                 break

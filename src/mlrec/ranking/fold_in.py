@@ -221,8 +221,8 @@ class FoldIn:
     def _normal_matrix(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
         """YᵀY + λI + Σ (c − 1) y yᵀ, without the oldest events of a long history, whose c has decayed to exactly 1."""
         oldest = int(np.argmax(c > 1.0)) if len(c) else 0
-        recent = Y[oldest:]
-        return self._base + (recent * (c[oldest:] - 1.0)[:, None]).T @ recent
+        recent = Y[oldest:] * np.sqrt(c[oldest:] - 1.0)[:, None]
+        return self._base + recent.T @ recent  # an array times itself: BLAS does half the work
 
     def _known(
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool
@@ -352,6 +352,6 @@ class FoldIn:
         oldest = int(np.argmax((c > 1.0).any(axis=0)))
         Y, weights = Y[:, oldest:], c[:, oldest:] - 1.0
         Y *= np.sqrt(weights)[:, :, None]
-        A = np.matmul(Y.transpose(0, 2, 1), Y)  # an array times itself: BLAS does half the work
+        A = np.matmul(Y.transpose(0, 2, 1), Y)  # as in `_normal_matrix`
         A += self._base
         return self._solve(A, b.transpose(0, 2, 1))[:, :, 0]

@@ -1,5 +1,8 @@
 """The rule that ranks movies for a user: personal taste, mixed with popularity while the user has few opinions.
 
+The personal score is that of the user's vector, in the mean with the item-item score if the model has one
+(`mlrec.ranking.item_item`).
+
     score = (1 - weight) * personal + weight * bound * liked share
 
 The weight of popularity falls with the number of opinions, and the share looks at dates (`mlrec.ranking.popularity`).
@@ -22,6 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.fold_in import Contributions, FoldIn
+from mlrec.ranking.histories import History
+from mlrec.ranking.item_item import ItemItem, Likes
+from mlrec.ranking.personal import Personal
 from mlrec.ranking.popularity import spread_order, wary_share
 from mlrec.ranking.scores import user_scores
 from mlrec.settings import ServeSettings
@@ -120,8 +126,8 @@ class Ranker:
     ----------
     fold_in
         The rule of user vectors.
-    movie_factors
-        Float32 (movies, factors).
+    personal
+        Scores movies by vectors, and by the second opinion if the model has one.
     popular
         What most people like now.
     popular_weight
@@ -132,7 +138,7 @@ class Ranker:
     """
 
     fold_in: FoldIn
-    movie_factors: NDArray[np.float32]
+    personal: Personal
     popular: Popular
     popular_weight: PopularWeight
     most_times: float = _MOST_TIMES
@@ -144,23 +150,49 @@ class Ranker:
         share: NDArray[np.float32],
         movie_genres: Sequence[Sequence[str]],
         settings: ServeSettings,
+        item_item: ItemItem | None = None,
     ) -> Self:
         """Derive a ranker from a model; see `Popular` for the parameters."""
         return cls(
             fold_in,
-            np.ascontiguousarray(fold_in.movie_factors),
+            Personal(fold_in.movie_factors, item_item),
             Popular(share, movie_genres, settings.cold_diversity),
             partial(popular_weight, handover=settings.handover),
         )
 
-    def scores(self, vector: NDArray[np.float32], opinions: Opinions) -> Scores:
-        """Score all movies for one user. The vector is float32 (factors,), zeros for a user without taste."""
-        personal = user_scores(vector, self.movie_factors) if vector.any() else None
+    @cached_property
+    def _makes_older(self) -> NDArray[np.bool_]:
+        """Which movie rows make a user's earlier events older; the last is row −1, an unknown movie."""
+        trained = self.fold_in.is_trained
+        return np.append(np.ones(len(self.personal.movie_factors), bool) if trained is None else trained, True)
+
+    def likes(self, history: History, users: NDArray[np.int64]) -> Likes | None:
+        """What some user rows of a history like; None if there is no second opinion."""
+        item_item = self.personal.item_item
+        return None if item_item is None else item_item.likes(history, users, self._makes_older)
+
+    def likes_of(self, opinions: Sequence[Opinions], *, decay: bool = True) -> Likes | None:
+        """What some users like; None if there is no second opinion. Without `decay`, the order means nothing."""
+        item_item = self.personal.item_item
+        if item_item is None:
+            return None
+        own = [(one.movie_idx, one.preference) for one in opinions]
+        return item_item.likes_of(own, self._makes_older, decay=decay)
+
+    def scores(self, vector: NDArray[np.float32], opinions: Opinions, *, decay: bool = True) -> Scores:
+        """Score all movies for one user. The vector is float32 (factors,), zeros for a user without taste.
+
+        Without `decay`, the order of the opinions means nothing.
+        """
+        personal = None
+        if vector.any():
+            personal = self.personal.scores(vector[None], self.likes_of([opinions], decay=decay))[0]
         return self._scores(personal, opinions, self.popular)
 
     def order(
         self,
         vectors: NDArray[np.float32],
+        likes: Likes | None,
         n_opinions: NDArray[np.integer[Any]],
         opinions_of: Callable[[int], Opinions],
         popular_of: Callable[[int], Popular] | None = None,
@@ -171,6 +203,8 @@ class Ranker:
         ----------
         vectors
             Float32 (users, factors); zeros for a user without taste.
+        likes
+            What these users like, from `likes` or `likes_of`.
         n_opinions
             How many opinions each user has, (users,).
         opinions_of
@@ -184,7 +218,7 @@ class Ranker:
         ndarray
             Float32 (users, movies), a new array.
         """
-        personal = user_scores(vectors, self.movie_factors)
+        personal = self.personal.scores(vectors, likes)
         has_taste = np.asarray(vectors.any(axis=1))
         for position in np.flatnonzero(~has_taste | (self.popular_weight(n_opinions) > 0)).tolist():
             own = personal[position] if has_taste[position] else None
@@ -207,9 +241,19 @@ class Ranker:
         See `FoldIn.contributions`. The parts sum to `Scores.shown`.
         """
         parts = self.fold_in.contributions(movie_idx, opinions.movie_idx, opinions.preference, decay=decay)
+        item_item = self.personal.item_item
+        if item_item is not None:
+            own = (opinions.movie_idx, opinions.preference)
+            second = item_item.contributions(movie_idx, own, self._makes_older, decay=decay)
+            weight = item_item.rule.weight
+            parts = replace(
+                parts, liked=(1 - weight) * parts.liked + weight * second, disliked=(1 - weight) * parts.disliked
+            )
         weight = float(self.popular_weight(len(opinions)))
         personal = replace(parts, liked=(1 - weight) * parts.liked, disliked=(1 - weight) * parts.disliked)
-        return personal, float(self.scores(vector, opinions).popular_part[movie_idx]) if weight else 0.0
+        if not weight:
+            return personal, 0.0
+        return personal, float(self.scores(vector, opinions, decay=decay).popular_part[movie_idx])
 
     def _scores(self, personal: NDArray[np.float32] | None, opinions: Opinions, popular: Popular) -> Scores:
         """Apply the rule to one user; `personal` is None for a user without taste."""
@@ -220,7 +264,7 @@ class Ranker:
             liked_instead = self.fold_in.user_vector(
                 opinions.movie_idx[disliked], np.abs(opinions.preference[disliked]), decay=False
             )
-            wary = wary_share(popular.share, user_scores(liked_instead, self.movie_factors))
+            wary = wary_share(popular.share, user_scores(liked_instead, self.personal.movie_factors))
             return Scores(wary, wary, wary)
         weight = np.float32(self.popular_weight(len(opinions)))
         if not weight:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_WORTH_OF_WEIGHTS = np.float32(10)
+
 
 def user_scores(user_vectors: NDArray[np.float32], movie_factors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Predicted preference of users for all movies: the inner product, near 1 for a liked movie, 0 for an average one.
@@ -29,8 +31,12 @@ def movie_similarity(
     movie_factors: NDArray[np.float32],
     norms: NDArray[np.float32] | None = None,
     evidence: NDArray[np.float32] | None = None,
+    between: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Cosine between one movie's vector and all movies' vectors.
+    """How similar one movie is to all others: the cosine between their vectors, raised where likes go together.
+
+    With the mean weight b between two movies, a cosine c becomes c + (1 − c) · min(1, 10 b). How far to raise it was
+    chosen by the likes that followed: docs/decisions/0017.
 
     Parameters
     ----------
@@ -43,6 +49,9 @@ def movie_similarity(
     evidence
         How much of each vector comes from ratings, 0 to 1, float32 (movies,); see `mlrec.ranking.content.evidence`. The
         cosine is multiplied by it. None: all of it.
+    between
+        b: what the likes of the movie and each other say about each other, float32 (movies,), at least 0; see
+        `ItemItem.between`. None: nothing.
 
     Returns
     -------
@@ -56,6 +65,8 @@ def movie_similarity(
         cosines = (movie_factors @ movie_factors[movie_idx]) / (norms * norms[movie_idx])
     if evidence is not None:
         cosines *= evidence
+    if between is not None:
+        cosines += (1.0 - cosines) * np.minimum(1.0, _WORTH_OF_WEIGHTS * between)
     cosines[movie_idx] = np.nan
     return np.asarray(cosines, dtype=np.float32)
 

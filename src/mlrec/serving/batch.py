@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mlrec.ids import IdArray, public_at
 from mlrec.progress import Progress
-from mlrec.ranking.best_unseen import BestUnseen, Seen, blocks
+from mlrec.ranking.best_unseen import Seen, blocks
 from mlrec.ranking.histories import History
+from mlrec.ranking.personal import BestByTaste
 from mlrec.serving.lists import NOTHING, ListOptions, RankedRows, ranked_rows, sources
 from mlrec.serving.people import everybody
 from mlrec.serving.served_model import ServedModel, as_column
@@ -63,7 +64,7 @@ def recommend_all(
     # All at once: for each block, NumPy might copy the model's ids to the width of the block's.
     rows = np.minimum(np.searchsorted(served.model.user_ids, user_ids), len(served.model.user_ids) - 1)
     candidates = served.candidates(options.genres, options.not_genres, options.years, options.exclude)
-    best, n = BestUnseen(served.movie_factors, candidates), min(n, len(served.movie_ids))
+    best, n = served.ranker.personal.best(candidates), min(n, len(served.movie_ids))
     with progress.task("Recommending", len(user_ids), "users") as task:
         for place in blocks(len(user_ids), len(served.movie_ids)):
             block = user_ids[place]
@@ -124,10 +125,19 @@ class _Saved:
         n_learned = np.diff(learned_before[self.history.indptr])[self.history_rows]
         return self.is_known & self.served.ranker.is_personal(self.vectors, n_learned)
 
-    def ranked(self, chosen: NDArray[np.bool_], n: int, best: BestUnseen, options: ListOptions) -> Iterator[RankedRows]:
+    def ranked(
+        self, chosen: NDArray[np.bool_], n: int, best: BestByTaste, options: ListOptions
+    ) -> Iterator[RankedRows]:
         """Rank movies for the chosen users."""
-        seen = Seen.of(self.history, self.history_rows[[] if options.include_seen else chosen])
-        yield from map(RankedRows.by_taste, *best.lists(self.vectors[chosen], seen, n))
+        rows = self.history_rows[chosen]
+        seen = Seen.of(self.history, rows[:0] if options.include_seen else rows)
+        likes = self.served.ranker.likes(self._learned, rows)
+        yield from map(RankedRows.by_taste, *best.lists(self.vectors[chosen], likes, seen, n))
+
+    @property
+    def _learned(self) -> History:
+        """The events that the vectors come from."""
+        return self.history.only(self.served.model.info.trained_on)
 
 
 def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], options: ListOptions) -> Block:

@@ -90,7 +90,7 @@ class RankedRows:
 
     @classmethod
     def by_taste(cls, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> Self:
-        """A list without popularity in its scores, as `BestUnseen` ranks it."""
+        """A list without popularity in its scores, as `BestByTaste` ranks it."""
         n = np.count_nonzero(rows >= 0)  # then come places without a movie
         return cls(rows[:n], scores[:n], np.ones(n, dtype=np.float32))
 
@@ -112,9 +112,9 @@ def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
         if not options.include_seen:
             hidden = np.concatenate([hidden, view.history.seen])
         n = min(n, len(view.served.movie_ids))
-        best = view.served.best_unseen.lists(view.vector[None], Seen.by_one(hidden), n)
+        best = view.served.best_by_taste.lists(view.vector[None], view.likes, Seen.by_one(hidden), n)
         return RankedRows.by_taste(best.rows[0], best.scores[0])
-    of_user = view.served.ranker.scores(view.vector, view.opinions)
+    of_user = view.scores
     order, candidates = of_user.order.copy(), None
     if is_filtered:
         candidates = view.served.candidates(options.genres, options.not_genres, options.years)
@@ -147,14 +147,14 @@ def dealt(view: UserView, user_id: PublicId, n: int, options: ListOptions) -> Re
     """Return the list of `ranked` as cards."""
     movies = ranked(view, n, options)
     rows = view.served.known_rows(movie.movie_id for movie in movies).tolist()
-    scores = view.served.ranker.scores(view.vector, view.opinions).shown
+    scores = view.scores.shown
     cards = (_card(view, user_id, row, movie, scores) for row, movie in zip(rows, movies, strict=True))
     return ResultList(cards, Card)
 
 
 def card_of(view: UserView, user_id: PublicId, row: int, movie: Recommendation) -> Card:
     """Return a movie of the user's list as a card."""
-    return _card(view, user_id, row, movie, view.served.ranker.scores(view.vector, view.opinions).shown)
+    return _card(view, user_id, row, movie, view.scores.shown)
 
 
 def _card(view: UserView, user_id: PublicId, row: int, movie: Recommendation, scores: NDArray[np.float32]) -> Card:
@@ -167,7 +167,7 @@ def _card(view: UserView, user_id: PublicId, row: int, movie: Recommendation, sc
 
 def standing(view: UserView, row: int) -> Standing:
     """Return the rank of a movie for a user among all movies, by score."""
-    return _standing(view.served.ranker.scores(view.vector, view.opinions).shown, row)
+    return _standing(view.scores.shown, row)
 
 
 def _standing(scores: NDArray[np.float32], row: int) -> Standing:
@@ -189,7 +189,7 @@ def explained(view: UserView, user_id: PublicId | None, row: int) -> Explanation
         "title": served.title(row),
     }
     if not view.has_taste:
-        share = float(served.ranker.scores(view.vector, view.opinions).shown[row])
+        share = float(view.scores.shown[row])
         return Explanation(**name, score=share, popularity=share, likes=(), dislikes=())
     if not view.is_folded_in:
         raise CannotExplainError(

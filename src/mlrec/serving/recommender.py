@@ -32,7 +32,6 @@ from mlrec.ids import IdKind, PublicId, public_at
 from mlrec.preferences import Swipe
 from mlrec.progress import SILENT, Progress
 from mlrec.progress_line import notebook_progress
-from mlrec.ranking.scores import movie_similarity
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
@@ -371,7 +370,7 @@ class Recommender:
         return recommend_all(served, self._users, self.store, n, options, progress)
 
     def similar_movies(self, movie_id: PublicId, n: int = DEFAULT_TOP_N) -> ResultList[Recommendation]:
-        """Return the movies most similar to a movie: those with the highest cosine between the movie vectors.
+        """Return the movies most similar to a movie, by their vectors and by which likes go together.
 
         Parameters
         ----------
@@ -383,9 +382,10 @@ class Recommender:
         Returns
         -------
         list of Recommendation
-            Most similar first. The score is the cosine, −1 to 1; that of a movie with few likes outside the core is
-            closer to 0, because little is known of it. A movie of the core that nobody likes has no vector to compare:
-            then movies of the same genres and time are listed.
+            Most similar first. The score is the cosine of the vectors, −1 to 1, raised by the item-item weights between
+            the two movies if the model has them. That of a movie with few likes outside the core is closer to 0,
+            because little is known of it. A movie of the core that nobody likes has no vector to compare: then movies
+            of the same genres and time are listed.
 
         Raises
         ------
@@ -394,11 +394,7 @@ class Recommender:
         """
         served, n = self._served(), arguments.length(n)
         row = _movie(served, movie_id)
-        similarity = (
-            movie_similarity(row, served.movie_factors, served.factor_norms, served.evidence)
-            if served.factor_norms[row]
-            else served.resemblance(row)
-        )
+        similarity = served.similarity(row) if served.factor_norms[row] else served.resemblance(row)
         rows = top_n(similarity, n)
         return served.recommendations(rows, similarity[rows], ["similar"] * len(rows))
 

@@ -13,12 +13,13 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
 from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdArray, PublicId, public
 from mlrec.ranking import filters
-from mlrec.ranking.best_unseen import BestUnseen
 from mlrec.ranking.content import evidence
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.movie_vectors import ORIGINS
+from mlrec.ranking.personal import BestByTaste
 from mlrec.ranking.ranker import Ranker
+from mlrec.ranking.scores import movie_similarity
 from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Genre, Movie, Recommendation, Source
 from mlrec.serving.spoken_titles import label, spoken
@@ -54,15 +55,16 @@ class ServedModel:
             model.recent_share,
             model.catalogue.genres,
             settings,
+            model.item_item,
         )
         # Whether the saved vectors are the fold-in of what the model has learned, rather than those of ALS.
         self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info.trained_on for name in SPLITS])
 
     @cached_property
-    def best_unseen(self) -> BestUnseen:
-        """Lists the best movies of users who are ranked by their vectors alone."""
-        return BestUnseen(self.movie_factors)
+    def best_by_taste(self) -> BestByTaste:
+        """Lists the best movies of users who are ranked by taste alone."""
+        return self.ranker.personal.best()
 
     @cached_property
     def titles(self) -> TitleIndex:
@@ -237,6 +239,11 @@ class ServedModel:
         if years is not None:
             mask &= filters.by_years(self._years, *years)
         return mask
+
+    def similarity(self, row: int) -> NDArray[np.float32]:
+        """How similar a movie and all others are by what people like, float32 (movies,); see `movie_similarity`."""
+        between = None if self.model.item_item is None else self.model.item_item.between(row)
+        return movie_similarity(row, self.movie_factors, self.factor_norms, self.evidence, between)
 
     def resemblance(self, row: int) -> NDArray[np.float32]:
         """How alike a movie and all others are by genres and year alone, 0 to 1, float32 (movies,); NaN for itself.

@@ -20,7 +20,8 @@ from mlrec.errors import StoreUnavailableError, in_shell
 from mlrec.ids import PublicId, kind_of, rows_of
 from mlrec.ranking.effective_history import EffectiveHistory, SwipeLog, effective_history
 from mlrec.ranking.gradient import gradient_vector
-from mlrec.ranking.ranker import Opinions
+from mlrec.ranking.item_item import Likes
+from mlrec.ranking.ranker import Opinions, Scores
 from mlrec.serving.served_model import ServedModel
 from mlrec.serving.stores.interface import NOBODY, Event, Head, StoredVector, SwipeStore
 from mlrec.settings import ServeSettings
@@ -65,13 +66,23 @@ class UserView:
 
     @property
     def is_personal(self) -> bool:
-        """Whether movies are ranked by the vector alone, without popularity."""
+        """Whether movies are ranked by taste alone, without popularity."""
         return bool(self.served.ranker.is_personal(self.vector, len(self.history)))
 
     @property
     def opinions(self) -> Opinions:
         """The opinions in effect, in the form that ranking takes."""
         return Opinions(self.history.movie_idx, self.history.preference)
+
+    @property
+    def likes(self) -> Likes | None:
+        """What the user likes; None if the model has no second opinion."""
+        return self.served.ranker.likes_of([self.opinions], decay=self.decay)
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of all movies."""
+        return self.served.ranker.scores(self.vector, self.opinions, decay=self.decay)
 
 
 class _Kept(NamedTuple):

@@ -1,7 +1,7 @@
 """mlrec train: train a model on the prepared data and publish it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from mlrec.cli.options import (
     TrainThreads,
     UsageError,
     examples,
+    number_or_auto,
     training_settings,
 )
 from mlrec.cli.progress import progress
@@ -22,6 +23,7 @@ from mlrec.settings import (
     DEFAULT_ENGINE,
     DEFAULT_PRESET,
     Dislikes,
+    ItemItemUse,
     KnownMovies,
     PresetName,
     TrainOn,
@@ -110,20 +112,48 @@ def train(
         typer.Option(help="The same, when a user's vector is computed.", show_default=_DEFAULTS.fold_in_dislikes),
     ] = None,
     half_life: Annotated[
-        float | None,
+        Any,
         typer.Option(
+            parser=number_or_auto,
             metavar="X",
             help="An event counts half in its user's vector after this many later events on movies of the core. inf: no"
-            " decay.",
-            show_default=f"{_DEFAULTS.half_life:g}",
+            " decay. auto: chosen on validation.",
+            show_default=str(_DEFAULTS.half_life),
         ),
     ] = None,
     feedback_weight: Annotated[
-        float | None,
+        Any,
         typer.Option(
+            parser=number_or_auto,
             metavar="X",
-            help="Weight of an event in its user's vector, relative to its weight in training.",
-            show_default=f"{_DEFAULTS.feedback_weight:g}",
+            help="Weight of an event in its user's vector, relative to its weight in training. auto: chosen on"
+            " validation.",
+            show_default=str(_DEFAULTS.feedback_weight),
+        ),
+    ] = None,
+    item_item: Annotated[
+        ItemItemUse | None,
+        typer.Option(
+            help="Whether the model also learns item-item weights: which movies the likes of others speak for.",
+            show_default=_DEFAULTS.item_item,
+        ),
+    ] = None,
+    item_item_weight: Annotated[
+        Any,
+        typer.Option(
+            parser=number_or_auto,
+            metavar="X",
+            help="Share of the item-item score in a user's scores, 0 to 1. auto: chosen on validation.",
+            show_default=str(_DEFAULTS.item_item_weight),
+        ),
+    ] = None,
+    item_item_half_life: Annotated[
+        Any,
+        typer.Option(
+            parser=number_or_auto,
+            metavar="X",
+            help="The same as --half-life, for the item-item score.",
+            show_default=str(_DEFAULTS.item_item_half_life),
         ),
     ] = None,
     popularity_half_life: Annotated[
@@ -184,6 +214,9 @@ def train(
         fold_in_dislikes=fold_in_dislikes,
         half_life=half_life,
         feedback_weight=feedback_weight,
+        item_item=item_item,
+        item_item_weight=item_item_weight,
+        item_item_half_life=item_item_half_life,
         popularity_half_life=popularity_half_life,
         movies=movies,
         on=on,
@@ -202,6 +235,8 @@ def train(
         )
     if as_json:
         render.print_json(result.to_json())
+        for warning in result.warnings:
+            render.warn(warning)
     else:
         show(result)
 
@@ -209,8 +244,12 @@ def train(
 def show(result: "TrainResult", *, judged_first: bool = False) -> None:
     """Render the result of a training, and why it was published or not. `judged_first`: a final model follows."""
     gate = result.gate
-    took = ", ".join(f"{stage.replace('_', ' ')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
+    took = ", ".join(f"{stage.replace('_', '-')} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     render.line(f"Trained {result.model_id} ({took}).")
+    for said in result.summary:
+        render.line(said)
+    for warning in result.warnings:
+        render.warn(warning)
     if gate is not None:
         render.line(gate.reason)
         if gate.passed and gate.comparison and gate.comparison.difference[gate.metric].value < 0:

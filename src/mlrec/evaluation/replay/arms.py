@@ -22,6 +22,7 @@ from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
 from mlrec.ranking.histories import History
+from mlrec.ranking.personal import Personal
 from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores, user_scores
@@ -29,6 +30,9 @@ from mlrec.settings import SPLITS, ServeSettings, TrainSettings
 
 SERVED = "fold-in"
 """The arm that does what serving does. The others are compared with it."""
+
+VECTORS_ALONE = "fold-in, vectors alone"
+"""The arm without the second opinion."""
 
 # How many updates are timed.
 _TIMED_UPDATES = 500
@@ -166,14 +170,15 @@ def _learned(
         # All that was learned is earlier than what is predicted, so the popularity is the same at all those moments.
         share = recent_share(history, len(movie_ids), settings.popularity_half_life)
         fold_in = FoldIn(learned.movies.vectors, learned.settings.fold_in, is_trained)
-        ranker = Ranker.of(fold_in, share, content.genres, serve)
+        second = None if learned.item_item is None else learned.item_item[0]
+        ranker = Ranker.of(fold_in, share, content.genres, serve, second)
     average: NDArray[np.float64] = np.mean(learned.user_vectors, axis=0, dtype=np.float64)
     return ReplayModel(movie_ids, is_trained, content, history, ranker, average.astype(np.float32), popularity)
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
     """Return the arms: the served rule, its variants without dislikes or decay, the gradient rule, two fixed lists."""
-    factors = model.ranker.movie_factors
+    factors = model.ranker.personal.movie_factors
 
     def gradient(
         movie_idx: NDArray[np.int32], preference: NDArray[np.int8], positions: NDArray[np.int64]
@@ -182,11 +187,19 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
         return user_scores(vectors[positions], factors)
 
     def served(**changes: Any) -> Arm:
-        rule = replace(model.ranker.fold_in.settings, **changes)
-        return served_arm(replace(model.ranker, fold_in=model.ranker.fold_in.with_settings(rule)))
+        rule, personal = replace(model.ranker.fold_in.settings, **changes), model.ranker.personal
+        if "half_life" in changes and personal.item_item is not None:
+            second = replace(personal.item_item.rule, half_life=changes["half_life"])
+            personal = Personal(personal.movie_factors, personal.item_item.with_rule(second))
+        return served_arm(replace(model.ranker, fold_in=model.ranker.fold_in.with_settings(rule), personal=personal))
+
+    alone = {}
+    if model.ranker.personal.item_item is not None:
+        alone[VECTORS_ALONE] = served_arm(replace(model.ranker, personal=Personal(factors, None)))
 
     return {
         SERVED: served_arm(model.ranker),
+        **alone,
         "fold-in, no dislikes": served(dislikes="ignore"),
         "fold-in, no decay": served(half_life=math.inf),
         "gradient": gradient,
@@ -203,7 +216,7 @@ def served_arm(ranker: Ranker) -> Arm:
     ) -> NDArray[np.float32]:
         before = [Opinions(movie_idx[:position], preference[:position]) for position in positions]
         vectors = np.stack([ranker.fold_in.user_vector(own.movie_idx, own.preference) for own in before])
-        return ranker.order(vectors, positions, before.__getitem__)
+        return ranker.order(vectors, ranker.likes_of(before), positions, before.__getitem__)
 
     return scores
 
@@ -246,7 +259,7 @@ def update_seconds(window: Window, model: ReplayModel, serve: ServeSettings) -> 
     _, first, n_events = np.unique(events.user, return_index=True, return_counts=True)
     starts = np.repeat(first, n_events)
     movie_idx = rows_of(model.movie_ids, events.movie_ids)[events.movie]
-    fold_in, factors = model.ranker.fold_in, model.ranker.movie_factors
+    fold_in, factors = model.ranker.fold_in, model.ranker.personal.movie_factors
 
     def median_of(update: Callable[[slice], object]) -> float:
         seconds = []

@@ -210,6 +210,9 @@ def tune(
                 )
             best = top[0]
             default = TrainSettings(random_seed=settings.random_seed, regularization=regularization)
+            default = replace(
+                default, half_life=default.fold_in.half_life, feedback_weight=default.fold_in.feedback_weight
+            )
             with progress.task("Evaluating the best and the default settings"):
                 val, test = _verdicts(
                     workspace, tuning_data.fingerprint, {BEST: best.settings, DEFAULT: default}, threads
@@ -336,7 +339,7 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
 
 def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> Judged:
     fold_in = FoldIn(movie_factors, rule)
-    return jury.judged("trial", jury.lister(fold_in, jury.folded_in(fold_in)))
+    return jury.judged("trial", jury.lister(fold_in, jury.folded_in(fold_in), None))
 
 
 class _TuningData:

@@ -27,7 +27,7 @@ from mlrec.errors import (
     WorkspaceLockedError,
 )
 from mlrec.locks import exclusive
-from mlrec.settings import TrainSettings
+from mlrec.settings import FoldInSettings, TrainSettings
 from mlrec.workspace import StudyFiles
 
 if TYPE_CHECKING:
@@ -345,8 +345,8 @@ _DEFAULT_POINT = {
     "iterations": _DEFAULTS.iterations,
     "dislikes": _DEFAULTS.dislikes,
     "fold_in_dislikes": _DEFAULTS.fold_in_dislikes,
-    "half_life": _DEFAULTS.half_life,
-    "feedback_weight": _DEFAULTS.feedback_weight,
+    "half_life": FoldInSettings.half_life,
+    "feedback_weight": FoldInSettings.feedback_weight,
 }
 
 

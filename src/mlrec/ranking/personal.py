@@ -1,0 +1,141 @@
+"""The personal score of movies: that of the user's vector, and beside it the item-item score if the model has one.
+
+Every list of users who are ranked by taste alone comes from here: single lists, batches and evaluation.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.ranking.best_unseen import BestUnseen, Lists, Seen, blocks
+from mlrec.ranking.item_item import ItemItem, Likes
+from mlrec.ranking.scores import user_scores
+from mlrec.ranking.top_n import top_n, top_n_rows
+
+
+class Personal:
+    """Scores movies for users by what these like.
+
+    Parameters
+    ----------
+    movie_factors
+        Float32 (movies, factors).
+    item_item
+        The second opinion. None: the vectors alone count.
+    """
+
+    def __init__(self, movie_factors: NDArray[np.float32], item_item: ItemItem | None) -> None:
+        self.movie_factors = np.ascontiguousarray(movie_factors)
+        self.item_item = item_item
+
+    @cached_property
+    def _share_of_vectors(self) -> np.float32:
+        return np.float32(1.0 if self.item_item is None else 1.0 - self.item_item.rule.weight)
+
+    def scores(self, vectors: NDArray[np.float32], likes: Likes | None) -> NDArray[np.float32]:
+        """Score all movies for some users.
+
+        Parameters
+        ----------
+        vectors
+            Float32 (users, factors).
+        likes
+            What these users like. None if there is no second opinion.
+
+        Returns
+        -------
+        ndarray
+            Float32 (users, movies), a new array.
+        """
+        scores = user_scores(vectors * self._share_of_vectors, self.movie_factors)
+        if self.item_item is not None and likes is not None:
+            second = self.item_item.scores(likes, len(vectors))
+            scores[:, self.item_item.targets] += np.float32(self.item_item.rule.weight) * second
+        return scores
+
+    def best(self, candidates: NDArray[np.bool_] | None = None) -> BestByTaste:
+        """Return what lists the best unseen of some movies, bool (movies,); None: of all."""
+        return BestByTaste(self, candidates)
+
+
+class BestByTaste:
+    """Lists the best unseen movies of users by their personal scores.
+
+    The movies that have an item-item score are all scored. Of the others, only those that may reach the list are.
+    """
+
+    def __init__(self, personal: Personal, candidates: NDArray[np.bool_] | None) -> None:
+        self._item_item = personal.item_item
+        if self._item_item is None:
+            self._others = BestUnseen(personal.movie_factors, candidates)
+            return
+        targets, n_movies = self._item_item.targets, len(personal.movie_factors)
+        is_target = np.zeros(n_movies, dtype=bool)
+        is_target[targets] = True
+        allowed = np.ones(n_movies, dtype=bool) if candidates is None else candidates
+        weight = self._item_item.rule.weight
+        factors = personal.movie_factors * np.float32(1.0 - weight)
+        self._others = BestUnseen(factors, allowed & ~is_target)
+        self._rows, self._weight = targets, np.float32(weight)
+        self._factors = factors[targets]
+        self._column = np.full(n_movies, -1, dtype=np.int32)
+        self._column[targets] = np.arange(len(targets))
+        self._hidden = np.flatnonzero(~allowed[targets])
+
+    def lists(self, vectors: NDArray[np.float32], likes: Likes | None, seen: Seen, n: int) -> Lists:
+        """Rank for some users.
+
+        Parameters
+        ----------
+        vectors
+            Float32 (users, factors).
+        likes
+            What these users like. None if there is no second opinion.
+        seen
+            What these users have seen. None of it is listed.
+        n
+            Length of the lists.
+        """
+        if self._item_item is None or likes is None:
+            return self._others.lists(vectors, seen, n)
+        if len(vectors) == 1:
+            first = self._of_targets(self._item_item, vectors, likes, seen, n)
+            return _merged(first, self._others.lists(vectors, seen, n, reached=first.scores[:, -1] if n else None))
+        found = Lists.nothing(len(vectors), n)
+        for block in blocks(len(vectors), len(self._rows)):
+            users = np.arange(block.start, block.stop)
+            own, known = likes.only(users, len(vectors)), seen.only(users, len(vectors))
+            first = self._of_targets(self._item_item, vectors[block], own, known, n)
+            second = self._others.lists(vectors[block], known, n, reached=first.scores[:, -1] if n else None)
+            found.rows[block], found.scores[block] = _merged(first, second)
+        return found
+
+    def _of_targets(self, item_item: ItemItem, vectors: NDArray[np.float32], likes: Likes, seen: Seen, n: int) -> Lists:
+        """Rank the movies that have an item-item score."""
+        scores = user_scores(vectors, self._factors)
+        scores += self._weight * item_item.scores(likes, len(vectors))
+        scores[seen.within(self._column)] = -np.inf
+        scores[:, self._hidden] = -np.inf
+        if len(vectors) == 1:  # a single list should be fast
+            own = top_n(scores[0], n)
+            if len(own) == n:
+                return Lists(self._rows[own][None], scores[:, own])
+        found = Lists.nothing(len(vectors), n)
+        ranked = top_n_rows(scores, n)
+        best, width = np.take_along_axis(scores, np.maximum(ranked, 0), axis=1), ranked.shape[1]
+        found.rows[:, :width] = np.where(ranked < 0, -1, self._rows[ranked])
+        found.scores[:, :width] = np.where(ranked < 0, np.float32(-np.inf), best)
+        return found
+
+
+def _merged(first: Lists, second: Lists) -> Lists:
+    """The best of two lists of each user."""
+    if (second.rows < 0).all():
+        return first
+    rows = np.concatenate([first.rows, second.rows], axis=1)
+    scores = np.concatenate([first.scores, second.scores], axis=1)
+    order = np.lexsort((rows, -scores), axis=1)[:, : first.rows.shape[1]]
+    return Lists(np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1))
