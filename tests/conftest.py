@@ -47,11 +47,12 @@ def demo_raw(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def _demo_trained(demo_raw, tmp_path_factory) -> Workspace:
     from mlrec.dataset.prepare import prepare
+    from mlrec.evaluation.choosing import on_validation
     from mlrec.model.train import train
 
     workspace = Workspace(tmp_path_factory.mktemp("demo-trained"))
     prepare(workspace, raw=demo_raw)
-    train(workspace)
+    train(workspace, chooser=on_validation)
     return workspace
 
 

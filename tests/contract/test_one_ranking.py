@@ -23,6 +23,7 @@ from mlrec.ranking.top_n import top_n_rows
 from mlrec.serving.recommender import Recommender
 from mlrec.settings import SPLITS, EvaluateSettings, PrepareSettings, ServeSettings, TrainSettings
 from mlrec.workspace import Workspace
+from tests.second_opinion import dense, personal_by_hand
 
 N = 25
 # Ratings of people who are added to the demo data, in time order: movie id, stars.
@@ -115,23 +116,14 @@ def by_hand(model, movie_idx, preference) -> list[int]:
     own, Y = vectors[movie_idx], vectors[model.is_trained]
     A = Y.T @ Y + rule.regularization * np.eye(Y.shape[1]) + (own.T * (c - 1)) @ own
     by_vector = vectors @ np.linalg.solve(A, own.T @ (c * (preference > 0)))
-    second = model.item_item.rule
-    assert second.weight > 0
-    likes = np.where(preference > 0, 0.5 ** (ages / second.half_life), 0) * (ages <= 5 * second.half_life)
-    personal = (1 - second.weight) * by_vector + second.weight * likes @ item_item_by_hand(model)[movie_idx]
+    assert model.item_item.rule.weight > 0
+    B = dense(model.item_item)
+    personal = personal_by_hand(
+        by_vector, model.item_item, B, model.is_trained, movie_idx.tolist(), preference.tolist()
+    )
     scores = mixed_by_hand(model, personal, movie_idx)
     scores[movie_idx] = -np.inf
     return model.movie_ids[np.argsort(-scores, kind="stable")[:N]].tolist()
-
-
-def item_item_by_hand(model) -> np.ndarray:
-    """What a like of each movie says about each other movie, (liked, movies)."""
-    n, weights = len(model.movie_ids), model.item_item
-    B = np.zeros((n, n))
-    for movie in range(n):
-        own = slice(weights.indptr[movie], weights.indptr[movie + 1])
-        B[movie, weights.movie_idx[own]] = weights.weight[own]
-    return B
 
 
 def weight_by_hand(n: int) -> float:

@@ -18,12 +18,14 @@ from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_held_out
 from mlrec.errors import DataChangedError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.evaluation import contest
+from mlrec.evaluation.choosing import on_validation
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
 from tests.figures import bounds
 from tests.independent import Row, divided, first_difference, popularity_by_date, rows_of
+from tests.second_opinion import dense, personal_by_hand
 
 N_MOVIES = 9_066
 
@@ -92,7 +94,9 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
     mappings = json.loads(files.mappings.read_text())
     movies = np.load(files.movie_embeddings)
     users = np.load(files.user_embeddings)
-    fold_in = model_folder.open_model(files).solver()
+    model = model_folder.open_model(files)
+    assert model.item_item is not None
+    fold_in, B = model.solver(), dense(model.item_item)
     rows = {int(movie): row for movie, row in mappings["movie_id_to_index"].items()}
     by_row = {row: movie for movie, row in rows.items()}
     history_splits = ("train",) if split == "val" else ("train", "val")
@@ -125,7 +129,9 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
         weight = min(0.4, max(0, 20 - n) / (20 + 4 * n))
         popular = popularity_by_date(likes, min(e.timestamp for e in held_out), N_MOVIES)
         if vector.any():
-            scores = movies @ vector
+            scores = personal_by_hand(
+                movies @ vector, model.item_item, B, model.is_trained, seen.tolist(), preferences.tolist()
+            )
             if weight:
                 best = max(np.delete(scores, seen).max(), 0)
                 scores = (1 - weight) * scores + weight * popular * min(1, min(n, 2) * best / popular.max())
@@ -331,7 +337,7 @@ def test_users_with_few_ratings_and_an_empty_validation_part_are_no_trouble(demo
 def test_a_user_offset_holds_from_the_raw_data_to_serving(demo_raw, demo, tmp_path):
     workspace = Workspace(tmp_path / "data")
     prepare(workspace, PrepareSettings(user_offset=1_000_000), raw=demo_raw)
-    train(workspace)
+    train(workspace, chooser=on_validation)
     with Recommender.open(workspace.root) as shifted, Recommender.open(demo.root) as plain:
         assert shifted.get_top_n(1_000_042) == plain.get_top_n(42)
         assert not shifted.knows_user(42)

@@ -21,6 +21,7 @@ from mlrec.ranking.effective_history import effective_history
 from mlrec.serving import user_views
 from mlrec.settings import TrainSettings
 from tests.independent import popularity_by_date, rows_of
+from tests.second_opinion import dense, personal_by_hand
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,16 @@ def ids(items: list[Recommendation]) -> list[Any]:
 
 def test_the_list_is_the_best_scored_unseen_movies(recommender, model):
     row = model.user_idx(42)
-    scores = np.asarray(model.movie_factors) @ model.user_vectors[row]
+    learned = model.history.only(("train",))
+    own = learned.of(row)
+    scores = personal_by_hand(
+        np.asarray(model.movie_factors) @ model.user_vectors[row],
+        model.item_item,
+        dense(model.item_item),
+        model.is_trained,
+        learned.movie_idx[own].tolist(),
+        learned.preference[own].tolist(),
+    )
     scores[model.history.movie_idx[model.history.of(row)]] = -np.inf
     expected = model.movie_ids[np.argsort(-scores, kind="stable")[:10]]
     items = recommender.get_top_n(42)

@@ -18,6 +18,7 @@ from mlrec.evaluation.replay.window import hold_out
 from mlrec.ids import rows_of
 from mlrec.ranking.popularity import recent_share
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
+from tests.second_opinion import dense, personal_by_hand
 
 QUICK = TrainSettings(iterations=3)
 
@@ -53,7 +54,7 @@ def test_fold_in_learns_better_than_all_others(replayed):
     result = replayed[0]
     assert 120 <= result.users <= 150
     assert result.likes > 5000
-    variants = ["fold-in, no dislikes", "fold-in, no decay"]
+    variants = ["vectors alone", "fold-in, no dislikes", "fold-in, no decay"]
     assert list(result.arms) == ["fold-in", *variants, "gradient", "static", "popularity", "retrain"]
     for name, difference in result.differences.items():
         other = result.arms[name.removeprefix("fold-in - ")]
@@ -111,8 +112,11 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
 
     learned_likes = (window.learned.preference > 0) & window.learned.in_core
     rule = QUICK.resolved(int(learned_likes.sum())).fold_in
-    Y, trained = model.ranker.movie_factors.astype(np.float64), model.is_trained
+    Y, trained = model.ranker.personal.movie_factors.astype(np.float64), model.is_trained
     gram = Y[trained].T @ Y[trained] + rule.regularization * np.eye(Y.shape[1])
+    item_item = model.ranker.personal.item_item
+    assert item_item is not None
+    B = dense(item_item)
     row_of = {int(movie): row for row, movie in enumerate(model.movie_ids)}
     likes = np.zeros(len(row_of))
     for movie, preference in zip(window.learned.movie_id.tolist(), window.learned.preference.tolist(), strict=True):
@@ -149,7 +153,8 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
                 seen = [earlier for earlier in rows[:position] if earlier is not None]
                 liked_before = any(p > 0 and r is not None for p, r in zip(preferences[:position], rows, strict=False))
                 weight = min(0.4, max(0, 20 - position) / (20 + 4 * position))
-                personal = Y @ fold_in(rows[:position], preferences[:position])
+                by_vector = Y @ fold_in(rows[:position], preferences[:position])
+                personal = personal_by_hand(by_vector, item_item, B, trained, rows[:position], preferences[:position])
                 bound = min(1.0, min(position, 2) * max(np.delete(personal, seen).max(), 0) / share.max())
                 # The spread of the very first list, and dislikes alone, have tests of their own.
                 compared.append(liked_before)

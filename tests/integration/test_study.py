@@ -51,7 +51,7 @@ def settings_of_trials(files, trials, *, origin=ORIGIN, fresh=False):
 
 def test_the_first_trial_is_of_the_default_settings_and_the_others_lie_in_the_space(files):
     first, *others = settings_of_trials(files, 40)
-    assert first == TrainSettings(regularization=20.0)
+    assert first == TrainSettings(regularization=20.0).started()
     for settings in others:
         assert 16 <= settings.factors <= 192
         assert settings.factors % 8 == 0
@@ -62,6 +62,8 @@ def test_the_first_trial_is_of_the_default_settings_and_the_others_lie_in_the_sp
         assert settings.fold_in_dislikes in ("zero", "ignore")
         assert 2 <= settings.half_life <= 200
         assert 1 <= settings.feedback_weight <= 20
+        assert 0 <= settings.item_item_weight <= 0.95
+        assert 2 <= settings.item_item_half_life <= 200
         assert settings.random_seed == 42
     assert len(set(others)) == len(others)
 
@@ -72,7 +74,7 @@ def test_the_search_finds_the_hill(files):
         best, *rest = study.best(5)
         assert set(study.importance()) == {
             "factors", "regularization", "alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life",
-            "feedback_weight",
+            "feedback_weight", "item_item_weight", "item_item_half_life",
         }  # fmt: skip
         assert set(list(study.importance())[:2]) == {"alpha", "half_life"}
     assert best.value == max(map(quality, tried)) == quality(best.settings) > 0.8
@@ -250,7 +252,6 @@ def test_trials_on_other_data_are_refused(files):
         ({"random_seed": 7}, "--random-seed 42"),
         ({"sample": 100}, "--sample 0"),
         ({"metric": "recall@10"}, "--study NEW"),
-        ({"space_version": 99}, "--study NEW"),
     ],
 )
 def test_trials_of_another_kind_are_refused(files, change, words):
@@ -258,6 +259,22 @@ def test_trials_of_another_kind_are_refused(files, change, words):
     with pytest.raises(StudyChangedError) as caught, open_study(files, replace(ORIGIN, **change), 20.0):
         pass
     assert words in caught.value.hint
+
+
+def test_a_study_of_a_later_space_is_refused(files):
+    settings_of_trials(files, 1, origin=replace(ORIGIN, space_version=99))
+    with pytest.raises(StudyChangedError) as caught, open_study(files, ORIGIN, 20.0):
+        pass
+    assert "--study NEW" in caught.value.hint
+
+
+def test_a_study_of_an_earlier_space_goes_on_without_item_item_weights(files):
+    began = settings_of_trials(files, 3, origin=replace(ORIGIN, space_version=1))
+    went_on = settings_of_trials(files, 6)
+    assert {settings.item_item for settings in [*began, *went_on]} == {"off"}
+    with open_study(files, ORIGIN, 20.0) as study:
+        assert study.default.item_item == "off"
+        assert {trial.settings.item_item for trial in study.best(6)} == {"off"}
 
 
 def test_two_cannot_tune_one_study_at_once(files):

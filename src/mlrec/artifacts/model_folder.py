@@ -149,6 +149,8 @@ class ModelInfo(Document):
         The fold-in rule for the user vectors.
     item_item
         The second opinion. None: the model has none.
+    left_to_training
+        The settings that the training chose, because the request left them to it.
     choice
         What was chosen on validation, and how the model does there. None: nothing was.
     random_seed
@@ -185,6 +187,7 @@ class ModelInfo(Document):
     regularization_follows_data: bool = False
     fold_in: Annotated[FoldInSettings, Needs(_FOLD_IN_SETTINGS)]
     item_item: ItemItemInfo | None = None
+    left_to_training: tuple[str, ...] = ()
     choice: Choice | None = None
     random_seed: int | None = None
     trained_on: tuple[SplitName, ...]
@@ -302,11 +305,7 @@ class Model:
     @property
     def train_settings(self) -> TrainSettings:
         """The settings as they were requested, without what was derived from the data or chosen on validation."""
-        return as_requested(self.info.settings, self.info.regularization_follows_data, self._chosen)
-
-    @property
-    def _chosen(self) -> tuple[str, ...]:
-        return () if self.info.choice is None else tuple(self.info.choice.settings)
+        return as_requested(self.info.settings, self.info.regularization_follows_data, self.info.left_to_training)
 
     @property
     def settings_elsewhere(self) -> TrainSettings:

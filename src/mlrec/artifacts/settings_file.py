@@ -74,16 +74,17 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
     if not isinstance(follows_data, bool):
         wrong = shown(follows_data)
         raise SettingsFileError(f"{path}: regularization_follows_data must be true or false, not {wrong}.")
-    choice = document.get("choice")
-    chosen = choice.get("settings") if isinstance(choice, dict) else None
-    return as_requested(settings, follows_data, tuple(chosen) if isinstance(chosen, dict) else ())
+    left = document.get("left_to_training", [])
+    if not isinstance(left, list):
+        raise SettingsFileError(f"{path}: left_to_training must be a list, not {shown(left)}.")
+    return as_requested(settings, follows_data, tuple(left))
 
 
-def as_requested(settings: TrainSettings, follows_data: bool, chosen: tuple[str, ...] = ()) -> TrainSettings:
+def as_requested(settings: TrainSettings, follows_data: bool, left_to_training: tuple[str, ...] = ()) -> TrainSettings:
     """The settings that a training was asked for, from those that a model records.
 
     A regularization that was derived from the data is None again, and what was chosen on validation is "auto".
     """
-    automatic: dict[str, Any] = {name: "auto" for name in CHOSEN if name in chosen}
+    automatic: dict[str, Any] = {name: "auto" for name in CHOSEN if name in left_to_training}
     requested = replace(settings, **automatic)
     return replace(requested, regularization=None) if follows_data else requested

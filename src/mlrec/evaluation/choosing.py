@@ -47,6 +47,8 @@ _VALUES: Mapping[str, tuple[float, ...]] = {
     "item_item_half_life": (3.0, 7.0, 20.0, 60.0, math.inf),
     "item_item_weight": (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95),
 }
+# Where the order of events means nothing. The search begins here or at the usual values, whichever is better.
+_NO_DECAY: Mapping[str, float] = {"half_life": math.inf, "feedback_weight": 2.0, "item_item_half_life": math.inf}
 # Each setting in turn moves to the next value as long as that helps. Settings depend on each other, so all of it is
 # repeated. The weight takes the best of its values, because its curve is flat and often has two tops.
 _ROUNDS = 3
@@ -120,6 +122,8 @@ class _Bench:
 
     def chosen(self, settings: TrainSettings, left: list[str]) -> TrainSettings:
         """Vary each setting that is left open, one after another, until none of them helps any more."""
+        without = settings.with_values({name: value for name, value in _NO_DECAY.items() if name in left})
+        settings = max([settings, without], key=lambda one: float(self._of(one).mean()))
         for _ in range(_ROUNDS):
             before = settings
             for name in left:
@@ -130,7 +134,17 @@ class _Bench:
                     settings = self._moved(self._moved(settings, name, 1), name, -1)
             if settings == before:
                 break
+        for name in left:
+            if name.endswith("half_life"):
+                settings = self._without_decay(settings, name)
         return settings
+
+    def _without_decay(self, settings: TrainSettings, name: str) -> TrainSettings:
+        """Drop a decay unless it helps by more than one standard error (Breiman et al. 1984, section 3.4.3)."""
+        simpler = settings.with_values({name: math.inf})
+        lead = self._of(settings) - self._of(simpler)
+        standard_error = lead.std() / math.sqrt(len(lead))
+        return simpler if lead.mean() <= standard_error else settings
 
     def _moved(self, settings: TrainSettings, name: str, step: int) -> TrainSettings:
         """Move one setting up or down its values as long as that helps."""

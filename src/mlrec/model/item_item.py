@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,7 +202,7 @@ def weights_of(
     # Movies with equal cosines are taken in the order of their rows.
     order = np.argsort(movies)
 
-    def solve(block: slice) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def solve(block: slice) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
         own = order[block]
         alike = (G[own] * length)[:, order]
         alike[np.arange(len(own)), np.arange(block.start, block.stop)] = -1.0
@@ -233,8 +233,8 @@ def weights_of(
 
 
 def _joined(
-    parts: Iterable[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    parts: Iterable[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
     nothing = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     liked, target, weight = zip(nothing, *parts, strict=True)
-    return np.concatenate(liked), np.concatenate(target), np.concatenate(weight).astype(np.float64)
+    return np.concatenate(liked), np.concatenate(target), np.concatenate(weight)

@@ -326,6 +326,7 @@ def _assemble(
             regularization_follows_data=settings.regularization is None,
             fold_in=learned.settings.fold_in,
             item_item=_item_item_info(learned),
+            left_to_training=settings.left_to_training,
             choice=learned.choice,
             random_seed=settings.random_seed,
             trained_on=settings.trained_on,

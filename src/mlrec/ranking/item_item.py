@@ -130,7 +130,7 @@ class ItemItem:
         found[self.movie_idx[own]] = self.weight[own]
         others = np.flatnonzero(self.movie_idx == movie)
         found[np.searchsorted(self.indptr, others, side="right") - 1] += self.weight[others]
-        return found / 2
+        return found / np.float32(2)
 
     def likes(self, history: History, users: NDArray[np.int64], makes_older: NDArray[np.bool_]) -> Likes:
         """What some user rows of a history like.

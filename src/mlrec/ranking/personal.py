@@ -32,8 +32,11 @@ class Personal:
         self.item_item = item_item
 
     @cached_property
-    def _share_of_vectors(self) -> np.float32:
-        return np.float32(1.0 if self.item_item is None else 1.0 - self.item_item.rule.weight)
+    def weighted_factors(self) -> NDArray[np.float32]:
+        """The movie factors times the weight of the vectors' score, float32 (movies, factors)."""
+        if self.item_item is None:
+            return self.movie_factors
+        return self.movie_factors * np.float32(1.0 - self.item_item.rule.weight)
 
     def scores(self, vectors: NDArray[np.float32], likes: Likes | None) -> NDArray[np.float32]:
         """Score all movies for some users.
@@ -50,7 +53,7 @@ class Personal:
         ndarray
             Float32 (users, movies), a new array.
         """
-        scores = user_scores(vectors * self._share_of_vectors, self.movie_factors)
+        scores = user_scores(vectors, self.weighted_factors)
         if self.item_item is not None and likes is not None:
             second = self.item_item.scores(likes, len(vectors))
             scores[:, self.item_item.targets] += np.float32(self.item_item.rule.weight) * second
@@ -76,11 +79,9 @@ class BestByTaste:
         is_target = np.zeros(n_movies, dtype=bool)
         is_target[targets] = True
         allowed = np.ones(n_movies, dtype=bool) if candidates is None else candidates
-        weight = self._item_item.rule.weight
-        factors = personal.movie_factors * np.float32(1.0 - weight)
-        self._others = BestUnseen(factors, allowed & ~is_target)
-        self._rows, self._weight = targets, np.float32(weight)
-        self._factors = factors[targets]
+        self._others = BestUnseen(personal.weighted_factors, allowed & ~is_target)
+        self._rows, self._weight = targets, np.float32(self._item_item.rule.weight)
+        self._factors = personal.weighted_factors[targets]
         self._column = np.full(n_movies, -1, dtype=np.int32)
         self._column[targets] = np.arange(len(targets))
         self._hidden = np.flatnonzero(~allowed[targets])

@@ -25,6 +25,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from mlrec.artifacts import registry
 from mlrec.errors import SettingsError, StateError
 from mlrec.serve.app import create_app
 from mlrec.serve.keys import Keys, session_secret
@@ -58,7 +59,10 @@ def serve(settings: ServiceSettings, on_listening: Callable[[str], None]) -> Non
         If the address cannot be listened on, or there is no model.
     """
     _check_exposure(settings)
-    secret = session_secret(Workspace(Path(settings.data_dir)).session_secret)
+    workspace = Workspace(Path(settings.data_dir))
+    if settings.model is None:
+        registry.resolve(workspace)  # where there is no model, that is all there is to say
+    secret = session_secret(workspace.session_secret)
     with _listening(settings) as listeners, _shared_files(settings) as rate_table:
         address = _address(settings.host, listeners[0])
         factory = partial(create_app, settings, secret, rate_table)

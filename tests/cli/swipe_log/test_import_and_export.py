@@ -52,7 +52,7 @@ def test_an_import_learns(run, data, tmp_path):
     )
     run("users", "import", "swipes.csv")
     items = document(run("recommend", "--user", 9000001, "--json"))["items"]
-    assert {item["source"] for item in items} == {"personal"}
+    assert "personal" in {item["source"] for item in items}
     assert not {item["movie_id"] for item in items} & set(likes)
 
 

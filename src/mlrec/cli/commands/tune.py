@@ -65,10 +65,11 @@ def tune(
 ) -> None:
     """Search for better training settings, and write the best to a file for 'mlrec train --settings'.
 
-    The search varies factors, regularization, alpha, iterations, dislikes, half-life and feedback weight. It maximizes
-    NDCG@10 of liked movies on validation, measured as 'mlrec evaluate' does. The first trial has the default settings.
-    A trial ends early if it does worse than most others after the same number of sweeps. The search does not read the
-    test data. After the search, the best and the default settings are evaluated on it once.
+    The search varies factors, regularization, alpha, iterations, dislikes, half-life, feedback weight, and the weight
+    and half-life of the item-item score. It maximizes NDCG@10 of liked movies on validation, measured as 'mlrec
+    evaluate' does. The first trial has the default settings. A trial ends early if it does worse than most others after
+    the same number of sweeps. The search does not read the test data. After the search, the best and the default
+    settings are evaluated on it once.
 
     No model is written or published. An interrupt keeps the completed trials. To continue as if nothing had happened,
     run the same command again. To extend the search, run it with a larger --trials.
@@ -97,7 +98,7 @@ def show(result: "Tuned") -> None:
 
     counts = result.counts
     render.table(
-        [f"#{METRIC}", "#factors", "#λ", "#alpha", "#sweeps", "dislikes", "#half-life", "#weight"],
+        [f"#{METRIC}", "#factors", "#λ", "#alpha", "#sweeps", "dislikes", "#half-life", "#weight", "#item-item"],
         [
             (
                 f"{trial.value:.4f}",
@@ -108,6 +109,7 @@ def show(result: "Tuned") -> None:
                 f"{own.dislikes}/{own.fold_in_dislikes}",
                 f"{own.half_life:g}",
                 f"{own.feedback_weight:g}",
+                f"{own.item_item_weight:g}/{own.item_item_half_life:g}" if own.item_item == "on" else "off",
             )
             for trial in result.top
         ],

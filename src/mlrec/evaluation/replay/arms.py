@@ -31,7 +31,7 @@ from mlrec.settings import SPLITS, ServeSettings, TrainSettings
 SERVED = "fold-in"
 """The arm that does what serving does. The others are compared with it."""
 
-VECTORS_ALONE = "fold-in, vectors alone"
+VECTORS_ALONE = "vectors alone"
 """The arm without the second opinion."""
 
 # How many updates are timed.

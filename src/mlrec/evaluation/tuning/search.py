@@ -29,15 +29,16 @@ from mlrec.evaluation.summary import summarized
 from mlrec.evaluation.tuning.study import Counts, Origin, Study, Trial, open_study
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model import als
+from mlrec.model.item_item import learn_item_item
 from mlrec.model.learn import check_learnable
 from mlrec.model.matrix import catalogue_of, number_rows, signed_matrix
 from mlrec.model.train import for_data
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.popularity import recent_share
 from mlrec.settings import (
     EvaluateSettings,
-    FoldInSettings,
     TrainSettings,
     TuneSettings,
     regularization_for,
@@ -209,10 +210,7 @@ def tune(
                     "Check the data, or start another study with '--study NEW'.",
                 )
             best = top[0]
-            default = TrainSettings(random_seed=settings.random_seed, regularization=regularization)
-            default = replace(
-                default, half_life=default.fold_in.half_life, feedback_weight=default.fold_in.feedback_weight
-            )
+            default = study.default
             with progress.task("Evaluating the best and the default settings"):
                 val, test = _verdicts(
                     workspace, tuning_data.fingerprint, {BEST: best.settings, DEFAULT: default}, threads
@@ -267,7 +265,7 @@ def _search(
         def look(sweeps: int, movie_factors: NDArray[np.float32]) -> None:
             nonlocal found
             if sweeps == settings.iterations or sweeps in _CHECKED_SWEEPS:
-                ndcg = _judged(validation, movie_factors, settings.fold_in).per_user[METRIC]
+                ndcg = _judged(validation, movie_factors, settings, tuning_data.item_item(settings)).per_user[METRIC]
                 found = ratio(ndcg.numerators, ndcg.denominators)
                 if sweeps < settings.iterations:
                     tell(sweeps, found)
@@ -314,7 +312,10 @@ def _verdict(
     tuning_data: _TuningData, settings: EvaluateSettings, models: dict[str, tuple[TrainSettings, NDArray[np.float32]]]
 ) -> Verdict:
     jury = tuning_data.jury(settings, METRICS)
-    judged = {name: _judged(jury, movie_factors, train.fold_in) for name, (train, movie_factors) in models.items()}
+    judged = {
+        name: _judged(jury, movie_factors, train, tuning_data.item_item(train))
+        for name, (train, movie_factors) in models.items()
+    }
     bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
     figures, differences = summarized(judged, bootstrap, BEST)
     return Verdict(settings.split, "+".join(settings.history_splits), len(jury.users), figures, differences)
@@ -337,9 +338,11 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
     }
 
 
-def _judged(jury: Jury, movie_factors: NDArray[np.float32], rule: FoldInSettings) -> Judged:
-    fold_in = FoldIn(movie_factors, rule)
-    return jury.judged("trial", jury.lister(fold_in, jury.folded_in(fold_in), None))
+def _judged(
+    jury: Jury, movie_factors: NDArray[np.float32], settings: TrainSettings, item_item: ItemItem | None
+) -> Judged:
+    fold_in = FoldIn(movie_factors, settings.fold_in)
+    return jury.judged("trial", jury.lister(fold_in, jury.folded_in(fold_in), item_item))
 
 
 class _TuningData:
@@ -354,6 +357,7 @@ class _TuningData:
         self._train = self.interactions.history.only(("train",))
         self._preferences = signed_matrix(self._train, len(self.interactions.movie_ids))
         check_learnable(self._preferences, TrainSettings())
+        self._item_item: ItemItem | None = None
 
     def fit(
         self,
@@ -362,6 +366,15 @@ class _TuningData:
     ) -> NDArray[np.float32]:
         """Train, and return the movie factors, float32 (movies, factors)."""
         return als.fit(self._preferences, settings, self._threads, SILENT, after_sweep).movies
+
+    def item_item(self, settings: TrainSettings) -> ItemItem | None:
+        """The second opinion by the rule of some settings. It is learned once, because all trials have the same."""
+        rule = settings.second_opinion
+        if rule is None:
+            return None
+        if self._item_item is None:
+            self._item_item, _ = learn_item_item(self._train, self.interactions.is_trained, rule, self._threads)
+        return self._item_item.with_rule(rule)
 
     def jury(self, settings: EvaluateSettings, metrics: Mapping[str, Metric]) -> Jury:
         """Return the jury for a split. Raises `EmptyResultError` if no user likes anything in it."""

@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from mlrec.errors import (
     WorkspaceLockedError,
 )
 from mlrec.locks import exclusive
-from mlrec.settings import FoldInSettings, TrainSettings
+from mlrec.settings import TrainSettings
 from mlrec.workspace import StudyFiles
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-SPACE_VERSION = 1
-"""Increased when the searched settings, their ranges or the meaning of a value change; older studies are refused."""
+SPACE_VERSION = 2
+"""Increased when the searched settings, their ranges or the meaning of a value change. A study goes on as it began:
+those of version 1 search models without item-item weights."""
+_SPACE_VERSIONS = (1, 2)
 
 # Number of random trials before the sampler learns from earlier ones, and of complete trials before any is pruned.
 _RANDOM_TRIALS = 16
@@ -121,12 +123,20 @@ class Study:
         λ of the default settings on this data.
     random_seed
         Seed of the search, and of the initial factors of each trial.
+    space_version
+        See `SPACE_VERSION`.
     """
 
-    def __init__(self, study: optuna.Study, regularization: float, random_seed: int) -> None:
+    def __init__(self, study: optuna.Study, regularization: float, random_seed: int, space_version: int) -> None:
         self._study = study
         self._regularization = regularization
         self._random_seed = random_seed
+        self._space_version = space_version
+
+    @property
+    def default(self) -> TrainSettings:
+        """The settings that the first trial has: the default values, and those to start from."""
+        return _settings_at(_default_point(self._space_version), self._regularization, self._random_seed)
 
     @property
     def counts(self) -> Counts:
@@ -163,9 +173,11 @@ class Study:
         seed = np.random.SeedSequence([self._random_seed, finished]).generate_state(1)[0]
         sampler = optuna.samplers.TPESampler(seed=int(seed), multivariate=True, n_startup_trials=_RANDOM_TRIALS)
         self._study.sampler = (
-            sampler if finished else optuna.samplers.PartialFixedSampler(_DEFAULT_POINT, base_sampler=sampler)
+            sampler
+            if finished
+            else optuna.samplers.PartialFixedSampler(_default_point(self._space_version), base_sampler=sampler)
         )
-        trial = self._study.ask(_space())
+        trial = self._study.ask(_space(self._space_version))
         settings = _settings_at(trial.params, self._regularization, self._random_seed)
         trial.set_user_attr(_SETTINGS, settings.to_json())
 
@@ -258,8 +270,8 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
             )
             if len(storage.get_all_studies()) != 1:
                 raise ValueError("it contains another study")
-            _check_origin(study, origin)
-            _check_trials(study)
+            space_version = _check_origin(study, origin)
+            _check_trials(study, space_version)
             for trial in study.get_trials(deepcopy=False):
                 if not trial.state.is_finished():
                     study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
@@ -270,12 +282,12 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
                 f"The journal {journal} is damaged: {str(error) or repr(error)}.",
                 "Start the study over with '--fresh', or another one with '--study NEW'.",
             ) from error
-        yield Study(study, regularization, origin.random_seed)
+        yield Study(study, regularization, origin.random_seed, space_version)
 
 
-def _check_trials(study: optuna.Study) -> None:
+def _check_trials(study: optuna.Study, space_version: int) -> None:
     """Raise ValueError if a trial is impossible. Checksums cannot tell, because lines of earlier versions have none."""
-    space = _space()
+    space = _space(space_version)
     for trial in study.get_trials(deepcopy=False):
         if any(space.get(name) != distribution for name, distribution in trial.distributions.items()):
             raise ValueError(f"trial {trial.number} has other settings than those that are searched")
@@ -288,10 +300,13 @@ def _check_trials(study: optuna.Study) -> None:
 
 
 def _settings_of(trial: FrozenTrial) -> TrainSettings:
-    return from_json(_Attributes, trial.user_attrs).settings
+    settings = from_json(_Attributes, trial.user_attrs).settings
+    is_old = "item_item" not in trial.user_attrs[_SETTINGS]
+    return replace(settings, item_item="off") if is_old else settings
 
 
-def _check_origin(study: optuna.Study, origin: Origin) -> None:
+def _check_origin(study: optuna.Study, origin: Origin) -> int:
+    """Raise if a study has another origin. Returns the version of its space."""
     wanted = asdict(origin)
     if _ATTRIBUTES not in study.user_attrs:
         if study.get_trials(deepcopy=False):
@@ -299,7 +314,7 @@ def _check_origin(study: optuna.Study, origin: Origin) -> None:
         from importlib.metadata import version
 
         study.set_user_attr(_ATTRIBUTES, wanted | {"mlrec_version": version("mlrec")})
-        return
+        return origin.space_version
     otherwise = "start another study with '--study NEW', or start this one over with '--fresh'."
     found = from_json(Origin, study.user_attrs[_ATTRIBUTES], at=_ATTRIBUTES)
     if found.prepared_fingerprint != origin.prepared_fingerprint:
@@ -309,12 +324,13 @@ def _check_origin(study: optuna.Study, origin: Origin) -> None:
         )
     for name, value in wanted.items():
         then = getattr(found, name)
-        if then != value:
+        if then != value and not (name == "space_version" and then in _SPACE_VERSIONS):
             option = f"Continue with '--{name.replace('_', '-')} {then}', "
             raise StudyChangedError(
                 f"The study '{study.study_name}' was made with {name} {then}, not {value}.",
                 f"{option}{otherwise}" if name in ("sample", "random_seed") else otherwise[0].upper() + otherwise[1:],
             )
+    return found.space_version
 
 
 @contextmanager
@@ -337,23 +353,24 @@ def _silent() -> Iterator[None]:
 # Optuna has no logarithmic range with steps, so factors are searched in units of 8. λ is searched as a multiple of the
 # value that suits the amount of data.
 _SETTING_OF = {"factors_by_8": "factors", "regularization_multiple": "regularization"}
-_DEFAULTS = TrainSettings()
-_DEFAULT_POINT = {
-    "factors_by_8": _DEFAULTS.factors // 8,
-    "regularization_multiple": 1.0,
-    "alpha": _DEFAULTS.alpha,
-    "iterations": _DEFAULTS.iterations,
-    "dislikes": _DEFAULTS.dislikes,
-    "fold_in_dislikes": _DEFAULTS.fold_in_dislikes,
-    "half_life": FoldInSettings.half_life,
-    "feedback_weight": FoldInSettings.feedback_weight,
-}
+_AS_THEY_ARE = ("alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life", "feedback_weight")
+_ITEM_ITEM = ("item_item_weight", "item_item_half_life")
 
 
-def _space() -> dict[str, BaseDistribution]:
+def _default_point(space_version: int) -> dict[str, Any]:
+    default = TrainSettings().started()
+    point = {
+        "factors_by_8": default.factors // 8,
+        "regularization_multiple": 1.0,
+        **{name: getattr(default, name) for name in _AS_THEY_ARE},
+    }
+    return point | ({} if space_version == 1 else {name: getattr(default, name) for name in _ITEM_ITEM})
+
+
+def _space(space_version: int) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    return {
+    space: dict[str, BaseDistribution] = {
         "factors_by_8": IntDistribution(2, 24, log=True),
         "regularization_multiple": FloatDistribution(0.2, 5.0, log=True),
         "alpha": FloatDistribution(0.25, 40.0, log=True),
@@ -363,20 +380,25 @@ def _space() -> dict[str, BaseDistribution]:
         "half_life": FloatDistribution(2.0, 200.0, log=True),
         "feedback_weight": FloatDistribution(1.0, 20.0, log=True),
     }
+    if space_version == 1:
+        return space
+    return space | {
+        "item_item_weight": FloatDistribution(0.0, 0.95),
+        "item_item_half_life": FloatDistribution(2.0, 200.0, log=True),
+    }
 
 
 def _settings_at(point: dict[str, Any], regularization: float, random_seed: int) -> TrainSettings:
     """Return the settings at a point of the space, rounded to three digits, because more digits would mean nothing."""
+    rounded = {name: _rounded(value) if isinstance(value, float) else value for name, value in point.items()}
+    has_second = _ITEM_ITEM[0] in point
+    values: dict[str, Any] = {name: rounded[name] for name in (*_AS_THEY_ARE, *(_ITEM_ITEM if has_second else ()))}
     return TrainSettings(
         factors=8 * point["factors_by_8"],
-        regularization=_rounded(point["regularization_multiple"]) * regularization,
-        alpha=_rounded(point["alpha"]),
-        iterations=point["iterations"],
-        dislikes=point["dislikes"],
-        fold_in_dislikes=point["fold_in_dislikes"],
-        half_life=_rounded(point["half_life"]),
-        feedback_weight=_rounded(point["feedback_weight"]),
+        regularization=rounded["regularization_multiple"] * regularization,
+        item_item="on" if has_second else "off",
         random_seed=random_seed,
+        **values,
     )
 
 
