@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,9 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 import mlrec
 from benchmarks.synthetic.kinds import KINDS, generated
 from mlrec.artifacts.model_folder import Model
+from mlrec.dataset.fetch import fetch
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.evaluation import choosing, listers
 from mlrec.evaluation.jury import Jury
@@ -83,7 +86,7 @@ def main() -> None:
 def prepare(workspace: Workspace, name: str | Path, seed: int, *, implicit: bool) -> None:
     """Prepare a data set by its name or file."""
     if name == "demo":
-        mlrec.dataset.fetch.fetch(workspace, "demo")
+        fetch(workspace, "demo")
         mlrec.prepare(workspace, PrepareSettings(random_seed=seed))
         return
     file = name if isinstance(name, Path) else workspace.root / "ratings.csv"
