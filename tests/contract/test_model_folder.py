@@ -370,6 +370,16 @@ def put(place, value):
         ("recent_share", put(9, 1.5), "recent_share.npy has an impossible share"),
         ("user_gram", put((0, 1), np.inf), "user_gram.npy has a value that is not finite"),
         ("user_gram", lambda a: a[1:], "do not match each other"),
+        ("item_item_weight", put(9, 0.0), "item_item_weight.npy has a value that is not finite"),
+        ("item_item_weight", put(9, -0.1), "item_item_weight.npy has a value that is not finite"),
+        ("item_item_weight", put(9, np.nan), "item_item_weight.npy has a value that is not finite"),
+        ("item_item_weight", lambda a: a[1:], "item-item weights do not match each other"),
+        ("item_item_movie_idx", put(9, 9066), "item_item_movie_idx.npy has an impossible movie"),
+        ("item_item_movie_idx", put(0, -1), "item_item_movie_idx.npy has an impossible movie"),
+        ("item_item_movie_idx", lambda a: a[::-1], "item_item_movie_idx.npy is not in ascending order"),
+        ("item_item_indptr", lambda a: a[1:], "item-item weights do not match each other"),
+        ("item_item_indptr", put(0, 1), "item_item_indptr.npy does not divide the weights"),
+        ("item_item_indptr", put(5, 10**9), "item_item_indptr.npy does not divide the weights"),
     ],
 )
 def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums(
@@ -380,6 +390,13 @@ def test_what_cannot_be_is_refused_when_a_model_is_opened_also_without_checksums
         mlrec.Recommender.open(demo_copy.root)
     assert words in error.value.message
     assert str(unsealed.root) in error.value.message
+
+
+@pytest.mark.parametrize("name", ["item_item_indptr", "item_item_movie_idx", "item_item_weight"])
+def test_a_second_opinion_that_is_missing_is_missed(demo_copy, unsealed, name):
+    unsealed.array(name).unlink()
+    with pytest.raises(IncompatibleFormatError, match=f"{name}.npy is missing"):
+        mlrec.Recommender.open(demo_copy.root)
 
 
 @pytest.mark.parametrize(

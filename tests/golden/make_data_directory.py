@@ -19,6 +19,7 @@ from typing import Any
 
 from mlrec.dataset.prepare import prepare
 from mlrec.dataset.raw_folder import FetchedFile, Marker
+from mlrec.evaluation.choosing import on_validation
 from mlrec.evaluation.protocol import evaluate
 from mlrec.evaluation.tuning.search import tune
 from mlrec.model.train import train
@@ -138,7 +139,7 @@ def main(root: Path, variant: str = "numbers") -> None:
     write_raw(workspace.raw, variant)
     usual = {"min_user_ratings": 2, "min_movie_ratings": 2, "threads": 1}
     prepare(workspace, PrepareSettings(**{**usual, **SETTINGS[variant]}))
-    train(workspace, TrainSettings(factors=4, iterations=5, threads=1), note=NOTE)
+    train(workspace, TrainSettings(factors=4, iterations=5, threads=1), note=NOTE, chooser=on_validation)
     evaluate(workspace, EvaluateSettings(baselines=("popularity", "ease"), threads=1))
     evaluate(workspace, EvaluateSettings(split="test", baselines=("popularity",), threads=1))
     tune(workspace, TuneSettings(trials=3, sample=0))

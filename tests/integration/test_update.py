@@ -165,6 +165,14 @@ def test_the_law(workspace, steps):
     for name in ("indptr", "movie_idx", "preference", "timestamp"):
         np.testing.assert_array_equal(getattr(history, name), wanted[name], name)
     np.testing.assert_array_equal(now.movie_factors[now.is_trained], then.movie_factors[then.is_trained])
+    # The weights between movies stay as they were learned, under the new rows.
+    assert now.item_item is not None
+    assert then.item_item is not None
+    assert now.item_item.rule == then.item_item.rule
+    row = rows_of(now.movie_ids, then.movie_ids)
+    for movie in np.flatnonzero(np.diff(then.item_item.indptr))[::40].tolist():
+        weights = then.item_item.between(movie)
+        np.testing.assert_array_equal(now.item_item.between(int(row[movie]))[row], weights)
 
 
 def registry_updated(workspace: Workspace) -> Workspace:

@@ -217,6 +217,12 @@ def test_towards_looks_up_single_weights(learned):
         assert item_item.towards(movie, rows).tolist() == pytest.approx([*B[:, movie], 0.0])
 
 
+def test_between_is_the_mean_of_both_directions(learned):
+    item_item, B = learned
+    for movie in range(N):
+        np.testing.assert_allclose(item_item.between(movie), (B[movie] + B[:, movie]) / 2, atol=1e-7)
+
+
 def test_other_rows_keep_the_weights(learned):
     item_item, B = learned
     row = np.sort(np.random.default_rng(1).permutation(N + 6)[:N]).astype(np.int32)

@@ -20,6 +20,13 @@ def test_similarity_is_the_cosine_and_leaves_out_the_movie_itself():
     assert np.isnan(similarity[[0, 4]]).all()
 
 
+def test_similarity_rises_where_likes_go_together():
+    between = np.array([0, 0, 0.03, 0.2, 0], dtype=np.float32)
+    similarity = movie_similarity(0, FACTORS, between=between)
+    # c + (1 − c) · min(1, 10 b), with cosines of 1, 0 and −1.
+    np.testing.assert_allclose(similarity[1:4], [1, 0.3, 1], atol=1e-6)
+
+
 def test_popularity_ranks_by_likes_then_by_row():
     scores = popularity_scores(np.array([5, 9, 5, 0]))
     assert np.argsort(-scores).tolist() == [1, 0, 2, 3]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mlrec import Recommender, ServeSettings
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.ranker import Opinions
 from mlrec.settings import FoldInSettings, GradientSettings
 from tests.integration.learning.users import LAWS, NEW, swipes, vector_of
 
@@ -30,6 +31,46 @@ def test_single_updates_equal_one_batch_solve(demo, model, events):
     rows, preferences = (np.array(column) for column in zip(*events, strict=True))
     batch = model.solver().user_vector(rows.astype(np.int32), preferences.astype(np.int8))
     np.testing.assert_allclose(swiped(demo, events), batch, atol=1e-5)
+
+
+@given(events=swipes)
+@LAWS
+def test_scores_after_single_updates_are_those_of_all_opinions_at_once(demo, events):
+    """Vectors and item-item weights alike learn each swipe exactly."""
+    rows, preferences = zip(*events, strict=True)
+    opinions = Opinions(np.array(rows, np.int32), np.array(preferences, np.int8))
+    with Recommender.open(demo.root, store="memory") as rec:
+        served = rec._served()
+        for second, (row, preference) in enumerate(events):
+            rec.update_user(NEW, int(served.movie_ids[row]), preference, at=1_700_000_000 + second)
+        vector = served.fold_in.user_vector(opinions.movie_idx, opinions.preference)
+        expected = served.ranker.scores(vector, opinions).shown
+        np.testing.assert_allclose(rec._view(NEW).scores.shown, expected, atol=1e-6)
+
+
+@given(events=swipes, one_more=st.integers(0, 1302), preference=st.sampled_from([-2, -1, 1, 2]))
+@LAWS
+def test_a_swipe_and_its_undo_leave_every_score_as_it_was(demo, events, one_more, preference):
+    with Recommender.open(demo.root, store="memory") as rec:
+        movie_ids = rec._served().movie_ids
+        for second, (row, signed) in enumerate(events):
+            rec.update_user(NEW, int(movie_ids[row]), signed, at=1_700_000_000 + second)
+        before = rec._view(NEW).scores.shown.copy()
+        rec.update_user(NEW, int(movie_ids[one_more]), preference, at=1_750_000_000)
+        rec.undo(NEW)
+        np.testing.assert_array_equal(rec._view(NEW).scores.shown, before)
+
+
+@given(events=swipes)
+@LAWS
+def test_explanations_sum_to_the_scores_of_a_list(demo, events):
+    with Recommender.open(demo.root, store="memory") as rec:
+        movie_ids = rec._served().movie_ids
+        for second, (row, signed) in enumerate(events):
+            rec.update_user(NEW, int(movie_ids[row]), signed, at=1_700_000_000 + second)
+        for item in rec.get_top_n(NEW, 3):
+            why = rec.explain(NEW, item.movie_id)
+            assert why.popularity + sum(like.value for like in why.likes) == pytest.approx(item.score, abs=1e-6)
 
 
 def test_single_updates_of_a_known_user_equal_one_batch_solve_over_all(demo, model):
