@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=["demo", "lecturers", *KINDS])
     parser.add_argument("--ratings", nargs="*", type=Path, default=[], metavar="FILE")
     parser.add_argument("--implicit", action="store_true", help="the files have interactions instead of ratings")
+    parser.add_argument("--min-item-ratings", type=int, default=20, metavar="N", help="the core filter of the files")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     arguments = parser.parse_args()
     names: Sequence[str | Path] = [*arguments.kinds, *arguments.ratings]
@@ -75,7 +76,7 @@ def main() -> None:
         for seed in arguments.seeds:
             with tempfile.TemporaryDirectory() as folder:
                 workspace = Workspace(Path(folder))
-                prepare(workspace, name, seed, implicit=arguments.implicit)
+                prepare(workspace, name, seed, implicit=arguments.implicit, least=arguments.min_item_ratings)
                 judge(row, read_prepared(workspace), seed)
         show(row)
 
@@ -83,7 +84,7 @@ def main() -> None:
 # -- data --------------------------------------------------------------------------------------------------------------
 
 
-def prepare(workspace: Workspace, name: str | Path, seed: int, *, implicit: bool) -> None:
+def prepare(workspace: Workspace, name: str | Path, seed: int, *, implicit: bool, least: int) -> None:
     """Prepare a data set by its name or file."""
     if name == "demo":
         fetch(workspace, "demo")
@@ -97,6 +98,8 @@ def prepare(workspace: Workspace, name: str | Path, seed: int, *, implicit: bool
         made = generated(KINDS[name], seed)
         write(file, made.user, made.item, made.value, made.timestamp)
         settings = replace(settings, implicit=KINDS[name].plays)
+    else:
+        settings = replace(settings, min_movie_ratings=least)
     with file.open() as lines:
         if "timestamp" not in next(lines):
             settings = replace(settings, no_time="random")

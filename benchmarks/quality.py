@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean
 
 from mlrec.artifacts import registry
+from mlrec.evaluation.choosing import on_validation
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.settings import EvaluateSettings, PresetName, TrainSettings
@@ -46,7 +47,7 @@ def main() -> None:
 
 def judge(workspace: Workspace, preset: PresetName, seed: int) -> dict[str, dict[str, float]]:
     """Figures of one training, and of popularity beside it."""
-    trained = train(workspace, TrainSettings.preset(preset, random_seed=seed), publish=False)
+    trained = train(workspace, TrainSettings.preset(preset, random_seed=seed), publish=False, chooser=on_validation)
     try:
         figures: dict[str, dict[str, float]] = {preset: {}, "popularity": {}}
         for split in ("val", "test"):

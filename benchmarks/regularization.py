@@ -14,6 +14,7 @@ from statistics import mean
 
 from mlrec.artifacts import registry
 from mlrec.dataset.reading import read_prepared
+from mlrec.evaluation.choosing import on_validation
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
 from mlrec.settings import SPLITS, EvaluateSettings, TrainSettings, regularization_for
@@ -45,7 +46,7 @@ def main() -> None:
 def judged(workspace: Workspace, regularization: float, seed: int, sample: int) -> tuple[float, float]:
     """NDCG@10 of one trained model on validation and test."""
     settings = TrainSettings(regularization=regularization, random_seed=seed)
-    trained = train(workspace, settings, publish=False)
+    trained = train(workspace, settings, publish=False, chooser=on_validation)
     try:
         val, test = (
             evaluate(

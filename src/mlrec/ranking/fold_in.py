@@ -174,7 +174,8 @@ class FoldIn:
             If the solution is too large for a float.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        return self._solve(self._normal_matrix(Y, c), np.where(liked, c, 0.0) @ Y).astype(np.float32)
+        b = np.where(liked, c, 0.0) @ Y
+        return self._solve(self._normal_matrix(Y, c), b).astype(np.float32)
 
     @_unwarned
     def contributions(
@@ -190,7 +191,7 @@ class FoldIn:
             As in `user_vector`.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        A = self._normal_matrix(Y, c)
+        A = self._normal_matrix(Y.copy(), c)
         c_liked = np.where(liked, c, 0.0)
         # A is symmetric, so one solve gives A⁻¹m and, from it, every y_iᵀ A⁻¹ m.
         towards_movie = Y @ self._solve(A, self._factors[movie])
@@ -219,9 +220,13 @@ class FoldIn:
         raise _unsolvable(self.settings)
 
     def _normal_matrix(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
-        """YᵀY + λI + Σ (c − 1) y yᵀ, without the oldest events of a long history, whose c has decayed to exactly 1."""
+        """YᵀY + λI + Σ (c − 1) y yᵀ, without the oldest events of a long history, whose c has decayed to exactly 1.
+
+        Y, the factors of the user's movies, is overwritten: another array of that size would take as long as the rest.
+        """
         oldest = int(np.argmax(c > 1.0)) if len(c) else 0
-        recent = Y[oldest:] * np.sqrt(c[oldest:] - 1.0)[:, None]
+        recent = Y[oldest:]
+        recent *= np.sqrt(c[oldest:] - 1.0)[:, None]
         return self._base + recent.T @ recent  # an array times itself: BLAS does half the work
 
     def _known(

@@ -681,7 +681,7 @@ class Recommender:
             preference=preference,
             undone=logged.event.undoes > 0,
             is_new=logged.is_new,
-            in_effect=bool(np.isin(logged.event.event_id, view.history.in_effect)),
+            in_effect=bool((view.history.in_effect == logged.event.event_id).any()),
             opinions=len(view.history),
             vector=view.vector,
         )
