@@ -37,6 +37,8 @@ EXAMPLES = examples(
     "mlrec train",
     "mlrec train --preset baseline",
     "mlrec train --alpha 4 --regularization 60",
+    "mlrec train --half-life 20 --item-item-weight 0.5",
+    "mlrec train --item-item off",
     "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
     "mlrec train --publish-if-better",
@@ -193,9 +195,10 @@ def train(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Train a model with implicit ALS and publish it.
+    """Train a model and publish it.
 
-    Options override the preset and the settings file. Models from both engines serve, learn from swipes, explain and
+    ALS learns vectors of movies and users, and item-item weights say which movies the likes of others speak for. What
+    is "auto" is chosen on validation, and the output says how the model does there. Options override the preset and the settings file. Models from both engines serve, learn from swipes, explain and
     evaluate in the same way. docs/scaling.md lists the differences between the engines.
     """
     from mlrec.pipeline import train as run
