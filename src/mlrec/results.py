@@ -10,7 +10,7 @@ from mlrec.artifacts.documents import to_json
 from mlrec.dataset.fetch import FetchResult
 from mlrec.dataset.prepare import Prepared
 from mlrec.errors import DataChangedError
-from mlrec.evaluation.choosing import summary_of, warnings_of
+from mlrec.evaluation.choosing import summary_of, told_values, warnings_of
 from mlrec.evaluation.gate import Gate
 from mlrec.evaluation.protocol import MODEL, Evaluation
 from mlrec.model.train import Trained
@@ -138,8 +138,15 @@ class TrainResult(Trained):
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """What was chosen on validation, and how the model does there."""
-        return () if self.choice is None or self.settings.on == "all" else summary_of(self.choice)
+        """What was chosen on validation, and how the model does there; or which values were used instead."""
+        if self.choice is not None and self.settings.on == "train":
+            return summary_of(self.choice)
+        if not self.left_to_training:
+            return ()
+        used = told_values({name: getattr(self.settings, name) for name in self.left_to_training})
+        if self.choice is not None:
+            return (f"As chosen for the model that was evaluated: {used}.",)
+        return (f"Nothing could be chosen on validation. The usual values are used: {used}.",)
 
     @property
     def warnings(self) -> tuple[str, ...]:

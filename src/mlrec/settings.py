@@ -54,6 +54,8 @@ _MOST_WORKERS = 256
 _MOST_SWEEPS = 10_000
 _LONGEST_STEP = 1e9  # vectors are float32
 ITEM_ITEM_REGULARIZATION = 15.0
+MOST_ITEM_ITEM = 0.99
+"""Largest weight of the second opinion: the vectors have to rank the movies that no like speaks for."""
 DEFAULT_KS: Mapping[ProtocolName, tuple[int, ...]] = {
     "user-time": (10,),
     "global-time": (10,),
@@ -163,12 +165,16 @@ class Settings:
             if name not in kinds:
                 raise SettingsError(f"{name} is unknown.", f"Valid settings: {', '.join(kinds)}.")
         return cls(
-            **{name: math.inf if value is None and _is_number(kinds[name]) else value for name, value in values.items()}
+            **{
+                name: math.inf if value is None and _may_be_null(name, kinds[name]) else value
+                for name, value in values.items()
+            }
         )
 
 
-def _is_number(kind: Any) -> bool:
-    return kind is float or kind == (float | Auto)
+def _may_be_null(name: str, kind: Any) -> bool:
+    """Whether null means infinity: of the numbers that may be chosen, only for half-lives."""
+    return kind is float or (kind == (float | Auto) and name.endswith("half_life"))
 
 
 @dataclass(frozen=True)
@@ -351,7 +357,7 @@ class FoldInSettings(Settings):
         _require(self.half_life > 0, "half_life must be above 0.")
         _require(
             self.feedback_weight > 0 and math.isfinite(self.feedback_weight),
-            "feedback_weight must be above 0.",
+            "feedback_weight must be above 0, and finite.",
         )
 
 
@@ -360,14 +366,14 @@ class ItemItemSettings(Settings):
     """How the item-item score counts beside that of the user's vector."""
 
     weight: float = 0.7
-    """Its share in the mean of the two, 0 to 1."""
+    """Its share in the mean of the two, 0 to 0.99."""
     half_life: float = 7.0
     """A like counts half after this many later events of the same user; infinity: no decay."""
 
     def __post_init__(self) -> None:
         """Check every value."""
         super().__post_init__()
-        _require(0 <= self.weight <= 1, "item_item_weight must be between 0 and 1.")
+        _require(0 <= self.weight <= MOST_ITEM_ITEM, f"item_item_weight must be between 0 and {MOST_ITEM_ITEM}.")
         _require(self.half_life > 0, "item_item_half_life must be above 0.")
 
 
@@ -412,7 +418,7 @@ class TrainSettings(Settings):
     item_item: ItemItemUse = "on"
     """Whether the model has a second opinion: item-item weights beside the vectors; see `mlrec.ranking.item_item`."""
     item_item_weight: float | Auto = "auto"
-    """The share of the item-item score in a user's scores, 0 to 1. auto: chosen on validation."""
+    """The share of the item-item score in a user's scores, 0 to 0.99. auto: chosen on validation."""
     item_item_half_life: float | Auto = "auto"
     """In the item-item score, a like counts half after this many later events of the same user. auto: chosen on
     validation."""
@@ -452,7 +458,8 @@ class TrainSettings(Settings):
     @property
     def left_to_training(self) -> tuple[str, ...]:
         """The settings that are chosen on validation."""
-        return tuple(name for name in CHOSEN if getattr(self, name) == "auto")
+        names = CHOSEN if self.item_item == "on" else [name for name in CHOSEN if not name.startswith("item_item")]
+        return tuple(name for name in names if getattr(self, name) == "auto")
 
     def started(self) -> Self:
         """The same settings, with the values to start from in place of those that are chosen on validation."""
@@ -484,12 +491,11 @@ class TrainSettings(Settings):
 
         In place of what is chosen on validation, there are the values to start from.
         """
-        if self.item_item == "off":
-            return None
-        return ItemItemSettings(
+        rule = ItemItemSettings(
             weight=_number(self.item_item_weight, "item_item_weight"),
             half_life=_number(self.item_item_half_life, "item_item_half_life"),
         )
+        return rule if self.item_item == "on" else None
 
     @classmethod
     def preset(cls, name: PresetName, **overrides: Any) -> Self:

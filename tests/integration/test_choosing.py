@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_its_figure_is_that_of_evaluate(demo, model):
 def test_the_parts_alone_are_what_they_say(data, model):
     choice = choice_of(model)
     given = dict(choice.values)
-    for name, weight in (("vectors", 0.0), ("item-item", 1.0)):
+    for name, weight in (("vectors", 0.0), ("item-item", 0.99)):
         alone = choice_of(built(data, **{**given, "item_item_weight": weight}))
         assert alone.settings == {}
         assert alone.figures["model"].value == pytest.approx(choice.figures[name].value, abs=1e-9)
@@ -96,6 +97,7 @@ def test_without_item_item_only_the_fold_in_is_chosen(data):
     assert model.item_item is None
     assert model.info.item_item is None
     assert set(choice_of(model).settings) == {"half_life", "feedback_weight"}
+    assert all(set(point) == {"half_life", "feedback_weight", "ndcg@10"} for point in choice_of(model).tried)
     assert set(choice_of(model).figures) == {"model", "popularity"}
 
 
@@ -136,9 +138,24 @@ def test_a_model_of_all_data_takes_what_was_chosen_before(demo_copy):
     assert final.settings.half_life == chosen.settings.half_life
     assert final.settings.item_item_weight == chosen.settings.item_item_weight
     assert final.choice == chosen.choice
-    assert final.summary == final.warnings == ()
+    assert final.warnings == ()
+    (said,) = final.summary
+    assert said.startswith("As chosen for the model that was evaluated: half-life 7, feedback weight ")
     opened = registry.open_published(demo_copy)
     assert opened.train_settings == TrainSettings(on="all")
+
+
+def test_where_nothing_can_be_chosen_the_output_says_so(demo_copy, demo_raw, tmp_path):
+    """Without a validation split, and for a model of all data if none of the same data was evaluated before."""
+    mlrec.prepare(tmp_path, mlrec.PrepareSettings(split_ratio=(9, 0, 1)), raw=demo_raw)
+    shutil.rmtree(demo_copy.models)
+    for result in (mlrec.train(tmp_path), mlrec.train(demo_copy, TrainSettings(on="all"))):
+        assert result.choice is None
+        assert result.summary == (
+            "Nothing could be chosen on validation. The usual values are used: half-life 7, feedback weight 5,"
+            " item-item weight 0.7, item-item half-life 7.",
+        )
+        assert (result.settings.half_life, result.settings.item_item_weight) == (7.0, 0.7)
 
 
 def test_a_description_is_a_settings_file_that_chooses_again(demo, tmp_path):
@@ -202,13 +219,15 @@ def test_a_model_that_does_not_beat_popularity_says_so_and_what_to_try(found, sa
 def test_a_model_that_loses_to_its_own_part_says_so():
     (warning,) = warnings_of(choice_with(Figure(0.05, 0.02, 0.08), vectors=-0.02))
     assert warning.startswith("The model ranks worse than its vectors alone: NDCG@10 on validation is 0.1000 against")
+    assert warning.endswith("Try 'mlrec tune'."), "the training has chosen the weight"
 
 
 def test_real_settings_that_lose_to_a_part_are_told(demo_copy):
     result = mlrec.train(
-        demo_copy, TrainSettings(half_life=7, item_item_half_life=math.inf, item_item_weight=1.0), publish=False
+        demo_copy, TrainSettings(half_life=7, item_item_half_life=math.inf, item_item_weight=0.99), publish=False
     )
-    assert any("worse than its vectors alone" in warning for warning in result.warnings)
+    (warning,) = [warning for warning in result.warnings if "worse than its vectors alone" in warning]
+    assert warning.endswith("--item-item-weight auto")
     assert result.to_json()["warnings"] == list(result.warnings)
 
 

@@ -23,8 +23,8 @@ def test_similarity_is_the_cosine_and_leaves_out_the_movie_itself():
 def test_similarity_rises_where_likes_go_together():
     between = np.array([0, 0, 0.03, 0.2, 0], dtype=np.float32)
     similarity = movie_similarity(0, FACTORS, between=between)
-    # c + (1 − c) · min(1, 10 b), with cosines of 1, 0 and −1.
-    np.testing.assert_allclose(similarity[1:4], [1, 0.3, 1], atol=1e-6)
+    # c + (1 − c) · (1 − exp(−10 b)), with cosines of 1, 0 and −1.
+    np.testing.assert_allclose(similarity[1:4], [1, 1 - np.exp(-0.3), -1 + 2 * (1 - np.exp(-2))], atol=1e-6)
 
 
 def test_popularity_ranks_by_likes_then_by_row():

@@ -28,7 +28,7 @@ from mlrec.model.train import Ground
 from mlrec.plurals import counted
 from mlrec.ranking.best_unseen import Seen, slices
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.settings import CHOSEN, EvaluateSettings, FoldInSettings, TrainSettings
+from mlrec.settings import CHOSEN, MOST_ITEM_ITEM, EvaluateSettings, FoldInSettings, TrainSettings
 
 METRIC, _K = "ndcg@10", 10
 MODEL, VECTORS, ITEM_ITEM = "model", "vectors", "item-item"
@@ -73,8 +73,7 @@ def on_validation(ground: Ground, candidates: Candidates) -> tuple[TrainSettings
     bench = _Bench.of(ground, candidates)
     if not len(bench.jury.users):
         return settings.started(), None
-    needed = [name for name in _VALUES if settings.item_item == "on" or not name.startswith("item_item")]
-    left = [name for name in needed if name in settings.left_to_training]
+    left = [name for name in _VALUES if name in settings.left_to_training]
     with ground.progress.task("Choosing on validation"):
         found = bench.chosen(settings.started(), left)
         return found, bench.told(found, left)
@@ -120,6 +119,11 @@ class _Bench:
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)
         return cls(jury.sampled(), candidates)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The settings that make a point."""
+        return CHOSEN if self.candidates.item_item is not None else ("half_life", "feedback_weight")
+
     def chosen(self, settings: TrainSettings, left: list[str]) -> TrainSettings:
         """Vary each setting that is left open, one after another, until none of them helps any more."""
         without = settings.with_values({name: value for name, value in _NO_DECAY.items() if name in left})
@@ -163,7 +167,7 @@ class _Bench:
         found = {MODEL: self._of(settings)}
         if self.candidates.item_item is not None:
             found[VECTORS] = self._of(settings.with_values({"item_item_weight": 0.0}))
-            found[ITEM_ITEM] = self._of(settings.with_values({"item_item_weight": 1.0}))
+            found[ITEM_ITEM] = self._of(settings.with_values({"item_item_weight": MOST_ITEM_ITEM}))
         found[POPULARITY] = self._ndcg(self.jury.popularity())
         n_users = len(self.jury.users)
         bootstrap = Bootstrap(n_users, _RESAMPLES, self.candidates.settings.random_seed)
@@ -174,7 +178,7 @@ class _Bench:
             metric=METRIC,
             users=n_users,
             tried=tuple(
-                {**_finite(dict(zip(CHOSEN, point, strict=True))), METRIC: float(ndcg.mean())}
+                {**_finite(dict(zip(self.names, point, strict=True))), METRIC: float(ndcg.mean())}
                 for point, ndcg in self.tried.items()
             ),
             figures={name: _figure(estimate(value[name], drawn[name])) for name in found},
@@ -187,7 +191,7 @@ class _Bench:
 
     def _of(self, settings: TrainSettings) -> NDArray[np.float64]:
         """NDCG of each user with some settings, float64 (users,)."""
-        point = tuple(getattr(settings, name) for name in CHOSEN)
+        point = tuple(getattr(settings, name) for name in self.names)
         if point not in self.tried:
             self.tried[point] = self._ndcg(self._lister(settings))
         return self.tried[point]
@@ -227,14 +231,18 @@ def _figure(found: Estimate | Difference) -> Figure:
 
 def summary_of(choice: Choice) -> tuple[str, ...]:
     """Say what was chosen, and how the model does on validation."""
-    values = choice.values
-    said = [f"{_SAID[name]} {value:g}" for name, value in values.items()]
+    said = told_values(choice.values)
     others = [f"by {_NAMES[name]} {choice.figures[name].value:.4f}" for name in choice.figures if name != MODEL]
     where = f"on validation ({counted(choice.users, 'user')})"
     figures = f"NDCG@10 {{}}: {choice.figures[MODEL].value:.4f}; {', '.join(others)}."
     if not said:
         return (figures.format(where),)
-    return f"Chosen {where}: {', '.join(said)}.", figures.format("there")
+    return f"Chosen {where}: {said}.", figures.format("there")
+
+
+def told_values(values: Mapping[str, float]) -> str:
+    """Settings with their values, in words."""
+    return ", ".join(f"{_SAID[name]} {value:g}" for name, value in values.items())
 
 
 def warnings_of(choice: Choice) -> tuple[str, ...]:
@@ -252,9 +260,11 @@ def warnings_of(choice: Choice) -> tuple[str, ...]:
             + "More ratings help most: prepare with lower --min-user-ratings and --min-movie-ratings, or add data. "
             + "Then try 'mlrec tune'."
         )
+    was_chosen = "item_item_weight" in choice.settings
+    remedy = "Try 'mlrec tune'." if was_chosen else "Let the training choose: --item-item-weight auto"
     found += [
         f"The model ranks worse than its {_NAMES[name]}: NDCG@10 on validation is {own:.4f} against"
-        f" {figures[name].value:.4f}. Let the training choose: --item-item-weight auto"
+        f" {figures[name].value:.4f}. {remedy}"
         for name in (VECTORS, ITEM_ITEM)
         if name in choice.is_beaten_by
     ]

@@ -1,4 +1,4 @@
-"""Learning the item-item weights: which likes of other movies speak for a like of a movie.
+"""Learning the item-item weights: how much a like of one movie speaks for another.
 
 A movie's weights are a ridge regression of its likes on those of its nearest movies. With X the likes (users × movies),
 G = XᵀX, and N the movies nearest to m,
@@ -216,11 +216,12 @@ def weights_of(
         target, place = np.nonzero(w > 0)
         return movies[near[target, place]], movies[own[target]], w[target, place]
 
+    blocks = list(slices(n if nearest > 0 else 0, _ROWS))
     with ThreadPoolExecutor(threads) as pool, progress.task("Learning item-item weights", n, "movies") as task:
         found = []
-        for part in pool.map(solve, slices(n if nearest > 0 else 0, _ROWS)):
+        for block, part in zip(blocks, pool.map(solve, blocks), strict=True):
             found.append(part)
-            task.advance(min(_ROWS, n))
+            task.advance(block.stop - block.start)
     liked, target, weight = _joined(found)
     by_liked = np.lexsort((target, liked))
     item_item = ItemItem(

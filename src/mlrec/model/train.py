@@ -94,6 +94,8 @@ class Trained:
         The training settings. A regularization that follows the data is resolved to its value.
     seconds
         Wall-clock seconds of each stage.
+    left_to_training
+        The settings that the request left to the training.
     choice
         What was chosen on validation, and how the model does there; see `mlrec.evaluation.choosing`. None: nothing was.
     """
@@ -103,6 +105,7 @@ class Trained:
     published: bool
     settings: TrainSettings
     seconds: dict[str, float]
+    left_to_training: tuple[str, ...] = ()
     choice: Choice | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -178,7 +181,10 @@ def train(
             )
         if publish:
             registry.publish(workspace, model.model_id)
-    return Trained(model.model_id, files.root, publish, model.info.settings, watch.seconds, model.info.choice)
+    info = model.info
+    return Trained(
+        model.model_id, files.root, publish, info.settings, watch.seconds, info.left_to_training, info.choice
+    )
 
 
 def require_note(note: str | None) -> None:

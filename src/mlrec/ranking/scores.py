@@ -35,8 +35,8 @@ def movie_similarity(
 ) -> NDArray[np.float32]:
     """How similar one movie is to all others: the cosine between their vectors, raised where likes go together.
 
-    With the mean weight b between two movies, a cosine c becomes c + (1 − c) · min(1, 10 b). How far to raise it was
-    chosen by the likes that followed: docs/decisions/0017.
+    With the mean weight b between two movies, a cosine c becomes c + (1 − c) · (1 − exp(−10 b)). How far to raise it
+    was chosen by the likes that followed: docs/decisions/0017.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def movie_similarity(
     if evidence is not None:
         cosines *= evidence
     if between is not None:
-        cosines += (1.0 - cosines) * np.minimum(1.0, _WORTH_OF_WEIGHTS * between)
+        cosines += (1.0 - cosines) * -np.expm1(-_WORTH_OF_WEIGHTS * between)
     cosines[movie_idx] = np.nan
     return np.asarray(cosines, dtype=np.float32)
 

@@ -242,7 +242,7 @@ async def similar(
     service: Serving,
     n: Annotated[Length, Query(description="How many movies.")] = 10,
 ) -> list[Recommendation]:
-    """The movies most similar to a movie, by the cosine of their vectors."""
+    """The movies most similar to a movie, by their vectors and by which movies are liked together."""
     return await service.read(service.recommender.similar_movies, movie_id, n)
 
 

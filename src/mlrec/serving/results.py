@@ -37,9 +37,9 @@ class Recommendation:
     movie_id, title, year, genres, imdb_id, tmdb_id, details, origin
         As in `Movie`.
     score
-        Predicted preference: about 1 for a movie that the user surely likes, 0 for a movie without meaning to the user.
-        For a user with few opinions it includes the share of all users who liked the movie; for a new user it is that
-        share. In a list of similar movies it is the cosine, −1 to 1.
+        Predicted preference: the higher, the more the user will like the movie; 0 for a movie without meaning to the
+        user. For a user with few opinions it includes the share of all users who liked the movie; for a new user it is
+        that share. In a list of similar movies it is their similarity, −1 to 1.
     source
         Where the recommendation mostly comes from: the user's own opinions (`personal`), what most people like
         (`popular`) or like within the requested genres (`genre`), or similarity to a movie (`similar`).

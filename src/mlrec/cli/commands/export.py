@@ -40,7 +40,8 @@ def export(
 ) -> None:
     """Write the vectors of a model to files: ids, vectors and titles.
 
-    The inner product of a user's and a movie's vector is the movie's score for that user. For users with fewer than
+    The inner product of a user's and a movie's vector is one part of the movie's score for that user. The other part
+    comes from item-item weights, which a model trained with '--item-item off' does not have. For users with fewer than
     20 opinions, serving also mixes in popularity.
 
     parquet: movies.parquet (movie_id, title, year, genres, origin, ratings, vector) and users.parquet

@@ -134,7 +134,7 @@ def run(
         evaluate_settings=EvaluateSettings(threads=threads or 0),
         spark=spark,
         progress=bar,
-        on_step=_warn if as_json else partial(_show, judged_first=final),
+        on_step=_warn_all if as_json else partial(_show, judged_first=final),
     )
     if as_json:
         render.print_json(result.to_json())
@@ -161,6 +161,16 @@ def _show(step: "Step", *, judged_first: bool) -> None:
             pass
         case _:
             evaluation_tables.show_headline(step, step.ks[0])
+    _warn(step)
+
+
+def _warn_all(step: "Step") -> None:
+    """Warn of what the tables would have shown too."""
+    from mlrec.pipeline import TrainResult
+
+    if isinstance(step, TrainResult):
+        for warning in step.warnings:
+            render.warn(warning)
     _warn(step)
 
 

@@ -21,7 +21,7 @@ def similar(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """List the movies most similar to a movie, by the cosine similarity of their vectors."""
+    """List the movies most similar to a movie, by their vectors and by which movies are liked together."""
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir) as recommender:

@@ -136,7 +136,7 @@ def train(
     item_item: Annotated[
         ItemItemUse | None,
         typer.Option(
-            help="Whether the model also learns item-item weights: which movies the likes of others speak for.",
+            help="Whether the model also learns item-item weights: how much a like of one movie speaks for another.",
             show_default=_DEFAULTS.item_item,
         ),
     ] = None,
@@ -145,7 +145,7 @@ def train(
         typer.Option(
             parser=number_or_auto,
             metavar="X",
-            help="Share of the item-item score in a user's scores, 0 to 1. auto: chosen on validation.",
+            help="Share of the item-item score in a user's scores, 0 to 0.99. auto: chosen on validation.",
             show_default=str(_DEFAULTS.item_item_weight),
         ),
     ] = None,
@@ -197,15 +197,20 @@ def train(
 ) -> None:
     """Train a model and publish it.
 
-    ALS learns vectors of movies and users, and item-item weights say which movies the likes of others speak for. What
-    is "auto" is chosen on validation, and the output says how the model does there. Options override the preset and the settings file. Models from both engines serve, learn from swipes, explain and
-    evaluate in the same way. docs/scaling.md lists the differences between the engines.
+    ALS learns vectors of movies and users, and item-item weights say how much a like of one movie speaks for another.
+    What is "auto" is chosen on validation, and the output says how the model does there. Options override the preset
+    and the settings file.
+
+    Models from both engines serve, learn from swipes, explain and evaluate in the same way. docs/scaling.md lists the
+    differences between the engines.
     """
     from mlrec.pipeline import train as run
     from mlrec.workspace import Workspace
 
     if publish_if_better and not publish:
         raise UsageError("--publish-if-better cannot be combined with --no-publish.")
+    if item_item == "off" and (item_item_weight is not None or item_item_half_life is not None):
+        raise UsageError("--item-item off has no use for --item-item-weight and --item-item-half-life.")
     settings = training_settings(
         preset,
         settings_file,

@@ -265,7 +265,9 @@ def _search(
         def look(sweeps: int, movie_factors: NDArray[np.float32]) -> None:
             nonlocal found
             if sweeps == settings.iterations or sweeps in _CHECKED_SWEEPS:
-                ndcg = _judged(validation, movie_factors, settings, tuning_data.item_item(settings)).per_user[METRIC]
+                as_trained = tuning_data.as_trained(settings)
+                item_item = tuning_data.item_item(as_trained)
+                ndcg = _judged(validation, movie_factors, as_trained, item_item).per_user[METRIC]
                 found = ratio(ndcg.numerators, ndcg.denominators)
                 if sweeps < settings.iterations:
                     tell(sweeps, found)
@@ -312,10 +314,10 @@ def _verdict(
     tuning_data: _TuningData, settings: EvaluateSettings, models: dict[str, tuple[TrainSettings, NDArray[np.float32]]]
 ) -> Verdict:
     jury = tuning_data.jury(settings, METRICS)
-    judged = {
-        name: _judged(jury, movie_factors, train, tuning_data.item_item(train))
-        for name, (train, movie_factors) in models.items()
-    }
+    judged = {}
+    for name, (train, movie_factors) in models.items():
+        as_trained = tuning_data.as_trained(train)
+        judged[name] = _judged(jury, movie_factors, as_trained, tuning_data.item_item(as_trained))
     bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
     figures, differences = summarized(judged, bootstrap, BEST)
     return Verdict(settings.split, "+".join(settings.history_splits), len(jury.users), figures, differences)
@@ -366,6 +368,10 @@ class _TuningData:
     ) -> NDArray[np.float32]:
         """Train, and return the movie factors, float32 (movies, factors)."""
         return als.fit(self._preferences, settings, self._threads, SILENT, after_sweep).movies
+
+    def as_trained(self, settings: TrainSettings) -> TrainSettings:
+        """The settings as a training on this data would use them."""
+        return for_data(settings, self._data.manifest)
 
     def item_item(self, settings: TrainSettings) -> ItemItem | None:
         """The second opinion by the rule of some settings. It is learned once, because all trials have the same."""
