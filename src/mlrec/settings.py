@@ -94,7 +94,7 @@ def converted(name: str, value: Any, kind: Any) -> Any:
         if Auto in parts:
             if isinstance(value, str):
                 value = _number_or_auto(name, value)
-            return value if value == "auto" else converted(name, value, parts[0])
+            return value if isinstance(value, str) else converted(name, value, parts[0])
         return None if value is None else converted(name, value, parts[0])
     if get_origin(kind) is tuple:
         return _converted_tuple(name, value, parts)

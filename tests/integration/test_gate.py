@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, MlrecError, ModelMissingError, SettingsError
 from mlrec.evaluation import gate as gate_module
+from mlrec.evaluation.choosing import as_chosen, on_validation
 from mlrec.evaluation.comparing import Comparison, compare, has_learned
 from mlrec.evaluation.gate import Gate, is_not_worse, publish_if_better, require_gate
 from mlrec.evaluation.protocol import evaluate
@@ -120,7 +122,7 @@ def test_a_model_of_other_data_keeps_no_figures_of_the_present_data(both, demo_r
 
 def test_an_equal_model_is_published(both):
     workspace, _, _ = both
-    again = train(workspace, publish=False)
+    again = train(workspace, publish=False, chooser=on_validation)
     gate = publish_if_better(workspace, again.model_id)
     assert gate.passed
     assert compared(gate).difference["ndcg@10"].value == 0
@@ -146,7 +148,8 @@ def test_for_a_model_of_everything_stands_the_one_that_was_judged(both):
 
 def test_for_a_model_of_everything_without_a_judge_its_settings_are_trained_anew(both):
     workspace, default, baseline = both
-    final = train(workspace, TrainSettings(on="all"), judged_by="20200101T000000-als-0000")
+    chosen = partial(as_chosen, model_folder.open_model(registry.resolve(workspace, default)).info.choice)
+    final = train(workspace, TrainSettings(on="all"), judged_by="20200101T000000-als-0000", chooser=chosen)
     ids = registry.list_ids(workspace)
     gate = is_not_worse(workspace, baseline)
     assert not gate.passed

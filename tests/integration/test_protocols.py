@@ -39,7 +39,8 @@ def test_each_division_is_the_one_that_prepare_writes(demo, global_time):
 
 
 def test_a_global_time_of_its_own_is_what_preparing_and_training_anew_gives(demo, global_time):
-    train(global_time)
+    """With what was chosen for the model of the other protocol."""
+    train(global_time, registry.settings_of(demo)[1])
     settings = EvaluateSettings(split="test", baselines=("popularity", "ease"))
     prepared = evaluate(global_time, settings)
     anew = evaluate(demo, replace(settings, protocol="global-time"))
@@ -118,13 +119,14 @@ def test_held_out_users_have_the_published_figures(demo):
     assert any_rated.models["als"]["ndcg@100"].value > any_rated.models["popularity"]["ndcg@100"].value
 
 
-def test_without_a_model_the_default_settings_are_used(demo_raw, demo, tmp_path):
+def test_without_a_model_the_default_settings_are_used(demo_raw, tmp_path):
     workspace = Workspace(tmp_path)
     prepare(workspace, raw=demo_raw)
     settings = EvaluateSettings(protocol="global-time", baselines=QUICK)
     result = evaluate(workspace, settings)
     assert result.model_id is None
-    assert result.models == evaluate(demo, settings).models
+    train(workspace)  # with the values to start from
+    assert result.models == evaluate(workspace, settings).models
 
 
 def test_the_settings_of_the_named_model_are_used(demo_copy):

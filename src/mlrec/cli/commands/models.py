@@ -155,7 +155,13 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         render.print_json({**document, "metrics": metrics.document})
         return
     document.pop("files", None)  # checksums, for 'mlrec doctor' only
+    document.pop("choice", None)  # --json shows every point that was tried
     render.table(["", ""], _flattened(document), title=info.model_id)
+    if info.choice is not None and info.settings.on == "train":
+        from mlrec.evaluation.choosing import summary_of
+
+        for said in summary_of(info.choice):
+            render.line(said)
     rows = [
         (split, history, _KIND_NAMES[kind], f"{result.users:,}", *_figures(result, model))
         for split, by_history in metrics.results.items()
