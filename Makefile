@@ -64,8 +64,11 @@ serve: $(VENV)/.serve  ## Serve the page to swipe on, with the demo data if DATA
 # The slowest files first, so that no processor waits for the last of them.
 TESTS := tests/spark $(filter-out tests/spark,$(patsubst %/,%,$(wildcard tests/*/)))
 
+# One more than there are processors, because servers, stores and signals make tests wait.
+WORKERS := $(shell python3 -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
+
 test: $(VENV)/.dev $(SPARK)  ## Run all tests
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile \
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --max-worker-restart 0 --dist loadfile \
 		--no-loadscope-reorder $(TESTS)
 
 quick: $(VENV)/.dev  ## Run the fast tests, in less than half a minute

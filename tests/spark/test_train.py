@@ -99,6 +99,7 @@ def test_of_very_many_likes_the_same_ones_count(trained, spark, monkeypatch):
     expected, size = item_item.learn_item_item(history, theirs.is_trained, theirs.item_item.rule, 1)
     assert size.movies == 700
     assert size.likes_per_user is not None
+    assert model.info.item_item is not None
     assert model.info.item_item == replace(model.info.item_item, **vars(size))
     for name in ("indptr", "movie_idx", "weight"):
         assert np.array_equal(getattr(model.item_item, name), getattr(expected, name))
