@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, rows_of
+from mlrec.ranking.runs import stable_order
 
 
 def _no_events() -> NDArray[np.int64]:
@@ -88,8 +89,8 @@ class SwipeLog:
         numbers = self.movie_id if rows is None else rows
         alive = np.flatnonzero(self.alive)
         at = self.at[alive]
-        if bool((at[1:] >= at[:-1]).all()):  # as usual: the log is in time order, and one sort is enough
-            order = alive[np.argsort(numbers[alive], kind="stable")]
+        if rows is not None and bool((at[1:] >= at[:-1]).all()):  # as usual: the log is in time order
+            order = alive[stable_order(rows[alive])]
         else:
             order = alive[np.lexsort((self.event_id[alive], at, numbers[alive]))]
         movies = numbers[order]
@@ -211,10 +212,10 @@ def effective_history(
         np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]]) if has_unknown else None
     )
     # Data with a finer order within a second or a day keeps that order.
-    if _is_by_movie(known):
+    if _is_by_movie(known) and learned.any():
         order = np.lexsort((all_rows if all_ids is None else all_ids, moments))
-    else:
-        order = np.argsort(moments, kind="stable")
+    else:  # swipes alone stand by movie
+        order = stable_order(moments)
     return EffectiveHistory(
         movie_idx=all_rows[order],
         movie_ids=movie_ids,
