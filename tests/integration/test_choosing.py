@@ -12,7 +12,8 @@ import pytest
 
 import mlrec
 from mlrec.artifacts import model_folder, registry
-from mlrec.artifacts.choice import Choice, Figure
+from mlrec.artifacts.choice import Choice
+from mlrec.artifacts.metrics_file import Figure
 from mlrec.artifacts.settings_file import read_settings
 from mlrec.dataset.reading import Events, PreparedData, read_prepared
 from mlrec.evaluation import choosing
@@ -180,7 +181,11 @@ def test_a_sample_is_drawn_where_there_are_many_users(data, model, monkeypatch):
 
 
 def choice_with(popularity: Figure, vectors: float = 0.0) -> Choice:
-    figures = {"model": Figure(0.10, 0.09, 0.11), "vectors": Figure(0.10 - vectors), "popularity": Figure(0.05)}
+    figures = {
+        "model": Figure(0.10, 0.09, 0.11),
+        "vectors": Figure(0.10 - vectors, None, None),
+        "popularity": Figure(0.05, None, None),
+    }
     return Choice(
         settings={"half_life": None, "item_item_weight": 0.7},
         metric="ndcg@10",
@@ -205,7 +210,7 @@ def test_a_model_that_is_of_use_is_only_summarized():
     [
         (Figure(-0.05, -0.08, -0.01), "The model ranks worse than a list of popular movies"),
         (Figure(0.01, -0.02, 0.04), "It is not certain that the model ranks better than a list of popular movies"),
-        (Figure(0.05), "It is not certain that the model ranks better than a list of popular movies"),
+        (Figure(0.05, None, None), "It is not certain that the model ranks better than a list of popular movies"),
     ],
 )
 def test_a_model_that_does_not_beat_popularity_says_so_and_what_to_try(found, said):

@@ -6,16 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlrec.artifacts.metrics_file import Figure
+
 POPULARITY = "popularity"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure, or a paired difference, with its 95% confidence interval; None if there is no interval."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)

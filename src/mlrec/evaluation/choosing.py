@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.artifacts.choice import POPULARITY, Choice, Figure
+from mlrec.artifacts.choice import POPULARITY, Choice
+from mlrec.artifacts.metrics_file import Figure
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate
 from mlrec.evaluation.estimates import Difference, Estimate
 from mlrec.evaluation.jury import Jury
@@ -108,9 +109,9 @@ class _Bench:
             train=candidates.history,
             history=candidates.history,
             popularity=ground.interactions.popularity,
-            share=ground.share,
+            share=candidates.share,
             half_life=half_life if math.isfinite(half_life) else None,
-            genres=ground.content.genres,
+            genres=candidates.content.genres,
             is_trained=candidates.is_trained,
         )
         sample = min(_MOST_USERS, max(1, _SCORES // int(candidates.is_trained.sum())))

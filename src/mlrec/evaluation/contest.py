@@ -19,7 +19,6 @@ from mlrec.model.matrix import signed_matrix
 from mlrec.model.train import for_data
 from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.ranking.popularity import recent_share
 from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, TrainSettings
 
 QUICK_EVENTS = 2_000_000
@@ -115,11 +114,10 @@ class Contest:
         half_life = settings.popularity_half_life
         known = replace(
             known,
-            share=recent_share(known.train, len(known.popularity), half_life),
+            share=learned.share,
             half_life=half_life if math.isfinite(half_life) else None,
         )
-        second = None if learned.item_item is None else learned.item_item[0]
         vectors, fold_in = learned.user_vectors, FoldIn(learned.movies.vectors, learned.settings.fold_in)
         if self.jury.settings.history_splits != ("train",):
             vectors = self.jury.folded_in(fold_in, known)
-        return self.jury.lister(fold_in, vectors, second, known)
+        return self.jury.lister(fold_in, vectors, learned.item_item, known)

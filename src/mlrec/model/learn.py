@@ -20,6 +20,7 @@ from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.movie_vectors import Core, MovieVectors, OpinionsByMovie, movie_vectors
+from mlrec.ranking.popularity import recent_share
 from mlrec.settings import FoldInSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class Learned:
         What ALS has learned.
     movies
         Vectors of all movies.
-    item_item
+    share
+        Share of users who liked each movie, by date, float32 (movies,); see `recent_share`.
+    item_item, item_item_size
         The second opinion, and what it was learned from. None: there is none.
     user_vectors
         Float32 (users, factors).
@@ -49,7 +52,9 @@ class Learned:
     settings: TrainSettings
     core: Core
     movies: MovieVectors
-    item_item: tuple[ItemItem, ItemItemSize] | None
+    share: NDArray[np.float32]
+    item_item: ItemItem | None
+    item_item_size: ItemItemSize | None
     user_vectors: NDArray[np.float32]
     choice: Choice | None = None
 
@@ -64,19 +69,31 @@ class Candidates:
         The training settings, with a resolved regularization.
     history
         The events that were learned from.
+    content
+        The content of all movies.
     movies
         Vectors of all movies.
     is_trained
         Which movies are in the core, bool (movies,).
+    share
+        As in `Learned`.
     item_item
         The second opinion. None: there is none.
     """
 
     settings: TrainSettings
     history: History
+    content: Content
     movies: MovieVectors
     is_trained: NDArray[np.bool_]
+    share: NDArray[np.float32]
     item_item: ItemItem | None
+
+    def settled(self, choose: Choose) -> tuple[TrainSettings, ItemItem | None, Choice | None]:
+        """Choose the last settings. Returns them, the second opinion by its rule in them, and the record of it."""
+        settings, choice = choose(self)
+        rule, item_item = settings.second_opinion, self.item_item
+        return settings, item_item if item_item is None or rule is None else item_item.with_rule(rule), choice
 
 
 Choose = Callable[[Candidates], tuple[TrainSettings, Choice | None]]
@@ -140,25 +157,23 @@ def learn(
     with stage("movies"):
         core = core_of(factors.movies, factors.users, is_trained)
         movies = vectors_of_movies(core, history, content, settings, threads)
-    second = None
+        share = recent_share(history, len(is_trained), settings.popularity_half_life)
+    item_item, size = None, None
     if settings.second_opinion is not None:
         with stage("item_item"):
-            second = learn_item_item(history, is_trained, settings.second_opinion, threads, progress)
+            item_item, size = learn_item_item(history, is_trained, settings.second_opinion, threads, progress)
     with stage("choose"):
-        candidates = Candidates(settings, history, movies, is_trained, None if second is None else second[0])
-        settings, choice = choose(candidates)
-        rule = settings.second_opinion
-        if second is not None and rule is not None:
-            second = second[0].with_rule(rule), second[1]
+        candidates = Candidates(settings, history, content, movies, is_trained, share, item_item)
+        settings, item_item, choice = candidates.settled(choose)
     with stage("fold_in"):
         if settings.user_vectors == "trained":
-            return Learned(settings, core, movies, second, factors.users, choice)
+            return Learned(settings, core, movies, share, item_item, size, factors.users, choice)
         with progress.task("Folding in users", len(history.indptr) - 1, "users") as task:
             user_vectors = FoldIn(movies.vectors, settings.fold_in, is_trained).user_vectors(
                 history.indptr, history.movie_idx, history.preference, threads=threads, advance=task.advance
             )
         als.check_finite(settings, user_vectors)
-    return Learned(settings, core, movies, second, user_vectors, choice)
+    return Learned(settings, core, movies, share, item_item, size, user_vectors, choice)
 
 
 def core_of(

@@ -23,6 +23,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,6 +44,7 @@ from mlrec.ranking.content import Content
 from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.movie_vectors import Core, MovieVectors, OpinionsByMovie, movie_vectors
+from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, Dislikes, FoldInSettings, ItemItemSettings, TrainSettings
 from mlrec.spark.session import Spark, uri
@@ -131,27 +133,26 @@ def learn_on_spark(
     with stage("fit"):
         core, trained_vectors, engine = work.fit(settings)
     with stage("movies"):
-        found = work.vectors_of_movies(core, catalogue_of(movies, work.movie_ids).content, settings)
+        content = catalogue_of(movies, work.movie_ids).content
+        found = work.vectors_of_movies(core, content, settings)
     with stage("arrange"):
         history, preferences = work.arrange()
     interactions = Interactions(
         work.user_ids, work.movie_ids, work.is_trained, history, work.popularity, work.n_ratings
     )
-    second = None
+    item_item, size = None, None
     if settings.second_opinion is not None:
         with stage("item_item"), blas_threads():
-            second = work.item_item(settings.second_opinion)
+            item_item, size = work.item_item(settings.second_opinion)
     with stage("choose"), blas_threads():
         learned_from = history.only(settings.trained_on)
-        item_item = None if second is None else second[0]
-        candidates = Candidates(settings, learned_from, found, work.is_trained, item_item)
-        settings, choice = choose(interactions, candidates)
-        if second is not None and settings.second_opinion is not None:
-            second = second[0].with_rule(settings.second_opinion), second[1]
+        share = recent_share(learned_from, len(work.movie_ids), settings.popularity_half_life)
+        candidates = Candidates(settings, learned_from, content, found, work.is_trained, share, item_item)
+        settings, item_item, choice = candidates.settled(partial(choose, interactions))
     with stage("fold_in"):
         vectors = trained_vectors if trained_vectors is not None else work.fold_in(found.vectors, settings)
         check_finite(settings, vectors)
-    learned = Learned(settings, core, found, second, vectors, choice)
+    learned = Learned(settings, core, found, share, item_item, size, vectors, choice)
     return OnSpark(interactions, preferences, learned, engine)
 
 

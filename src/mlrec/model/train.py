@@ -15,9 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlrec.artifacts import registry
 from mlrec.artifacts.choice import Choice
 from mlrec.artifacts.documents import to_json
@@ -29,9 +26,7 @@ from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import Candidates, Learned, learn, start_values
 from mlrec.model.matrix import Interactions, catalogue_of, core_matrix, number_rows, over_all_movies
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import require_solvable
-from mlrec.ranking.popularity import recent_share
 from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
 
@@ -52,10 +47,6 @@ class Ground:
     ----------
     interactions
         Rows of users and movies, and all events.
-    content
-        Genres and more by movie row.
-    share
-        Share of users who liked each movie, by date, float32 (movies,).
     held_out
         Reads the validation split.
     progress
@@ -63,19 +54,12 @@ class Ground:
     """
 
     interactions: Interactions
-    content: Content
-    share: NDArray[np.float32]
     held_out: Callable[[], HeldOut]
     progress: Progress
 
 
 Chooser = Callable[[Ground, Candidates], tuple[TrainSettings, Choice | None]]
 """Chooses the settings that are left to the training; see `mlrec.model.learn.Choose`."""
-
-
-def choosing_nothing(ground: Ground, candidates: Candidates) -> tuple[TrainSettings, None]:  # noqa: ARG001
-    """Take the values to start from, without looking at validation."""
-    return start_values(candidates)
 
 
 @dataclass(frozen=True)
@@ -121,7 +105,7 @@ def train(
     judged_by: str | None = None,
     note: str | None = None,
     spark: Spark | None = None,
-    chooser: Chooser = choosing_nothing,
+    chooser: Chooser | None = None,
     progress: Progress = SILENT,
 ) -> Trained:
     """Train a model on a workspace's prepared folder, save it, and publish it.
@@ -143,7 +127,7 @@ def train(
         The Spark session to learn on. Without one, `implicit` learns on this machine. The data directory must be on a
         file system that all executors share.
     chooser
-        Chooses the settings that are left to the training. By default, these are the values to start from.
+        Chooses the settings that are left to the training. None: they are the values to start from.
     progress
         Reports each stage and iteration.
 
@@ -215,7 +199,7 @@ def build_model(
     judged_by: str | None = None,
     progress: Progress = SILENT,
     stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
-    chooser: Chooser = choosing_nothing,
+    chooser: Chooser | None = None,
 ) -> tuple[Model, csr_matrix]:
     """Train a model in memory; nothing is written.
 
@@ -256,24 +240,20 @@ def build_model(
             interactions = number_rows(data.events, settings.trained_on, catalogue)
             history = interactions.history.only(settings.trained_on)
             preferences = core_matrix(history, interactions.is_trained)
-            share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
-        content = catalogue_of(data.movies, interactions.movie_ids).content
-        ground = Ground(interactions, content, share, partial(data.held_out, "val"), progress)
+        ground = Ground(interactions, partial(data.held_out, "val"), progress)
         learned = learn(
             history,
             preferences,
             interactions.is_trained,
-            content,
+            catalogue_of(data.movies, interactions.movie_ids).content,
             settings,
             threads,
             progress=progress,
             stage=stage,
-            choose=partial(chooser, ground),
+            choose=start_values if chooser is None else partial(chooser, ground),
         )
     engine = {"name": "implicit", "version": version("implicit")}
-    model = _assemble(
-        data.manifest, data.movies, interactions, preferences, learned, share, settings, judged_by, engine
-    )
+    model = _assemble(data.manifest, data.movies, interactions, preferences, learned, settings, judged_by, engine)
     return model, over_all_movies(preferences, interactions.is_trained)
 
 
@@ -284,7 +264,7 @@ def _build_on_spark(
     scratch: Path,
     judged_by: str | None,
     stage: Callable[[str], AbstractContextManager[object]],
-    chooser: Chooser,
+    chooser: Chooser | None,
 ) -> tuple[Model, csr_matrix]:
     """Return the same as `build_model`, but learned on Spark. The caller must hold the write lock."""
     from mlrec.model.spark_als import learn_on_spark
@@ -294,17 +274,14 @@ def _build_on_spark(
     movies = read_movies(workspace)
 
     def choose(interactions: Interactions, candidates: Candidates) -> tuple[TrainSettings, Choice | None]:
-        share = recent_share(candidates.history, len(interactions.movie_ids), settings.popularity_half_life)
-        content = catalogue_of(movies, interactions.movie_ids).content
-        held_out = partial(read_held_out, workspace, "val")
-        return chooser(Ground(interactions, content, share, held_out, spark.progress), candidates)
+        if chooser is None:
+            return start_values(candidates)
+        return chooser(Ground(interactions, partial(read_held_out, workspace, "val"), spark.progress), candidates)
 
     interactions, preferences, learned, engine = learn_on_spark(
         spark, workspace.prepared, manifest, movies, settings, scratch, stage, choose
     )
-    history = interactions.history.only(settings.trained_on)
-    share = recent_share(history, len(interactions.movie_ids), settings.popularity_half_life)
-    model = _assemble(manifest, movies, interactions, preferences, learned, share, settings, judged_by, engine)
+    model = _assemble(manifest, movies, interactions, preferences, learned, settings, judged_by, engine)
     return model, preferences
 
 
@@ -314,7 +291,6 @@ def _assemble(
     interactions: Interactions,
     preferences: csr_matrix,
     learned: Learned,
-    share: NDArray[np.float32],
     settings: TrainSettings,
     judged_by: str | None,
     engine: dict[str, Any],
@@ -358,18 +334,17 @@ def _assemble(
         user_vectors=learned.user_vectors,
         popularity=interactions.popularity,
         n_ratings=interactions.n_ratings,
-        recent_share=share,
+        recent_share=learned.share,
         catalogue=catalogue_of(movies, interactions.movie_ids),
         history=interactions.history,
-        item_item=None if learned.item_item is None else learned.item_item[0],
+        item_item=learned.item_item,
     )
 
 
 def _item_item_info(learned: Learned) -> ItemItemInfo | None:
-    if learned.item_item is None:
+    if learned.item_item is None or learned.item_item_size is None:
         return None
-    item_item, size = learned.item_item
-    return ItemItemInfo(item_item.rule, **vars(size))
+    return ItemItemInfo(learned.item_item.rule, **vars(learned.item_item_size))
 
 
 class _Stopwatch:

@@ -15,9 +15,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.histories import History, picked
+from mlrec.ranking.histories import History, picked, renumbered
 from mlrec.ranking.scores import user_scores
-from mlrec.ranking.top_n import top_n_rows
+from mlrec.ranking.top_n import top_n, top_n_rows
 
 # The first part has at least so many movies, and so many for each rank of the list; each further part has more.
 _LEAST_MOVIES = 1024
@@ -56,10 +56,8 @@ class Seen(NamedTuple):
 
     def only(self, users: NDArray[np.int64], n_users: int) -> Seen:
         """Keep some of the `n_users` users, by their positions, in that order."""
-        new = np.full(n_users, -1, dtype=np.int64)
-        new[users] = np.arange(len(users))
-        positions = new[self.positions]
-        return Seen(positions[positions >= 0], self.movie_idx[positions >= 0])
+        positions, kept = renumbered(self.positions, users, n_users)
+        return Seen(positions, self.movie_idx[kept])
 
     def within(self, row: NDArray[np.int32]) -> Seen:
         """Give movies other rows, int32 (movies,); those with row −1 are left out."""
@@ -85,6 +83,30 @@ class Lists(NamedTuple):
     def nothing(cls, n_users: int, n: int) -> Self:
         """Lists without a movie."""
         return cls(np.full((n_users, n), -1, np.int64), np.full((n_users, n), -np.inf, np.float32))
+
+    @classmethod
+    def best(cls, scores: NDArray[np.float32], rows: NDArray[np.int64], n: int) -> Self:
+        """Rank some movies for some users.
+
+        Parameters
+        ----------
+        scores
+            Float32 (users, movies), no NaN; −∞ where a movie must not be listed.
+        rows
+            The rows of these movies, ascending, (movies,).
+        n
+            Length of the lists.
+        """
+        if len(scores) == 1:  # a single list should be fast
+            own = top_n(scores[0], n)
+            if len(own) == n:
+                return cls(rows[own][None], scores[:, own])
+        found = cls.nothing(len(scores), n)
+        ranked = top_n_rows(scores, n)
+        best, width = np.take_along_axis(scores, np.maximum(ranked, 0), axis=1), ranked.shape[1]
+        found.rows[:, :width] = np.where(ranked < 0, -1, rows[ranked])
+        found.scores[:, :width] = np.where(ranked < 0, np.float32(-np.inf), best)
+        return found
 
 
 class _Part(NamedTuple):
@@ -155,10 +177,7 @@ class BestUnseen:
         """Rank the movies of a part for some of the users, by their positions."""
         scores = user_scores(vectors[users], part.factors)
         scores[seen.only(users, len(vectors)).within(part.column)] = -np.inf
-        ranked = top_n_rows(scores, found.rows.shape[1])
-        best, width = np.take_along_axis(scores, np.maximum(ranked, 0), axis=1), ranked.shape[1]
-        found.rows[users, :width] = np.where(ranked < 0, -1, part.rows[ranked])
-        found.scores[users, :width] = np.where(ranked < 0, np.float32(-np.inf), best)
+        found.rows[users], found.scores[users] = Lists.best(scores, part.rows, found.rows.shape[1])
 
     def _parts(self, n: int) -> Iterator[_Part]:
         """Larger and larger parts, up to all candidates."""

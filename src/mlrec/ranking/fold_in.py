@@ -116,6 +116,9 @@ class FoldIn:
     ----------
     movie_factors, settings, is_trained
         The parameters.
+    makes_older
+        Which movie rows make a user's earlier events older, bool (movies + 1,): those that are trained, and the last,
+        row −1, which is an unknown movie.
 
     Raises
     ------
@@ -136,8 +139,9 @@ class FoldIn:
         self.movie_factors = movie_factors
         self.is_trained = is_trained
         self._factors = np.asarray(movie_factors, dtype=np.float64)
-        # Position −1, an unknown movie, is the last. It makes earlier events older, and weighs nothing anyway.
-        self._makes_older = None if is_trained is None or is_trained.all() else np.append(is_trained, True)
+        # An unknown movie makes earlier events older, and weighs nothing anyway.
+        self.makes_older = np.append(np.ones(len(movie_factors), bool) if is_trained is None else is_trained, True)
+        self._makes_older = None if self.makes_older.all() else self.makes_older
         if gram is None:
             Y = self._factors if self._makes_older is None else self._factors[is_trained]
             gram = Y.T @ Y

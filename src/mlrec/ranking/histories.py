@@ -76,6 +76,26 @@ class History:
         return replace(self, indptr=indptr, **{name: getattr(self, name)[events] for name in EVENT_ARRAYS})
 
 
+def renumbered(
+    positions: NDArray[np.int64], users: NDArray[np.int64], n_users: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Give users' entries the positions that some of `n_users` users have among those, and say which entries stay.
+
+    Parameters
+    ----------
+    positions
+        The user of each entry, (entries,).
+    users
+        The users that stay, by their positions, (users,).
+    n_users
+        Number of users that the entries are of.
+    """
+    new = np.full(n_users, -1, dtype=np.int64)
+    new[users] = np.arange(len(users))
+    found = new[positions]
+    return found[found >= 0], found >= 0
+
+
 def picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Bounds of some users' entries once they are joined, and the positions where those entries are now."""
     lengths = indptr[users + 1] - indptr[users]

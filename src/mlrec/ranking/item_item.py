@@ -25,7 +25,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.histories import History, picked
+from mlrec.ranking.histories import History, picked, renumbered
 from mlrec.settings import ItemItemSettings
 
 # An older like weighs less than a thirtieth of the newest.
@@ -52,11 +52,8 @@ class Likes(NamedTuple):
 
     def only(self, users: NDArray[np.int64], n_users: int) -> Likes:
         """Keep some of the `n_users` users, by their positions, which ascend."""
-        new = np.full(n_users, -1, dtype=np.int64)
-        new[users] = np.arange(len(users))
-        positions = new[self.positions]
-        kept = positions >= 0
-        return Likes(positions[kept], self.movie_idx[kept], self.weight[kept])
+        positions, kept = renumbered(self.positions, users, n_users)
+        return Likes(positions, self.movie_idx[kept], self.weight[kept])
 
 
 @dataclass(frozen=True, eq=False)

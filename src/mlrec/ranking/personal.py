@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mlrec.ranking.best_unseen import BestUnseen, Lists, Seen, blocks
 from mlrec.ranking.item_item import ItemItem, Likes
 from mlrec.ranking.scores import user_scores
-from mlrec.ranking.top_n import top_n, top_n_rows
 
 
 class Personal:
@@ -102,34 +101,24 @@ class BestByTaste:
         """
         if self._item_item is None or likes is None:
             return self._others.lists(vectors, seen, n)
-        if len(vectors) == 1:
-            first = self._of_targets(self._item_item, vectors, likes, seen, n)
-            return _merged(first, self._others.lists(vectors, seen, n, reached=first.scores[:, -1] if n else None))
+        parts = list(blocks(len(vectors), len(self._rows)))
+        if len(parts) == 1:
+            return self._of_block(self._item_item, vectors, likes, seen, n)
         found = Lists.nothing(len(vectors), n)
-        for block in blocks(len(vectors), len(self._rows)):
+        for block in parts:
             users = np.arange(block.start, block.stop)
             own, known = likes.only(users, len(vectors)), seen.only(users, len(vectors))
-            first = self._of_targets(self._item_item, vectors[block], own, known, n)
-            second = self._others.lists(vectors[block], known, n, reached=first.scores[:, -1] if n else None)
-            found.rows[block], found.scores[block] = _merged(first, second)
+            found.rows[block], found.scores[block] = self._of_block(self._item_item, vectors[block], own, known, n)
         return found
 
-    def _of_targets(self, item_item: ItemItem, vectors: NDArray[np.float32], likes: Likes, seen: Seen, n: int) -> Lists:
-        """Rank the movies that have an item-item score."""
+    def _of_block(self, item_item: ItemItem, vectors: NDArray[np.float32], likes: Likes, seen: Seen, n: int) -> Lists:
         scores = user_scores(vectors, self._factors)
         scores += self._weight * item_item.scores(likes, len(vectors))
         scores[seen.within(self._column)] = -np.inf
         scores[:, self._hidden] = -np.inf
-        if len(vectors) == 1:  # a single list should be fast
-            own = top_n(scores[0], n)
-            if len(own) == n:
-                return Lists(self._rows[own][None], scores[:, own])
-        found = Lists.nothing(len(vectors), n)
-        ranked = top_n_rows(scores, n)
-        best, width = np.take_along_axis(scores, np.maximum(ranked, 0), axis=1), ranked.shape[1]
-        found.rows[:, :width] = np.where(ranked < 0, -1, self._rows[ranked])
-        found.scores[:, :width] = np.where(ranked < 0, np.float32(-np.inf), best)
-        return found
+        first = Lists.best(scores, self._rows, n)
+        others = self._others.lists(vectors, seen, n, reached=first.scores[:, -1] if n else None)
+        return _merged(first, others)
 
 
 def _merged(first: Lists, second: Lists) -> Lists:

@@ -160,16 +160,10 @@ class Ranker:
             partial(popular_weight, handover=settings.handover),
         )
 
-    @cached_property
-    def _makes_older(self) -> NDArray[np.bool_]:
-        """Which movie rows make a user's earlier events older; the last is row −1, an unknown movie."""
-        trained = self.fold_in.is_trained
-        return np.append(np.ones(len(self.personal.movie_factors), bool) if trained is None else trained, True)
-
     def likes(self, history: History, users: NDArray[np.int64]) -> Likes | None:
         """What some user rows of a history like; None if there is no second opinion."""
         item_item = self.personal.item_item
-        return None if item_item is None else item_item.likes(history, users, self._makes_older)
+        return None if item_item is None else item_item.likes(history, users, self.fold_in.makes_older)
 
     def likes_of(self, opinions: Sequence[Opinions], *, decay: bool = True) -> Likes | None:
         """What some users like; None if there is no second opinion. Without `decay`, the order means nothing."""
@@ -177,7 +171,7 @@ class Ranker:
         if item_item is None:
             return None
         own = [(one.movie_idx, one.preference) for one in opinions]
-        return item_item.likes_of(own, self._makes_older, decay=decay)
+        return item_item.likes_of(own, self.fold_in.makes_older, decay=decay)
 
     def scores(self, vector: NDArray[np.float32], opinions: Opinions, *, decay: bool = True) -> Scores:
         """Score all movies for one user. The vector is float32 (factors,), zeros for a user without taste.
@@ -244,7 +238,7 @@ class Ranker:
         item_item = self.personal.item_item
         if item_item is not None:
             own = (opinions.movie_idx, opinions.preference)
-            second = item_item.contributions(movie_idx, own, self._makes_older, decay=decay)
+            second = item_item.contributions(movie_idx, own, self.fold_in.makes_older, decay=decay)
             weight = item_item.rule.weight
             parts = replace(
                 parts, liked=(1 - weight) * parts.liked + weight * second, disliked=(1 - weight) * parts.disliked

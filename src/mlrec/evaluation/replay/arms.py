@@ -23,7 +23,6 @@ from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
 from mlrec.ranking.histories import History
 from mlrec.ranking.personal import Personal
-from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores, user_scores
 from mlrec.settings import SPLITS, ServeSettings, TrainSettings
@@ -168,10 +167,8 @@ def _learned(
         preferences = core_matrix(history, is_trained)
         learned = learn(history, preferences, is_trained, content, settings, threads, progress=progress)
         # All that was learned is earlier than what is predicted, so the popularity is the same at all those moments.
-        share = recent_share(history, len(movie_ids), settings.popularity_half_life)
         fold_in = FoldIn(learned.movies.vectors, learned.settings.fold_in, is_trained)
-        second = None if learned.item_item is None else learned.item_item[0]
-        ranker = Ranker.of(fold_in, share, content.genres, serve, second)
+        ranker = Ranker.of(fold_in, learned.share, content.genres, serve, learned.item_item)
     average: NDArray[np.float64] = np.mean(learned.user_vectors, axis=0, dtype=np.float64)
     return ReplayModel(movie_ids, is_trained, content, history, ranker, average.astype(np.float32), popularity)
 
