@@ -48,6 +48,13 @@ EXAMPLES = examples(
 _DEFAULTS = TrainSettings()
 
 
+def _chosen(help_text: str) -> Any:
+    """An option for a number that is chosen on validation unless it is given."""
+    return typer.Option(
+        parser=number_or_auto, metavar="X", help=f"{help_text} auto: chosen on validation.", show_default="auto"
+    )
+
+
 Preset = Annotated[
     PresetName,
     typer.Option(help="Settings to start from. baseline is the public design that mlrec started from."),
@@ -115,23 +122,13 @@ def train(
     ] = None,
     half_life: Annotated[
         Any,
-        typer.Option(
-            parser=number_or_auto,
-            metavar="X",
-            help="An event counts half in its user's vector after this many later events on movies of the core. inf: no"
-            " decay. auto: chosen on validation.",
-            show_default=str(_DEFAULTS.half_life),
+        _chosen(
+            "An event counts half in its user's vector after this many later events on movies of the core. inf: no"
+            " decay."
         ),
     ] = None,
     feedback_weight: Annotated[
-        Any,
-        typer.Option(
-            parser=number_or_auto,
-            metavar="X",
-            help="Weight of an event in its user's vector, relative to its weight in training. auto: chosen on"
-            " validation.",
-            show_default=str(_DEFAULTS.feedback_weight),
-        ),
+        Any, _chosen("Weight of an event in its user's vector, relative to its weight in training.")
     ] = None,
     item_item: Annotated[
         ItemItemUse | None,
@@ -140,24 +137,8 @@ def train(
             show_default=_DEFAULTS.item_item,
         ),
     ] = None,
-    item_item_weight: Annotated[
-        Any,
-        typer.Option(
-            parser=number_or_auto,
-            metavar="X",
-            help="Share of the item-item score in a user's scores, 0 to 0.99. auto: chosen on validation.",
-            show_default=str(_DEFAULTS.item_item_weight),
-        ),
-    ] = None,
-    item_item_half_life: Annotated[
-        Any,
-        typer.Option(
-            parser=number_or_auto,
-            metavar="X",
-            help="The same as --half-life, for the item-item score.",
-            show_default=str(_DEFAULTS.item_item_half_life),
-        ),
-    ] = None,
+    item_item_weight: Annotated[Any, _chosen("Share of the item-item score in a user's scores, 0 to 0.99.")] = None,
+    item_item_half_life: Annotated[Any, _chosen("The same as --half-life, for the item-item score.")] = None,
     popularity_half_life: Annotated[
         float | None,
         typer.Option(
