@@ -86,6 +86,22 @@ def test_many_users_at_once_are_as_each_alone(users, threads):
         np.testing.assert_allclose(vector, fold_in.user_vector(*arrays(history)), atol=1e-6)
 
 
+@pytest.mark.parametrize("dislikes", ["zero", "ignore", "as-likes"])
+@given(history=histories, cuts=st.lists(st.integers(0, 30), max_size=3), unknown=st.sets(st.integers(0, 29)))
+@settings(max_examples=40)
+def test_sums_over_the_newest_opinions_continue_those_over_earlier_ones(dislikes, history, cuts, unknown):
+    rule = FoldInSettings(**{**vars(DECAYING), "dislikes": dislikes})
+    fold_in = FoldIn(FACTORS, rule, is_trained=np.arange(60) % 3 > 0)
+    movies, preferences = arrays(history)
+    movies[[position for position in unknown if position < len(movies)]] = -1
+    first, *rest = np.split(np.arange(len(movies)), sorted(min(cut, len(movies)) for cut in cuts))
+    sums = fold_in.sums(movies[first], preferences[first])
+    for part in rest:
+        sums = fold_in.sums(movies[part], preferences[part], earlier=sums)
+    assert sums.opinions == len(history)
+    np.testing.assert_allclose(fold_in.vector_of(sums), fold_in.user_vector(movies, preferences), rtol=1e-5, atol=1e-6)
+
+
 def test_progress_counts_every_user_with_a_history():
     done: list[int] = []
     indptr = np.array([0, 2, 2, 3, 60])

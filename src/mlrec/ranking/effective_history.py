@@ -162,6 +162,14 @@ class EffectiveHistory:
         """Return the number of opinions."""
         return len(self.movie_idx)
 
+    def begins_like(self, other: EffectiveHistory, n: int) -> bool:
+        """Whether the first n opinions are those of another history with the same model."""
+        return (
+            min(len(self), len(other)) >= n
+            and np.array_equal(self.movie_idx[:n], other.movie_idx[:n])
+            and np.array_equal(self.preference[:n], other.preference[:n])
+        )
+
     @property
     def movie_id(self) -> IdArray:
         """Public ids, as in `mlrec.ids`, (opinions,). Ranking needs rows only, and texts take time to copy."""

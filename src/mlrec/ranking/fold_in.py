@@ -98,6 +98,28 @@ class Contributions:
     disliked: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What a user's opinions add to the equations of the user's vector; all arrays are float64.
+
+    Attributes
+    ----------
+    opinions
+        How many there are.
+    gram
+        Σ (c − 1) y yᵀ, (factors, factors).
+    weighted
+        Σ (c − 1) p y, (factors,).
+    liked
+        Σ p y, (factors,).
+    """
+
+    opinions: int
+    gram: NDArray[np.float64]
+    weighted: NDArray[np.float64]
+    liked: NDArray[np.float64]
+
+
 class FoldIn:
     """Solver for user vectors on one set of movie factors.
 
@@ -177,9 +199,47 @@ class FoldIn:
         TrainingFailedError
             If the solution is too large for a float.
         """
+        return self.vector_of(self.sums(movie_idx, preferences, decay=decay))
+
+    @_unwarned
+    def sums(
+        self,
+        movie_idx: NDArray[np.int32],
+        preferences: NDArray[np.int8],
+        *,
+        decay: bool = True,
+        earlier: Sums | None = None,
+    ) -> Sums:
+        """Sum up a user's opinions.
+
+        Every weight c − 1 shrinks by the same factor with each newer event, and so do their sums. If those over the
+        earlier opinions are given, only the newer ones are summed up. The result is the same but for rounding.
+
+        Parameters
+        ----------
+        movie_idx, preferences, decay
+            As in `user_vector`.
+        earlier
+            The sums over earlier opinions of other movies, with decay. `movie_idx` and `preferences` are then those of
+            the newer ones.
+        """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        b = np.where(liked, c, 0.0) @ Y
-        return self._solve(self._normal_matrix(Y, c), b).astype(np.float32)
+        weighted, alone = np.where(liked, [c - 1.0, np.ones_like(c)], 0.0) @ Y
+        gram = self._weighted_gram(Y, c)
+        if earlier is None:
+            return Sums(len(movie_idx), gram, weighted, alone)
+        shrunk = np.exp2(-np.count_nonzero(self.makes_older[movie_idx]) / self.settings.half_life)
+        return Sums(
+            earlier.opinions + len(movie_idx),
+            shrunk * earlier.gram + gram,
+            shrunk * earlier.weighted + weighted,
+            earlier.liked + alone,
+        )
+
+    @_unwarned
+    def vector_of(self, sums: Sums) -> NDArray[np.float32]:
+        """Vector of a user by the sums of the user's opinions; as `user_vector`."""
+        return self._solve(self._base + sums.gram, sums.weighted + sums.liked).astype(np.float32)
 
     @_unwarned
     def contributions(
@@ -195,7 +255,7 @@ class FoldIn:
             As in `user_vector`.
         """
         Y, c, liked = self._known(movie_idx, preferences, decay)
-        A = self._normal_matrix(Y.copy(), c)
+        A = self._base + self._weighted_gram(Y.copy(), c)
         c_liked = np.where(liked, c, 0.0)
         # A is symmetric, so one solve gives A⁻¹m and, from it, every y_iᵀ A⁻¹ m.
         towards_movie = Y @ self._solve(A, self._factors[movie])
@@ -223,15 +283,16 @@ class FoldIn:
             return values
         raise _unsolvable(self.settings)
 
-    def _normal_matrix(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
-        """YᵀY + λI + Σ (c − 1) y yᵀ, without the oldest events of a long history, whose c has decayed to exactly 1.
+    def _weighted_gram(self, Y: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ (c − 1) y yᵀ, without the oldest events of a long history, whose c has decayed to exactly 1.
 
         Y, the factors of the user's movies, is overwritten: another array of that size would take as long as the rest.
         """
         oldest = int(np.argmax(c > 1.0)) if len(c) else 0
         recent = Y[oldest:]
         recent *= np.sqrt(c[oldest:] - 1.0)[:, None]
-        return self._base + recent.T @ recent  # an array times itself: BLAS does half the work
+        gram: NDArray[np.float64] = recent.T @ recent  # an array times itself: BLAS does half the work
+        return gram
 
     def _known(
         self, movie_idx: NDArray[np.int32], preferences: NDArray[np.int8], decay: bool
@@ -357,10 +418,10 @@ class FoldIn:
         b = np.matmul(np.where(liked, c, 0.0)[:, None, :], Y)
         if prior is not None:
             b += (prior @ self._base)[:, None, :]
-        # As in `_normal_matrix`: the oldest events of long histories have decayed to a weight of exactly 0.
+        # As in `_weighted_gram`: the oldest events of long histories have decayed to a weight of exactly 0.
         oldest = int(np.argmax((c > 1.0).any(axis=0)))
         Y, weights = Y[:, oldest:], c[:, oldest:] - 1.0
         Y *= np.sqrt(weights)[:, :, None]
-        A = np.matmul(Y.transpose(0, 2, 1), Y)  # as in `_normal_matrix`
+        A = np.matmul(Y.transpose(0, 2, 1), Y)  # as in `_weighted_gram`
         A += self._base
         return self._solve(A, b.transpose(0, 2, 1))[:, :, 0]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mlrec.errors import StoreUnavailableError, in_shell
 from mlrec.ids import PublicId, kind_of, rows_of
 from mlrec.ranking.effective_history import EffectiveHistory, SwipeLog, effective_history
+from mlrec.ranking.fold_in import FoldIn, Sums
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.item_item import Likes
 from mlrec.ranking.ranker import Opinions, Scores
@@ -27,6 +28,13 @@ from mlrec.serving.stores.interface import NOBODY, Event, Head, StoredVector, Sw
 from mlrec.settings import ServeSettings
 
 _log = logging.getLogger(__name__)
+
+# With this many opinions, the sums over all but the newest ones are kept. They take 32 kB of memory with 64 factors.
+_MANY = 256
+# How many of the newest opinions are left out when sums are made: an undo or swipes of the same second may change their
+# order. Sums with a longer rest are made anew.
+_LEFT_OUT = 32
+_LONGEST_REST = 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +57,8 @@ class UserView:
         Whether the order of the history matters.
     is_folded_in
         Whether the vector is the exact solve over the history, so that its scores can be split into parts.
+    sums
+        The sums over the first opinions of a long history, if the vector was solved from them.
     """
 
     served: ServedModel
@@ -58,6 +68,7 @@ class UserView:
     vector: NDArray[np.float32]
     decay: bool
     is_folded_in: bool
+    sums: Sums | None = None
 
     @property
     def has_taste(self) -> bool:
@@ -142,7 +153,8 @@ class UserViews:
             log = _empty_log(served)
             return self._derived(served, user_id, head, log, _rows(served, log), known=False)
         log, rows, head = self._log(served, user_id, head, kept)
-        view = self._derived(served, user_id, head, log, rows)
+        before = None if kept is None or kept.view is None or kept.view.served is not served else kept.view
+        view = self._derived(served, user_id, head, log, rows, before)
         self._keep(user_id, view, rows)
         return view
 
@@ -191,6 +203,7 @@ class UserViews:
         head: Head,
         log: SwipeLog,
         rows: NDArray[np.int32],
+        before: UserView | None = None,
         *,
         known: bool = True,
     ) -> UserView:
@@ -202,8 +215,8 @@ class UserViews:
             # The log adds nothing to what the model has already learned.
             vector = _nothing(served) if saved is None else saved
             return UserView(served, head, log, history, vector, True, served.saves_fold_in)
-        vector = self._vector(served, user_id, head, history, saved)
-        return UserView(served, head, log, history, vector, True, self._settings.rule == "fold-in")
+        vector, sums = self._vector(served, user_id, head, history, saved, before)
+        return UserView(served, head, log, history, vector, True, self._settings.rule == "fold-in", sums)
 
     def _vector(
         self,
@@ -212,14 +225,22 @@ class UserViews:
         head: Head,
         history: EffectiveHistory,
         saved: NDArray[np.float32] | None,
-    ) -> NDArray[np.float32]:
-        """The vector by the update rule; taken from the store if it was derived from the same model, rule and log."""
+        before: UserView | None,
+    ) -> tuple[NDArray[np.float32], Sums | None]:
+        """The vector by the update rule; taken from the store if it was derived from the same model, rule and log.
+
+        With it, the sums over the first opinions of a long history, if they were needed.
+        """
         stamp = f"{self._stamp(served)} {head.last_event_id} {head.token:x}"
         kept = self._kept_vector(user_id, stamp)
         if kept is not None and len(kept) == served.movie_factors.shape[1]:
-            return kept
+            return kept, None
+        sums = None
         if self._settings.rule == "fold-in":
-            vector = served.fold_in.user_vector(history.movie_idx, history.preference)
+            sums = _first_sums(served.fold_in, history, before)
+            n = 0 if sums is None else sums.opinions
+            newest = served.fold_in.sums(history.movie_idx[n:], history.preference[n:], earlier=sums)
+            vector = served.fold_in.vector_of(newest)
         else:
             vector = self._stepped(served, saved, history)
         try:
@@ -231,7 +252,7 @@ class UserViews:
                 in_shell(user_id),
                 error.message,
             )
-        return vector
+        return vector, sums
 
     def _kept_vector(self, user_id: PublicId, stamp: str) -> NDArray[np.float32] | None:
         try:
@@ -278,6 +299,19 @@ def _rows(served: ServedModel, log: SwipeLog, first: NDArray[np.int32] | None = 
     if first is None:
         return rows_of(served.movie_ids, log.movie_id)
     return np.concatenate([first, rows_of(served.movie_ids, log.movie_id[len(first) :])])
+
+
+def _first_sums(fold_in: FoldIn, history: EffectiveHistory, before: UserView | None) -> Sums | None:
+    """The sums over the first opinions of a long history; those of the user's former view if they still hold."""
+    if len(history) < _MANY:
+        return None
+    n, sums = len(history) - _LEFT_OUT, None
+    if before is not None and before.sums is not None and history.begins_like(before.history, before.sums.opinions):
+        sums = before.sums
+        if len(history) - sums.opinions <= _LONGEST_REST:
+            return sums
+    start = 0 if sums is None else sums.opinions
+    return fold_in.sums(history.movie_idx[start:n], history.preference[start:n], earlier=sums)
 
 
 def _head_at(events: Sequence[Event], head: Head) -> Head:

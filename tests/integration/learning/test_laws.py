@@ -48,6 +48,37 @@ def test_scores_after_single_updates_are_those_of_all_opinions_at_once(demo, eve
         np.testing.assert_allclose(rec._view(NEW).scores.shown, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("per_second", [1, 7])
+def test_a_long_history_is_learned_swipe_by_swipe_as_if_at_once(demo, monkeypatch, per_second):
+    """From some length on, only the newest opinions are summed up: so it is with changes of mind, undos and swipes of
+    the same second, which stand by movie.
+    """
+    draw = np.random.default_rng(3)
+    with Recommender.open(demo.root, store="memory") as rec:
+        served = rec._served()
+        afresh, summed_up, sums = served.model.solver(), [], served.fold_in.sums
+
+        def noticed(rows, *rest, **options):
+            summed_up.append(len(rows))
+            return sums(rows, *rest, **options)
+
+        monkeypatch.setattr(served.fold_in, "sums", noticed)
+        rows = draw.permutation(len(served.movie_ids))[:500].tolist()
+        for step, row in enumerate(rows):
+            at = 1_700_000_000 + step // per_second
+            if step % 97 == 96:  # another opinion of an early movie
+                row = rows[step // 2]
+            rec.update_user(NEW, int(served.movie_ids[row]), int(draw.choice([-2, -1, 1, 2])), at=at)
+            if step % 41 == 40:
+                rec.undo(NEW)
+            if step % 10 == 0 or step > 480:
+                history = rec._view(NEW).history
+                expected = afresh.user_vector(history.movie_idx, history.preference)
+                np.testing.assert_allclose(vector_of(rec, NEW), expected, atol=1e-6)
+    assert len(history) > 470
+    assert np.median(summed_up[-40:]) < 100
+
+
 @given(events=swipes, one_more=st.integers(0, 1302), preference=st.sampled_from([-2, -1, 1, 2]))
 @LAWS
 def test_a_swipe_and_its_undo_leave_every_score_as_it_was(demo, events, one_more, preference):

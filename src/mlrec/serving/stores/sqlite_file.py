@@ -108,7 +108,11 @@ class SqliteFile:
         self._notice_a_fork()
         turn, until = self._turn, time.monotonic() + self._wait_seconds
         if not turn.acquire(timeout=self._wait_seconds):
-            raise self._locked()
+            # It waits itself if another process has locked the file.
+            raise StoreUnavailableError(
+                f"Another thread of this process has kept {self.path} busy for {self._wait_seconds:.3g} seconds.",
+                f"The disk is slow, or another process uses the file (on Linux: fuser -v {self.path}). Try again.",
+            )
         try:
             yield until
         finally:
@@ -271,7 +275,10 @@ class SqliteFile:
     def _translated(self, error: sqlite3.Error) -> MlrecError:
         code = _code(error)
         if code in _BUSY:
-            return self._locked()
+            return StoreUnavailableError(
+                f"Another process has locked {self.path} for {self._wait_seconds:.3g} seconds.",
+                f"Find out which process it is (on Linux: fuser -v {self.path}), then try again.",
+            )
         if code in _DAMAGE:
             return self.damaged(str(error))
         if not code and "decode" in str(error):
@@ -282,12 +289,6 @@ class SqliteFile:
                 "Check the disk and the permissions of the file and its folder, or choose another store with --store.",
             )
         return StoreUnavailableError(f"The swipes in {self.path} cannot be used: {error}.", "Run 'mlrec doctor'.")
-
-    def _locked(self) -> StoreUnavailableError:
-        return StoreUnavailableError(
-            f"Another process has locked {self.path} for {self._wait_seconds:.3g} seconds.",
-            f"Find out which process it is (on Linux: fuser -v {self.path}), then try again.",
-        )
 
     def damaged(self, what: str) -> IncompatibleFormatError:
         """The error for a file that cannot be read as a whole."""
