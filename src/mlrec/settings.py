@@ -29,7 +29,17 @@ Relevance = Literal["liked", "any"]
 RelevanceWithin = Literal["all", "core"]
 History = Literal["known", "train"]
 PresetName = Literal["default", "baseline"]
-BaselineName = Literal["popularity", "cosine", "ease", "als-baseline", "als-default"]
+BaselineName = Literal[
+    "popularity",
+    "recent",
+    "cosine",
+    "cosine-recent",
+    "ease",
+    "ease-recent",
+    "sequence",
+    "als-baseline",
+    "als-default",
+]
 UpdateRule = Literal["fold-in", "gradient"]
 EngineName = Literal["local", "spark"]
 NormRule = Literal["cap", "unit"]
@@ -38,6 +48,8 @@ IdsSetting = Literal["auto", "integer", "text"]
 OrderWithoutTime = Literal["file", "random"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+Judged = Literal["all", "others", "holdout"]
+"""Which users are evaluated: all, those outside the holdout, or the holdout alone; see `mlrec.evaluation.holdout`."""
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 COLUMN_ROLES = ("user", "movie", "rating", "time")
 """What a column of the ratings file can mean."""
@@ -565,6 +577,13 @@ class EvaluateSettings(Settings):
     """Number of neighbours per movie that item-item cosine keeps."""
     ease_regularization: float = 200.0
     """λ of EASE; larger data needs a larger value."""
+    users: Judged = "all"
+    """Which users to evaluate: all, or those outside the holdout, or the holdout alone."""
+    shuffle_sittings: bool = False
+    """Whether to deal the order of events within each sitting anew before the data is divided."""
+    seeds: int = 1
+    """With how many random seeds to train the model, to see how far its figures depend on the seed. All but the first
+    are trained in memory."""
     sample: int = 0
     """Number of users to evaluate, drawn at random; 0: all."""
     resamples: int = 2000
@@ -592,6 +611,7 @@ class EvaluateSettings(Settings):
             self.protocol != "held-out-users" or self.history == "known",
             "history cannot be set with the protocol held-out-users, which defines the known events itself.",
         )
+        _require(1 <= self.seeds <= 100, "seeds must be between 1 and 100.")
         _require(self.sample >= 0, "sample must be 0 (all users) or more.")
         _require(self.resamples >= 1000, "resamples must be at least 1000.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")

@@ -6,6 +6,7 @@ without a default, or a value of the wrong type, is an error that names the key.
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -120,6 +121,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None  # what is undefined; JSON has no NaN
     return value
 
 

@@ -11,8 +11,11 @@ from mlrec.evaluation.wording import interval, lead_cells, number, signed, with_
 from mlrec.plurals import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlrec.evaluation.comparing import Comparison
-    from mlrec.evaluation.protocol import Evaluation
+    from mlrec.evaluation.estimates import Estimate
+    from mlrec.evaluation.protocol import Evaluation, Seeds
     from mlrec.evaluation.replay.replay import Replay
     from mlrec.evaluation.summary import Segment
 
@@ -67,6 +70,8 @@ def show_replay(result: Replay) -> None:
     render.note(f"Median time to update a user's vector on this machine: {wording.updates(result.update_seconds)}.")
 
 
+# The model itself, what learns the page, and the same model with other settings.
+_NO_RIVALS = ("als", "sequence", "als-default")
 _ACCURACY = ("recall", "capped_recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
 _BEYOND = ("novelty", "diversity", "popularity_lift", "disliked", "coverage")
 
@@ -80,9 +85,18 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
         _show_figures(result, [f"{name}@{k}" for name in _BEYOND if f"{name}@{k}" not in result.not_applicable])
     if with_segments:
         _show_segments(result, result.ks[0])
-    for name, reason in result.skipped.items():
-        render.line(f"{wording.skipped(name, reason)}. To include it: --baseline {name}")
+    if result.seeds is not None:
+        _show_seeds(result.seeds, result.models["als"], result.ks)
+    for names, reason in wording.by_reason(result.skipped):
+        render.line(f"{wording.skipped(', '.join(names), reason)}. To include it: --baseline {names[0]}")
+    render.line(wording.where_relevant(**vars(result.relevant)))
+    if result.half_lives:
+        render.line(wording.half_lives(result.half_lives))
+    if "sequence" in result.models:
+        render.line(wording.SEQUENCE)
     render.line(wording.how_split(result.protocol, result.ordered_by))
+    if result.shuffled_sittings:
+        render.line("The order of events within each sitting was dealt anew, before the split.")
     for metric, reason in result.not_applicable.items():
         render.line(f"{metric} is not applicable: {reason}.")
     if result.trained_anew:
@@ -95,7 +109,7 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
 def show_headline(result: Evaluation, k: int) -> None:
     """Render NDCG with confidence intervals, and the lead of the model over each baseline."""
     metric = f"ndcg@{k}"
-    best, whom = best_names(result.models, metric), wording.whom(result.users, result.sample)
+    best, whom = best_names(result.models, metric), wording.whom(result.users, result.sample, result.judged)
     rows = []
     for name, figures in result.models.items():
         own, lead = figures[metric], result.differences.get(f"als - {name}", {}).get(metric)
@@ -109,6 +123,27 @@ def show_headline(result: Evaluation, k: int) -> None:
         title=f"{result.split}, {wording.relevant(result.relevance, result.relevance_within)},"
         f" history {result.history}: {whom}",
         bold_cells={(row, 1) for row, name in enumerate(result.models) if name in best},
+        keys=1,
+    )
+    if len(result.differences) > 1 and any(own[metric].is_sure for own in result.differences.values()):
+        render.line(f"{wording.SURE} stands at 5% after Holm's correction for {len(result.differences)} comparisons.")
+    rivals = [name for name in result.models if name not in _NO_RIVALS]
+    if rivals:
+        rival = max(rivals, key=lambda name: result.models[name][metric].value)
+        ahead = result.differences[f"als - {rival}"][f"precision@{k}"].value
+        render.line(f"{wording.more_found(k, ahead, 'als', rival)}, the best of the others.")
+
+
+def _show_seeds(seeds: Seeds, own: Mapping[str, Estimate], ks: tuple[int, ...]) -> None:
+    """Render how far figures depend on the random seed of the training, beside their intervals over users."""
+    render.table(
+        ["metric", *(f"#seed {seed}" for seed in seeds.random_seeds), "#95% of trainings", "#95% CI over users"],
+        [
+            (metric, *map(number, seeds.models[metric]), interval(seeds.spread[metric]), interval(own[metric]))
+            for k in ks
+            for metric in (f"ndcg@{k}", f"recall@{k}")
+        ],
+        title="als by random seed of the training",
         keys=1,
     )
 
@@ -127,7 +162,7 @@ def _show_figures(result: Evaluation, metrics: list[str]) -> None:
 
 
 def _show_segments(result: Evaluation, k: int) -> None:
-    """Render NDCG by length of history, and recall by popularity of the relevant movies."""
+    """Render NDCG by length of history and by pause, and recall by popularity of the relevant movies."""
     users = [segment for segment in result.segments if segment.by == "history"]
     movies = [segment for segment in result.segments if segment.by == "popularity"]
     _show_parts(f"ndcg@{k} by length of history", "known events", users, f"ndcg@{k}")
@@ -137,10 +172,14 @@ def _show_segments(result: Evaluation, k: int) -> None:
         movies,
         f"recall@{k}",
     )
+    pauses = [segment for segment in result.segments if segment.by == "pause"]
+    _show_parts(f"ndcg@{k} by time since the user's last known event", "seen", pauses, f"ndcg@{k}")
 
 
 def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> None:
-    names = list(parts[0].models) if parts else []
+    if not parts:
+        return
+    names = list(parts[0].models)
     rows: list[list[str]] = []
     bold: set[tuple[int, int]] = set()
     for part in parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,13 +54,13 @@ class Bootstrap:
         Returns
         -------
         ndarray
-            float64 (resamples,). 0 for a sample whose denominators sum to 0. All NaN if fewer than two users have a
+            float64 (resamples,). NaN for a sample whose denominators sum to 0; all NaN if fewer than two users have a
             denominator other than 0.
         """
         if np.count_nonzero(denominators) < 2:
             return np.full(len(self._times), np.nan)
         above, below = (self._times @ self._sums(values) for values in (numerators, denominators))
-        return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+        return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
     def _sums(self, values: Numbers) -> NDArray[np.float64]:
         weights = values.astype(np.float64)
@@ -66,19 +68,20 @@ class Bootstrap:
 
 
 def ratio(numerators: Numbers, denominators: Numbers) -> float:
-    """Return Σ numerators / Σ denominators, or 0 if the denominators sum to 0."""
+    """Return Σ numerators / Σ denominators; NaN, undefined, if the denominators sum to 0."""
     below = float(np.sum(denominators, dtype=np.float64))
-    return float(np.sum(numerators, dtype=np.float64)) / below if below else 0.0
+    return float(np.sum(numerators, dtype=np.float64)) / below if below else math.nan
 
 
 def estimate(value: float, resampled: NDArray[np.float64]) -> Estimate:
-    """Return a figure with the confidence interval of its resampled values, (resamples,)."""
-    return Estimate(value, *_interval(resampled))
+    """Return a figure with the confidence interval of its resampled values, (resamples,). NaN is left out."""
+    return Estimate(value, *_interval(resampled[~np.isnan(resampled)]))
 
 
 def difference(value: float, resampled: NDArray[np.float64]) -> Difference:
     """Return a paired difference with the confidence interval and p of its resampled values, (resamples,)."""
-    if np.isnan(resampled).any():
+    resampled = resampled[~np.isnan(resampled)]
+    if not len(resampled):
         return Difference(value, None, None, None)
     # Add 1 on either side: with finitely many samples, no probability is 0 (Davison & Hinkley 1997, section 4.2).
     tail = 1 + min(int(np.count_nonzero(resampled <= 0)), int(np.count_nonzero(resampled >= 0)))
@@ -86,7 +89,7 @@ def difference(value: float, resampled: NDArray[np.float64]) -> Difference:
 
 
 def _interval(resampled: NDArray[np.float64], level: float = 0.95) -> tuple[float | None, float | None]:
-    if np.isnan(resampled).any():
+    if not len(resampled):
         return None, None
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

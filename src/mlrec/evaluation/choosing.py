@@ -1,7 +1,8 @@
 """What a training leaves open is chosen on validation: how events decay, how much they weigh, and the second opinion.
 
 Nothing is trained for it. One setting after another is varied, and the lists that serving would make are evaluated by
-NDCG@10, for a sample of users if there are many. Test is never looked at.
+NDCG@10, for a sample of users if there are many. Test is never looked at, and neither is the holdout
+(`mlrec.evaluation.holdout`).
 
 The same figures say whether the model is of any use: it is compared with popularity, and with each of its two parts.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,12 +22,11 @@ from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate
 from mlrec.evaluation.estimates import Difference, Estimate
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known, Lister
-from mlrec.evaluation.metrics import METRICS, ndcg_at_k
+from mlrec.evaluation.metrics import METRICS
 from mlrec.machine import available_threads
 from mlrec.model.learn import Candidates
 from mlrec.model.train import Ground
 from mlrec.plurals import counted
-from mlrec.ranking.best_unseen import Seen, slices
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.settings import CHOSEN, MOST_ITEM_ITEM, EvaluateSettings, FoldInSettings, TrainSettings
 
@@ -58,7 +57,6 @@ _OF_ALL_VALUES = "item_item_weight"
 # hardly become more certain.
 _SCORES = 12_000_000
 _MOST_USERS = 3_000
-_BLOCK_USERS = 128
 _RESAMPLES = 1_000
 
 
@@ -115,7 +113,7 @@ class _Bench:
             is_trained=candidates.is_trained,
         )
         sample = min(_MOST_USERS, max(1, _SCORES // int(candidates.is_trained.sum())))
-        judging = EvaluateSettings(sample=sample, random_seed=settings.random_seed)
+        judging = EvaluateSettings(users="others", sample=sample, random_seed=settings.random_seed)
         threads = settings.threads or available_threads()
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)
         return cls(jury.sampled(), candidates)
@@ -169,7 +167,7 @@ class _Bench:
         if self.candidates.item_item is not None:
             found[VECTORS] = self._of(settings.with_values({"item_item_weight": 0.0}))
             found[ITEM_ITEM] = self._of(settings.with_values({"item_item_weight": MOST_ITEM_ITEM}))
-        found[POPULARITY] = self._ndcg(self.jury.popularity())
+        found[POPULARITY] = self.jury.ndcg(self.jury.popularity(), _K)
         n_users = len(self.jury.users)
         bootstrap = Bootstrap(n_users, _RESAMPLES, self.candidates.settings.random_seed)
         drawn = {name: bootstrap.ratios(values, np.ones(n_users)) for name, values in found.items()}
@@ -194,7 +192,7 @@ class _Bench:
         """NDCG of each user with some settings, float64 (users,)."""
         point = tuple(getattr(settings, name) for name in self.names)
         if point not in self.tried:
-            self.tried[point] = self._ndcg(self._lister(settings))
+            self.tried[point] = self.jury.ndcg(self._lister(settings), _K)
         return self.tried[point]
 
     def _lister(self, settings: TrainSettings) -> Lister:
@@ -205,21 +203,6 @@ class _Bench:
         if item_item is not None and second is not None:
             item_item = item_item.with_rule(second) if second.weight else None
         return self.jury.lister(*self.vectors[rule], item_item)
-
-    def _ndcg(self, lister: Lister) -> NDArray[np.float64]:
-        judge = self.jury.judge
-        held_out, n_movies = judge.held_out, len(judge.known.popularity)
-        values = np.empty(len(held_out.users))
-
-        def look(block: slice) -> None:
-            rows = held_out.users[block]
-            ranked = lister(rows, Seen.of(judge.known.history, rows), _K)
-            hits = held_out.relevant.are_in(block, ranked, n_movies)
-            values[block] = ndcg_at_k(hits, held_out.n_relevant[block], _K)
-
-        with ThreadPoolExecutor(judge.threads) as pool:
-            list(pool.map(look, slices(len(values), _BLOCK_USERS)))
-        return values
 
 
 def _finite(settings: Mapping[str, float]) -> dict[str, float | None]:

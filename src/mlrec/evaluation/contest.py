@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import Manifest
@@ -19,10 +23,28 @@ from mlrec.model.matrix import signed_matrix
 from mlrec.model.train import for_data
 from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, TrainSettings
+from mlrec.ranking.scores import popularity_scores
+from mlrec.settings import BASELINES, BaselineName, EvaluateSettings, ProtocolName, TrainSettings
 
+_K = 10
 QUICK_EVENTS = 2_000_000
 """With more training events than this, a baseline that must be trained takes minutes and runs on request only."""
+
+_LIKES = 7.0, 3.0, 20.0, 60.0, math.inf
+_DAYS = 365.0, 30.0, 100.0, 1_000.0, math.inf
+_HALF_LIVES: Mapping[BaselineName, tuple[float, ...]] = {
+    "recent": _DAYS,
+    "cosine-recent": _LIKES,
+    "ease-recent": _LIKES,
+}
+"""The half-lives that these may have, in days or in later events; the first is the usual one."""
+
+# The user's last events count that much beside the vectors. Chosen once, on the demo data's validation split.
+_SEQUENCE_WEIGHT = 0.3
+
+_NO_ORDER = "needs the order of events"
+# These look at what a user did last.
+_ORDERED: tuple[BaselineName, ...] = ("cosine-recent", "ease-recent", "sequence")
 
 _PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
     "als-baseline": lambda: TrainSettings.preset("baseline"),
@@ -31,19 +53,24 @@ _PRESETS: dict[BaselineName, Callable[[], TrainSettings]] = {
 
 
 def chosen_baselines(
-    model: Model, known: Known, settings: EvaluateSettings
+    model: Model, known: Known, manifest: Manifest, protocol: ProtocolName, settings: EvaluateSettings
 ) -> tuple[tuple[BaselineName, ...], dict[str, str]]:
     """Return the baselines to evaluate, and the reason for each that is skipped."""
     if settings.baselines is not None:
         return settings.baselines, {}
     skipped: dict[str, str] = {}
+    if not manifest.reading.has_times:
+        skipped["recent"] = "needs times"
+    if protocol == "held-out-users" or manifest.reading.order == "random":
+        skipped |= dict.fromkeys(_ORDERED, _NO_ORDER)
     n_events, n_movies = len(known.train.movie_idx), int(known.is_trained.sum())
     if n_events > QUICK_EVENTS:
         slow = f"takes minutes to train on {n_events:,} events"
-        skipped = dict.fromkeys((name for name in BASELINES if name != "popularity"), slow)
+        skipped |= dict.fromkeys((name for name in BASELINES if name not in {"popularity", *skipped}), slow)
     needed, available = baselines.ease_bytes(n_movies), _available_memory()
     if available is not None and needed > available / 2:
-        skipped["ease"] = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
+        too_large = f"needs {needed / 2**30:.1f} GiB for {n_movies:,} movies"
+        skipped |= dict.fromkeys((name for name in ("ease", "ease-recent") if name not in skipped), too_large)
     # A baseline with the model's own settings would be the same model again.
     own = replace(model.train_settings, threads=0, random_seed=0, on="train")
     same = {name for name, preset in _PRESETS.items() if own == replace(preset(), random_seed=0)}
@@ -59,9 +86,9 @@ def _available_memory() -> int | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contest:
-    """Makes the listers of the baselines. Each is freed before the next one is trained.
+    """Makes the listers of the baselines. At most two of them are in memory at once.
 
     Attributes
     ----------
@@ -69,28 +96,78 @@ class Contest:
         The jury that they are evaluated by.
     manifest
         The manifest of the prepared data.
+    validation
+        The jury by which those that look at dates choose their half-life, on the validation split. None: they take the
+        usual one.
+    fold_in, vectors
+        The evaluated model's fold-in, and its vectors by user row, float32 (users, factors).
+    half_lives
+        The half-lives that were chosen so far.
     """
 
     jury: Jury
     manifest: Manifest
+    validation: Jury | None
+    fold_in: FoldIn
+    vectors: NDArray[np.float32]
+    half_lives: dict[str, float] = field(default_factory=dict)
+    _weights: dict[str, Any] = field(default_factory=dict)
 
     def lister(self, name: BaselineName) -> Lister:
         """Train a baseline on train. Raises `TrainingFailedError` if ALS finds no finite factors."""
-        settings, threads = self.jury.settings, self.jury.judge.threads
         if name == "popularity":
             return self.jury.popularity()
-        is_trained, known = self.jury.known.is_trained, self._core
+        if name == "recent":
+            return self._dated(name, lambda jury, half_life: jury.recent(half_life))
         if name in _PRESETS:
-            settings_of_its_own = for_data(_PRESETS[name](), self.manifest)
-            return listers.over_all_movies(self._als(settings_of_its_own), is_trained)
+            als = self._als(for_data(_PRESETS[name](), self.manifest))
+            return listers.over_all_movies(als, self.jury.known.is_trained)
+        if name == "sequence":
+            return self._sequence()
+        kind = name.removesuffix("-recent")
+        if kind not in self._weights:
+            self._weights.clear()
+            self._weights[kind] = self._item_weights(kind)
+        of_half_life = partial(_by_item_weights, weights=self._weights[kind])
+        return of_half_life(self.jury, math.inf) if name == kind else self._dated(name, of_half_life)
+
+    def _dated(self, name: BaselineName, of_half_life: Callable[[Jury, float], Lister]) -> Lister:
+        """Choose the half-life on validation by NDCG@10, and return the lister."""
+        usual, jury = _HALF_LIVES[name][0], self.validation
+        self.half_lives[name] = usual
+        if jury is not None and len(jury.users):
+            figures = {
+                half_life: float(jury.ndcg(of_half_life(jury, half_life), _K).mean()) for half_life in _HALF_LIVES[name]
+            }
+            self.half_lives[name] = max(figures, key=figures.__getitem__)
+        return of_half_life(self.jury, self.half_lives[name])
+
+    def _item_weights(self, kind: str) -> Any:
+        settings, train = self.jury.settings, self.jury.known.core().train
+        likes = baselines.likes_matrix(train, int(self.jury.known.is_trained.sum()))
+        with self.jury.progress.task(f"Training {kind}"):
+            if kind == "cosine":
+                return baselines.item_cosine(likes, settings.cosine_neighbours)
+            return baselines.ease(likes, settings.ease_regularization, self.jury.judge.threads)
+
+    def _sequence(self) -> Lister:
+        """What followed the user's last events in other histories, beside the evaluated model's vectors."""
+        known, is_trained = self._core, self.jury.known.is_trained
         n_movies = len(known.popularity)
-        train, likes = (baselines.likes_matrix(history, n_movies) for history in (known.train, known.history))
-        with self.jury.progress.task(f"Training {name}"):
-            if name == "cosine":
-                weights = baselines.item_cosine(train, settings.cosine_neighbours, threads)
-            else:
-                weights = baselines.ease(train, settings.ease_regularization, threads)
-        return listers.over_all_movies(listers.item_weights(known, likes, weights), is_trained)
+        with self.jury.progress.task("Training sequence"):
+            follows = baselines.following(known.train, n_movies)
+        latest, factors = baselines.latest(known.history, n_movies), self.fold_in.movie_factors[is_trained]
+        popular = popularity_scores(known.popularity)
+
+        def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            own = latest[rows]
+            found = np.asarray((own @ follows).toarray(), dtype=np.float32)
+            found *= _SEQUENCE_WEIGHT / np.maximum(found.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+            found += self.vectors[rows] @ factors.T
+            found[np.diff(own.indptr) == 0] = popular
+            return found
+
+        return listers.over_all_movies(listers.by_scores(scores, n_movies), is_trained)
 
     @cached_property
     def _core(self) -> Known:
@@ -121,3 +198,9 @@ class Contest:
         if self.jury.settings.history_splits != ("train",):
             vectors = self.jury.folded_in(fold_in, known)
         return self.jury.lister(fold_in, vectors, learned.item_item, known)
+
+
+def _by_item_weights(jury: Jury, half_life: float, weights: Any) -> Lister:
+    known = jury.known.core()
+    likes = baselines.likes_matrix(known.history, len(known.popularity), half_life)
+    return listers.over_all_movies(listers.item_weights(known, likes, weights), jury.known.is_trained)

@@ -22,8 +22,8 @@ from mlrec.evaluation.beyond_accuracy import (
     self_information,
 )
 from mlrec.evaluation.listers import Known, Lister
-from mlrec.evaluation.metrics import Metric, precision_at_k
-from mlrec.evaluation.segments import THIRDS, popularity_thirds
+from mlrec.evaluation.metrics import Metric, ndcg_at_k, precision_at_k, recall_at_k
+from mlrec.evaluation.segments import NO_PAUSE, PAUSES, THIRDS, pause_lengths, popularity_thirds
 from mlrec.ids import rows_of
 from mlrec.model.matrix import Interactions
 from mlrec.ranking.best_unseen import Seen, slices
@@ -32,6 +32,11 @@ from mlrec.settings import Relevance
 
 # Users whose lists one thread makes at once. Each list needs few scores.
 _BLOCK_USERS = 1024
+# Where fewer users are judged, every thread should have some.
+_FEW_USERS = 128
+_PAUSE_METRICS: Mapping[str, Metric] = {"ndcg": ndcg_at_k, "recall": recall_at_k}
+# How many movies a list must have so that it has such a figure.
+_FEWEST_LISTED = {"novelty": 1, "diversity": 2}
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,40 @@ class Rows:
 
     def are_in(self, block: slice, ranked: NDArray[np.int64], n_movies: int) -> NDArray[np.bool_]:
         """Whether each ranked movie is one of the user's, bool; `ranked` is (users of the block, n), with −1."""
+        return self.places(block, ranked, n_movies) >= 0
+
+    def places(self, block: slice, ranked: NDArray[np.int64], n_movies: int) -> NDArray[np.int64]:
+        """The position in `movie_idx` of each ranked movie, −1 if it is not one of the user's; see `are_in`."""
         starts = self.indptr[block.start : block.stop + 1]
         users = np.arange(len(ranked)) * n_movies
         own = np.repeat(users, np.diff(starts)) + self.movie_idx[starts[0] : starts[-1]]
-        return np.asarray(np.isin(users[:, None] + ranked, own, kind="sort") & (ranked >= 0))
+        if not len(own):
+            return np.full(ranked.shape, -1, dtype=np.int64)
+        order = np.argsort(own, kind="stable")
+        wanted = users[:, None] + ranked
+        place = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(own) - 1)]
+        return np.where((own[place] == wanted) & (ranked >= 0), starts[0] + place, -1)
 
     def only(self, users: NDArray[np.int64]) -> Rows:
         """Return the movies of some users, in the order of these users."""
         indptr, positions = picked(self.indptr, users)
         return Rows(indptr, self.movie_idx[positions])
+
+
+class Pauses(NamedTuple):
+    """How long after the user's last known event each relevant movie was seen.
+
+    Attributes
+    ----------
+    length
+        Position in `PAUSES` for each movie of `HeldOutMovies.relevant`, int8; `NO_PAUSE` if nothing was known.
+    n_relevant
+        Number of each user's relevant movies after each pause, including movies that the model does not know,
+        int64 (pauses, users).
+    """
+
+    length: NDArray[np.int8]
+    n_relevant: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -70,6 +100,11 @@ class HeldOutMovies:
         Time of each user's first held-out event, int64 (users,): the moment of the list.
     users_left_out
         Number of the model's other users.
+    n_outside
+        How many of each user's relevant movies are outside the core, and how many the model does not know,
+        (2, users).
+    pauses
+        How long after the user's last known event each movie of `relevant` was seen; None if that means nothing.
     """
 
     users: NDArray[np.int64]
@@ -78,30 +113,63 @@ class HeldOutMovies:
     disliked: Rows
     moments: NDArray[np.int64]
     users_left_out: int
+    n_outside: NDArray[np.int64]
+    pauses: Pauses | None = None
 
     @classmethod
-    def of(cls, model: Model | Interactions, held_out: HeldOut, relevance: Relevance) -> Self:
-        """Collect them from a held-out split. `model` defines the rows of users and movies."""
+    def of(
+        cls,
+        model: Model | Interactions,
+        held_out: HeldOut,
+        relevance: Relevance,
+        last_known: NDArray[np.int64] | None = None,
+    ) -> Self:
+        """Collect them from a held-out split.
+
+        Parameters
+        ----------
+        model
+            Defines the rows of users and movies.
+        held_out
+            The split.
+        relevance
+            Which of its movies are relevant.
+        last_known
+            The time of each user's last known event by user row, `NEVER` if there is none, int64 (users,). None:
+            pauses mean nothing.
+        """
         is_liked = held_out.preference > 0
         is_relevant = is_liked if relevance == "liked" else np.ones_like(is_liked)
         users, n_relevant = np.unique(held_out.user[is_relevant], return_counts=True)
-        row_of_movie = rows_of(model.movie_ids, held_out.movie_ids).astype(np.int64)
+        movie_idx = rows_of(model.movie_ids, held_out.movie_ids).astype(np.int64)[held_out.movie]
+        user_rows = np.searchsorted(model.user_ids, held_out.user_ids[users])
+        is_known = movie_idx >= 0
 
         def rows(chosen: NDArray[np.bool_]) -> Rows:
-            chosen = chosen & np.isin(held_out.user, users)
+            chosen = chosen & is_known & np.isin(held_out.user, users)
             position = np.searchsorted(users, held_out.user[chosen])
-            movie_idx = row_of_movie[held_out.movie[chosen]]
-            known = movie_idx >= 0
-            # Held-out events are ordered by user, so the known ones are already in the order of a CSR matrix.
-            return Rows(np.searchsorted(position[known], np.arange(len(users) + 1)), movie_idx[known])
+            # Held-out events are ordered by user, so these are already in the order of a CSR matrix.
+            return Rows(np.searchsorted(position, np.arange(len(users) + 1)), movie_idx[chosen])
 
+        def counts(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+            return np.bincount(np.searchsorted(users, held_out.user[chosen]), minlength=len(users)).astype(np.int64)
+
+        pauses = None
+        if last_known is not None:
+            length = np.full(len(movie_idx), NO_PAUSE, dtype=np.int8)
+            position = np.searchsorted(users, held_out.user[is_relevant])
+            length[is_relevant] = pause_lengths(last_known[user_rows[position]], held_out.timestamp[is_relevant])
+            n_relevant_after = [counts(is_relevant & (length == number)) for number in range(len(PAUSES))]
+            pauses = Pauses(length[is_relevant & is_known], np.array(n_relevant_after))
         return cls(
-            users=np.searchsorted(model.user_ids, held_out.user_ids[users]),
+            users=user_rows,
             n_relevant=n_relevant,
             relevant=rows(is_relevant),
             disliked=rows(~is_liked),
             moments=_first_times(held_out, users),
             users_left_out=len(model.user_ids) - len(users),
+            n_outside=np.array([counts(is_relevant & ~held_out.in_core), counts(is_relevant & ~is_known)]),
+            pauses=pauses,
         )
 
     def sampled(self, n: int, random_seed: int) -> HeldOutMovies:
@@ -112,6 +180,10 @@ class HeldOutMovies:
 
     def only(self, positions: NDArray[np.int64]) -> HeldOutMovies:
         """Keep the users at some positions, ascending."""
+        pauses = self.pauses
+        if pauses is not None:
+            _, events = picked(self.relevant.indptr, positions)
+            pauses = Pauses(pauses.length[events], pauses.n_relevant[:, positions])
         return HeldOutMovies(
             self.users[positions],
             self.n_relevant[positions],
@@ -119,6 +191,8 @@ class HeldOutMovies:
             self.disliked.only(positions),
             self.moments[positions],
             self.users_left_out,
+            self.n_outside[:, positions],
+            pauses,
         )
 
 
@@ -146,12 +220,16 @@ class Judged:
         Metric ("ndcg@10") → columns.
     by_popularity
         Metric ("recall@10") → columns for the relevant movies of each popularity third; see `popularity_thirds`.
+    by_pause
+        Metric ("ndcg@10", "recall@10") → columns for the relevant movies after each pause; see `PAUSES`. Empty if
+        pauses mean nothing.
     coverage
         Metric ("coverage@10") → share of movies that are in at least one list.
     """
 
     per_user: dict[str, PerUser]
     by_popularity: dict[str, tuple[PerUser, ...]]
+    by_pause: dict[str, tuple[PerUser, ...]]
     coverage: dict[str, float]
 
     @property
@@ -189,13 +267,14 @@ class Judge:
         held_out, likes = self.held_out, self.known.likes_in_train
         popularity = likes.astype(np.float64)
         n_users, n_movies = len(held_out.users), len(popularity)
-        information = self_information(likes, self.known.n_users)
+        information = self_information(likes, self.known.n_users_in_train)
         directions = genre_directions(self.known.genres)
         names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
         values = {f"{name}@{k}": np.empty(n_users) for k in self.ks for name in names}
-        own_popularity = np.empty(n_users)
+        own_popularity, n_listed = np.empty(n_users), np.empty(n_users, dtype=np.int64)
         third = popularity_thirds(likes)
         found_in = {f"recall@{k}": np.empty((THIRDS, n_users)) for k in self.ks}
+        after_pause = {f"{name}@{k}": np.empty((len(PAUSES), n_users)) for k in self.ks for name in _PAUSE_METRICS}
         listed = {k: np.zeros(n_movies + 1, dtype=bool) for k in self.ks}  # the last is row −1
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
@@ -205,9 +284,11 @@ class Judge:
             n_masked = np.bincount(users, minlength=len(rows))
             own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
             ranked = lister(rows, seen, max(self.ks))
-            hits, disliked = (
-                movies.are_in(block, ranked, n_movies) for movies in (held_out.relevant, held_out.disliked)
-            )
+            n_listed[block] = np.count_nonzero(ranked >= 0, axis=1)
+            place = held_out.relevant.places(block, ranked, n_movies)
+            hits, disliked = place >= 0, held_out.disliked.are_in(block, ranked, n_movies)
+            if held_out.pauses is not None:
+                self._judge_pauses(after_pause, held_out.pauses, block, place)
             n_relevant = held_out.n_relevant[block]
             third_of_rank = third[np.maximum(ranked, 0)]
             for k in self.ks:
@@ -228,12 +309,45 @@ class Judge:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
         return Judged(
-            per_user=_per_user(values, own_popularity),
+            per_user=_per_user(values, own_popularity, n_listed),
             by_popularity={
                 name: tuple(map(PerUser, found, self._relevant_by(third))) for name, found in found_in.items()
             },
+            by_pause={}
+            if held_out.pauses is None
+            else {
+                name: tuple(map(PerUser, found, (held_out.pauses.n_relevant > 0).astype(np.float64)))
+                for name, found in after_pause.items()
+            },
             coverage={f"coverage@{k}": float(seen[:-1].mean()) for k, seen in listed.items()},
         )
+
+    def ndcg(self, lister: Lister, k: int) -> NDArray[np.float64]:
+        """Return NDCG@k of each user's list, float64 (users,). Nothing else is computed."""
+        held_out, n_movies = self.held_out, len(self.known.popularity)
+        values = np.empty(len(held_out.users))
+
+        def look(block: slice) -> None:
+            rows = held_out.users[block]
+            ranked = lister(rows, Seen.of(self.known.history, rows), k)
+            hits = held_out.relevant.are_in(block, ranked, n_movies)
+            values[block] = ndcg_at_k(hits, held_out.n_relevant[block], k)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(look, slices(len(values), _FEW_USERS)))
+        return values
+
+    def _judge_pauses(
+        self, found: dict[str, NDArray[np.float64]], pauses: Pauses, block: slice, place: NDArray[np.int64]
+    ) -> None:
+        """Judge the lists of a block as if only the relevant movies after one pause were relevant."""
+        length = np.where(place >= 0, np.append(pauses.length, NO_PAUSE)[place], NO_PAUSE)
+        for number in range(len(PAUSES)):
+            n_relevant = pauses.n_relevant[number, block]
+            for name, metric in _PAUSE_METRICS.items():
+                for k in self.ks:
+                    values = metric(length == number, np.maximum(n_relevant, 1), k)
+                    found[f"{name}@{k}"][number, block] = np.where(n_relevant > 0, values, 0.0)
 
     def _relevant_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
         """Number of each user's relevant movies in each popularity third, float64 (thirds, users)."""
@@ -243,16 +357,34 @@ class Judge:
         return counts.reshape(THIRDS, n_users).astype(np.float64)
 
 
-def _per_user(values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np.float64]) -> dict[str, PerUser]:
-    """Return the columns of each figure. `own_popularity` is the mean popularity of each user's known movies, or 0."""
+def _per_user(
+    values: dict[str, NDArray[np.float64]], own_popularity: NDArray[np.float64], n_listed: NDArray[np.int64]
+) -> dict[str, PerUser]:
+    """Return the columns of each figure.
+
+    Novelty, diversity and popularity say nothing of an empty list, and diversity nothing of a list of one movie.
+
+    Parameters
+    ----------
+    values
+        Figure → values, (users,).
+    own_popularity
+        The mean popularity of each user's known movies, or 0, (users,).
+    n_listed
+        Length of each user's list, (users,).
+    """
     ones = np.ones(len(own_popularity))
     found = {}
     for name, column in values.items():
-        if name.startswith("popularity@"):
+        kind, _, k = name.partition("@")
+        if kind == "popularity":
             # How much more popular the lists are than the movies that the same users knew before.
-            name = name.replace("popularity", "popularity_lift")
-            lead = np.where(own_popularity > 0, column - own_popularity, 0.0)
-            found[name] = PerUser(lead, own_popularity)
+            known = np.where(n_listed > 0, own_popularity, 0.0)
+            lead = np.where(known > 0, column - own_popularity, 0.0)
+            found[f"popularity_lift@{k}"] = PerUser(lead, known)
+        elif kind in _FEWEST_LISTED:
+            says_something = (np.minimum(n_listed, int(k)) >= _FEWEST_LISTED[kind]).astype(np.float64)
+            found[name] = PerUser(column * says_something, says_something)
         else:
             found[name] = PerUser(column, ones)
     return found

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import HeldOut
 from mlrec.evaluation import listers
+from mlrec.evaluation.holdout import is_held_back
 from mlrec.evaluation.judging import HeldOutMovies, Judge, Judged
 from mlrec.evaluation.listers import Known, Lister
 from mlrec.evaluation.metrics import Metric
@@ -63,7 +64,12 @@ class Jury:
         within: RelevanceWithin = "core" if held_out.manifest.outside_core is None else settings.relevance_within
         if within == "core":
             held_out = held_out.only(held_out.in_core)
-        movies = HeldOutMovies.of(rows, held_out, settings.relevance)
+        pauses_mean_something = held_out.manifest.reading.has_times and settings.protocol != "held-out-users"
+        last_times = known.last_times if pauses_mean_something else None
+        movies = HeldOutMovies.of(rows, held_out, settings.relevance, last_times)
+        if settings.users != "all":
+            in_holdout = is_held_back(rows.user_ids[movies.users])
+            movies = movies.only(np.flatnonzero(in_holdout == (settings.users == "holdout")))
         return cls(Judge(movies, known, metrics, ks, threads), settings, progress, within)
 
     def sampled(self) -> Jury:
@@ -94,6 +100,10 @@ class Jury:
         """Return a lister that ranks by likes in train; see `listers.popularity`."""
         return listers.popularity(self.known, self._listed(self.known))
 
+    def recent(self, half_life: float) -> Lister:
+        """Return a lister that ranks by popularity at the moment of each list; see `listers.recent`."""
+        return listers.recent(self.known, self._moments(self.known), half_life, self._listed(self.known))
+
     def lister(
         self,
         fold_in: FoldIn,
@@ -103,12 +113,21 @@ class Jury:
     ) -> Lister:
         """Return a lister that ranks as serving does by default; see `listers.factors`."""
         known = known or self.known
+        listed = self._listed(known)
+        return listers.factors(known, fold_in, vectors, ServeSettings(), self._moments(known), listed, item_item)
+
+    def _moments(self, known: Known) -> NDArray[np.int64]:
+        """The moment of each user's list, by user row, (users,)."""
         moments = np.zeros(known.n_users, dtype=np.int64)
         moments[self.users] = self.judge.held_out.moments
-        return listers.factors(known, fold_in, vectors, ServeSettings(), moments, self._listed(known), item_item)
+        return moments
 
     def _listed(self, known: Known) -> NDArray[np.bool_] | None:
         return known.is_trained if self.within == "core" else None
+
+    def ndcg(self, lister: Lister, k: int) -> NDArray[np.float64]:
+        """Return NDCG@k of each user's list, float64 (users,). Nothing else is computed."""
+        return self.judge.ndcg(lister, k)
 
     def judged(self, name: str, lister: Lister) -> Judged:
         """Evaluate one model."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
+from mlrec.evaluation.segments import NEVER
 from mlrec.ranking.best_unseen import BestUnseen, Seen, blocks
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
@@ -118,11 +119,51 @@ class Known:
         """Number of users, including those without events."""
         return len(self.history.indptr) - 1
 
+    @cached_property
+    def n_users_in_train(self) -> int:
+        """Number of users with an event in train: those whom popularity is a share of."""
+        return int(np.count_nonzero(np.diff(self.train.indptr)))
+
+    @property
+    def last_times(self) -> NDArray[np.int64]:
+        """Time of each user's last known event, int64 (users,); `NEVER` for users without a known event."""
+        indptr, times = self.history.indptr, np.append(self.history.timestamp, NEVER)
+        return np.where(np.diff(indptr) > 0, times[indptr[1:] - 1], NEVER)
+
 
 def popularity(known: Known, listed: NDArray[np.bool_] | None = None) -> Lister:
     """Return a lister that ranks by likes in train, alike for all users; for `listed` see `factors`."""
     best = BestUnseen(popularity_scores(known.popularity)[:, None], listed)
     return lambda rows, seen, n: best.lists(np.ones((len(rows), 1), dtype=np.float32), seen, n).rows
+
+
+def recent(
+    known: Known, moments: NDArray[np.int64], half_life: float, listed: NDArray[np.bool_] | None = None
+) -> Lister:
+    """Return a lister that ranks by what most people had liked at the moment of each user's list.
+
+    Parameters
+    ----------
+    known
+        What the models may know.
+    moments
+        The moment of each user's list, in epoch seconds, int64 (users,). Likes at later moments do not count.
+    half_life
+        Days after which a like weighs half; see `mlrec.ranking.popularity`.
+    listed
+        Which movies may be listed, bool (movies,); None: all.
+    """
+    n_movies = len(known.popularity)
+    popularity = PopularityByDate(known.train, n_movies, half_life)
+
+    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        n_likes, position = np.unique([popularity.n_before(int(moments[row])) for row in rows], return_inverse=True)
+        found = np.stack([popularity.at(int(n)) for n in n_likes])[position]
+        if listed is not None:
+            found[:, ~listed] = -np.inf
+        return found
+
+    return by_scores(scores, n_movies)
 
 
 def over_all_movies(lister: Lister, is_trained: NDArray[np.bool_]) -> Lister:
@@ -266,7 +307,7 @@ def item_weights(known: Known, likes: csr_matrix, weights: csr_matrix | NDArray[
     known
         What the models may know.
     likes
-        Known likes, CSR float32 (users, movies).
+        Known likes with their weights, CSR float32 (users, movies).
     weights
         Weights between movies, float32 (movies, movies), sparse or dense.
     """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, assert_never
 
 import numpy as np
@@ -16,8 +19,8 @@ from mlrec.errors import DataChangedError, EmptyResultError, StateError, Trainin
 from mlrec.evaluation import splits
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import Contest, chosen_baselines
-from mlrec.evaluation.estimates import Differences, Figures, without
-from mlrec.evaluation.judging import Judged
+from mlrec.evaluation.estimates import Differences, Estimate, Figures, without
+from mlrec.evaluation.judging import Judged as JudgedUsers
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
@@ -29,6 +32,7 @@ from mlrec.settings import (
     DEFAULT_KS,
     SPLITS,
     EvaluateSettings,
+    Judged,
     ProtocolName,
     Relevance,
     RelevanceWithin,
@@ -36,8 +40,50 @@ from mlrec.settings import (
 from mlrec.workspace import Workspace
 
 _NO_DISLIKES = "interactions have no dislikes"
+# Users on whom baselines choose their half-life.
+_CHOOSING_USERS = 3_000
+
 MODEL = "als"
 """Name of the evaluated model in the figures."""
+
+
+@dataclass(frozen=True)
+class RelevantMovies:
+    """How many held-out movies are relevant.
+
+    Attributes
+    ----------
+    movies
+        All of them, counted once for each user.
+    outside_core
+        Those outside the core, which have few ratings.
+    unknown
+        Those that the model does not know: no list can have them.
+    """
+
+    movies: int
+    outside_core: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Figures of the model when it is trained with several random seeds.
+
+    Attributes
+    ----------
+    random_seeds
+        The seeds; the first is that of the evaluated model.
+    models
+        Metric ("ndcg@10") → the figure with each seed.
+    spread
+        Metric → mean of these figures, with the 95% interval of one training: mean ± t · standard deviation, where t is
+        the quantile of Student's distribution.
+    """
+
+    random_seeds: tuple[int, ...]
+    models: dict[str, tuple[float, ...]]
+    spread: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -72,14 +118,27 @@ class Evaluation:
         How many users were drawn; None if all were evaluated.
     ks
         Cutoffs.
+    relevant
+        How many held-out movies are relevant, and how many of them are hard to find.
     models
-        Name → metric ("ndcg@10") → estimate; "als" is the model, the others are baselines.
+        Name → metric ("ndcg@10") → estimate; "als" is the model, the others are baselines. A figure that is undefined
+        is NaN, and null in JSON.
     differences
         Pair ("als - popularity") → metric → paired difference.
     segments
-        Figures by length of the users' history, and by popularity of the relevant movies.
+        Figures by length of the users' history, by popularity of the relevant movies, and by the time since the user's
+        last known event.
     skipped
         Baseline that was not evaluated → reason.
+    half_lives
+        Baseline that looks at dates → the half-life that it chose on validation, in days ("recent") or in later events;
+        None: no decay.
+    judged
+        Which users were evaluated: "all", "others" (those outside the holdout) or "holdout".
+    shuffled_sittings
+        Whether the order of events within each sitting was dealt anew.
+    seeds
+        The figures with other random seeds of the training, if they were asked for.
     not_applicable
         Metric that the data has no use for → reason.
     ordered_by
@@ -98,12 +157,17 @@ class Evaluation:
     users_without_taste: int
     sample: int | None
     ks: tuple[int, ...]
+    relevant: RelevantMovies
     models: Figures
     differences: Differences
     segments: list[Segment]
     skipped: dict[str, str]
     not_applicable: dict[str, str] = field(default_factory=dict)
     ordered_by: str = "time"
+    half_lives: dict[str, float | None] = field(default_factory=dict)
+    judged: Judged = "all"
+    shuffled_sittings: bool = False
+    seeds: Seeds | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `mlrec evaluate --json` prints."""
@@ -147,8 +211,9 @@ def evaluate(
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
     """
     settings = settings or EvaluateSettings()
-    if settings.protocol is not None and settings.protocol != read_manifest(workspace).settings.split:
-        return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
+    protocol = settings.protocol or read_manifest(workspace).settings.split
+    if protocol != read_manifest(workspace).settings.split or settings.shuffle_sittings:
+        return _evaluate_anew(workspace, settings, protocol, model_id, progress)
     files = registry.resolve(workspace, model_id)
     model = model_folder.open_model(files)
     if settings.split in model.info.trained_on:
@@ -171,8 +236,13 @@ def evaluate(
             f"The prepared data has changed since model {model.model_id} was trained.",
             "Train again, or prepare the data that the model was trained on.",
         )
-    result = _judge(model, held_out, settings, held_out.manifest.settings.split, progress)
-    if result.sample is None:
+    validation = partial(read_held_out, workspace, "val") if settings.split != "val" else lambda: held_out
+    result = _judge(model, held_out, settings, protocol, progress, validation)
+    if settings.seeds > 1:
+        with progress.task("Reading prepared data"):
+            data = read_prepared(workspace)
+        result = replace(result, seeds=_seeds(result, model, data, settings, protocol, progress))
+    if result.sample is None and result.judged == "all":
         kind = metrics_file.kind_of(result.relevance, result.relevance_within)
         metrics_file.add_metrics(files, result.split, result.history, kind, result.to_json())
     return result
@@ -185,19 +255,54 @@ def _evaluate_anew(
     settings_of, train_settings = registry.settings_of(workspace, model_id)
     with progress.task("Reading prepared data"):
         data = read_prepared(workspace)
+    if settings.shuffle_sittings:
+        splits.require_times(data.manifest)
+        data = replace(data, events=splits.shuffled_sittings(data.events, settings.random_seed))
     data = replace(data, events=_divided(data, protocol, settings))
     model, _ = build_model(data, replace(train_settings, on="train", threads=settings.threads), progress=progress)
     judged_as = settings
     if protocol == "held-out-users":
         # Whichever split is asked for, what is folded in of these users is marked as validation and the rest as test.
         judged_as = replace(settings, split="test", history="known")
-    result = _judge(model, data.held_out(judged_as.split), judged_as, protocol, progress)
+    validation = partial(data.held_out, "val") if protocol != "held-out-users" else None
+    result = _judge(model, data.held_out(judged_as.split), judged_as, protocol, progress, validation)
+    if settings.seeds > 1:
+        result = replace(result, seeds=_seeds(result, model, data, judged_as, protocol, progress))
     if protocol == "held-out-users":
         n_learned_from = len(np.unique(data.events.user[data.events.split == SPLITS.index("train")]))
         result = replace(
             result, split=settings.split, history="fold-in", users_left_out=result.users_left_out - n_learned_from
         )
-    return replace(result, model_id=settings_of, trained_anew=True)
+    return replace(result, model_id=settings_of, trained_anew=True, shuffled_sittings=settings.shuffle_sittings)
+
+
+def _seeds(
+    result: Evaluation,
+    model: Model,
+    data: PreparedData,
+    settings: EvaluateSettings,
+    protocol: ProtocolName,
+    progress: Progress,
+) -> Seeds:
+    """Train the model with other random seeds in memory, and evaluate each as the model was evaluated."""
+    first = model.info.settings.random_seed
+    seeds = tuple((first + number) % 2**32 for number in range(settings.seeds))
+    found = [result.models[MODEL]]
+    for seed in seeds[1:]:
+        trained = replace(model.settings_elsewhere, on="train", threads=settings.threads, random_seed=seed)
+        other, _ = build_model(data, trained, progress=progress)
+        alone = replace(settings, baselines=(), resamples=1000)
+        found.append(_judge(other, data.held_out(settings.split), alone, protocol, progress).models[MODEL])
+    figures = {metric: tuple(own[metric].value for own in found) for metric in found[0]}
+    return Seeds(seeds, figures, {metric: _spread(values) for metric, values in figures.items()})
+
+
+def _spread(values: tuple[float, ...]) -> Estimate:
+    from scipy.special import stdtrit
+
+    mean, standard_deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    margin = float(stdtrit(len(values) - 1, 0.975)) * standard_deviation
+    return Estimate(mean, mean - margin, mean + margin)
 
 
 def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
@@ -218,8 +323,17 @@ def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSetti
 
 
 def _judge(
-    model: Model, held_out: HeldOut, settings: EvaluateSettings, protocol: ProtocolName, progress: Progress
+    model: Model,
+    held_out: HeldOut,
+    settings: EvaluateSettings,
+    protocol: ProtocolName,
+    progress: Progress,
+    validation: Callable[[], HeldOut] | None = None,
 ) -> Evaluation:
+    """Evaluate a model and the baselines.
+
+    `validation` reads the split on which baselines choose their half-life. None: they take the usual one.
+    """
     metrics = {
         **METRICS,
         **(HELD_OUT_USERS_METRICS if protocol == "held-out-users" else {}),
@@ -234,11 +348,12 @@ def _judge(
             "Evaluate the other split, use --relevance any, or prepare with other thresholds.",
         )
     jury = everybody.sampled()
-    found: dict[str, Judged] = {}
+    found: dict[str, JudgedUsers] = {}
     with blas_threads():
         vectors = jury.user_vectors(model)
-        contest = Contest(jury, held_out.manifest)
-        chosen, skipped = chosen_baselines(model, known, settings)
+        choosing = None if validation is None else _jury_of_validation(model, validation(), settings, threads)
+        contest = Contest(jury, held_out.manifest, choosing, model.solver(), vectors)
+        chosen, skipped = chosen_baselines(model, known, held_out.manifest, protocol, settings)
         found[MODEL] = jury.judged(MODEL, jury.lister(model.solver(), vectors, model.item_item))
         for name in chosen:
             try:
@@ -255,8 +370,10 @@ def _judge(
             n_known=np.diff(known.history.indptr)[jury.users],
             n_relevant=jury.judge.held_out.n_relevant,
             popularity=known.likes_in_train,
+            n_after_pause=None if jury.judge.held_out.pauses is None else jury.judge.held_out.pauses.n_relevant,
             ks=ks,
         )
+    outside_core, unknown = jury.judge.held_out.n_outside.sum(axis=1).tolist()
     return Evaluation(
         model_id=model.model_id,
         protocol=protocol,
@@ -270,10 +387,21 @@ def _judge(
         users_without_taste=int(np.count_nonzero(~vectors[jury.users].any(axis=1))),
         sample=settings.sample if len(jury.users) < len(everybody.users) else None,
         ks=ks,
+        relevant=RelevantMovies(int(jury.judge.held_out.n_relevant.sum()), outside_core, unknown),
         models=figures,
         differences=differences,
         segments=parts,
         skipped=skipped,
         not_applicable=not_applicable,
         ordered_by=held_out.manifest.reading.order,
+        half_lives={
+            name: half_life if math.isfinite(half_life) else None for name, half_life in contest.half_lives.items()
+        },
+        judged=settings.users,
     )
+
+
+def _jury_of_validation(model: Model, held_out: HeldOut, settings: EvaluateSettings, threads: int) -> Jury:
+    """The jury by which baselines choose their half-life: some users outside the holdout."""
+    settings = replace(settings, split="val", users="others", sample=_CHOOSING_USERS)
+    return Jury.of(model, Known.of(model, ("train",)), held_out, settings, METRICS, (10,), threads).sampled()

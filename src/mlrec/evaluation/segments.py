@@ -9,6 +9,14 @@ from mlrec.evaluation.wording import span_name
 
 THIRDS = 3
 
+PAUSES = ("same minute", "same day", "later")
+"""How long after the user's last known event a movie was seen: within 60 seconds, within 24 hours, or later."""
+NO_PAUSE = len(PAUSES)
+"""Nothing was known of the user."""
+NEVER = np.iinfo(np.int64).min
+"""The time of the last known event of a user of whom nothing is known."""
+_BELOW = (60, 86_400)  # seconds
+
 # Users are grouped by their number of known events: from each of these numbers up to the next.
 _FEWEST_KNOWN = (0, 1, 10, 20, 50, 100, 200, 500)
 
@@ -55,3 +63,23 @@ def history_spans(n_known: NDArray[np.int64]) -> list[tuple[str, NDArray[np.bool
         if chosen.any():
             found.append((span_name(fewest, below), chosen))
     return found
+
+
+def pause_lengths(last_known: NDArray[np.int64], timestamp: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Say how long after the user's last known event each event was: a position in `PAUSES`, or `NO_PAUSE`.
+
+    Parameters
+    ----------
+    last_known
+        Time of the last known event of each event's user, `NEVER` if there is none, int64 (events,).
+    timestamp
+        Time of each event, int64 (events,).
+
+    Returns
+    -------
+    ndarray
+        int8 (events,).
+    """
+    is_known = last_known != NEVER
+    seconds = timestamp - np.where(is_known, last_known, timestamp)
+    return np.where(is_known, np.searchsorted(_BELOW, seconds, side="right"), NO_PAUSE).astype(np.int8)

@@ -33,6 +33,37 @@ def require_times(manifest: Manifest) -> None:
         )
 
 
+SITTING_SECONDS = 1_800
+"""A pause of more than this ends a sitting."""
+
+
+def shuffled_sittings(events: Events, random_seed: int) -> Events:
+    """Deal the order of events within each sitting anew: which movie was seen at which of its times.
+
+    A sitting is a run of a user's events without a pause of more than 30 minutes. Whoever rates down a page leaves the
+    order of the page in the data; afterwards it is gone. Times stay as they are, and so does what is seen in which
+    sitting.
+
+    Parameters
+    ----------
+    events
+        Events ordered by user and time.
+    random_seed
+        Seed for dealing.
+
+    Returns
+    -------
+    Events
+        As many events with the same times, in the same places.
+    """
+    is_new = np.ones(len(events), dtype=bool)
+    is_new[1:] = (events.user[1:] != events.user[:-1]) | (np.diff(events.timestamp) > SITTING_SECONDS)
+    sitting = np.cumsum(is_new)
+    dealt = np.lexsort((np.random.default_rng(random_seed).random(len(events)), sitting))
+    moved = ("movie", "preference", "in_core")
+    return replace(events, **{name: getattr(events, name)[dealt] for name in moved})
+
+
 def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
     """Split each user's history by time: the first ⌊n·a/s⌋ events are train, the next ⌊n·b/s⌋ val, the rest test.
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
-from mlrec.evaluation.estimates import Differences, Estimate, Figures
+from mlrec.evaluation.estimates import Differences, Estimate, Figures, holm
 from mlrec.evaluation.judging import Judged, PerUser
-from mlrec.evaluation.segments import THIRDS, history_spans, popularity_thirds
+from mlrec.evaluation.segments import PAUSES, THIRDS, history_spans, popularity_thirds
 
 THIRD_NAMES = ("most popular", "middle", "least popular")
 
@@ -24,11 +24,13 @@ class Segment:
     Attributes
     ----------
     by
-        "history" for users by their number of known events; "popularity" for relevant movies by popularity third.
+        "history" for users by their number of known events; "popularity" for relevant movies by popularity third;
+        "pause" for relevant movies by the time since the user's last known event.
     name
-        A number of events ("20 to 49"), or "most popular", "middle" or "least popular".
+        A number of events ("20 to 49"); "most popular", "middle" or "least popular"; or one of
+        `mlrec.evaluation.segments.PAUSES`.
     movies
-        Number of movies in a popularity third; None for users.
+        Number of movies in a popularity third; otherwise None.
     users, answers
         Number of users with a relevant movie in this segment, and number of such movies. (The name `answers` is part of
         the JSON output.)
@@ -36,7 +38,7 @@ class Segment:
         Name → metric → estimate.
     """
 
-    by: Literal["history", "popularity"]
+    by: Literal["history", "popularity", "pause"]
     name: str
     movies: int | None
     users: int
@@ -76,7 +78,7 @@ def compared(columns: Columns, bootstrap: Bootstrap, first: str) -> tuple[Figure
             if name != first:
                 lead = difference(values[first] - values[name], resampled[first] - resampled[name])
                 differences[f"{first} - {name}"][metric] = lead
-    return figures, differences
+    return figures, holm(differences)
 
 
 def summarized(found: Mapping[str, Judged], bootstrap: Bootstrap, judged: str) -> tuple[Figures, Differences]:
@@ -104,9 +106,10 @@ def segments(
     n_known: NDArray[np.int64],
     n_relevant: NDArray[np.int64],
     popularity: NDArray[np.int64],
+    n_after_pause: NDArray[np.int64] | None,
     ks: tuple[int, ...],
 ) -> list[Segment]:
-    """Return NDCG and recall by length of history, and recall by popularity of the relevant movies.
+    """Return NDCG and recall by length of history and by pause, and recall by popularity of the relevant movies.
 
     Parameters
     ----------
@@ -116,6 +119,8 @@ def segments(
         Numbers of known events and of relevant movies of the evaluated users, (users,).
     popularity
         Likes by movie row, (movies,).
+    n_after_pause
+        Numbers of relevant movies after each pause, (pauses, users); None if pauses mean nothing.
     ks
         Cutoffs.
     """
@@ -139,6 +144,17 @@ def segments(
             movies, users = int(np.count_nonzero(third == number)), int(np.count_nonzero(counts))
             figures = figures_of(by_model, bootstrap)
             parts.append(Segment("popularity", THIRD_NAMES[number], movies, users, int(counts.sum()), figures))
+    if n_after_pause is None:
+        return parts
+    for number, name in enumerate(PAUSES):
+        by_model = {
+            model: {metric: columns[number] for metric, columns in judged.by_pause.items()}
+            for model, judged in found.items()
+        }
+        relevant = n_after_pause[number]
+        if relevant.any():
+            users, figures = int(np.count_nonzero(relevant)), figures_of(by_model, bootstrap)
+            parts.append(Segment("pause", name, None, users, int(relevant.sum()), figures))
     return parts
 
 

@@ -5,12 +5,13 @@ The command line imports this module for every command, so it must not import he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, kind_of
 from mlrec.plurals import counted
-from mlrec.settings import ProtocolName, Relevance, RelevanceWithin
+from mlrec.settings import Judged, ProtocolName, Relevance, RelevanceWithin
 
 MEANINGS = {
     "recall": "Share of a user's relevant movies that are in the list.",
@@ -34,6 +35,10 @@ PROTOCOLS: Mapping[ProtocolName, str] = {
     "held-out-users": "user: the model has not seen these users, 80% of whose history is folded in (Liang et al. 2018)",
 }
 """How events are split; completes a sentence that begins with "Split by"."""
+
+UNDEFINED, SURE = "–", "*"
+# The floor of p with 2,000 bootstrap samples.
+_SMALLEST_P = 0.001
 
 _CAPITALS = {"ndcg": "NDCG", "published_ndcg": "Published NDCG", "map": "MAP", "mrr": "MRR"}
 _SPLITS = {"train": "training", "val": "validation"}
@@ -73,12 +78,14 @@ def short_span(fewest: int, below: int | None) -> str:
 
 
 def number(value: float) -> str:
-    """Format a figure with four decimals."""
-    return f"{value:.4f}"
+    """Format a figure with four decimals; "–" if it is undefined."""
+    return UNDEFINED if math.isnan(value) else f"{value:.4f}"
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """Format a difference with its sign; 0 has none."""
+    """Format a difference with its sign; 0 has none, and an undefined one is "–"."""
+    if math.isnan(value):
+        return UNDEFINED
     text = f"{value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text
 
@@ -95,13 +102,21 @@ def interval(figure: Estimate | Difference, digits: int = 3) -> str:
 def with_margin(figure: Estimate) -> str:
     """Format a figure with half the width of its confidence interval."""
     if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
+        return UNDEFINED if math.isnan(figure.value) else f"{figure.value:.3f}"
     return f"{figure.value:.3f} ±{(figure.high - figure.low) / 2:.3f}"
 
 
 def lead_cells(lead: Difference, digits: int = 3) -> list[str]:
-    """Format a difference, its confidence interval and p."""
-    return [signed(lead.value), interval(lead, digits), "" if lead.p is None else f"{lead.p:.3f}"]
+    """Format a difference, its confidence interval and p, with a mark if it stands after the correction."""
+    return [signed(lead.value), interval(lead, digits), p_value(lead)]
+
+
+def p_value(lead: Difference) -> str:
+    """Format p, which bootstrap samples cannot show below a floor; `SURE` marks what stands after the correction."""
+    if lead.p is None:
+        return ""
+    text = f"≤ {_SMALLEST_P:g}" if lead.p <= _SMALLEST_P else f"{lead.p:.3f}"
+    return f"{text} {SURE}" if lead.is_sure else text
 
 
 def duration(seconds: float) -> str:
@@ -116,15 +131,54 @@ def day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-def whom(users: int, sample: int | None) -> str:
-    """Say how many users are in the figures, and whether they are a sample."""
-    return f"a sample of {counted(users, 'user')}" if sample else counted(users, "user")
+def whom(users: int, sample: int | None, judged: Judged = "all") -> str:
+    """Say how many users are in the figures, which ones, and whether they are a sample."""
+    found = counted(users, "user") + JUDGED[judged]
+    return f"a sample of {found}" if sample else found
 
 
 def left_out(users: int) -> str:
     """Say how many users were skipped because they have no relevant movie."""
     were = "was" if users == 1 else "were"
     return f"{counted(users, 'user')} had no relevant movie in this split and {were} skipped."
+
+
+def where_relevant(movies: int, outside_core: int, unknown: int) -> str:
+    """Say how many held-out movies are relevant, and which share of them is hard to find or cannot be found."""
+    found = f"{counted(movies, 'held-out movie')} {'is' if movies == 1 else 'are'} relevant"
+    if not movies or not (outside_core or unknown):
+        return f"{found}, all of them in the core."
+    missed = f" The model does not know {unknown / movies:.1%}; these are misses." if unknown else ""
+    return f"{found}; {outside_core / movies:.0%} of them are outside the core, with few ratings.{missed}"
+
+
+def more_found(k: int, lead: float, name: str, other: str) -> str:
+    """Say in words how far precision@k leads: in how many lists there is one more relevant movie."""
+    per_list = abs(lead) * k
+    if math.isnan(lead) or per_list < 1e-4:
+        return f"In lists of {k}, {name} finds as many relevant movies as {other}"
+    more = "more" if lead > 0 else "fewer"
+    if per_list > 2 / 3:
+        return f"In each list of {k}, {name} finds {per_list:.1f} {more} relevant movies than {other}"
+    return f"{name} finds 1 {more} relevant movie in {1 / per_list:,.0f} lists of {k} than {other}"
+
+
+def half_lives(chosen: Mapping[str, float | None]) -> str:
+    """Say which half-lives the baselines that look at dates have chosen on validation."""
+
+    def said(name: str, half_life: float | None) -> str:
+        if half_life is None:
+            return f"{name} no decay"
+        return f"{name} {half_life:g} {'days' if name == 'recent' else 'events'}"
+
+    return f"Half-lives chosen on validation: {', '.join(said(*one) for one in chosen.items())}."
+
+
+SEQUENCE = (
+    "sequence knows which movie was rated soon after which. It learns the order of the page that people rated, more"
+    " than their taste, and is here for comparison only. --shuffle-sittings shows how much of a lead is order."
+)
+"""What the baseline `sequence` is."""
 
 
 def how_split(protocol: ProtocolName, ordered_by: str) -> str:
@@ -137,6 +191,14 @@ def how_split(protocol: ProtocolName, ordered_by: str) -> str:
     return f"Split by {PROTOCOLS[protocol]}. The data has no times: each user's events are in {order}."
 
 
+JUDGED: Mapping[Judged, str] = {
+    "all": "",
+    "others": " outside the holdout",
+    "holdout": " of the holdout",
+}
+"""Which users are evaluated; follows a number of users."""
+
+
 def settings_of(model_id: str | None) -> str:
     """Say which settings a model was trained with."""
     return f"the settings of {model_id}" if model_id else "the default settings"
@@ -145,6 +207,13 @@ def settings_of(model_id: str | None) -> str:
 def skipped(name: str, reason: str) -> str:
     """Say why a model or a rule has no figures."""
     return f"{name} {reason} and was skipped"
+
+
+def by_reason(skipped: Mapping[str, str]) -> list[tuple[list[str], str]]:
+    """Group what was skipped by the reason."""
+    return [
+        ([name for name, own in skipped.items() if own == reason], reason) for reason in dict.fromkeys(skipped.values())
+    ]
 
 
 def learned_from(events: int, before: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,25 +10,40 @@ from numpy.typing import NDArray
 
 from mlrec.errors import SettingsError
 from mlrec.machine import blas_threads
-from mlrec.model.als import load_implicit
+from mlrec.ranking.best_unseen import slices
 from mlrec.ranking.histories import History
+from mlrec.ranking.top_n import top_n_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+SOON = 20
+"""What comes within this many events comes soon after."""
+_ROWS = 512
 
-def likes_matrix(history: History, n_movies: int) -> csr_matrix:
-    """1 where a user liked a movie that has a row, CSR float32 (users, movies)."""
+
+def likes_matrix(history: History, n_movies: int, half_life: float = math.inf) -> csr_matrix:
+    """The weight of each like of a movie that has a row, CSR float32 (users, movies).
+
+    Parameters
+    ----------
+    history
+        Events in time order.
+    n_movies
+        Number of movies.
+    half_life
+        A like weighs half after this many later events of the same user. Infinity: every like weighs 1.
+    """
     from scipy.sparse import csr_matrix
 
     kept = (history.preference > 0) & (history.movie_idx >= 0)
     indptr = np.concatenate([[0], np.cumsum(kept)])[history.indptr]
-    ones = np.ones(indptr[-1], dtype=np.float32)
-    matrix = csr_matrix((ones, history.movie_idx[kept], indptr), shape=(len(indptr) - 1, n_movies))
+    weight = np.exp2(-_n_later(history)[kept] / half_life).astype(np.float32)
+    matrix = csr_matrix((weight, history.movie_idx[kept], indptr), shape=(len(indptr) - 1, n_movies))
     return matrix.sorted_indices()
 
 
-def item_cosine(likes: csr_matrix, neighbours: int, threads: int) -> csr_matrix:
+def item_cosine(likes: csr_matrix, neighbours: int) -> csr_matrix:
     """Cosines between the movies' columns of likes (Sarwar et al. 2001), for each movie's nearest neighbours only.
 
     Parameters
@@ -35,22 +51,75 @@ def item_cosine(likes: csr_matrix, neighbours: int, threads: int) -> csr_matrix:
     likes
         See `likes_matrix`.
     neighbours
-        How many neighbours to keep per movie.
-    threads
-        Threads of `implicit`.
+        How many neighbours to keep per movie; ties by movie row.
 
     Returns
     -------
     csr_matrix
-        Float (movies, movies), symmetric except for the neighbours cut off. Scores are likes @ this matrix.
+        Float32 (movies, movies), symmetric except for the neighbours cut off, with a diagonal of zeros. Scores are
+        likes @ this matrix.
     """
-    load_implicit()
-    from implicit.nearest_neighbours import all_pairs_knn, normalize
+    from scipy.sparse import csr_matrix, vstack
 
-    unit_columns = normalize(likes.T).T.tocsr()
-    # One more, because each movie is its own nearest neighbour.
-    nearest = all_pairs_knn(unit_columns, K=neighbours + 1, num_threads=threads, show_progress=False)
-    return nearest.tocsr().T.tocsr().astype(np.float32)
+    by_movie = likes.T.tocsr()
+    n_likes, n_movies = np.diff(by_movie.indptr).astype(np.float64), likes.shape[1]
+    found = []
+    for rows in slices(n_movies, _ROWS):
+        together = (by_movie[rows] @ likes).toarray()
+        lengths = np.sqrt(np.outer(n_likes[rows], n_likes))
+        cosines = np.divide(together, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
+        cosines[np.arange(len(cosines)), np.arange(n_movies)[rows]] = 0.0
+        nearest = top_n_rows(cosines.copy(), min(neighbours, n_movies))
+        kept = np.zeros_like(cosines)
+        np.put_along_axis(kept, nearest, np.take_along_axis(cosines, nearest, axis=1), axis=1)
+        found.append(csr_matrix(kept))
+    return vstack(found).T.tocsr()
+
+
+def following(history: History, n_movies: int) -> csr_matrix:
+    """How often a like of one movie came soon after an event of another, CSR float32 (movies, movies).
+
+    Parameters
+    ----------
+    history
+        Events in time order, of movies that have a row.
+    n_movies
+        Number of movies.
+
+    Returns
+    -------
+    csr_matrix
+        n_ab / √(n_a · n_b). n_ab counts the likes of movie b among the 20 events after one of movie a, n_a and n_b
+        those after a and of b in all.
+    """
+    from scipy.sparse import csr_matrix, diags_array
+
+    user = np.repeat(np.arange(len(history.indptr) - 1), np.diff(history.indptr))
+    is_like, movie_idx = history.preference > 0, history.movie_idx
+    counts = csr_matrix((n_movies, n_movies), dtype=np.float32)
+    for distance in range(1, SOON + 1):
+        pairs = np.flatnonzero((user[distance:] == user[:-distance]) & is_like[distance:])
+        ones = np.ones(len(pairs), dtype=np.float32)
+        counts = counts + csr_matrix((ones, (movie_idx[pairs], movie_idx[pairs + distance])), shape=counts.shape)
+    n_after, n_of = (np.maximum(np.asarray(counts.sum(axis=axis)).ravel(), 1.0) ** -0.5 for axis in (1, 0))
+    return csr_matrix(diags_array(n_after) @ counts @ diags_array(n_of), dtype=np.float32)
+
+
+def latest(history: History, n_movies: int) -> csr_matrix:
+    """The last 20 events of each user, weighted by 1 / place from the end, CSR float32 (users, movies)."""
+    from scipy.sparse import csr_matrix
+
+    n_later = _n_later(history)
+    kept = n_later < SOON
+    indptr = np.concatenate([[0], np.cumsum(kept)])[history.indptr]
+    weight = (1.0 / (n_later[kept] + 1)).astype(np.float32)
+    return csr_matrix((weight, history.movie_idx[kept], indptr), shape=(len(indptr) - 1, n_movies)).sorted_indices()
+
+
+def _n_later(history: History) -> NDArray[np.int64]:
+    """Number of later events of the same user, (events,)."""
+    n_events = len(history.movie_idx)
+    return np.asarray(np.repeat(history.indptr[1:], np.diff(history.indptr)) - 1 - np.arange(n_events))
 
 
 def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.float32]:

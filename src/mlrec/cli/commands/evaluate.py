@@ -15,6 +15,7 @@ from mlrec.settings import (
     BaselineName,
     EvaluateSettings,
     History,
+    Judged,
     ProtocolName,
     Relevance,
     RelevanceWithin,
@@ -116,8 +117,37 @@ def evaluate(
     ] = None,
     segments: Annotated[
         bool,
-        typer.Option("--segments", help="Also show results by length of history and by popularity of the movies."),
+        typer.Option(
+            "--segments",
+            help="Also show results by length of history, by popularity of the movies, and by the time since the user's"
+            " last known event.",
+        ),
     ] = False,
+    shuffle_sittings: Annotated[
+        bool,
+        typer.Option(
+            "--shuffle-sittings",
+            help="Deal the order of events within each sitting anew before splitting, to see what is taste and what is"
+            " the order of a page. The model is trained in memory.",
+        ),
+    ] = False,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=100,
+            help="Also train the model with N − 1 other random seeds, in memory, to see how far its figures depend on"
+            " the seed.",
+        ),
+    ] = _DEFAULTS.seeds,
+    users: Annotated[
+        Judged,
+        typer.Option(
+            help="Which users to evaluate. holdout: the tenth of users, by a hash of their ids, whom training and"
+            " tuning never look at when they choose settings. others: the rest. Results are kept for all only."
+        ),
+    ] = _DEFAULTS.users,
     replay: Annotated[
         bool,
         typer.Option(
@@ -168,6 +198,8 @@ def evaluate(
             "--baseline": bool(baseline),
             "--protocol": protocol is not None,
             "--segments": segments,
+            "--seeds": seeds != _DEFAULTS.seeds,
+            "--users": users != _DEFAULTS.users,
             "--ease-regularization": ease_regularization != _DEFAULTS.ease_regularization,
         }
         if any(given.values()):
@@ -189,6 +221,9 @@ def evaluate(
         published_ndcg=published_ndcg,
         baselines=tuple(map(_baseline, baseline)) if baseline else None,
         ease_regularization=ease_regularization,
+        users=users,
+        shuffle_sittings=shuffle_sittings,
+        seeds=seeds,
         sample=sample or 0,
         threads=threads,
     )

@@ -21,7 +21,7 @@ from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError, TrainingFailedError
 from mlrec.evaluation.bootstrap import Bootstrap, ratio
 from mlrec.evaluation.estimates import Differences, Figures
-from mlrec.evaluation.judging import Judged
+from mlrec.evaluation.judging import Judged as JudgedUsers
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known
 from mlrec.evaluation.metrics import METRICS, Metric
@@ -39,6 +39,7 @@ from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.popularity import recent_share
 from mlrec.settings import (
     EvaluateSettings,
+    Judged,
     TrainSettings,
     TuneSettings,
     regularization_for,
@@ -47,6 +48,7 @@ from mlrec.workspace import Workspace, as_path
 
 METRIC = "ndcg@10"
 """The metric to maximize: NDCG of liked movies on validation."""
+_NDCG = {"ndcg": METRICS["ndcg"]}
 
 BEST, DEFAULT = "best", "default"
 """Names of the two models in a verdict."""
@@ -195,12 +197,16 @@ def tune(
         with progress.task("Reading prepared data"):
             tuning_data = _TuningData(read_prepared(workspace, ("train", "val")), threads)
             validation = tuning_data.jury(
-                EvaluateSettings(split="val", sample=settings.sample, random_seed=settings.random_seed),
-                {"ndcg": METRICS["ndcg"]},
+                _on_validation(settings, "others"),
+                _NDCG,
             )
-        origin = Origin(tuning_data.fingerprint, METRIC, "val", "liked", settings.sample, settings.random_seed)
+        origin = Origin(
+            tuning_data.fingerprint, METRIC, "val", "liked", settings.sample, settings.random_seed, users="others"
+        )
         regularization = regularization_for(int(tuning_data.interactions.popularity.sum()))
         with open_study(files, origin, regularization, fresh=fresh) as study:
+            if study.origin.users != origin.users:  # a study of an earlier version
+                validation = tuning_data.jury(_on_validation(settings, study.origin.users), _NDCG)
             _search(study, tuning_data, validation, settings.trials, deadline, progress)
             searched = time.monotonic()
             counts, top, importance = study.counts, study.best(_SHOWN_TRIALS), study.importance()
@@ -217,7 +223,7 @@ def tune(
                 )
             tuned = Tuned(
                 study=settings.study,
-                origin=origin,
+                origin=study.origin,
                 counts=counts,
                 best=best,
                 top=top,
@@ -233,6 +239,10 @@ def tune(
             )
             write_settings(target, best.settings, _provenance(tuned))
     return tuned
+
+
+def _on_validation(settings: TuneSettings, users: Judged) -> EvaluateSettings:
+    return EvaluateSettings(split="val", users=users, sample=settings.sample, random_seed=settings.random_seed)
 
 
 def _checked_target(out: Path, workspace: Workspace) -> Path:
@@ -303,9 +313,9 @@ def _verdicts(
             "Prepare the earlier data again, or start another study with '--study NEW'.",
         )
     models = {name: (settings, tuning_data.fit(settings)) for name, settings in candidates.items()}
-    val = _verdict(tuning_data, EvaluateSettings(split="val"), models)
+    val = _verdict(tuning_data, EvaluateSettings(split="val", users="others"), models)
     try:
-        return val, _verdict(tuning_data, EvaluateSettings(split="test"), models)
+        return val, _verdict(tuning_data, EvaluateSettings(split="test", users="others"), models)
     except EmptyResultError:  # test may be empty in small data; the settings are still good
         return val, None
 
@@ -342,7 +352,7 @@ def _provenance(tuned: Tuned) -> dict[str, Any]:
 
 def _judged(
     jury: Jury, movie_factors: NDArray[np.float32], settings: TrainSettings, item_item: ItemItem | None
-) -> Judged:
+) -> JudgedUsers:
     fold_in = FoldIn(movie_factors, settings.fold_in)
     return jury.judged("trial", jury.lister(fold_in, jury.folded_in(fold_in), item_item))
 

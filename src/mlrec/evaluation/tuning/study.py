@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from mlrec.errors import (
     WorkspaceLockedError,
 )
 from mlrec.locks import exclusive
-from mlrec.settings import TrainSettings
+from mlrec.settings import Judged, TrainSettings
 from mlrec.workspace import StudyFiles
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SPACE_VERSION = 2
-"""Increased when the searched settings, their ranges or the meaning of a value change. A study goes on as it began:
-those of version 1 search models without item-item weights."""
-_SPACE_VERSIONS = (1, 2)
+"""Increased when the searched settings, their ranges or the meaning of a value change. Studies of version 1 search
+models without item-item weights."""
+# A study goes on with what it began with.
+_OF_EARLIER_VERSIONS: Mapping[str, tuple[object, ...]] = {"space_version": (1,), "users": ("all",)}
 
 # Number of random trials before the sampler learns from earlier ones, and of complete trials before any is pruned.
 _RANDOM_TRIALS = 16
@@ -67,6 +68,8 @@ class Origin:
         Seed of the search, the sample and the initial factors.
     space_version
         See `SPACE_VERSION`.
+    users
+        The users whom it is computed on: those outside the holdout. In studies of earlier versions, all.
     """
 
     prepared_fingerprint: str
@@ -76,6 +79,7 @@ class Origin:
     sample: int
     random_seed: int
     space_version: int = SPACE_VERSION
+    users: Judged = "all"
 
 
 @dataclass(frozen=True)
@@ -121,17 +125,16 @@ class Study:
         Optuna's study.
     regularization
         λ of the default settings on this data.
-    random_seed
-        Seed of the search, and of the initial factors of each trial.
-    space_version
-        See `SPACE_VERSION`.
+    origin
+        What the trials have in common; the seed is also that of the initial factors of each trial.
     """
 
-    def __init__(self, study: optuna.Study, regularization: float, random_seed: int, space_version: int) -> None:
+    def __init__(self, study: optuna.Study, regularization: float, origin: Origin) -> None:
+        self.origin = origin
         self._study = study
         self._regularization = regularization
-        self._random_seed = random_seed
-        self._space_version = space_version
+        self._random_seed = origin.random_seed
+        self._space_version = origin.space_version
 
     @property
     def default(self) -> TrainSettings:
@@ -270,8 +273,8 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
             )
             if len(storage.get_all_studies()) != 1:
                 raise ValueError("it contains another study")
-            space_version = _check_origin(study, origin)
-            _check_trials(study, space_version)
+            found = _checked_origin(study, origin)
+            _check_trials(study, found.space_version)
             for trial in study.get_trials(deepcopy=False):
                 if not trial.state.is_finished():
                     study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
@@ -282,7 +285,7 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
                 f"The journal {journal} is damaged: {str(error) or repr(error)}.",
                 "Start the study over with '--fresh', or another one with '--study NEW'.",
             ) from error
-        yield Study(study, regularization, origin.random_seed, space_version)
+        yield Study(study, regularization, found)
 
 
 def _check_trials(study: optuna.Study, space_version: int) -> None:
@@ -305,8 +308,8 @@ def _settings_of(trial: FrozenTrial) -> TrainSettings:
     return replace(settings, item_item="off") if is_old else settings
 
 
-def _check_origin(study: optuna.Study, origin: Origin) -> int:
-    """Raise if a study has another origin. Returns the version of its space."""
+def _checked_origin(study: optuna.Study, origin: Origin) -> Origin:
+    """Raise if a study has another origin. Returns its own, which may be that of an earlier version."""
     wanted = asdict(origin)
     if _ATTRIBUTES not in study.user_attrs:
         if study.get_trials(deepcopy=False):
@@ -314,7 +317,7 @@ def _check_origin(study: optuna.Study, origin: Origin) -> int:
         from importlib.metadata import version
 
         study.set_user_attr(_ATTRIBUTES, wanted | {"mlrec_version": version("mlrec")})
-        return origin.space_version
+        return origin
     otherwise = "start another study with '--study NEW', or start this one over with '--fresh'."
     found = from_json(Origin, study.user_attrs[_ATTRIBUTES], at=_ATTRIBUTES)
     if found.prepared_fingerprint != origin.prepared_fingerprint:
@@ -324,13 +327,13 @@ def _check_origin(study: optuna.Study, origin: Origin) -> int:
         )
     for name, value in wanted.items():
         then = getattr(found, name)
-        if then != value and not (name == "space_version" and then in _SPACE_VERSIONS):
+        if then != value and then not in _OF_EARLIER_VERSIONS.get(name, ()):
             option = f"Continue with '--{name.replace('_', '-')} {then}', "
             raise StudyChangedError(
                 f"The study '{study.study_name}' was made with {name} {then}, not {value}.",
                 f"{option}{otherwise}" if name in ("sample", "random_seed") else otherwise[0].upper() + otherwise[1:],
             )
-    return found.space_version
+    return found
 
 
 @contextmanager
