@@ -156,7 +156,7 @@ def judged(jury: Jury, model: Model, alone: Model) -> Iterator[tuple[str, NDArra
         yield name, ndcg(jury, jury.lister(solver, jury.folded_in(solver), own.item_item))
     known = jury.known.core()
     train, likes = (baselines.likes_matrix(history, len(known.popularity)) for history in (known.train, known.history))
-    cosine = listers.item_weights(known, likes, baselines.item_cosine(train, 100, jury.judge.threads))
+    cosine = listers.item_weights(known, likes, baselines.item_cosine(train, 100))
     yield "cosine", ndcg(jury, listers.over_all_movies(cosine, jury.known.is_trained))
     yield "popularity", ndcg(jury, jury.popularity())
     recent = BestUnseen(np.ascontiguousarray(jury.known.share[:, None]))

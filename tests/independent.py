@@ -67,11 +67,13 @@ def first_difference(ours: Sequence[Row], expected: Sequence[Row]) -> tuple[int,
     return next(((i, one, other) for i, (one, other) in enumerate(pairs) if one != other), None)
 
 
-def popularity_by_date(likes: NDArray[np.int64], moment: float, n_movies: int) -> NDArray[np.float64]:
+def popularity_by_date(
+    likes: NDArray[np.int64], moment: float, n_movies: int, half_life: float = 1000
+) -> NDArray[np.float64]:
     """Share of users who liked each movie before a moment. Likes are rows (timestamp, user, movie row), by time."""
     timestamps, users, movies = likes[likes[:, 0] < moment].T
     age_in_days = (timestamps[-1] - timestamps) / 86_400
-    weights = 0.5 ** (age_in_days / 1000)
+    weights = 0.5 ** (age_in_days / half_life)
     _, last_of_user = np.unique(users[::-1], return_index=True)
     n_users = len(last_of_user)
     mixed = np.bincount(movies, weights, n_movies) + 5 * np.bincount(movies, minlength=n_movies) / n_users

@@ -51,6 +51,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 Judged = Literal["all", "others", "holdout"]
 """Which users are evaluated: all, those outside the holdout, or the holdout alone; see `mlrec.evaluation.holdout`."""
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 COLUMN_ROLES = ("user", "movie", "rating", "time")
 """What a column of the ratings file can mean."""
 TIME_FORMATS = ("auto", "s", "ms", "us", "ns", "iso")

@@ -21,7 +21,7 @@ from mlrec.evaluation import contest
 from mlrec.evaluation.choosing import on_validation
 from mlrec.evaluation.protocol import evaluate
 from mlrec.model.train import train
-from mlrec.settings import EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.settings import BASELINES, EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
 from tests.figures import bounds
 from tests.independent import Row, divided, first_difference, popularity_by_date, rows_of
@@ -170,13 +170,14 @@ def test_baselines_are_where_others_have_measured_them(demo):
     val, test = (
         evaluate(demo, EvaluateSettings(split=split, relevance_within="core")).models for split in ("val", "test")
     )
-    assert list(val) == ["als", "popularity", "cosine", "ease", "als-baseline"]
+    assert list(val) == ["als", *BASELINES[:-1]]  # als-default would be the same model
     assert val["ease"]["ndcg@10"].value == pytest.approx(0.1102, abs=5e-5)
     # 0.1069 where users without a known like get nothing; here they get what is popular.
     assert test["ease"]["ndcg@10"].value == pytest.approx(0.1076, abs=5e-5)
     assert val["popularity"]["ndcg@10"].value == pytest.approx(0.0599, abs=5e-5)
     for figures in (val, test):
-        assert figures["als"]["ndcg@10"].value > figures["ease"]["ndcg@10"].value > figures["cosine"]["ndcg@10"].value
+        ndcg = {name: own["ndcg@10"].value for name, own in figures.items()}
+        assert ndcg["als"] > ndcg["ease-recent"] > ndcg["ease"] > ndcg["cosine"] > ndcg["popularity"]
 
 
 def test_an_als_baseline_is_what_publishing_it_would_give(demo_copy):
@@ -198,7 +199,7 @@ def test_differences_are_of_the_same_users(demo):
             assert low <= figure.value <= high
         # Both models find the same users easy, so the difference is surer than either figure.
         own, lead = result.models["als"]["ndcg@10"], differences["ndcg@10"]
-        if pair != "als - popularity":
+        if pair not in ("als - popularity", "als - recent"):
             assert np.ptp(bounds(lead)) < np.ptp(bounds(own))
 
 
@@ -216,11 +217,13 @@ def test_what_would_take_minutes_is_left_out_unless_asked_for(demo, monkeypatch)
     monkeypatch.setattr(contest, "QUICK_EVENTS", 1000)
     result = evaluate(demo)
     assert list(result.models) == ["als", "popularity"]
-    assert set(result.skipped) == {"cosine", "ease", "als-baseline"}
+    assert set(result.skipped) == set(BASELINES) - {"popularity", "als-default"}
     assert "ease" in evaluate(demo, EvaluateSettings(baselines=("popularity", "ease"))).models
     monkeypatch.setattr(contest, "QUICK_EVENTS", 10**9)
     monkeypatch.setattr(contest, "_available_memory", lambda: 1_000_000)
-    assert "GiB for 1,303 movies" in evaluate(demo).skipped["ease"]
+    skipped = evaluate(demo).skipped
+    assert set(skipped) == {"ease", "ease-recent"}
+    assert "GiB for 1,303 movies" in skipped["ease"]
 
 
 def test_regularization_that_followed_the_data_is_written_down(demo, demo_copy):

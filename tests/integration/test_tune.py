@@ -96,7 +96,7 @@ def test_a_trial_is_judged_as_evaluate_does_and_so_is_the_best_on_test(small):
     parts: list[tuple[Verdict, Literal["val", "test"]]] = [(result.val, "val"), (result.test, "test")]
     for verdict, split in parts:
         assert verdict.split == split
-        judged = evaluate(small, EvaluateSettings(split=split, relevance_within="core", baselines=("popularity",)))
+        judged = evaluate(small, EvaluateSettings(split=split, users="others", relevance_within="core", baselines=()))
         assert verdict.models["best"] == verdict.models["default"] == judged.models["als"]
         assert (verdict.users, verdict.history) == (judged.users, judged.history)
     assert result.best.value == result.val.models["best"]["ndcg@10"].value
@@ -116,7 +116,7 @@ def test_the_settings_file_trains_the_model_that_was_judged(tuned, small):
     settings = read_settings(tuned.settings_file)
     assert settings == tuned.best.settings
     train(small, replace(settings, movies="core"))
-    judged = evaluate(small, EvaluateSettings(split="test", relevance_within="core", baselines=("popularity",)))
+    judged = evaluate(small, EvaluateSettings(split="test", users="others", relevance_within="core", baselines=()))
     assert judged.models["als"] == tuned.test.models["best"]
     study = json.loads(tuned.settings_file.read_text())["study"]
     assert study["test"]["best"]["value"] == tuned.test.models["best"]["ndcg@10"].value

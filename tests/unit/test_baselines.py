@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from mlrec.errors import SettingsError
 from mlrec.evaluation.listers import Known, item_weights
-from mlrec.model.baselines import ease, item_cosine, likes_matrix
+from mlrec.model.baselines import SOON, ease, following, item_cosine, latest, likes_matrix
 from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.histories import History
 from mlrec.ranking.popularity import liked_share
@@ -43,15 +45,59 @@ def test_item_cosine(likes):
     norms = np.linalg.norm(X, axis=0)
     lengths = np.outer(norms, norms)
     expected = np.divide(X.T @ X, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    np.testing.assert_allclose(item_cosine(likes, 100, 1).toarray(), expected, atol=1e-6)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(item_cosine(likes, 100).toarray(), expected, atol=1e-6)
 
 
 def test_item_cosine_keeps_the_nearest_of_each_movie(likes):
-    full = item_cosine(likes, 100, 1).toarray()
-    kept = item_cosine(likes, 3, 2).toarray()
+    full = item_cosine(likes, 100).toarray()
+    kept = item_cosine(likes, 3).toarray()
     for movie in (0, 5, 12):
-        np.testing.assert_allclose(np.sort(kept[:, movie])[-4:], np.sort(full[:, movie])[-4:], atol=1e-6)
-        assert np.count_nonzero(kept[:, movie]) == 4  # the movie itself among them
+        np.testing.assert_allclose(np.sort(kept[:, movie])[-3:], np.sort(full[:, movie])[-3:], atol=1e-6)
+        assert np.count_nonzero(kept[:, movie]) == 3
+
+
+def test_of_neighbours_as_near_as_each_other_the_first_are_kept():
+    likes = csr_matrix(np.array([[1, 1, 1, 1], [0, 1, 1, 1]], dtype=np.float32))
+    assert np.flatnonzero(item_cosine(likes, 2).toarray()[:, 3]).tolist() == [1, 2]
+    assert np.flatnonzero(item_cosine(likes, 1).toarray()[:, 0]).tolist() == [1]
+
+
+HISTORY = History(  # of two users; user 1 has events on movies 0 and 1 only
+    indptr=np.array([0, 4, 6]),
+    movie_idx=np.array([2, 0, 1, 3, 0, 1], np.int32),
+    preference=np.array([1, -1, 2, 1, 1, -2], np.int8),
+    timestamp=np.zeros(6, np.int64),
+    split=np.zeros(6, np.int8),
+)
+
+
+def test_a_like_weighs_half_after_so_many_later_events():
+    found = likes_matrix(HISTORY, 4, half_life=2).toarray()
+    np.testing.assert_allclose(found, [[0, 0.5**0.5, 0.5**1.5, 1], [0.5**0.5, 0, 0, 0]], rtol=1e-6)
+    assert likes_matrix(HISTORY, 4).toarray().tolist() == [[0, 1, 1, 1], [1, 0, 0, 0]]
+
+
+def test_what_followed_what():
+    """Likes that came after an event of the same user: 2→1, 2→3, 0→1, 0→3 and 1→3. Nobody liked what came after 3."""
+    n_after, n_of = {2: 2, 0: 2, 1: 1}, {1: 2, 3: 3}
+    expected = np.zeros((4, 4))
+    for first, then in ((2, 1), (2, 3), (0, 1), (0, 3), (1, 3)):
+        expected[first, then] = 1 / np.sqrt(n_after[first] * n_of[then])
+    np.testing.assert_allclose(following(HISTORY, 4).toarray(), expected, rtol=1e-6)
+    np.testing.assert_allclose(latest(HISTORY, 4).toarray(), [[1 / 3, 1 / 2, 1 / 4, 1], [1 / 2, 1, 0, 0]], rtol=1e-6)
+
+
+def test_only_what_comes_within_twenty_events_counts():
+    n = SOON + 2
+    history = replace(
+        HISTORY,
+        indptr=np.array([0, n]),
+        movie_idx=np.arange(n, dtype=np.int32),
+        preference=np.ones(n, np.int8),
+    )
+    assert following(history, n).toarray()[0].nonzero()[0].tolist() == list(range(1, SOON + 1))
+    assert latest(history, n).toarray()[0].nonzero()[0].tolist() == list(range(2, n))
 
 
 def test_likes_are_what_is_liked_and_has_a_row():

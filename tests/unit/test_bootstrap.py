@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from mlrec.evaluation.bootstrap import Bootstrap, difference, estimate, ratio
-from mlrec.evaluation.estimates import Difference, Estimate
+from mlrec.evaluation.estimates import Difference, Estimate, holm
 from tests.figures import bounds
 
 
@@ -72,11 +74,29 @@ def test_p_is_small_as_often_as_it_should_be(draw):
     assert 0.02 <= below / 300 <= 0.10
 
 
-def test_nothing_over_nothing_is_zero_and_one_user_has_no_interval():
-    assert ratio(np.zeros(3), np.zeros(3)) == 0
+def test_nothing_over_nothing_is_undefined_and_one_user_has_no_interval():
+    assert math.isnan(ratio(np.zeros(3), np.zeros(3)))
     for of_users in (np.zeros(3), np.array([0, 1, 0])):
         resampled = Bootstrap(3, 1000, 1).ratios(np.zeros(3), of_users)
         assert np.isnan(resampled).all()
         assert estimate(0.5, resampled) == Estimate(0.5)
         assert difference(0.5, resampled) == Difference(0.5, None, None, None)
     assert ratio(np.array([1, 2]), np.array([3, 1])) == 0.75
+
+
+def test_samples_in_which_a_figure_is_undefined_are_left_out():
+    """Of three users, two have the figure. Samples without either of them say nothing."""
+    resampled = Bootstrap(3, 2000, 1).ratios(np.array([1.0, 2.0, 0.0]), np.array([1.0, 1.0, 0.0]))
+    share = np.isnan(resampled).mean()
+    assert share == pytest.approx(1 / 27, abs=0.02)
+    assert bounds(estimate(1.5, resampled)) == (1.0, 2.0)
+
+
+def test_holm_by_hand():
+    """The smallest of three is tripled, the next doubled, and none gets smaller than one before it."""
+    one = {"a": 0.02, "b": 0.01, "c": 0.5, "d": None}
+    found = holm({pair: {"ndcg@10": Difference(0.1, 0.0, 0.2, p)} for pair, p in one.items()})
+    assert {pair: own["ndcg@10"].p_holm for pair, own in found.items()} == {"a": 0.04, "b": 0.03, "c": 0.5, "d": None}
+    assert [pair for pair, own in found.items() if own["ndcg@10"].is_sure] == ["a", "b"]
+    tied = holm({pair: {"recall@5": Difference(0.1, 0.0, 0.2, 0.03)} for pair in "ab"})
+    assert [own["recall@5"].p_holm for own in tied.values()] == [0.06, 0.06]

@@ -9,9 +9,10 @@ import pytest
 
 from mlrec.evaluation.beyond_accuracy import genre_directions, intra_list_diversity, mean_over_list, self_information
 from mlrec.evaluation.bootstrap import ratio
-from mlrec.evaluation.judging import HeldOutMovies, Judge, Rows
+from mlrec.evaluation.judging import HeldOutMovies, Judge, Pauses, Rows
 from mlrec.evaluation.listers import Known, by_scores
 from mlrec.evaluation.metrics import METRICS
+from mlrec.evaluation.segments import NEVER, NO_PAUSE, PAUSES, pause_lengths
 from mlrec.ranking.histories import History
 from mlrec.ranking.popularity import liked_share
 
@@ -29,7 +30,7 @@ def known(*histories: list[tuple[int, int]]) -> Known:
     )
     likes = np.repeat(np.arange(5, dtype=np.int32), [8, 4, 2, 1, 0])
     train = History(
-        indptr=np.array([0, *[len(likes)] * len(histories)]),
+        indptr=np.linspace(0, len(likes), len(histories) + 1).astype(int),
         movie_idx=likes,
         preference=np.ones(len(likes), np.int8),
         timestamp=np.arange(len(likes)),
@@ -46,6 +47,13 @@ def judged(users: Known, held_out: HeldOutMovies, scores: list[float], ks=(2, 3)
     return found.coverage | {name: ratio(c.numerators, c.denominators) for name, c in found.per_user.items()}
 
 
+def held_out_movies(users, n_relevant, relevant, disliked, pauses=None) -> HeldOutMovies:
+    n = len(users)
+    nothing = np.zeros(n, np.int64)
+    outside = np.zeros((2, n), np.int64)
+    return HeldOutMovies(np.array(users), np.array(n_relevant), relevant, disliked, nothing, 0, outside, pauses)
+
+
 def rows(*movies: list[int]) -> Rows:
     return Rows(np.cumsum([0, *map(len, movies)]), np.array([m for own in movies for m in own], np.int64))
 
@@ -53,9 +61,7 @@ def rows(*movies: list[int]) -> Rows:
 def test_every_figure_by_hand():
     # User 0 knows movie 0 and gets 1, 2, 3; user 1 knows movies 1 and 4 and gets 0, 2, 3.
     users = known([(0, 1)], [(1, 1), (4, -1)])
-    answers = HeldOutMovies(
-        np.array([0, 1]), np.array([1, 4]), rows([2], [0, 3]), rows([1], []), np.zeros(2, np.int64), users_left_out=0
-    )
+    answers = held_out_movies([0, 1], [1, 4], rows([2], [0, 3]), rows([1], []))
     found = judged(users, answers, [9, 8, 7, 6, 5])
     assert found["recall@2"] == (1 / 1 + 1 / 4) / 2
     assert found["precision@3"] == pytest.approx((1 / 3 + 2 / 3) / 2)
@@ -78,33 +84,59 @@ def test_every_figure_by_hand():
 
 def test_users_without_a_history_have_no_popularity_to_compare_with():
     users = known([], [(0, 1)])
-    answers = HeldOutMovies(
-        np.array([0, 1]), np.array([1, 1]), rows([1], [1]), rows([], []), np.zeros(2, np.int64), users_left_out=0
-    )
+    answers = held_out_movies([0, 1], [1, 1], rows([1], [1]), rows([], []))
     assert judged(users, answers, [9, 8, 7, 6, 5])["popularity_lift@2"] == pytest.approx(3 / 8 - 1)
-    alone = HeldOutMovies(np.array([0]), np.array([1]), rows([1]), rows([]), np.zeros(1, np.int64), users_left_out=0)
-    assert judged(known([]), alone, [9, 8, 7, 6, 5])["popularity_lift@2"] == 0
+    alone = held_out_movies([0], [1], rows([1]), rows([]))
+    assert math.isnan(judged(known([]), alone, [9, 8, 7, 6, 5])["popularity_lift@2"])
 
 
 def test_lists_that_are_shorter_than_k():
     users = known([(0, 1), (1, 1), (2, 1), (3, 1)])
-    answers = HeldOutMovies(np.array([0]), np.array([2]), rows([4]), rows([]), np.zeros(1, np.int64), users_left_out=0)
+    answers = held_out_movies([0], [2], rows([4]), rows([]))
     found = judged(users, answers, [9, 8, 7, 6, 5])
     assert (found["precision@2"], found["recall@2"], found["mrr@3"]) == (1 / 2, 1 / 2, 1)
     assert found["novelty@3"] == -math.log2(1 / 1)  # liked by nobody: as if by one
-    assert found["diversity@3"] == 0
+    assert math.isnan(found["diversity@3"])  # there is no pair
     assert found["coverage@3"] == 1 / 5
 
 
+def test_an_empty_list_misses_everything_and_says_nothing_else():
+    """The first user has seen every movie. What a list says of itself is the mean over the lists that are there."""
+    users = known([(movie, 1) for movie in range(5)], [(1, 1), (4, -1)])
+    answers = held_out_movies([0, 1], [1, 2], rows([], [0, 3]), rows([], []))
+    found = judged(users, answers, [9, 8, 7, 6, 5])
+    assert found["precision@2"] == (0 + 1 / 2) / 2
+    bits = [-math.log2(n / 2) for n in (8, 4, 2, 1)]
+    assert found["novelty@2"] == pytest.approx((bits[0] + bits[2]) / 2)
+    assert found["popularity_lift@2"] == pytest.approx(5 / 2 - 1)
+    nobody = held_out_movies([0], [1], rows([]), rows([]))
+    alone = judged(known([(movie, 1) for movie in range(5)]), nobody, [9, 8, 7, 6, 5])
+    undefined = {name for name, value in alone.items() if math.isnan(value)}
+    assert undefined == {f"{kind}@{k}" for kind in ("novelty", "diversity", "popularity_lift") for k in (2, 3)}
+
+
+def test_after_each_pause_only_its_movies_are_relevant():
+    """The list is 0, 1, 2. User 0 liked 1 at once and 0 a day later; user 1 an unknown movie at once, and 2 later."""
+    pauses = Pauses(np.array([0, 2, 1], np.int8), np.array([[1, 1], [0, 1], [1, 0]]))
+    answers = held_out_movies([0, 1], [2, 2], rows([1, 0], [2]), rows([], []), pauses)
+    judge = Judge(answers, known([(4, 1)], [(4, 1)]), METRICS, (3,), threads=1)
+    lister = by_scores(lambda users: np.tile(np.arange(5, 0, -1, dtype=np.float32), (len(users), 1)), 5)
+    found = judge.judge(lister, lambda _: None).by_pause
+    second, third = 1 / math.log2(3), 1 / math.log2(4)
+    assert [ratio(*columns) for columns in found["ndcg@3"]] == pytest.approx([(second + 0) / 2, third, 1])
+    assert [ratio(*columns) for columns in found["recall@3"]] == [(1 + 0) / 2, 1, 1]
+
+
+def test_pauses():
+    last = np.array([100, 100, 100, 100, NEVER])
+    times = np.array([100, 159, 160, 100 + 86_400, 7])
+    assert pause_lengths(last, times).tolist() == [0, 0, 1, 2, NO_PAUSE]
+    assert PAUSES == ("same minute", "same day", "later")
+
+
 def test_a_sample_keeps_each_users_answers():
-    answers = HeldOutMovies(
-        np.array([3, 5, 9]),
-        np.array([1, 2, 3]),
-        rows([7], [1, 2], []),
-        rows([], [4], [5, 6]),
-        np.zeros(3, np.int64),
-        users_left_out=4,
-    )
+    pauses = Pauses(np.array([2, 0, 1], np.int8), np.array([[0, 1, 0], [0, 1, 0], [1, 0, 3]]))
+    answers = held_out_movies([3, 5, 9], [1, 2, 3], rows([7], [1, 2], []), rows([], [4], [5, 6]), pauses)
     drawn = answers.sampled(2, 1)
     assert len(drawn.users) == 2
     for position, user in enumerate(drawn.users.tolist()):
@@ -116,6 +148,11 @@ def test_a_sample_keeps_each_users_answers():
                 of_sample.movie_idx[of_sample.indptr[position] : of_sample.indptr[position + 1]].tolist()
                 == of_all.movie_idx[of_all.indptr[there] : of_all.indptr[there + 1]].tolist()
             )
+        of_user = slice(*drawn.relevant.indptr[position : position + 2])
+        before = slice(*answers.relevant.indptr[there : there + 2])
+        assert drawn.pauses is not None
+        assert drawn.pauses.length[of_user].tolist() == pauses.length[before].tolist()
+        assert drawn.pauses.n_relevant[:, position].tolist() == pauses.n_relevant[:, there].tolist()
     assert answers.sampled(0, 1) is answers.sampled(3, 1) is answers
 
 

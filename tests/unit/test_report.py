@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,12 +17,13 @@ from mlrec.artifacts.documents import from_json
 from mlrec.artifacts.prepared import Cutoffs, Manifest
 from mlrec.dataset.reading import Events
 from mlrec.evaluation.estimates import Difference, Estimate
-from mlrec.evaluation.protocol import Evaluation
+from mlrec.evaluation.protocol import Evaluation, RelevantMovies
 from mlrec.evaluation.replay.replay import Part, Replay
 from mlrec.evaluation.report import svg
 from mlrec.evaluation.report.data import months_of, picture_of
 from mlrec.evaluation.report.labels import label_places
 from mlrec.evaluation.report.page import render_report
+from mlrec.evaluation.side_by_side import SideBySide
 from mlrec.evaluation.summary import Segment
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
 
@@ -78,6 +80,7 @@ EVALUATION = Evaluation(
     users_without_taste=3,
     sample=None,
     ks=(10,),
+    relevant=RelevantMovies(5_000, 1_500, 12),
     models={
         "als": {
             "ndcg@10": Estimate(0.12345, 0.101, 0.141),
@@ -100,7 +103,7 @@ EVALUATION = Evaluation(
         },
     },
     differences={
-        "als - popularity": {"ndcg@10": Difference(0.0667, 0.048, 0.078, 0.001)},
+        "als - popularity": {"ndcg@10": Difference(0.0667, 0.048, 0.078, 0.001, 0.002)},
         "als - ease": {"ndcg@10": Difference(-0.0066, -0.02, 0.009, 0.4)},
     },
     segments=SEGMENTS,
@@ -125,6 +128,7 @@ REPLAY = Replay(
     events=9000,
     likes=6670,
     unknown_likes=523,
+    outside_core_likes=2001,
     settings=ReplaySettings(),
     train=TrainSettings(),
     serve=ServeSettings(),
@@ -257,7 +261,7 @@ def test_a_manifest_of_another_engine_may_lack_the_counts():
 def test_tables_have_the_figures():
     page = Page(rendered())
     assert page.row("als", "0.1235") == ["als", "0.1235", "0.101 to 0.141", "", "", ""]
-    lead = ["+0.0667", "+0.048 to +0.078", "0.001"]
+    lead = ["+0.0667", "+0.048 to +0.078", "≤ 0.001 *"]
     assert page.row("popularity", "0.0567") == ["popularity", "0.0567", "0.049 to 0.072", *lead]
     assert page.row("ease", "0.1300")[3:] == ["−0.0066", "−0.020 to +0.009", "0.400"]
     assert page.row("NDCG@10") == ["NDCG@10", "0.1235|0.101 to 0.141", "0.0567|0.049 to 0.072", "0.1300|0.110 to 0.150"]
@@ -268,6 +272,55 @@ def test_tables_have_the_figures():
     tail = "least popular|900 movies, 88 relevant"
     assert page.row(tail) == [tail, "0.0110", "0.0000", "0.0200"]
     assert page.row("read") == ["read", "1,234", "56", "78"]
+
+
+def test_protocols_stand_side_by_side_with_where_the_model_does_not_lead():
+    later = replace(
+        EVALUATION,
+        protocol="global-time",
+        users=94,
+        models={"als": {"ndcg@10": Estimate(0.31, 0.2, 0.4)}, "recent": {"ndcg@10": Estimate(0.33, 0.3, 0.4)}},
+        differences={"als - recent": {"ndcg@10": Difference(-0.02, -0.04, 0.01, 0.3, 0.3)}},
+    )
+    beside = SideBySide({"user-time": EVALUATION, "global-time": later}, REPLAY, {})
+    text = rendered(beside=beside)
+    page = Page(text)
+    assert page.row("als", "0.1235|0.101 to 0.141") == [
+        "als", "0.1235|0.101 to 0.141", "", "0.3100|0.200 to 0.400", "", "0.1600|0.150 to 0.180", "",
+    ]  # fmt: skip
+    assert page.row("recent") == ["recent", "", "", "0.3300|0.300 to 0.400", "−0.0200|−0.040 to +0.010", "", ""]
+    assert page.row("popularity", "0.0567|0.049 to 0.072")[2] == "+0.0667 *|+0.048 to +0.078"
+    assert {"protocol-0", "protocol-1", "protocol-2"} <= set(page.charts)
+    assert [own.text.split(":")[0] for own in page.charts["protocol-1"].elements if ":" in own.text] == [
+        "recent",
+        "als",
+    ]
+    assert "protocol-0" not in Page(rendered()).charts
+
+
+def test_sittings_are_charted_by_the_time_since_the_last_known_event():
+    pauses = [
+        Segment(
+            "pause", name, None, users, 2 * users, {model: {"ndcg@10": Estimate(own)} for model, own in ndcg.items()}
+        )
+        for name, users, ndcg in (
+            ("same minute", 40, {"als": 0.1, "sequence": 0.15}),
+            ("later", 9, {"als": 0.11, "sequence": 0.09}),
+        )
+    ]  # fmt: skip
+    models = dict.fromkeys(("als", "sequence"), EVALUATION.models["popularity"])
+    page = Page(rendered([replace(EVALUATION, models=models, differences={}, segments=pauses)]))
+    assert page.row("same minute|40 users, 80 relevant")[1:] == ["0.1000", "0.1500"]
+    assert ("same minute|40 users, 80 relevant", "0.1500") in page.bold
+    assert {"pause-0-0", "pause-0-1"} <= set(page.charts)
+    assert "Taste, or the order of a page" not in rendered()
+
+
+def test_what_is_undefined_is_a_dash():
+    undefined = {**EVALUATION.models["ease"], "popularity_lift@10": Estimate(math.nan)}
+    text = rendered([replace(EVALUATION, models={**EVALUATION.models, "ease": undefined})])
+    assert Page(text).row("Popularity lift@10|lower is better")[-1] == "–"
+    assert "nan" not in text
 
 
 def test_the_best_stand_out_where_less_is_better_too():
@@ -421,7 +474,7 @@ def test_the_small_print_says_what_the_figures_are_of():
         "3 of the users got popular movies, because their taste is unknown.",
         "cosine takes minutes to train on 3,000,000 events and was skipped",
         "seen other users' future",
-        "523 of the 6,670 likes",
+        "30% of the 6,670 likes are outside the core. 523 are of movies that the model does not know.",
         "als is model 20261124T180928-als-7837",
         "fold-in 0.04 ms, retrain 1.2 s",
         "retrain takes minutes to train and was skipped",

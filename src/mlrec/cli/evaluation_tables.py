@@ -14,12 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlrec.evaluation.comparing import Comparison
-    from mlrec.evaluation.estimates import Estimate
+    from mlrec.evaluation.estimates import Difference, Estimate
     from mlrec.evaluation.protocol import Evaluation, Seeds
     from mlrec.evaluation.replay.replay import Replay
+    from mlrec.evaluation.side_by_side import SideBySide
     from mlrec.evaluation.summary import Segment
 
-_CURVE = ("fold-in", "retrain", "gradient", "static", "popularity")
+_CURVE = ("fold-in", "retrain", "gradient", "static", "recent", "popularity")
+
+
+def show_results(result: Evaluation | Replay | SideBySide, *, with_segments: bool = False) -> None:
+    """Render what `mlrec evaluate` has found."""
+    from mlrec.evaluation.protocol import Evaluation
+    from mlrec.evaluation.replay.replay import Replay
+
+    if isinstance(result, Evaluation):
+        show(result, with_segments=with_segments)
+    elif isinstance(result, Replay):
+        show_replay(result)
+    else:
+        show_side_by_side(result)
 
 
 def show_replay(result: Replay) -> None:
@@ -64,14 +78,12 @@ def show_replay(result: Replay) -> None:
         render.line(f"{wording.skipped(name, reason)}.")
     render.line(
         f"{wording.learned_from(result.learned_events, result.starts_at)}"
-        f" {result.unknown_likes:,} of the likes are for movies that the model does not know. They count as misses for"
-        " every rule."
+        f" {result.outside_core_likes / result.likes:.0%} of the likes are outside the core."
+        f" {result.unknown_likes:,} are for movies that the model does not know. They count as misses for every rule."
     )
     render.note(f"Median time to update a user's vector on this machine: {wording.updates(result.update_seconds)}.")
 
 
-# The model itself, what learns the page, and the same model with other settings.
-_NO_RIVALS = ("als", "sequence", "als-default")
 _ACCURACY = ("recall", "capped_recall", "precision", "published_ndcg", "map", "mrr", "hit_rate")
 _BEYOND = ("novelty", "diversity", "popularity_lift", "disliked", "coverage")
 
@@ -127,11 +139,53 @@ def show_headline(result: Evaluation, k: int) -> None:
     )
     if len(result.differences) > 1 and any(own[metric].is_sure for own in result.differences.values()):
         render.line(f"{wording.SURE} stands at 5% after Holm's correction for {len(result.differences)} comparisons.")
-    rivals = [name for name in result.models if name not in _NO_RIVALS]
+    from mlrec.evaluation.protocol import NO_RIVALS
+
+    rivals = [name for name in result.models if name not in NO_RIVALS]
     if rivals:
         rival = max(rivals, key=lambda name: result.models[name][metric].value)
         ahead = result.differences[f"als - {rival}"][f"precision@{k}"].value
         render.line(f"{wording.more_found(k, ahead, 'als', rival)}, the best of the others.")
+
+
+def show_side_by_side(result: SideBySide) -> None:
+    """Render the headline figure of each model by each protocol, and the lead of the model over each other one."""
+    columns = result.columns()
+    names = list(dict.fromkeys(name for column in columns for name in column.figures))
+    heads = [f"#{column.protocol}, {column.metric}" for column in columns]
+    best = [
+        (names.index(name), place)
+        for place, column in enumerate(columns, 1)
+        for name in best_names({name: {"": own} for name, own in column.figures.items()}, "")
+    ]
+    render.table(
+        ["model", *heads],
+        [
+            [name, *(with_margin(own) if (own := column.figures.get(name)) else "" for column in columns)]
+            for name in names
+        ],
+        title="Protocols side by side, ± half the width of the 95% CI",
+        bold_cells=set(best),
+        keys=1,
+    )
+    render.table(
+        ["als leads", *heads],
+        [[name, *(_lead(column.leads.get(name)) for column in columns)] for name in names if name != "als"],
+        title="Lead of als over each other model, with the 95% CI",
+        keys=1,
+    )
+    for column in columns:
+        render.line(f"{column.protocol}: {counted(column.users, 'user')}.")
+    render.line(f"{wording.SURE} stands at 5% after Holm's correction for the comparisons within one protocol.")
+    for name, reason in result.skipped.items():
+        render.line(f"{name} was skipped: {reason}")
+
+
+def _lead(lead: Difference | None) -> str:
+    if lead is None:
+        return ""
+    mark = f" {wording.SURE}" if lead.is_sure else ""
+    return f"{signed(lead.value, 3)} [{interval(lead)}]{mark}"
 
 
 def _show_seeds(seeds: Seeds, own: Mapping[str, Estimate], ks: tuple[int, ...]) -> None:

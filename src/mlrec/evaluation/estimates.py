@@ -100,6 +100,11 @@ def metrics_of(figures: Figures) -> list[str]:
     return list(dict.fromkeys(metric for row in figures.values() for metric in row))
 
 
+def of_metric(figures: Figures, metric: str) -> dict[str, Estimate]:
+    """Return one metric of the models that have it: model → figure."""
+    return {name: row[metric] for name, row in figures.items() if metric in row}
+
+
 def best_names(figures: Figures, metric: str) -> set[str]:
     """Return the names of the models that are best at a metric; more than one on a tie."""
     values = {name: row[metric].value for name, row in figures.items() if metric in row}

@@ -45,6 +45,8 @@ _CHOOSING_USERS = 3_000
 
 MODEL = "als"
 """Name of the evaluated model in the figures."""
+NO_RIVALS = (MODEL, "sequence", "als-default")
+"""The model itself, what learns the order of a page, and the same model with other settings."""
 
 
 @dataclass(frozen=True)

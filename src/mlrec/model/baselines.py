@@ -65,13 +65,15 @@ def item_cosine(likes: csr_matrix, neighbours: int) -> csr_matrix:
     n_likes, n_movies = np.diff(by_movie.indptr).astype(np.float64), likes.shape[1]
     found = []
     for rows in slices(n_movies, _ROWS):
-        together = (by_movie[rows] @ likes).toarray()
-        lengths = np.sqrt(np.outer(n_likes[rows], n_likes))
-        cosines = np.divide(together, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
-        cosines[np.arange(len(cosines)), np.arange(n_movies)[rows]] = 0.0
-        nearest = top_n_rows(cosines.copy(), min(neighbours, n_movies))
-        kept = np.zeros_like(cosines)
-        np.put_along_axis(kept, nearest, np.take_along_axis(cosines, nearest, axis=1), axis=1)
+        together = (by_movie[rows] @ likes).toarray().astype(np.float64)
+        lengths = np.outer(n_likes[rows], n_likes)
+        # A quotient of whole numbers is the same whenever the fraction is, so that no rounding decides a tie.
+        squared = np.divide(together**2, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        squared[np.arange(len(squared)), np.arange(n_movies)[rows]] = 0.0
+        nearest = top_n_rows(squared.copy(), min(neighbours, n_movies))
+        kept = np.zeros_like(squared, dtype=np.float32)
+        cosines = np.sqrt(np.take_along_axis(squared, nearest, axis=1))
+        np.put_along_axis(kept, nearest, cosines.astype(np.float32), axis=1)
         found.append(csr_matrix(kept))
     return vstack(found).T.tocsr()
 

@@ -1,7 +1,7 @@
 """mlrec evaluate: measure how good a model is."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,9 +9,10 @@ from mlrec.cli import evaluation_tables, render
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, ModelId, Threads, UsageError, examples
 from mlrec.cli.output import STDOUT, checked_target, write_output
 from mlrec.cli.progress import progress
-from mlrec.errors import EmptyResultError, shown
+from mlrec.errors import shown
 from mlrec.settings import (
     BASELINES,
+    PROTOCOLS,
     BaselineName,
     EvaluateSettings,
     History,
@@ -22,6 +23,11 @@ from mlrec.settings import (
     ReplaySettings,
 )
 
+if TYPE_CHECKING:
+    from mlrec.evaluation.protocol import Evaluation
+    from mlrec.evaluation.replay.replay import Replay
+    from mlrec.evaluation.side_by_side import SideBySide
+
 EXAMPLES = examples(
     "mlrec evaluate",
     "mlrec evaluate --split test -k 10 -k 50",
@@ -30,6 +36,10 @@ EXAMPLES = examples(
     "mlrec evaluate --protocol held-out-users --split test",
     "mlrec evaluate --relevance any --published-ndcg",
     "mlrec evaluate --replay",
+    "mlrec evaluate --protocol all --split test",
+    "mlrec evaluate --shuffle-sittings --segments",
+    "mlrec evaluate --seeds 3",
+    "mlrec evaluate --split test --users holdout",
     "mlrec evaluate --split test --report report.html",
 )
 _DEFAULTS = EvaluateSettings()
@@ -38,11 +48,11 @@ _DEFAULTS = EvaluateSettings()
 def evaluate(
     split: HeldOut = _DEFAULTS.split,
     protocol: Annotated[
-        ProtocolName | None,
+        Literal[ProtocolName, "all"] | None,
         typer.Option(
             help="How to hold out data. user-time: split each user's own history. global-time: split all histories at"
             " the same two moments. held-out-users: keep whole users out of training. If this differs from the"
-            " prepared data, a separate model is trained in memory.",
+            " prepared data, a separate model is trained in memory. all: these three and the replay, side by side.",
             show_default="as in the prepared data",
         ),
     ] = None,
@@ -209,10 +219,9 @@ def evaluate(
             raise UsageError("--replay takes only one -k.")
     elif held_out_share is not None and protocol != "held-out-users":
         raise UsageError("--held-out-share requires --protocol held-out-users or --replay.")
-    evaluated = replayed = None
     settings = EvaluateSettings(
         split=split,
-        protocol=protocol,
+        protocol=None if protocol == "all" else protocol,
         ks=tuple(k) if k else None,
         held_out_share=_DEFAULTS.held_out_share if held_out_share is None or replay else held_out_share,
         relevance=relevance,
@@ -234,32 +243,32 @@ def evaluate(
         sample=ReplaySettings.sample if sample is None else sample,
         threads=threads,
     )
-    if not replay:
-        from mlrec.evaluation.protocol import evaluate as run
-
-        evaluated = run(workspace, settings, model_id=model, progress=bar)
-        if as_json:
-            render.print_json(evaluated.to_json())
-        else:
-            evaluation_tables.show(evaluated, with_segments=segments)
-    if replay or report is not None:
+    found: Evaluation | Replay | SideBySide
+    if replay:
         from mlrec.evaluation.replay.replay import replay as run_replay
 
-        try:
-            replayed = run_replay(workspace, replay_settings, model_id=model, progress=bar)
-        except EmptyResultError as error:
-            if replay:
-                raise
-            render.warn(f"The report has no replay: {error.message}")  # small data has no users to hold out
-    if replay and replayed:
-        if as_json:
-            render.print_json(replayed.to_json())
-        else:
-            evaluation_tables.show_replay(replayed)
+        found = run_replay(workspace, replay_settings, model_id=model, progress=bar)
+    elif protocol == "all":
+        from mlrec.evaluation.side_by_side import side_by_side
+
+        found = side_by_side(workspace, settings, replay_settings, model_id=model, progress=bar)
+    else:
+        from mlrec.evaluation.protocol import evaluate as run
+
+        found = run(workspace, settings, model_id=model, progress=bar)
+    if as_json:
+        render.print_json(found.to_json())
+    else:
+        evaluation_tables.show_results(found, with_segments=segments)
     if report is not None:
         from mlrec.evaluation.report.making import make_report
+        from mlrec.evaluation.side_by_side import completed
 
-        html = make_report(workspace, evaluated, replayed, settings)
+        others: tuple[ProtocolName, ...] = () if protocol else PROTOCOLS
+        whole = completed(workspace, found, settings, replay_settings, others, model_id=model, progress=bar)
+        for name, reason in whole.skipped.items():
+            render.warn(f"The report has no {name}: {reason}")  # small data has no users to hold out
+        html = make_report(workspace, whole, settings)
         write_output(report, lambda file: file.write(html.encode()), source=str(workspace.users_db))
         render.note(f"Wrote the report to {report}.")
 

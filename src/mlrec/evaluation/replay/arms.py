@@ -23,6 +23,7 @@ from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
 from mlrec.ranking.histories import History
 from mlrec.ranking.personal import Personal
+from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.ranker import Opinions, Ranker
 from mlrec.ranking.scores import popularity_scores, user_scores
 from mlrec.settings import SPLITS, ServeSettings, TrainSettings
@@ -38,6 +39,9 @@ _TIMED_UPDATES = 500
 
 CEILING = "retrain"
 """The arm that retrains on everything, including each user's first swipes."""
+
+RECENT_DAYS = 365.0
+"""The half-life of the list of what was popular lately, in days."""
 
 Arm = Callable[[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]], NDArray[np.float32]]
 """Scores all movies for one user before some of the user's events.
@@ -174,7 +178,7 @@ def _learned(
 
 
 def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
-    """Return the arms: the served rule, its variants without dislikes or decay, the gradient rule, two fixed lists."""
+    """Return the arms: the served rule, its variants without dislikes or decay, the gradient rule, and fixed lists."""
     factors = model.ranker.personal.movie_factors
 
     def gradient(
@@ -201,6 +205,7 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
         "fold-in, no decay": served(half_life=math.inf),
         "gradient": gradient,
         "static": _unchanging(user_scores(model.average_vector, factors)),
+        "recent": _unchanging(recent_share(model.history, len(model.popularity), RECENT_DAYS)),
         "popularity": _unchanging(popularity_scores(model.popularity)),
     }
 

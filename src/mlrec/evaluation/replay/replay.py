@@ -88,6 +88,8 @@ class Replay:
         Number of all held-out users; `users` is this number or that of a sample.
     unknown_likes
         Number of likes of movies that the model does not know. Every arm misses these.
+    outside_core_likes
+        Number of likes of movies outside the core, which have few ratings.
     settings, train, serve
         Settings of the replay, of the training and of the ranking.
     arms
@@ -110,6 +112,7 @@ class Replay:
     events: int
     likes: int
     unknown_likes: int
+    outside_core_likes: int
     settings: ReplaySettings
     train: TrainSettings
     serve: ServeSettings
@@ -191,6 +194,7 @@ def replay(
         events=len(window.replayed),
         likes=len(trials.user),
         unknown_likes=int(np.count_nonzero(~trials.is_known)),
+        outside_core_likes=int(np.count_nonzero(~trials.in_core)),
         settings=replace(settings, relevance_within="core" if within_core else "all"),
         train=train,
         serve=serve,

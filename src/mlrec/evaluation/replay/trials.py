@@ -35,6 +35,8 @@ class Trials:
         Number of earlier events of the user, int64.
     is_known
         Whether the model knows the movie.
+    in_core
+        Whether the like is in the core.
     ranks
         Arm → the movie's rank, from 1, int64. Movies that the model does not know have a huge rank.
     disliked
@@ -44,6 +46,7 @@ class Trials:
     user: NDArray[np.int32]
     n_before: NDArray[np.int64]
     is_known: NDArray[np.bool_]
+    in_core: NDArray[np.bool_]
     ranks: dict[str, NDArray[np.int64]]
     disliked: dict[str, NDArray[np.float64]]
 
@@ -61,6 +64,7 @@ class Trials:
             self.user[chosen],
             self.n_before[chosen],
             self.is_known[chosen],
+            self.in_core[chosen],
             {name: rank[chosen] for name, rank in self.ranks.items()},
             {name: share[chosen] for name, share in self.disliked.items()},
         )
@@ -135,6 +139,7 @@ def predict(
         user=events.user[is_predicted],
         n_before=n_before[is_predicted],
         is_known=movie_idx[is_predicted] >= 0,
+        in_core=events.in_core[is_predicted],
         ranks={name: rank[is_predicted] for name, rank in found.items()},
         disliked={name: share[is_predicted] for name, share in disliked.items()},
     )

@@ -6,6 +6,7 @@ and on dark paper; the evaluated model has the highest contrast. Rules also diff
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -39,16 +40,21 @@ _NARROW, _SCATTER_HEIGHT = 235.0, 270
 _SECONDS_PER_DAY = 86_400
 
 
-def models_chart(chart_id: str, evaluation: Evaluation, metric: str) -> str:
-    """Draw one metric of all models with confidence intervals, best at the top, and a line at the evaluated model."""
-    order = sorted(evaluation.models, key=lambda name: -evaluation.models[name][metric].value)
-    found = [evaluation.models[name][metric] for name in order]
+def models_chart(chart_id: str, figures: Mapping[str, Estimate], metric: str) -> str:
+    """Draw one metric of several models with confidence intervals, best at the top.
+
+    A line marks the evaluated model. `figures` is model → figure.
+    """
+    defined = {name: own for name, own in figures.items() if not math.isnan(own.value)}
+    order = sorted(defined, key=lambda name: -defined[name].value)
+    found = [defined[name] for name in order]
     ends = svg.padded([end for own in found for end in _ends(own)], 0.06)
     rows = {float(row): _cut(name) for row, name in enumerate(order)}
     plot = Plot(
         Axis(*ends, svg.numbers(*ends)), Axis(len(order) - 0.5, -0.5, rows, grid=False), 38 * len(order), _room(rows)
     )
-    plot.upright(evaluation.models[MODEL][metric].value, "guide")
+    if MODEL in defined:
+        plot.upright(defined[MODEL].value, "guide")
     for row, (name, own) in enumerate(zip(order, found, strict=True)):
         look = "own" if name == MODEL else "other"
         low, high = _ends(own)
@@ -61,7 +67,8 @@ def models_chart(chart_id: str, evaluation: Evaluation, metric: str) -> str:
 def popularity_chart(chart_id: str, evaluation: Evaluation, k: int) -> str:
     """Draw the accuracy of each model against the popularity of its lists."""
     lift, ndcg, novelty = f"popularity_lift@{k}", f"ndcg@{k}", f"novelty@{k}"
-    names = sorted(evaluation.models, key=lambda name: name != MODEL)
+    defined = [name for name, own in evaluation.models.items() if not math.isnan(own[lift].value)]
+    names = sorted(defined, key=lambda name: name != MODEL)
     dots = [(evaluation.models[name][lift].value, evaluation.models[name][ndcg].value) for name in names]
     x_ends, y_ends = (svg.padded(values) for values in zip(*dots, strict=True))
     x = Axis(*x_ends, {value: printed(signed(value, 1)) for value in svg.numbers(*x_ends)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib import resources
 
-from mlrec.evaluation.estimates import metrics_of
+from mlrec.evaluation.estimates import metrics_of, of_metric
 from mlrec.evaluation.protocol import Evaluation
 from mlrec.evaluation.report import charts, tables, words
 from mlrec.evaluation.wording import metric_name, split_name
@@ -22,7 +22,11 @@ def evaluation_html(evaluation: Evaluation) -> str:
     parts = [words.verdict(evaluation)]
     for k in evaluation.ks:
         metric = f"ndcg@{k}"
-        parts.append(_figure(charts.models_chart(f"models-{k}", evaluation, metric), metric_name(metric)))
+        parts.append(
+            _figure(
+                charts.models_chart(f"models-{k}", of_metric(evaluation.models, metric), metric), metric_name(metric)
+            )
+        )
         parts.append(_figure(charts.popularity_chart(f"popularity-{k}", evaluation, k), "Accuracy against popularity"))
     parts.append(_folded("All metrics", tables.metrics_table(evaluation)))
     first = evaluation.ks[0]

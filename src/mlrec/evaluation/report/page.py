@@ -8,12 +8,13 @@ from importlib import resources
 from string import Template
 from typing import Any, NamedTuple
 
-from mlrec.evaluation.estimates import metrics_of
+from mlrec.evaluation.estimates import metrics_of, of_metric
 from mlrec.evaluation.protocol import Evaluation
 from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.report import charts, tables, words
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.svg import sample
+from mlrec.evaluation.side_by_side import Column, SideBySide
 from mlrec.evaluation.wording import day, metric_name, metric_title, split_name
 
 
@@ -37,6 +38,7 @@ def render_report(
     settings: Mapping[str, Mapping[str, Any]],
     mlrec_version: str,
     created_at: str,
+    beside: SideBySide | None = None,
 ) -> str:
     """Render the report. The same arguments give the same text.
 
@@ -55,13 +57,21 @@ def render_report(
         `EvaluateSettings().to_json()`. The settings of the data and the replay are added automatically.
     mlrec_version, created_at
         The version of mlrec and the time of the report, for the end of the page.
+    beside
+        All protocols, to be shown side by side. None: they are not.
 
     Returns
     -------
     str
         An HTML document, to be written as UTF-8.
     """
-    sections = [_models(evaluations), _popularity(evaluations), _segments(evaluations)] if evaluations else []
+    sections = [_models(evaluations)] if evaluations else []
+    if beside and len(beside.evaluations) > 1:
+        sections.append(_protocols(beside.columns()))
+    if evaluations:
+        sections += [_popularity(evaluations), _segments(evaluations)]
+    if any(segment.by == "pause" for evaluation in evaluations for segment in evaluation.segments):
+        sections.append(_sittings(evaluations))
     if replay:
         sections.append(_replay(replay))
     sections.append(_data(picture))
@@ -92,7 +102,7 @@ def _models(evaluations: Sequence[Evaluation]) -> Section:
     for number, evaluation in enumerate(evaluations):
         for k in evaluation.ks:
             metric = f"ndcg@{k}"
-            chart = charts.models_chart(f"models-{number}-{k}", evaluation, metric)
+            chart = charts.models_chart(f"models-{number}-{k}", of_metric(evaluation.models, metric), metric)
             title = f"{metric_name(metric)} on the {split_name(evaluation.split)} split"
             parts.append(_figure(chart, title) + tables.lead_table(evaluation, metric))
         parts.append(_folded(f"All metrics on {split_name(evaluation.split)}", tables.metrics_table(evaluation)))
@@ -106,6 +116,51 @@ def _models(evaluations: Sequence[Evaluation]) -> Section:
         " would probably be with other users. Higher figures, on the right, are better. All models were evaluated on"
         " the same users, so a lead can be certain even if two lines overlap. The table shows each lead; p is the"
         " probability that chance alone makes a lead this large.",
+        parts,
+    )
+
+
+def _protocols(columns: Sequence[Column]) -> Section:
+    figures = [
+        _figure(
+            charts.models_chart(f"protocol-{number}", column.figures, column.metric),
+            f"{column.protocol}, {metric_name(column.metric)}",
+            f"{column.users:,} users.",
+        )
+        for number, column in enumerate(columns)
+    ]
+    return _section(
+        "protocols",
+        "Protocols side by side",
+        "Each protocol asks another question. user-time: what does somebody like next? global-time: the same, when"
+        " nobody's future is known; most users are then new. held-out-users: which of a stranger's likes were left out?"
+        " replay: what does a new user like next, swipe by swipe? A model that leads everywhere is better; one that"
+        " leads only here fits one question.",
+        [_grid(figures), _folded("The charts in numbers", tables.protocols_table(columns))],
+    )
+
+
+def _sittings(evaluations: Sequence[Evaluation]) -> Section:
+    parts = []
+    for number, evaluation in enumerate(evaluations):
+        metric, part = f"ndcg@{evaluation.ks[0]}", split_name(evaluation.split)
+        segments = [segment for segment in evaluation.segments if segment.by == "pause"]
+        figures = [
+            _figure(
+                charts.models_chart(f"pause-{number}-{place}", of_metric(segment.models, metric), metric),
+                f"{segment.name.capitalize()}, {part}",
+                f"{segment.answers:,} relevant movies of {segment.users:,} users.",
+            )
+            for place, segment in enumerate(segments)
+        ]
+        parts.append(_grid(figures, three=True))
+        parts.append(_folded(f"The charts in numbers, {part}", tables.segments_table(evaluation, "pause", metric)))
+    return _section(
+        "sittings",
+        "Taste, or the order of a page",
+        "People often rate down a page of movies. What comes within a minute of the last known event is then the next"
+        " line of the page. What comes a day later says more about taste. A model that leads in the first chart and"
+        " not in the last has learned the page.",
         parts,
     )
 

@@ -13,8 +13,10 @@ from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Part, Replay
 from mlrec.evaluation.report.data import DataPicture
 from mlrec.evaluation.report.words import printed
+from mlrec.evaluation.side_by_side import Column
 from mlrec.evaluation.wording import (
     MEANINGS,
+    SURE,
     interval,
     lead_cells,
     metric_name,
@@ -124,21 +126,49 @@ def curve_table(replay: Replay) -> str:
     return table("Metrics by number of earlier swipes, with 95% CI", ["swipes", *replay.curve[0].arms], rows)
 
 
-def segments_table(evaluation: Evaluation, by: Literal["history", "popularity"], metric: str) -> str:
+_SEGMENTS: Mapping[str, str] = {
+    "history": "by number of known events of a user",
+    "popularity": "by popularity of the relevant movies",
+    "pause": "by time since the user's last known event",
+}
+
+
+def segments_table(evaluation: Evaluation, by: Literal["history", "popularity", "pause"], metric: str) -> str:
     """Return one metric of the models by segment of the users or of the relevant movies."""
     rows: list[tuple[Cell, Sequence[Cell], bool]] = []
     for segment in evaluation.segments:
         if segment.by != by:
             continue
-        if segment.movies is None:
+        if by == "history":
             header = Cell(f"{segment.name} events", second=counted(segment.users, "user"))
+        elif segment.movies is None:
+            header = Cell(segment.name, second=f"{counted(segment.users, 'user')}, {segment.answers:,} relevant")
         else:
             header = Cell(segment.name, second=f"{counted(segment.movies, 'movie')}, {segment.answers:,} relevant")
         best = best_names(segment.models, metric)
         cells = [_figure(own[metric], name in best) for name, own in segment.models.items()]
         rows.append((header, cells, False))
-    what = "by number of known events of a user" if by == "history" else "by popularity of the relevant movies"
-    return table(f"{metric_name(metric)} {what}, with 95% CI", ["segment", *evaluation.models], rows)
+    return table(f"{metric_name(metric)} {_SEGMENTS[by]}, with 95% CI", ["segment", *evaluation.models], rows)
+
+
+def protocols_table(columns: Sequence[Column]) -> str:
+    """Return the headline figure of each model by each protocol, and the lead of the evaluated model."""
+    names = list(dict.fromkeys(name for column in columns for name in column.figures))
+    best = [best_names({name: {"": own} for name, own in column.figures.items()}, "") for column in columns]
+    rows = []
+    for name in names:
+        cells = []
+        for column, best_ones in zip(columns, best, strict=True):
+            own, lead = column.figures.get(name), column.leads.get(name)
+            cells.append(_figure(own, name in best_ones) if own else Cell(""))
+            cells.append(Cell(printed(_marked(lead)), second=_bounds(lead)) if lead else Cell(""))
+        rows.append((Cell(name), cells, name == MODEL))
+    head = [text for one in columns for text in (f"{one.protocol}, {metric_name(one.metric)}", f"{MODEL} leads by")]
+    return table(f"Protocols side by side, with the lead of {MODEL} and 95% CI", ["model", *head], rows)
+
+
+def _marked(lead: Difference) -> str:
+    return f"{signed(lead.value)} {SURE}" if lead.is_sure else signed(lead.value)
 
 
 def steps_table(picture: DataPicture) -> str:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from html import escape
 
 from mlrec.evaluation.estimates import Difference
-from mlrec.evaluation.protocol import MODEL, Evaluation
+from mlrec.evaluation.protocol import MODEL, NO_RIVALS, Evaluation
 from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.wording import (
+    SEQUENCE,
+    SURE,
+    half_lives,
     how_split,
     interval,
     learned_from,
@@ -20,6 +23,7 @@ from mlrec.evaluation.wording import (
     skipped,
     split_name,
     updates,
+    where_relevant,
     whom,
 )
 from mlrec.plurals import counted
@@ -49,7 +53,8 @@ class Tile:
 def verdict(evaluation: Evaluation) -> str:
     """Say how good the model is, in one paragraph of HTML."""
     metric = f"ndcg@{evaluation.ks[0]}"
-    own, users = evaluation.models[MODEL][metric], whom(evaluation.users, evaluation.sample)
+    own = evaluation.models[MODEL][metric]
+    users = whom(evaluation.users, evaluation.sample, evaluation.judged)
     said = [
         f"On the {escape(split_name(evaluation.split))} split, over {users}, <b>{MODEL}</b> reaches an"
         f" {metric_name(metric)} of <b>{own.value:.3f}</b> (95% CI {interval(own)})."
@@ -97,6 +102,7 @@ def small_print(evaluation: Evaluation) -> list[str]:
         f"Relevant: {escape(_RELEVANT.get(evaluation.relevance, evaluation.relevance))} movies of the"
         f" {escape(split_name(evaluation.split))} split{within}. Known of each user: {escape(history)}.",
         _which_model(evaluation),
+        escape(where_relevant(**vars(evaluation.relevant))),
     ]
     if evaluation.users_left_out:
         said.append(left_out(evaluation.users_left_out))
@@ -107,6 +113,14 @@ def small_print(evaluation: Evaluation) -> list[str]:
     if evaluation.sample:
         said.append(f"A random sample: {counted(evaluation.users, 'user')}.")
     said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
+    if evaluation.half_lives:
+        said.append(escape(half_lives(evaluation.half_lives)))
+    if "sequence" in evaluation.models:
+        said.append(escape(SEQUENCE))
+    if any(own.is_sure for pair in evaluation.differences.values() for own in pair.values()):
+        said.append(f"{SURE} stands at 5% after Holm's correction for {len(evaluation.differences)} comparisons.")
+    if evaluation.shuffled_sittings:
+        said.append("The order of events within each sitting was dealt anew, before the split.")
     said.append(how_split(evaluation.protocol, evaluation.ordered_by))
     said += [f"{metric} is not applicable: {reason}." for metric, reason in evaluation.not_applicable.items()]
     if evaluation.protocol == "user-time" and evaluation.ordered_by == "time":
@@ -126,8 +140,8 @@ def replay_print(replay: Replay) -> list[str]:
     return [
         f"{learned_from(replay.learned_events, replay.starts_at)}"
         f" Replayed: {counted(replay.users, 'user')} {_which_users(replay)}.",
-        f"{replay.unknown_likes:,} of the {replay.likes:,} likes are of movies that the model does not know. Every rule"
-        " misses them.",
+        f"{replay.outside_core_likes / replay.likes:.0%} of the {replay.likes:,} likes are outside the core."
+        f" {replay.unknown_likes:,} are of movies that the model does not know. Every rule misses them.",
         f"Median time of an update of a user's vector, on one thread: {escape(updates(replay.update_seconds))}.",
         *(f"{escape(skipped(name, reason))}." for name, reason in replay.skipped.items()),
     ]
@@ -141,7 +155,7 @@ def _which_users(replay: Replay) -> str:
 
 def _rivals(evaluation: Evaluation, metric: str) -> list[tuple[str, str, Difference]]:
     """Return name, wording and lead for popularity and the best baseline, if they were evaluated."""
-    others = {name: row[metric].value for name, row in evaluation.models.items() if name != MODEL}
+    others = {name: row[metric].value for name, row in evaluation.models.items() if name not in NO_RIVALS}
     best = max(others, key=lambda name: others[name], default="")
     called = {"popularity": "popularity"} if "popularity" in others else {}
     if best:
