@@ -208,10 +208,11 @@ class EvaluateResult(Evaluation):
                         "lead_low": lead.low if lead else None,
                         "lead_high": lead.high if lead else None,
                         "lead_p": lead.p if lead else None,
+                        "lead_p_holm": lead.p_holm if lead else None,
                     }
                 )
         frame: pd.DataFrame = load_pandas().DataFrame(rows)
-        figures_of = ["value", "low", "high", "lead", "lead_low", "lead_high", "lead_p"]
+        figures_of = ["value", "low", "high", "lead", "lead_low", "lead_high", "lead_p", "lead_p_holm"]
         return frame.astype(dict.fromkeys(figures_of, float))
 
     def __repr__(self) -> str:

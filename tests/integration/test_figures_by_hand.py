@@ -131,7 +131,9 @@ class ByHand:
         return self.lists(lambda user: popularity_by_date(likes, at[user], self.n, half_life))
 
     def sequence(self, vectors, factors):
-        n_ab, n_a, n_b = Counter(), Counter(), Counter()
+        n_ab: Counter[tuple[int, int]] = Counter()
+        n_a: Counter[int] = Counter()
+        n_b: Counter[int] = Counter()
         for own in self.train.values():
             core = [e for e in own if e.in_core]
             for at, then in enumerate(core):

@@ -12,9 +12,11 @@ from mlrec.dataset.prepare import prepare
 from mlrec.dataset.reading import read_prepared
 from mlrec.errors import EmptyResultError
 from mlrec.evaluation.protocol import evaluate
-from mlrec.evaluation.splits import by_global_time, by_held_out_users, by_user_time
+from mlrec.evaluation.replay.replay import replay
+from mlrec.evaluation.side_by_side import side_by_side
+from mlrec.evaluation.splits import by_global_time, by_held_out_users, by_user_time, shuffled_sittings
 from mlrec.model.train import train
-from mlrec.settings import BaselineName, EvaluateSettings, PrepareSettings, TrainSettings
+from mlrec.settings import BaselineName, EvaluateSettings, PrepareSettings, ReplaySettings, TrainSettings
 from mlrec.workspace import Workspace
 from tests.figures import bounds
 
@@ -137,6 +139,84 @@ def test_the_settings_of_the_named_model_are_used(demo_copy):
     default = evaluate(demo_copy, settings)
     assert named.models["als"] == default.models["als-baseline"]
     assert named.models["als-default"] == default.models["als"]
+
+
+def test_dealing_sittings_anew_moves_movies_within_a_sitting_and_nothing_else(demo):
+    events = read_prepared(demo).events
+    dealt = shuffled_sittings(events, 5)
+    for name in ("user", "timestamp", "split"):
+        assert getattr(dealt, name).tolist() == getattr(events, name).tolist()
+    pause = np.diff(events.timestamp) > 1_800
+    sitting = np.cumsum(np.append(True, pause | (np.diff(events.user) != 0)))
+
+    def opinions(of):
+        return sorted(zip(sitting, of.movie_id.tolist(), of.preference.tolist(), of.in_core.tolist(), strict=True))
+
+    assert opinions(dealt) == opinions(events)
+    assert (dealt.movie != events.movie).mean() > 0.8
+    assert rows(dealt) == rows(shuffled_sittings(events, 5)) != rows(shuffled_sittings(events, 6))
+
+
+def test_without_the_order_of_pages_what_learns_it_no_longer_leads(demo):
+    """In the demo data, people rated down pages: docs/decisions/0019."""
+    settings = EvaluateSettings(baselines=("sequence",), resamples=1000)
+    as_it_is = evaluate(demo, settings)
+    dealt = evaluate(demo, replace(settings, shuffle_sittings=True))
+    assert dealt.shuffled_sittings
+    assert dealt.trained_anew
+    assert as_it_is.differences["als - sequence"]["ndcg@10"].is_below
+    assert not dealt.differences["als - sequence"]["ndcg@10"].is_below
+    first, last = (
+        next(segment for segment in as_it_is.segments if segment.name == name).models
+        for name in ("same minute", "later")
+    )
+    assert first["sequence"]["ndcg@10"].value > 1.2 * first["als"]["ndcg@10"].value
+    assert last["sequence"]["ndcg@10"].value < last["als"]["ndcg@10"].value
+
+
+def test_the_holdout_and_the_others_are_all(demo):
+    settings = EvaluateSettings(split="test", baselines=QUICK)
+    found = {users: evaluate(demo, replace(settings, users=users)) for users in ("all", "others", "holdout")}
+    assert found["others"].users + found["holdout"].users == found["all"].users
+    for metric in ("ndcg@10", "recall@10"):
+        parts = [found[name].users * found[name].models["als"][metric].value for name in ("others", "holdout")]
+        assert sum(parts) / found["all"].users == pytest.approx(found["all"].models["als"][metric].value)
+    assert found["holdout"].judged == "holdout"
+
+
+def test_only_figures_of_all_users_are_kept(demo_copy):
+    evaluate(demo_copy, EvaluateSettings(users="holdout", baselines=()))
+    assert not registry.resolve(demo_copy).metrics.exists()
+
+
+def test_other_seeds_train_other_models_with_the_same_settings(demo_copy):
+    result = evaluate(demo_copy, EvaluateSettings(baselines=(), seeds=3))
+    assert result.seeds is not None
+    assert result.seeds.random_seeds == (42, 43, 44)
+    figures = result.seeds.models["ndcg@10"]
+    assert figures[0] == result.models["als"]["ndcg@10"].value
+    spread = result.seeds.spread["ndcg@10"]
+    deviation = np.std(figures, ddof=1)
+    assert bounds(spread) == pytest.approx([np.mean(figures) + sign * 4.302653 * deviation for sign in (-1, 1)])
+    train(demo_copy, replace(registry.settings_of(demo_copy)[1], random_seed=44))
+    assert figures[2] == evaluate(demo_copy, EvaluateSettings(baselines=())).models["als"]["ndcg@10"].value
+
+
+def test_all_protocols_side_by_side_are_each_by_itself(demo):
+    settings = EvaluateSettings(split="test", baselines=QUICK, resamples=1000)
+    swipes = ReplaySettings(sample=20, resamples=1000)
+    found = side_by_side(demo, settings, swipes)
+    assert list(found.evaluations) == ["user-time", "global-time", "held-out-users"]
+    assert found.evaluations["user-time"] == evaluate(demo, settings)
+    alone = evaluate(demo, replace(settings, protocol="held-out-users"))
+    assert found.evaluations["held-out-users"] == alone
+    replayed = replay(demo, swipes)
+    columns = {column.protocol: column for column in found.columns()}
+    assert columns["held-out-users"].metric == "ndcg@100"
+    assert columns["held-out-users"].figures["als"] == alone.models["als"]["ndcg@100"]
+    assert columns["replay"].figures["als"] == replayed.arms["fold-in"]["hit_rate@10"]
+    assert columns["replay"].leads["recent"] == replayed.differences["fold-in - recent"]["hit_rate@10"]
+    assert found.skipped == {}
 
 
 def test_segments_add_up_to_the_whole(demo):
