@@ -82,6 +82,11 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
         _show_segments(result, result.ks[0])
     for name, reason in result.skipped.items():
         render.line(f"{wording.skipped(name, reason)}. To include it: --baseline {name}")
+    if result.recommendations:
+        from mlrec.evaluation.foreign_lists import told
+
+        for said in told(result):
+            render.line(said)
     render.line(wording.how_split(result.protocol, result.ordered_by))
     for metric, reason in result.not_applicable.items():
         render.line(f"{metric} is not applicable: {reason}.")

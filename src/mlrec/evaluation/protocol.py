@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
@@ -11,12 +12,14 @@ from mlrec.artifacts import metrics_file, model_folder, registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
+from mlrec.dataset.finding import Table
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
-from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
-from mlrec.evaluation import splits
+from mlrec.errors import DataChangedError, EmptyResultError, SettingsError, StateError, TrainingFailedError
+from mlrec.evaluation import foreign_lists, splits
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import Contest, chosen_baselines
 from mlrec.evaluation.estimates import Differences, Figures, without
+from mlrec.evaluation.foreign_lists import ForeignLists, ListsReport
 from mlrec.evaluation.judging import Judged
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known
@@ -26,6 +29,7 @@ from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import (
+    BASELINES,
     DEFAULT_KS,
     SPLITS,
     EvaluateSettings,
@@ -84,6 +88,8 @@ class Evaluation:
         Metric that the data has no use for → reason.
     ordered_by
         What orders the events of a user: "time"; or, in data without times, "file" or "random".
+    recommendations
+        Name of lists that another system made → what they were like. The names are in `models` too.
     """
 
     model_id: str | None
@@ -104,6 +110,7 @@ class Evaluation:
     skipped: dict[str, str]
     not_applicable: dict[str, str] = field(default_factory=dict)
     ordered_by: str = "time"
+    recommendations: dict[str, ListsReport] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `mlrec evaluate --json` prints."""
@@ -115,6 +122,7 @@ def evaluate(
     settings: EvaluateSettings | None = None,
     *,
     model_id: str | None = None,
+    recommendations: Mapping[str, Table] | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Evaluate a model on a held-out split.
@@ -132,6 +140,9 @@ def evaluate(
     model_id
         The model; by default the published one. If the protocol needs a model of its own, the settings of this model
         are used.
+    recommendations
+        Name → lists that another system made, as a file or a data frame, to be evaluated beside the model. They are not
+        saved with it.
     progress
         Is told what is being trained, and how many users are done.
 
@@ -145,9 +156,19 @@ def evaluate(
         If the model has learned from the held-out split, or is an update that knows later swipes.
     EmptyResultError
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
+    InputError
+        If lists of another system cannot be read.
+    SettingsError
+        If there are such lists, and the protocol is not that of the prepared folder, from which they were made.
     """
-    settings = settings or EvaluateSettings()
-    if settings.protocol is not None and settings.protocol != read_manifest(workspace).settings.split:
+    settings, recommendations = settings or EvaluateSettings(), recommendations or {}
+    if settings.protocol is not None and settings.protocol != (prepared := read_manifest(workspace).settings.split):
+        if recommendations:
+            raise SettingsError(
+                f"Lists of other systems are made from the prepared data, which is split by {prepared}. They cannot be"
+                f" evaluated with --protocol {settings.protocol}, which divides the events in another way.",
+                "Leave out --protocol. For global-time: mlrec prepare --split global-time, and make the lists again.",
+            )
         return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
     files = registry.resolve(workspace, model_id)
     model = model_folder.open_model(files)
@@ -171,10 +192,12 @@ def evaluate(
             f"The prepared data has changed since model {model.model_id} was trained.",
             "Train again, or prepare the data that the model was trained on.",
         )
-    result = _judge(model, held_out, settings, held_out.manifest.settings.split, progress)
+    lists = foreign_lists.read_all(recommendations, model, taken=(MODEL, *BASELINES), progress=progress)
+    result = _judge(model, held_out, settings, held_out.manifest.settings.split, progress, lists)
     if result.sample is None:
         kind = metrics_file.kind_of(result.relevance, result.relevance_within)
-        metrics_file.add_metrics(files, result.split, result.history, kind, result.to_json())
+        kept = foreign_lists.without_lists(result)
+        metrics_file.add_metrics(files, kept.split, kept.history, kind, to_json(kept, without=("recommendations",)))
     return result
 
 
@@ -218,7 +241,12 @@ def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSetti
 
 
 def _judge(
-    model: Model, held_out: HeldOut, settings: EvaluateSettings, protocol: ProtocolName, progress: Progress
+    model: Model,
+    held_out: HeldOut,
+    settings: EvaluateSettings,
+    protocol: ProtocolName,
+    progress: Progress,
+    lists: Mapping[str, ForeignLists] | None = None,
 ) -> Evaluation:
     metrics = {
         **METRICS,
@@ -235,6 +263,7 @@ def _judge(
         )
     jury = everybody.sampled()
     found: dict[str, Judged] = {}
+    lists = lists or {}
     with blas_threads():
         vectors = jury.user_vectors(model)
         contest = Contest(jury, held_out.manifest)
@@ -245,6 +274,7 @@ def _judge(
                 found[name] = jury.judged(name, contest.lister(name))
             except TrainingFailedError as error:
                 skipped[name] = f"cannot be trained ({error.message})"
+        found |= foreign_lists.judged(lists, jury)
         bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
         figures, differences = summarized(found, bootstrap, MODEL)
         not_applicable = {f"disliked@{k}": _NO_DISLIKES for k in ks} if held_out.manifest.settings.implicit else {}
@@ -276,4 +306,5 @@ def _judge(
         skipped=skipped,
         not_applicable=not_applicable,
         ordered_by=held_out.manifest.reading.order,
+        recommendations={name: own.report(jury) for name, own in lists.items()},
     )
