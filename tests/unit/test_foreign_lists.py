@@ -12,7 +12,7 @@ import pytest
 from mlrec.dataset.foreign_lists import ReadLists
 from mlrec.errors import InputError, SettingsError
 from mlrec.evaluation.bootstrap import ratio
-from mlrec.evaluation.foreign_lists import ForeignLists, ListsReport, name_of, read_all
+from mlrec.evaluation.foreign_lists import ForeignLists, ListsReport, judged, name_of, read_all
 from mlrec.evaluation.judging import HeldOutMovies, Judge, Rows
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known
@@ -106,6 +106,15 @@ def test_figures_by_hand():
     assert figures["mrr@3"] == pytest.approx((1 + 0 + 1 / 2 + 0) / 4)
     assert figures["hit_rate@3"] == 2 / 4
     assert found.coverage["coverage@3"] == 4 / 6  # movies 4, 2, 6 and 5
+
+
+def test_an_empty_list_is_neither_novel_nor_diverse_nor_unpopular():
+    lists = ForeignLists.of(MODEL, read([(10, 4), (10, 5), (20, 2), (30, 99)]))
+    found = judged({"mine": lists}, jury())["mine"]
+    counted = {metric: columns.denominators.tolist() for metric, columns in found.per_user.items()}
+    assert counted["novelty@3"] == counted["diversity@3"] == [1, 0, 0, 0]
+    assert counted["popularity_lift@3"] == [1, 0, 0, 0]  # 10 knows a movie with one like
+    assert counted["ndcg@3"] == counted["disliked@3"] == [1, 1, 1, 1]
 
 
 def test_what_is_told():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ from mlrec.artifacts.prepared import IdKinds
 from mlrec.dataset.finding import Table
 from mlrec.dataset.foreign_lists import ListOrder, ReadLists, read_lists
 from mlrec.errors import InputError, SettingsError, shown
-from mlrec.evaluation.judging import Judged
+from mlrec.evaluation.judging import Judged, PerUser
 from mlrec.evaluation.jury import Jury
 from mlrec.ids import public_at, rows_of
 from mlrec.plurals import counted
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 60
 _BLOCK_USERS = 4096
+# Figures of what lists are like, whoever gets them.
+_OF_LISTS = ("novelty", "diversity", "popularity_lift")
 _ENDINGS = re.compile(
     r"(\.(csv|tsv|txt|dat|parquet|json|jsonl|ndjson|zip|tar|tgz|gz|bz2|xz|zst))+", re.IGNORECASE
 )  # fmt: skip
@@ -60,7 +61,8 @@ class ListsReport:
         Number of lists in the file whose ranks are not 1, 2, 3 and so on. Ties were ordered by movie id, and gaps were
         closed.
     users_without_list
-        Number of users without a list. An empty list has no hit.
+        Number of users without a list. It counts as one without a hit, and not at all for what lists are like: novelty,
+        diversity and popularity lift.
     known_movies
         Number of movies that were removed from the lists because they are in the known history of their user. The
         movies below moved up, as in every other model's lists.
@@ -305,8 +307,28 @@ def name_of(file: str) -> str:
 
 def judged(lists: Mapping[str, ForeignLists], jury: Jury) -> dict[str, Judged]:
     """Evaluate lists by name, as the jury evaluates every model."""
-    listable = _listable(jury)
-    return {name: jury.judged(name, partial(own.listed, listable=listable)) for name, own in lists.items()}
+    return {name: _judged(name, own, jury) for name, own in lists.items()}
+
+
+def _judged(name: str, lists: ForeignLists, jury: Jury) -> Judged:
+    """Evaluate lists. An empty list has no hit, but neither a novelty nor a diversity or popularity."""
+    listable, ks = _listable(jury), jury.judge.ks
+    has_movie = {k: np.zeros(len(lists.indptr) - 1, dtype=bool) for k in ks}
+
+    def lister(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        ranked = lists.listed(rows, seen, n, listable=listable)
+        for k in ks:
+            has_movie[k][rows] = (ranked[:, :k] >= 0).any(axis=1)
+        return ranked
+
+    found = jury.judged(name, lister)
+    per_user = dict(found.per_user)
+    for k in ks:
+        there = has_movie[k][jury.users]
+        for metric in (f"{kind}@{k}" for kind in _OF_LISTS):
+            own = per_user[metric]
+            per_user[metric] = PerUser(own.numerators * there, own.denominators * there)
+    return replace(found, per_user=per_user)
 
 
 def without_lists(evaluation: Evaluation) -> Evaluation:
@@ -331,7 +353,8 @@ def told(evaluation: Evaluation) -> list[str]:
     for name, report in evaluation.recommendations.items():
         said = [f"{name}: lists of {report.file}, {_IN_ORDER_OF[report.ordered_by]}."]
         said += report.sentences(evaluation.users, k)
-        if not evaluation.models[name][f"hit_rate@{k}"].value:
+        most_have_one = 2 * report.users_without_list < evaluation.users
+        if most_have_one and not evaluation.models[name][f"hit_rate@{k}"].value:
             said.append(
                 f"No list has a relevant movie. A system that knows the {evaluation.split} split leaves its movies out."
                 f" Make the lists from {evaluation.history.replace('+', ' and ')} alone; of mlrec's own model, with"
