@@ -167,7 +167,10 @@ def evaluate(
             raise SettingsError(
                 f"Lists of other systems are made from the prepared data, which is split by {prepared}. They cannot be"
                 f" evaluated with --protocol {settings.protocol}, which divides the events in another way.",
-                "Leave out --protocol. For global-time: mlrec prepare --split global-time, and make the lists again.",
+                "Leave out --protocol."
+                if settings.protocol == "held-out-users"
+                else f"Leave out --protocol. Or run 'mlrec prepare --split {settings.protocol}', train, and make the"
+                " lists again.",
             )
         return _evaluate_anew(workspace, settings, settings.protocol, model_id, progress)
     files = registry.resolve(workspace, model_id)
