@@ -21,6 +21,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def python_blocks(*, with_spark: bool) -> list[tuple[str, str]]:
-    """Pages and their blocks of Python: those that need Spark, or the others."""
+    """Pages and their blocks of Python: those that need Spark, or the others. Those for MLflow are none of them."""
     found = [(page, block) for page in PAGES for block in blocks(page, "python")]
+    found = [(page, block) for page, block in found if "import mlflow" not in block]
     return [(page, block) for page, block in found if ("mlrec.spark" in block) == with_spark]

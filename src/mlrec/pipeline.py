@@ -7,7 +7,7 @@ Nothing here prints. A front end passes in a `Progress`, and `run` tells each st
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -224,6 +224,7 @@ def evaluate(
     settings: EvaluateSettings | None = None,
     *,
     model_id: str | None = None,
+    recommendations: Mapping[str, Table] | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
     """Evaluate a model of a data directory on a held-out split, as `mlrec evaluate` does.
@@ -236,15 +237,20 @@ def evaluate(
         Defaults to `EvaluateSettings()`: validation, and liked movies as relevant.
     model_id
         Defaults to the published model.
+    recommendations
+        Name → lists that another system made, to be evaluated beside the model: a file or a data frame with columns
+        user_id and movie_id, and rank or score. Without either, the rows of a user are in order. They are not saved.
     progress
         Reports the models that are trained, and the users that are done. None: as in `prepare`.
 
     Raises
     ------
     SettingsError
-        If an argument has the wrong type.
+        If an argument has the wrong type, or if lists cannot have their name or be evaluated with this protocol.
     EmptyResultError
         If no user has a relevant held-out movie.
+    InputError
+        If lists cannot be read.
     StateError
         If there is no such model, the prepared data is not what it was trained on, or it was trained on the held-out
         events.
@@ -253,7 +259,10 @@ def evaluate(
     settings = converted("settings", settings, EvaluateSettings | None)
     model_id = converted("model_id", model_id, str | None)
     progress = notebook_progress() if progress is None else progress
-    return EvaluateResult(**vars(protocol.evaluate(workspace, settings, model_id=model_id, progress=progress)))
+    evaluation = protocol.evaluate(
+        workspace, settings, model_id=model_id, recommendations=_lists(recommendations), progress=progress
+    )
+    return EvaluateResult(**vars(evaluation))
 
 
 def update(
@@ -540,6 +549,15 @@ def _table(role: str, table: Table) -> Table:
         return str(as_path(role, table))
     except SettingsError:
         raise unfit(role, "a path or a data frame", table) from None
+
+
+def _lists(recommendations: Mapping[str, Table] | None) -> dict[str, Table]:
+    """Lists of other systems by name: a data frame as it is, and a place as text."""
+    if recommendations is None:
+        return {}
+    if not isinstance(recommendations, Mapping) or not all(isinstance(name, str) for name in recommendations):
+        raise unfit("recommendations", "a dict of names and files or data frames", recommendations)
+    return {name: _table("each value of recommendations", own) for name, own in recommendations.items()}
 
 
 def _raw(raw: str | PathLike[str] | None) -> Path | str | None:

@@ -13,7 +13,7 @@ from tests.cli.test_commands import as_json
 def test_protocols_and_segments_in_json_and_as_tables(run, demo):
     found = as_json(run("evaluate", "--protocol", "global-time", "--baseline", "popularity", "--json", data=demo.root))
     assert (found["protocol"], found["trained_anew"], found["ks"]) == ("global-time", True, [10])
-    assert {segment["by"] for segment in found["segments"]} == {"history", "popularity"}
+    assert {segment["by"] for segment in found["segments"]} == {"history", "popularity", "pause"}
     shown = run("evaluate", "--protocol", "held-out-users", "--baseline", "popularity", "--segments", data=demo.root)
     for words in (
         "capped_recall@50",
@@ -27,6 +27,38 @@ def test_protocols_and_segments_in_json_and_as_tables(run, demo):
     usual = run("evaluate", "--baseline", "popularity", data=demo.root).stdout
     assert "has seen other users' future" in usual
     assert "known events" not in usual
+
+
+def test_all_protocols_side_by_side(run, demo, tmp_path):
+    target = tmp_path / "figures.json"
+    options = ("--baseline", "popularity", "--sample", 30, "--json-out", target)
+    shown = run("evaluate", "--protocol", "all", *options, data=demo.root).stdout
+    for words in ("user-time, ndcg@10", "global-time, ndcg@10", "held-out-users, ndcg@100", "replay, hit_rate@10"):
+        assert words in shown
+    found = json.loads(target.read_text())
+    assert list(found["protocols"]) == ["user-time", "global-time", "held-out-users"]
+    assert found["replay"]["protocol"] == "replay"
+    lead = found["protocols"]["user-time"]["differences"]["als - popularity"]["ndcg@10"]
+    assert f"{lead['value']:+.3f} [{lead['low']:+.3f} to {lead['high']:+.3f}]" in shown
+
+
+def test_who_is_judged_how_sure_a_lead_is_and_what_it_means(run, demo):
+    shown = run("evaluate", "--users", "holdout", "--split", "test", "--seeds", 2, data=demo.root).stdout
+    for words in (
+        "58 users of the holdout",
+        "≤ 0.001 *",
+        "after Holm's correction for 8 comparisons",
+        "more relevant movie in",
+        "the best of the others",
+        "outside the core",
+        "Half-lives chosen on validation: recent ",
+        "sequence knows which movie was rated soon after which",
+        "seed 43",
+    ):
+        assert words in shown
+    dealt = run("evaluate", "--shuffle-sittings", "--baseline", "popularity", data=demo.root).stdout
+    assert "dealt anew" in dealt
+    assert "Nothing was written" in dealt
 
 
 @pytest.mark.parametrize(
@@ -46,6 +78,9 @@ def test_what_replay_has_no_use_for_is_refused(run, demo, options):
         (("-k", 10**30), "every k"),
         (("--threads", 10**9), "threads"),
         (("--report", "-"), "needs the name of a file"),
+        (("--seeds", 101), "--seeds"),
+        (("--protocol", "all", "--recommendations", "lists.csv"), "--protocol all"),
+        (("--shuffle-sittings", "--recommendations", "lists.csv"), "--shuffle-sittings"),
     ],
     ids=lambda own: "".join(map(str, own))[:24] if isinstance(own, tuple) else "",
 )

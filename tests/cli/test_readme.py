@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -61,6 +62,50 @@ def test_every_python_block_runs_or_stands_in_the_application_that_is_tested(dem
         return
     shutil.copytree(demo_raw, demo_copy.raw)
     execute([sys.executable, "-W", "error", "-c", block], demo_copy.root.parent)
+
+
+# What the recipe calls, with MLflow's own rule for names (mlflow/utils/validation.py of 3.17). MLflow itself, which is
+# large, is used where it is installed.
+STAND_IN = r"""
+import contextlib, pathlib, re
+
+def log_metric(name, value):
+    assert re.fullmatch(r"[/\w.\- :]*", name), name
+    with open("logged.txt", "a") as file:
+        print(name, float(value), file=file)
+
+def log_params(params):
+    for name, value in params.items():
+        log_metric(name, 0)
+        assert len(str(value)) <= 6000
+
+def log_artifact(path): assert pathlib.Path(path).is_file()
+def log_artifacts(path, place): assert pathlib.Path(path).is_dir()
+def set_tracking_uri(uri): pass
+def set_experiment(name): pass
+def set_tags(tags): assert all(tags.values())
+def start_run(run_name): return contextlib.nullcontext()
+"""
+
+
+def test_the_recipe_for_mlflow_runs_on_what_its_commands_write(small_model, tmp_path):
+    folder, page = tmp_path, (ROOT / "docs/pipeline.md").read_text(encoding="utf-8")
+    shutil.copytree(small_model.root, folder / "data")
+    [recipe] = [block for block in blocks("docs/pipeline.md", "python") if "import mlflow" in block]
+    indented = re.findall(r"^    (mlrec .*)$", page.partition("MLflow")[2], re.MULTILINE)
+    assert [command.split()[1] for command in indented] == ["train", "evaluate"]
+    for command in indented:
+        words, _, target = command.partition(" > ")
+        written = execute([str(Path(sys.executable).with_name("mlrec")), *shlex.split(words)[1:]], folder)
+        if target:
+            (folder / target).write_text(written)
+    if importlib.util.find_spec("mlflow") is None:
+        (folder / "mlflow.py").write_text(STAND_IN)
+    execute([sys.executable, "-c", recipe], folder)
+    if (folder / "logged.txt").exists():
+        logged = (folder / "logged.txt").read_text()
+        assert "als/ndcg_at_10" in logged
+        assert "factors" in logged
 
 
 @pytest.mark.parametrize("options", [["--seeds", "1"], ["--calls", "20"]], ids=["quality", "serving"])

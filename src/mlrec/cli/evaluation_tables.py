@@ -101,6 +101,11 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
         _show_seeds(result.seeds, result.models["als"], result.ks)
     for names, reason in wording.by_reason(result.skipped):
         render.line(f"{wording.skipped(', '.join(names), reason)}. To include it: --baseline {names[0]}")
+    if result.recommendations:
+        from mlrec.evaluation.foreign_lists import told
+
+        for said in told(result):
+            render.line(said)
     render.line(wording.where_relevant(**vars(result.relevant)))
     if result.half_lives:
         render.line(wording.half_lives(result.half_lives))

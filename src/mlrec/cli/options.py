@@ -32,6 +32,9 @@ StoreName = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+JsonOut = Annotated[
+    Path | None, typer.Option("--json-out", metavar="FILE", help="Also write the JSON document to this file.")
+]
 ModelId = Annotated[
     str | None, typer.Option("--model", help="Model id. Without it, the published model.", metavar="ID")
 ]

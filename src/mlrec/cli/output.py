@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
+from mlrec.cli import render
 from mlrec.cli.options import UsageError
 
 T = TypeVar("T")
@@ -24,6 +26,23 @@ def checked_target(target: Path, *, source: str) -> Path:
     if path == Path(source).resolve():
         raise UsageError(f"{target} is the store of the swipes. Name another file.")
     return path
+
+
+def checked_json_target(target: Path | None, *, source: str) -> None:
+    """Report a mistake in the value of `--json-out` before any work is done."""
+    if target == STDOUT:
+        raise UsageError("--json-out needs the name of a file. Use --json to print the document.")
+    if target is not None:
+        checked_target(target, source=source)
+
+
+def write_json_output(target: Path | None, document: dict[str, Any], *, source: str) -> None:
+    """Write the JSON document of a result to a file, if one was named, and say so."""
+    if target is None:
+        return
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    write_output(target, lambda file: file.write(text.encode()), source=source)
+    render.note(f"Wrote the JSON document to {target}.")
 
 
 def write_output(target: Path, write: Callable[[IO[bytes]], T], *, source: str, private: bool = False) -> T:

@@ -34,13 +34,14 @@ _MOVIE_NAMES = _words(
     " gameid tmdbid imdbid contentid articleid sku mid iid businessid videoid venueid stockcode beerid beerbeerid"
     " recipeid jokeid courseid postid"
 )
+_USER_NAMES = _words(
+    "userid user uid username customerid customer memberid member accountid visitorid sessionid reviewerid personid"
+    " clientid viewerid playerid profileid profilename reviewprofilename"
+)
 _COUNT_NAMES = _words("count counts plays playcount listens views clicks quantity qty purchases times")
 _DURATION_NAMES = _words("seconds duration durationseconds watchtime listenedseconds")
 _RATINGS_FILE: Mapping[str, frozenset[str]] = {
-    "user_id": _words(
-        "userid user uid username customerid customer memberid member accountid visitorid sessionid reviewerid personid"
-        " clientid viewerid playerid profileid profilename reviewprofilename"
-    ),
+    "user_id": _USER_NAMES,
     "movie_id": _MOVIE_NAMES,
     "rating": _words(
         "rating ratings score stars preference value weight bookrating userrating yourrating overall reviewoverall rate"
@@ -63,6 +64,12 @@ _LINKS_FILE: Mapping[str, frozenset[str]] = {
     "movie_id": _MOVIE_NAMES - {"imdbid", "tmdbid"},
     "imdb_id": frozenset({"imdbid"}),
     "tmdb_id": frozenset({"tmdbid"}),
+}
+_RECOMMENDATIONS_FILE: Mapping[str, frozenset[str]] = {
+    "user_id": _USER_NAMES,
+    "movie_id": _MOVIE_NAMES,
+    "rank": _words("rank ranking position"),
+    "score": _words("score scores prediction predictedrating rating"),
 }
 # Names of further ids and titles, which movies often have beside the one that is meant.
 _FURTHER_NAMES = _words("imdbid tmdbid originaltitle")
@@ -118,6 +125,8 @@ def required(role: Role, settings: PrepareSettings) -> tuple[str, ...]:
     """The columns that a file must have."""
     if role == "movies":
         return ("movie_id", "title")
+    if role == "recommendations":
+        return ("user_id", "movie_id")
     optional = {"rating"} if settings.implicit else set()
     return tuple(
         name
@@ -222,6 +231,8 @@ def _known_names(role: Role, settings: PrepareSettings) -> dict[str, frozenset[s
         return dict(_MOVIES_FILE)
     if role == "links":
         return dict(_LINKS_FILE)
+    if role == "recommendations":
+        return dict(_RECOMMENDATIONS_FILE)
     known = dict(_RATINGS_FILE)
     if settings.implicit:
         known["rating"] |= _COUNT_NAMES | _DURATION_NAMES
@@ -244,7 +255,7 @@ def _candidates(
             found[name] = chosen[name]
             continue
         free = [place for place in range(len(names)) if place not in taken]
-        exact = [place for place in free if keys[place] == normalized(MOVIELENS_NAMES[name])]
+        exact = [place for place in free if keys[place] == normalized(MOVIELENS_NAMES.get(name, name))]
         shared = [
             place for place in free if name == "movie_id" and movie_name and keys[place] == normalized(movie_name)
         ]
@@ -299,6 +310,8 @@ def _lacking(
         what = "the header lacks" if line.text is not None else "there is no column"
         message = f"{line.place}: {what} {_listed(MOVIELENS_NAMES[name] for name in missing)}."
     shape = " ".join(part for part in (_seen(line), _columns_of(names) if len(names) > 1 else "") if part)
+    if role == "recommendations":
+        return InputError(f"{message} {shape}".rstrip(), "Name the columns user_id, movie_id, and rank or score.")
     if role != "ratings":
         wanted = ",".join(MOVIELENS_NAMES[name] for name in CSV_COLUMNS[role])
         way_out = ". Or move the file away, to go on with ids as titles." if role == "movies" else ""
@@ -318,12 +331,13 @@ def _lacking(
 def _several(role: Role, name: str, names: Sequence[str], line: Line, movie_name: str | None) -> InputError:
     names = [for_terminal(one)[:60] for one in names]
     if len({normalized(one) for one in names}) == 1:
-        message = f"{line.place}: the header names {MOVIELENS_NAMES[name]} twice: {' and '.join(names)}. {_seen(line)}"
+        twice = f"{MOVIELENS_NAMES.get(name, name)} twice: {' and '.join(names)}"
+        message = f"{line.place}: the header names {twice}. {_seen(line)}"
         return InputError(message.rstrip(), "Give each column a different name.")
     what = OPTION_NAMES.get(name, name) if role == "ratings" else {"movie_id": "movie's id"}.get(name, name)
     many = {2: "two", 3: "three"}.get(len(names), str(len(names)))
     message = f"{line.place}: {many} columns could be the {what}: {_listed(names[:-1])} and {names[-1]}."
     if role == "ratings":
         return InputError(message, f"Choose one: --columns {what}={names[0]}")
-    wanted = movie_name if name == "movie_id" and movie_name else MOVIELENS_NAMES[name]
+    wanted = movie_name if name == "movie_id" and movie_name else MOVIELENS_NAMES.get(name, name)
     return InputError(message, f"Rename the right one to {wanted}.")

@@ -213,7 +213,9 @@ class Examiner:
         if "\0" in text:
             raise InputError(
                 f"{file.label}, line {place + 1} has NUL characters: {shown(text)}.",
-                "If it is text in UTF-16, add --encoding utf-16-le. If it is not text, convert it to CSV.",
+                "Convert it to CSV in UTF-8."
+                if file.role == "recommendations"
+                else "If it is text in UTF-16, add --encoding utf-16-le. If it is not text, convert it to CSV.",
             )
         line = Line(f"{file.label}, line {place + 1}", text)
         sample = [one for one in lines[place : place + _SAMPLE_LINES] if one.strip() and not one.startswith("#")]
@@ -391,7 +393,7 @@ def _movielens_form(role: Role, name: str, lines: list[str], settings: PrepareSe
         return _Form("item", "|")
     if stem == "u.data" and role == "ratings":
         return _Form("delimited", "\t")
-    if stem.endswith(".dat") and role != "links":
+    if stem.endswith(".dat") and role in ("ratings", "movies"):
         if any(line.strip() for line in lines) and not any("::" in line for line in lines):
             return None
         first = next((line for line in lines if line.strip()), "")

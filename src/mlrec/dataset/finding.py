@@ -123,6 +123,18 @@ def find_catalogue(
     return files
 
 
+def find_recommendations(place: Table, scratch: Path, progress: Progress = SILENT) -> RawFile:
+    """Find and open lists that another system made: a place or a data frame, as in `find_source`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or cannot be used.
+    """
+    examiner = Examiner(PrepareSettings(), scratch, progress)
+    return (open_frame if is_frame(place) else _open_given)("recommendations", place, examiner, None)
+
+
 def opened_source(openers: Mapping[Role, Opener]) -> RawSource:
     """Open the files of a data set. Links are optional: if they cannot be used, the reason goes to `left_out`."""
     files: dict[Role, RawFile] = {"ratings": openers["ratings"](None)}
@@ -365,7 +377,8 @@ def _open_given(role: Role, place: str, examiner: Examiner, movie_name: str | No
     """Open a file that the user has named."""
     if is_remote(place):
         raise SettingsError(
-            f"--{role} takes a file on this machine, not {place}.", "Name the folder of the data set: --raw URL"
+            f"--{role} takes a file on this machine, not {place}.",
+            "Download it first." if role == "recommendations" else "Name the folder of the data set: --raw URL",
         )
     path = Path(place)
     if path.is_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+
 from mlrec.dataset.sources import RawFile
 from mlrec.dataset.sql_steps import SqlSteps
 
@@ -27,3 +29,11 @@ def name_pieces(sql: SqlSteps, file: RawFile) -> None:
             "file": file.label,
         },
     )
+
+
+def piece_of(file: RawFile, line: int) -> tuple[str, int]:
+    """The name of the part that has a line of a file, and the number of the line in the part."""
+    if not file.pieces:
+        return file.label, line
+    piece = file.pieces[bisect(file.pieces, line, key=lambda one: one.first_line) - 1]
+    return piece.label, line - piece.first_line + piece.first_line_in_piece

@@ -16,7 +16,7 @@ from mlrec.dataset.text_files import Encoding
 from mlrec.errors import InputError
 from mlrec.ids import IdKind
 
-Role = Literal["ratings", "movies", "links"]
+Role = Literal["ratings", "movies", "links", "recommendations"]
 Layout = Literal["delimited", "item", "json", "parquet"]
 AmountKind = Literal["count", "duration"]
 
@@ -24,9 +24,10 @@ CSV_COLUMNS: Mapping[Role, tuple[str, ...]] = {
     "ratings": ("user_id", "movie_id", "rating", "timestamp"),
     "movies": ("movie_id", "title", "genres"),
     "links": ("movie_id", "imdb_id", "tmdb_id"),
+    "recommendations": ("user_id", "movie_id", "rank", "score"),
 }
 # How columns of Parquet files become text, other than by the macro field_text.
-_AS_TEXT: Mapping[str, str] = {"rating": "CAST", "genres": "genres_text"}
+_AS_TEXT: Mapping[str, str] = {"rating": "CAST", "score": "CAST", "genres": "genres_text"}
 MOVIE_COLUMNS = (*CSV_COLUMNS["movies"], "year")
 """What mlrec makes use of in a file of movies."""
 ITEM_WIDTH = 24
@@ -198,7 +199,7 @@ class RawFile:
 
     def selected(self) -> str:
         """The columns that mlrec uses as an SQL select list. Of ratings, all are texts; interactions count once."""
-        names = {"ratings": CSV_COLUMNS["ratings"], "movies": MOVIE_COLUMNS, "links": CSV_COLUMNS["links"]}[self.role]
+        names = MOVIE_COLUMNS if self.role == "movies" else CSV_COLUMNS[self.role]
         selected = [f"{self._selected(name)} AS {name}" for name in names]
         if self.role == "movies":
             selected.append(f"{self._details()} AS details")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, assert_never
@@ -14,12 +14,14 @@ from mlrec.artifacts import metrics_file, model_folder, registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
+from mlrec.dataset.finding import Table
 from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
-from mlrec.errors import DataChangedError, EmptyResultError, StateError, TrainingFailedError
-from mlrec.evaluation import splits
+from mlrec.errors import DataChangedError, EmptyResultError, SettingsError, StateError, TrainingFailedError
+from mlrec.evaluation import foreign_lists, splits
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.contest import Contest, chosen_baselines
 from mlrec.evaluation.estimates import Differences, Estimate, Figures, without
+from mlrec.evaluation.foreign_lists import ForeignLists, ListsReport
 from mlrec.evaluation.judging import Judged as JudgedUsers
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known
@@ -29,6 +31,7 @@ from mlrec.machine import available_threads, blas_threads
 from mlrec.model.train import build_model
 from mlrec.progress import SILENT, Progress
 from mlrec.settings import (
+    BASELINES,
     DEFAULT_KS,
     SPLITS,
     EvaluateSettings,
@@ -145,6 +148,8 @@ class Evaluation:
         Metric that the data has no use for → reason.
     ordered_by
         What orders the events of a user: "time"; or, in data without times, "file" or "random".
+    recommendations
+        Name of lists that another system made → what they were like. The names are in `models` too.
     """
 
     model_id: str | None
@@ -170,6 +175,7 @@ class Evaluation:
     judged: Judged = "all"
     shuffled_sittings: bool = False
     seeds: Seeds | None = None
+    recommendations: dict[str, ListsReport] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `mlrec evaluate --json` prints."""
@@ -181,6 +187,7 @@ def evaluate(
     settings: EvaluateSettings | None = None,
     *,
     model_id: str | None = None,
+    recommendations: Mapping[str, Table] | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Evaluate a model on a held-out split.
@@ -198,6 +205,9 @@ def evaluate(
     model_id
         The model; by default the published one. If the protocol needs a model of its own, the settings of this model
         are used.
+    recommendations
+        Name → lists that another system made, as a file or a data frame, to be evaluated beside the model. They are not
+        saved with it.
     progress
         Is told what is being trained, and how many users are done.
 
@@ -211,11 +221,19 @@ def evaluate(
         If the model has learned from the held-out split, or is an update that knows later swipes.
     EmptyResultError
         If no user has a relevant held-out movie, or the protocol leaves nothing to learn from.
+    InputError
+        If lists of another system cannot be read.
+    SettingsError
+        If there are such lists, and the protocol is not that of the prepared folder, from which they were made.
     """
-    settings = settings or EvaluateSettings()
-    protocol = settings.protocol or read_manifest(workspace).settings.split
-    if protocol != read_manifest(workspace).settings.split or settings.shuffle_sittings:
-        return _evaluate_anew(workspace, settings, protocol, model_id, progress)
+    settings, recommendations = settings or EvaluateSettings(), recommendations or {}
+    if settings.protocol is not None or settings.shuffle_sittings:
+        prepared = read_manifest(workspace).settings.split
+        protocol = settings.protocol or prepared
+        if protocol != prepared or settings.shuffle_sittings:
+            if recommendations:
+                raise _unfit_for_lists(protocol, prepared, shuffled=settings.shuffle_sittings)
+            return _evaluate_anew(workspace, settings, protocol, model_id, progress)
     files = registry.resolve(workspace, model_id)
     model = model_folder.open_model(files)
     if settings.split in model.info.trained_on:
@@ -238,16 +256,35 @@ def evaluate(
             f"The prepared data has changed since model {model.model_id} was trained.",
             "Train again, or prepare the data that the model was trained on.",
         )
+    lists = foreign_lists.read_all(recommendations, model, taken=(MODEL, *BASELINES), progress=progress)
+    protocol = held_out.manifest.settings.split
     validation = partial(read_held_out, workspace, "val") if settings.split != "val" else lambda: held_out
-    result = _judge(model, held_out, settings, protocol, progress, validation)
+    result = _judge(model, held_out, settings, protocol, progress, validation, lists)
     if settings.seeds > 1:
         with progress.task("Reading prepared data"):
             data = read_prepared(workspace)
         result = replace(result, seeds=_seeds(result, model, data, settings, protocol, progress))
     if result.sample is None and result.judged == "all":
         kind = metrics_file.kind_of(result.relevance, result.relevance_within)
-        metrics_file.add_metrics(files, result.split, result.history, kind, result.to_json())
+        kept = foreign_lists.without_lists(result)
+        metrics_file.add_metrics(files, kept.split, kept.history, kind, to_json(kept, without=("recommendations",)))
     return result
+
+
+def _unfit_for_lists(protocol: ProtocolName, prepared: ProtocolName, *, shuffled: bool) -> SettingsError:
+    """The error for lists of other systems, which were made from the prepared data, on data that is divided anew."""
+    if shuffled:
+        return SettingsError(
+            "Lists of other systems are made from the prepared data, and --shuffle-sittings changes what is known.",
+            "Leave out --shuffle-sittings or --recommendations.",
+        )
+    return SettingsError(
+        f"Lists of other systems are made from the prepared data, which is split by {prepared}. They cannot be"
+        f" evaluated with --protocol {protocol}, which divides the events in another way.",
+        "Leave out --protocol."
+        if protocol == "held-out-users"
+        else f"Leave out --protocol. Or run 'mlrec prepare --split {protocol}', train, and make the lists again.",
+    )
 
 
 def _evaluate_anew(
@@ -331,6 +368,7 @@ def _judge(
     protocol: ProtocolName,
     progress: Progress,
     validation: Callable[[], HeldOut] | None = None,
+    lists: Mapping[str, ForeignLists] | None = None,
 ) -> Evaluation:
     """Evaluate a model and the baselines.
 
@@ -351,6 +389,7 @@ def _judge(
         )
     jury = everybody.sampled()
     found: dict[str, JudgedUsers] = {}
+    lists = lists or {}
     with blas_threads():
         vectors = jury.user_vectors(model)
         choosing = None if validation is None else _jury_of_validation(model, validation(), settings, threads)
@@ -362,6 +401,7 @@ def _judge(
                 found[name] = jury.judged(name, contest.lister(name))
             except TrainingFailedError as error:
                 skipped[name] = f"cannot be trained ({error.message})"
+        found |= foreign_lists.judged(lists, jury)
         bootstrap = Bootstrap(len(jury.users), settings.resamples, settings.random_seed)
         figures, differences = summarized(found, bootstrap, MODEL)
         not_applicable = {f"disliked@{k}": _NO_DISLIKES for k in ks} if held_out.manifest.settings.implicit else {}
@@ -400,6 +440,7 @@ def _judge(
             name: half_life if math.isfinite(half_life) else None for name, half_life in contest.half_lives.items()
         },
         judged=settings.users,
+        recommendations={name: own.report(jury) for name, own in lists.items()},
     )
 
 

@@ -76,7 +76,7 @@ class Database:
         self.connection.execute("INSERT INTO movies (movie_id) SELECT unnest(?)", [list(movie_ids)])
 
     def run(self, step: str, **parameters: Any) -> None:
-        file = self.file if step.startswith(("10", "12", "2")) else None
+        file = self.file if step.startswith(("10", "12", "2", "8")) else None
         SqlSteps(self.connection, SILENT).run(step, "", file, **parameters)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -1,13 +1,24 @@
 """mlrec evaluate: measure how good a model is."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mlrec.cli import evaluation_tables, render
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, ModelId, Threads, UsageError, examples
-from mlrec.cli.output import STDOUT, checked_target, write_output
+from mlrec.cli.options import (
+    DATA_DIR_DEFAULT,
+    AsJson,
+    DataDir,
+    HeldOut,
+    JsonOut,
+    ModelId,
+    Threads,
+    UsageError,
+    examples,
+)
+from mlrec.cli.output import STDOUT, checked_json_target, checked_target, write_json_output, write_output
 from mlrec.cli.progress import progress
 from mlrec.errors import shown
 from mlrec.settings import (
@@ -41,6 +52,8 @@ EXAMPLES = examples(
     "mlrec evaluate --seeds 3",
     "mlrec evaluate --split test --users holdout",
     "mlrec evaluate --split test --report report.html",
+    "mlrec evaluate --recommendations lists.parquet --recommendations other=lists.csv",
+    "mlrec evaluate --split test --json-out figures.json",
 )
 _DEFAULTS = EvaluateSettings()
 
@@ -172,9 +185,18 @@ def evaluate(
             help="Also write one HTML file with charts of the models, of learning from swipes, and of the data.",
         ),
     ] = None,
+    recommendations: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Also evaluate lists that another system made from train (with --split test, from train and"
+            " validation): user_id, movie_id, and rank or score. Repeatable. Without a name, that of the file.",
+        ),
+    ] = None,
     model: ModelId = None,
     threads: Threads = _DEFAULTS.threads,
     as_json: AsJson = False,
+    json_out: JsonOut = None,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Measure how well a model finds each user's held-out movies, and compare it with baselines.
@@ -195,10 +217,12 @@ def evaluate(
     from mlrec.workspace import Workspace
 
     workspace, bar = Workspace(data_dir), progress()
+    checked_json_target(json_out, source=str(workspace.users_db))
     if report is not None:
         if report == STDOUT:
             raise UsageError("--report needs the name of a file. Only tables and JSON go to stdout.")
-        checked_target(report, source=str(workspace.users_db))
+        if checked_target(report, source=str(workspace.users_db)) == (json_out and json_out.resolve()):
+            raise UsageError("--report and --json-out name the same file.")
     if replay:
         given = {
             "--split": split != _DEFAULTS.split,
@@ -211,12 +235,15 @@ def evaluate(
             "--seeds": seeds != _DEFAULTS.seeds,
             "--users": users != _DEFAULTS.users,
             "--ease-regularization": ease_regularization != _DEFAULTS.ease_regularization,
+            "--recommendations": bool(recommendations),
         }
         if any(given.values()):
             names = " or ".join(name for name, is_given in given.items() if is_given)
             raise UsageError(f"--replay cannot be combined with {names}.")
         if k and len(k) > 1:
             raise UsageError("--replay takes only one -k.")
+    elif protocol == "all" and recommendations:
+        raise UsageError("--recommendations cannot be combined with --protocol all.")
     elif held_out_share is not None and protocol != "held-out-users":
         raise UsageError("--held-out-share requires --protocol held-out-users or --replay.")
     settings = EvaluateSettings(
@@ -255,7 +282,9 @@ def evaluate(
     else:
         from mlrec.evaluation.protocol import evaluate as run
 
-        found = run(workspace, settings, model_id=model, progress=bar)
+        lists = _lists(recommendations or ())
+        found = run(workspace, settings, model_id=model, recommendations=lists, progress=bar)
+    write_json_output(json_out, found.to_json(), source=str(workspace.users_db))
     if as_json:
         render.print_json(found.to_json())
     else:
@@ -271,6 +300,21 @@ def evaluate(
         html = make_report(workspace, whole, settings)
         write_output(report, lambda file: file.write(html.encode()), source=str(workspace.users_db))
         render.note(f"Wrote the report to {report}.")
+
+
+def _lists(given: Iterable[str]) -> dict[str, str]:
+    """Parse the values of `--recommendations`: NAME=FILE, or FILE, which may have an = of its own."""
+    from mlrec.evaluation.foreign_lists import name_of
+
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not equals or not name or "/" in name or Path(text).exists():
+            name, file = name_of(text), text
+        if name in found:
+            raise UsageError(f"Two lists are named {shown(name)}. Name one of them: --recommendations NAME=FILE")
+        found[name] = file
+    return found
 
 
 def _baseline(text: str) -> BaselineName:

@@ -6,7 +6,8 @@ import typer
 
 from mlrec.cli import evaluation_tables, render
 from mlrec.cli.help import Group
-from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, Threads, examples
+from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, JsonOut, Threads, examples
+from mlrec.cli.output import checked_json_target, write_json_output
 from mlrec.cli.progress import progress
 from mlrec.plurals import counted
 from mlrec.settings import EvaluateSettings, Relevance, RelevanceWithin
@@ -209,6 +210,7 @@ def compare_models(
     ] = EvaluateSettings.relevance_within,
     threads: Threads = 0,
     as_json: AsJson = False,
+    json_out: JsonOut = None,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
     """Compare two models on the same users: the metrics of each, and the paired difference with its 95% CI.
@@ -218,6 +220,8 @@ def compare_models(
     from mlrec.evaluation.comparing import compare
     from mlrec.workspace import Workspace
 
+    workspace = Workspace(data_dir)
+    checked_json_target(json_out, source=str(workspace.users_db))
     settings = EvaluateSettings(
         split=split,
         ks=tuple(k) if k else None,
@@ -225,7 +229,8 @@ def compare_models(
         relevance_within=relevance_within,
         threads=threads,
     )
-    result = compare(Workspace(data_dir), first, second, settings, progress=progress())
+    result = compare(workspace, first, second, settings, progress=progress())
+    write_json_output(json_out, result.to_json(), source=str(workspace.users_db))
     if as_json:
         render.print_json(result.to_json())
     else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mlrec.evaluation.estimates import Difference
+from mlrec.evaluation.foreign_lists import told
 from mlrec.evaluation.protocol import MODEL, NO_RIVALS, Evaluation
 from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Replay
@@ -113,6 +114,7 @@ def small_print(evaluation: Evaluation) -> list[str]:
     if evaluation.sample:
         said.append(f"A random sample: {counted(evaluation.users, 'user')}.")
     said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
+    said += map(escape, told(evaluation))
     if evaluation.half_lives:
         said.append(escape(half_lives(evaluation.half_lives)))
     if "sequence" in evaluation.models:
@@ -159,7 +161,8 @@ def _rivals(evaluation: Evaluation, metric: str) -> list[tuple[str, str, Differe
     best = max(others, key=lambda name: others[name], default="")
     called = {"popularity": "popularity"} if "popularity" in others else {}
     if best:
-        called[best] = called.get(best, f"the best baseline ({best})")
+        kind = "of the lists made elsewhere" if best in evaluation.recommendations else "baseline"
+        called[best] = called.get(best, f"the best {kind} ({best})")
     leads = {name: evaluation.differences.get(f"{MODEL} - {name}", {}).get(metric) for name in called}
     return [(name, what, lead) for name, what in called.items() if (lead := leads[name]) is not None]
 
