@@ -89,7 +89,7 @@ def fold_in_table(data: PreparedData, seeds: Iterable[int], sample: int) -> None
 
 def judged(model: Model, data: PreparedData, split: Literal["val", "test"], rule: FoldInSettings, sample: int) -> float:
     """NDCG@10 of a model whose users are folded in with the given rule."""
-    settings = EvaluateSettings(split=split, sample=sample)
+    settings = EvaluateSettings(split=split, users="others", sample=sample)
     known, metrics = Known.of(model, settings.history_splits), {"ndcg": METRICS["ndcg"]}
     jury = Jury.of(model, known, data.held_out(split), settings, metrics, (10,), available_threads()).sampled()
     with blas_threads():

@@ -136,7 +136,7 @@ def judge(row: Row, data: PreparedData, seed: int) -> None:
     row.chosen.append(" ".join(f"{value:g}" for value in model.info.choice.values.values()))
     ease: dict[float, dict[HeldOutSplit, NDArray[np.float64]]] = {}
     for split in SPLITS:
-        evaluating = EvaluateSettings(split=split)
+        evaluating = EvaluateSettings(split=split, users="others")
         known = Known.of(model, evaluating.history_splits)
         jury = Jury.of(model, known, data.held_out(split), evaluating, METRICS, (10,), available_threads())
         with blas_threads():

@@ -51,7 +51,7 @@ def judged(workspace: Workspace, regularization: float, seed: int, sample: int) 
         val, test = (
             evaluate(
                 workspace,
-                EvaluateSettings(split=split, baselines=("popularity",), sample=sample),
+                EvaluateSettings(split=split, users="others", baselines=("popularity",), sample=sample),
                 model_id=trained.model_id,
             ).models["als"]["ndcg@10"].value
             for split in ("val", "test")

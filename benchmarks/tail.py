@@ -71,7 +71,7 @@ def main() -> None:
         ).astype(np.float32)
         splits: tuple[HeldOutSplit, ...] = ("val", "test")
         for split in splits:
-            settings = EvaluateSettings(split=split, ks=(10, BEST), sample=arguments.sample)
+            settings = EvaluateSettings(split=split, users="others", ks=(10, BEST), sample=arguments.sample)
             print(f"\n{split}, seed {seed}")
             compare(model, data.held_out(split), settings, content_alone, likes_alone(model))
 
