@@ -131,7 +131,7 @@ def test_an_equal_model_is_published(both):
 
 @pytest.fixture(scope="module")
 def few_users(demo_raw, tmp_path_factory) -> tuple[Workspace, str]:
-    """All is held out after one moment: of 94 users, 72 are new then. The id is that of a model of one factor."""
+    """All is held out after one moment: 94 users, 73 of them of unknown taste. The id is of a model of one factor."""
     workspace = Workspace(tmp_path_factory.mktemp("few") / "data")
     prepare(workspace, PrepareSettings(split="global-time"), raw=demo_raw)
     train(workspace, chooser=on_validation)

@@ -53,8 +53,7 @@ class Succession:
             return f"It replaces {self.published}, and nobody has compared the two. To do so: {self.command}"
         return (
             f"It replaces {self.published}. {metric_name(self.metric)} on validation is {self.value:.4f}, and was"
-            f" {self.published_value:.4f} ({counted(self.users, 'user')}). To see whether that is chance:"
-            f" {self.command}"
+            f" {self.published_value:.4f} ({counted(self.users, 'user')}). To compare the two: {self.command}"
         )
 
 
