@@ -36,6 +36,7 @@ from mlrec.errors import (
 )
 from mlrec.evaluation import choosing, protocol
 from mlrec.evaluation import gate as gating
+from mlrec.evaluation.succession import succession
 from mlrec.ids import of_kind, public, rows_of
 from mlrec.model import train as training
 from mlrec.model.update import Updated as Updated
@@ -52,6 +53,7 @@ from mlrec.serving.stores import open_store
 from mlrec.settings import (
     DEFAULT_DATA_DIR,
     EvaluateSettings,
+    GateSettings,
     HeldOutSplit,
     PrepareSettings,
     TrainSettings,
@@ -158,6 +160,7 @@ def train(
     settings: TrainSettings | None = None,
     *,
     publish: Publish = True,
+    largest_loss: float = GateSettings.largest_loss,
     note: str | None = None,
     spark: Spark | None = None,
     progress: Progress | None = None,
@@ -172,7 +175,10 @@ def train(
         Defaults to `TrainSettings()`.
     publish
         Whether to publish the model, so that serving uses it from now on. "if-better": only if its NDCG@10 on
-        validation is not worse than that of the published model (see `mlrec.evaluation.gate`).
+        validation is not worse than that of the published model by more than `largest_loss` (see
+        `mlrec.evaluation.gate`).
+    largest_loss
+        With "if-better", the largest loss that is accepted, as a share of the published model's figure: 0 to below 1.
     note
         A note about this training, up to 500 characters, which `mlrec models list` shows.
     spark
@@ -193,6 +199,7 @@ def train(
     workspace = _workspace(data_dir)
     settings = converted("settings", settings, TrainSettings | None) or TrainSettings()
     is_gated = _is_gated(publish)
+    largest_loss = GateSettings(largest_loss).largest_loss
     progress = notebook_progress() if progress is None else progress
     _require_spark(spark)
     if is_gated and settings.on == "all":
@@ -202,6 +209,7 @@ def train(
         )
     if is_gated:
         gating.require_gate(workspace)
+    before = registry.published_id(workspace) if publish is True else None
     trained = training.train(
         workspace,
         settings,
@@ -212,9 +220,13 @@ def train(
         progress=progress,
     )
     if not is_gated:
-        return TrainResult(**vars(trained))
+        return TrainResult(**vars(trained), compared_with_published=succession(workspace, before, trained.model_id))
     gate = gating.publish_if_better(
-        workspace, trained.model_id, EvaluateSettings(threads=settings.threads), progress=progress
+        workspace,
+        trained.model_id,
+        EvaluateSettings(threads=settings.threads),
+        largest_loss=largest_loss,
+        progress=progress,
     )
     return TrainResult(**vars(replace(trained, published=gate.passed)), gate=gate)
 
@@ -374,6 +386,7 @@ def run(
     store: str | PathLike[str] | None = None,
     final: bool = False,
     publish: Publish = True,
+    largest_loss: float = GateSettings.largest_loss,
     note: str | None = None,
     prepare_settings: PrepareSettings | None = None,
     train_settings: TrainSettings | None = None,
@@ -400,6 +413,8 @@ def run(
         As in `train`. It is kept with each model.
     publish
         As in `train`. With "if-better" and `final`, the evaluated model is compared, and the final one published.
+    largest_loss
+        As in `train`.
     prepare_settings, train_settings, evaluate_settings
         The settings of each step. None means the defaults. Whatever the settings say, the first model is trained on the
         train split and evaluated on both held-out splits.
@@ -419,7 +434,7 @@ def run(
     """
     training.require_note(note)
     workspace, given = _placed(data, data_dir, {"ratings": ratings, "movies": movies, "links": links})
-    is_gated = _is_gated(publish)
+    is_gated, largest_loss = _is_gated(publish), GateSettings(largest_loss).largest_loss
     edition, source = converted("edition", edition, str | None), converted("source", source, str | None)
     if "ratings" in given and edition is not None:
         raise SettingsError(f"Both ratings and the edition {shown(edition)} were given.", "Choose one of the two.")
@@ -449,6 +464,7 @@ def run(
 
     if is_gated:
         gating.require_gate(workspace)
+    before = registry.published_id(workspace) if publish is True else None
     first = training.train(
         workspace,
         settings,
@@ -461,9 +477,12 @@ def run(
     gate = None
     if is_gated:
         judge = gating.is_not_worse if final else partial(gating.publish_if_better, keep_figures=False)
-        gate = judge(workspace, first.model_id, judging, progress=progress)
+        gate = judge(workspace, first.model_id, judging, largest_loss=largest_loss, progress=progress)
+        if final:
+            gating.keep(workspace, first.model_id, gate)
         first = replace(first, published=gate.passed and not final)
-    trained = TrainResult(**vars(first), gate=gate)
+    successor = None if final else succession(workspace, before, first.model_id)
+    trained = TrainResult(**vars(first), gate=gate, compared_with_published=successor)
     on_step(trained)
 
     evaluations = []
@@ -495,7 +514,8 @@ def run(
             # The gate compared with the model that was published then. Meanwhile, another may have been published.
             published = registry.publish_in_place_of(workspace, gate.published, everything.model_id)
             everything = replace(everything, published=published)
-        last = TrainResult(**vars(everything))
+        successor = succession(workspace, before, everything.model_id)
+        last = TrainResult(**vars(everything), compared_with_published=successor)
         on_step(last)
     return RunResult(fetched, prepared, trained, tuple(evaluations), last)
 

@@ -13,6 +13,7 @@ from mlrec.errors import DataChangedError
 from mlrec.evaluation.choosing import summary_of, told_values, warnings_of
 from mlrec.evaluation.gate import Gate
 from mlrec.evaluation.protocol import MODEL, Evaluation
+from mlrec.evaluation.succession import Succession
 from mlrec.model.train import Trained
 from mlrec.settings import SPLITS, HeldOutSplit
 from mlrec.tables import data_frame, html_table, id_column, load_pandas, plain
@@ -132,9 +133,13 @@ class TrainResult(Trained):
     ----------
     gate
         How the model compares with the published one. None unless `publish` was "if-better".
+    compared_with_published
+        What is known of that if `publish` was True: figures of both trainings, or that nobody has compared the models.
+        None if no model was published before.
     """
 
     gate: Gate | None = None
+    compared_with_published: Succession | None = None
 
     @property
     def summary(self) -> tuple[str, ...]:
@@ -155,7 +160,8 @@ class TrainResult(Trained):
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec train --json` prints."""
-        document = to_json(self, without=("folder",) if self.gate else ("folder", "gate"))
+        absent = [name for name in ("gate", "compared_with_published") if getattr(self, name) is None]
+        document = to_json(self, without=("folder", *absent))
         return document | {"warnings": list(self.warnings)}
 
     def __repr__(self) -> str:
@@ -170,6 +176,7 @@ class TrainResult(Trained):
         state = "Published: serving uses it." if self.published else "Not published."
         said = [f"{state} {self.gate.reason}" if self.gate else state, f"{sum(self.seconds.values()):.1f} s"]
         said += [*self.summary, *self.warnings]
+        said += [self.compared_with_published.summary] if self.compared_with_published else []
         settings = html_table(["setting", "value"], [(name, str(value)) for name, value in vars(self.settings).items()])
         return (
             f"<p><strong>Trained {plain(self.model_id)}</strong><br>{plain(' '.join(said))}</p>"

@@ -625,6 +625,19 @@ class EvaluateSettings(Settings):
 
 
 @dataclass(frozen=True)
+class GateSettings(Settings):
+    """When a new model may replace the published one."""
+
+    largest_loss: float = 0.05
+    """The largest loss of NDCG@10 on validation that is accepted, as a share of the published model's figure."""
+
+    def __post_init__(self) -> None:
+        """Check the value."""
+        super().__post_init__()
+        _require(0 <= self.largest_loss < 1, "largest_loss must be a share from 0 to below 1, such as 0.05.")
+
+
+@dataclass(frozen=True)
 class TuneSettings(Settings):
     """How long, and on what data, to search for training settings."""
 

@@ -137,17 +137,64 @@ def test_compare_in_json_and_as_a_table(run, demo_copy):
 
 def test_the_gate_says_why(run, demo_copy):
     default = registry.published_id(demo_copy)
-    refused = run("train", "--preset", "baseline", "--publish-if-better", data=demo_copy.root)
+    gated = ("train", "--publish-if-better", "--exit-code")
+    refused = run(*gated, "--preset", "baseline", data=demo_copy.root, expect=5)
     assert f"is worse than that of the published model {default}" in refused.stdout
     assert "Not published" in refused.stdout
     assert registry.published_id(demo_copy) == default
-    passed = as_json(run("train", "--publish-if-better", "--json", data=demo_copy.root))
+    worse = registry.list_ids(demo_copy)[-1]
+    passed = as_json(run(*gated, "--largest-loss", "4.5%", "--json", data=demo_copy.root))
     assert (passed["published"], passed["gate"]["passed"]) == (True, True)
+    assert (passed["gate"]["verdict"], passed["gate"]["largest_loss"]) == ("publish", 0.045)
     assert registry.published_id(demo_copy) == passed["model_id"]
-    for options in (("--no-publish",), ("--on", "all")):
-        before = registry.list_ids(demo_copy)
-        run("train", "--publish-if-better", *options, data=demo_copy.root, expect=2)
-        assert registry.list_ids(demo_copy) == before
+    listed = run("models", "list", data=demo_copy.root).stdout.splitlines()
+    assert [" worse: -0.0" in line for line in listed if worse in line] == [True]
+    assert [" not worse: +0.0" in line for line in listed if passed["model_id"] in line] == [True]
+    assert [": " in line for line in listed if default in line] == [False]
+    shown = run("models", "show", worse, data=demo_copy.root).stdout
+    assert f"Gate, against {default}: worse: -0.0" in shown
+    described = as_json(run("models", "list", "--json", data=demo_copy.root))["models"][-1]["metrics"]["gate"]
+    assert (described["verdict"], described["published"]) == ("publish", default)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--publish-if-better", "--no-publish"), "cannot be combined"),
+        (("--publish-if-better", "--on", "all"), "cannot be compared"),
+        (("--exit-code",), "require --publish-if-better"),
+        (("--largest-loss", "5%"), "require --publish-if-better"),
+        (("--publish-if-better", "--largest-loss", "much"), "is not a share such as 5%"),
+        (("--publish-if-better", "--largest-loss", "5"), "largest_loss must be a share"),
+        (("--publish-if-better", "--largest-loss", "nan%"), "largest_loss must be a share"),
+    ],
+    ids=lambda own: " ".join(own) if isinstance(own, tuple) else "",
+)
+def test_options_of_the_gate_that_do_not_go_together_are_refused(run, demo, options, words):
+    before = registry.list_ids(demo)
+    assert words in run("train", *options, data=demo.root, expect=2).stderr
+    assert registry.list_ids(demo) == before
+
+
+def test_too_few_users_have_an_exit_code_of_their_own(run, demo_raw, tmp_path):
+    """Later ratings of all users are held out, and most of these users are new then."""
+    data = tmp_path / "data"
+    split = ("--raw", demo_raw, "--split", "global-time")
+    run("prepare", *split, data=data)
+    first = as_json(run("train", "--publish-if-better", "--exit-code", "--json", data=data))
+    done = run("train", "--factors", 1, "--publish-if-better", "--exit-code", data=data, expect=6)
+    assert "There are too few users to know whether NDCG@10 on validation is worse by more than 5%" in done.stdout
+    assert "users would do." in done.stdout
+    assert (data / "models" / "CURRENT").read_text().strip() == first["model_id"]
+    assert "too few users: -0.0" in run("models", "list", data=data).stdout
+    # Without --exit-code, the output and `gate` in JSON say it.
+    run("train", "--factors", 1, "--publish-if-better", data=data)
+    replaced = run("train", "--factors", 1, data=data).stdout
+    assert f"It replaces {first['model_id']}. NDCG@10 on validation is" in replaced
+    again = run(
+        "run", *split, "--final", "--publish-if-better", "--exit-code", "--largest-loss", 0, data=data, expect=6
+    )
+    assert "No final model was trained. The published model stays." in again.stdout
 
 
 def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tmp_path):
@@ -156,7 +203,7 @@ def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tm
     first = as_json(run(*command, data=data))
     assert first["gate"]["published"] is None
     assert first["final"]["published"] is True
-    worse = as_json(run(*command, "--preset", "baseline", data=data))
+    worse = as_json(run(*command, "--exit-code", "--preset", "baseline", data=data, expect=5))
     assert worse["gate"]["passed"] is False
     assert worse["gate"]["judged_in_its_place"] == first["train"]["model_id"]
     assert "final" not in worse

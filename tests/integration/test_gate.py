@@ -83,7 +83,7 @@ def test_what_cannot_be_compared(both):
 def test_a_better_model_is_published_and_a_worse_one_is_not(both):
     workspace, default, baseline = both
     worse = publish_if_better(workspace, baseline)
-    assert not worse.passed
+    assert (worse.passed, worse.verdict, worse.users_needed) == (False, "worse", None)
     assert bounds(compared(worse).difference["ndcg@10"])[1] < 0
     assert default in worse.reason
     assert registry.published_id(workspace) == default
@@ -129,11 +129,62 @@ def test_an_equal_model_is_published(both):
     assert registry.published_id(workspace) == again.model_id
 
 
+@pytest.fixture(scope="module")
+def few_users(demo_raw, tmp_path_factory) -> tuple[Workspace, str]:
+    """All is held out after one moment: 94 users, 73 of them of unknown taste. The id is of a model of one factor."""
+    workspace = Workspace(tmp_path_factory.mktemp("few") / "data")
+    prepare(workspace, PrepareSettings(split="global-time"), raw=demo_raw)
+    train(workspace, chooser=on_validation)
+    return workspace, train(workspace, TrainSettings(factors=1), publish=False, chooser=on_validation).model_id
+
+
+def test_few_users_do_not_suffice_to_publish_a_model_of_one_factor(few_users):
+    workspace, one_factor = few_users
+    before = registry.published_id(workspace)
+    gate = publish_if_better(workspace, one_factor)
+    assert (gate.passed, gate.verdict, registry.published_id(workspace)) == (False, "too-few-users", before)
+    lead = compared(gate).difference["ndcg@10"]
+    assert bounds(lead)[0] < bounds(lead)[1]
+    assert not lead.is_below  # which was enough for earlier versions
+    assert gate.users == 94
+    assert gate.users_who_differ is not None
+    assert 10 < gate.users_who_differ < 25
+    assert gate.users_needed is not None
+    assert gate.users_needed > 94
+    assert f"About {gate.users_needed:,} users would do." in gate.reason
+
+
+def test_who_accepts_a_larger_loss_publishes_it(few_users):
+    workspace, one_factor = few_users
+    gates = [is_not_worse(workspace, one_factor, largest_loss=share) for share in (0.0, 0.05, 0.3)]
+    assert [gate.verdict for gate in gates] == ["too-few-users", "too-few-users", "publish"]
+    found = compared(gates[0]).models[str(gates[0].published)]["ndcg@10"].value
+    assert [gate.margin for gate in gates] == pytest.approx([0, 0.05 * found, 0.3 * found])
+    assert "by more than 30% (" in gates[2].reason
+    for share in (-0.1, 1.0, float("nan")):
+        with pytest.raises(SettingsError, match="largest_loss must be a share"):
+            is_not_worse(workspace, one_factor, largest_loss=share)
+
+
+def test_what_the_gate_found_is_kept_and_outlives_an_evaluation(few_users):
+    workspace, one_factor = few_users
+    gate = publish_if_better(workspace, one_factor)
+    evaluate(workspace, EvaluateSettings(ks=(10,), baselines=()), model_id=one_factor)
+    kept = read_metrics(registry.resolve(workspace, one_factor))
+    assert kept.gate is not None
+    assert gate.difference is not None
+    assert (kept.gate.verdict, kept.gate.published, kept.gate.users) == ("too-few-users", gate.published, 94)
+    assert (kept.gate.difference.low, kept.gate.difference.high) == bounds(gate.difference)
+    assert (kept.gate.margin, kept.gate.users_needed) == (gate.margin, gate.users_needed)
+    assert kept.of("val", "train", "liked-all") is not None
+
+
 def test_the_first_model_is_published(both):
     workspace, _, baseline = both
     workspace.current_pointer.unlink()
     gate = publish_if_better(workspace, baseline)
-    assert (gate.passed, gate.published, gate.comparison) == (True, None, None)
+    assert (gate.passed, gate.verdict, gate.published, gate.comparison) == (True, "publish", None, None)
+    assert read_metrics(registry.resolve(workspace, baseline)).gate is None
     assert registry.published_id(workspace) == baseline
 
 
@@ -266,7 +317,9 @@ def test_one_user_cannot_tell_who_is_worse(both, tmp_path, demo_raw):
     new = train(workspace, publish=False)
     gate = publish_if_better(workspace, new.model_id)
     assert not gate.passed
-    assert "cannot tell from 1 user" in gate.reason
+    assert (gate.verdict, gate.users_needed) == ("too-few-users", None)
+    assert "over 1 user, " in gate.reason
+    assert "Nothing says how many would do." in gate.reason
     lead = compared(gate).difference["ndcg@10"]
     assert (lead.low, lead.high, lead.p) == (None, None, None)
 

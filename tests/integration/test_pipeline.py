@@ -12,6 +12,7 @@ import pytest
 
 import mlrec
 from mlrec.artifacts import registry
+from mlrec.artifacts.metrics_file import read_metrics
 from mlrec.errors import EmptyResultError, SettingsError
 from mlrec.pipeline import EvaluateResult, NotEvaluated, PrepareResult, TrainResult
 from mlrec.workspace import Workspace
@@ -39,6 +40,7 @@ def test_run_tells_each_step_as_it_ends(demo_raw, tmp_path):
     assert (result.trained.published, result.trained.settings.on) == (False, "train")
     assert (result.final.published, result.final.settings.on) == (True, "all")
     assert result.final.settings.factors == 8
+    assert result.final.compared_with_published is None  # there was no model before
     assert list(result.to_json()) == ["prepare", "train", "evaluate", "final"]
 
 
@@ -54,6 +56,9 @@ def test_run_publishes_what_is_asked(demo_copy, demo_raw):
     )
     assert worse.gate is not None
     assert (worse.gate.passed, worse.gate.published, worse.final) == (False, before, None)
+    kept = read_metrics(registry.resolve(demo_copy, worse.trained.model_id))
+    assert kept.gate is not None
+    assert (kept.gate.verdict, sorted(kept.results)) == ("worse", ["test", "val"])
     assert registry.published_id(demo_copy) == before
 
 
@@ -100,6 +105,41 @@ def test_the_gate_of_train(demo_copy):
     with pytest.raises(SettingsError, match="publish must be"):
         mlrec.train(demo_copy, publish="maybe")  # type: ignore[arg-type]
     assert registry.list_ids(demo_copy) == there
+
+
+def test_a_plain_training_says_how_it_compares_with_the_model_that_it_replaces(demo_copy):
+    before = registry.published_id(demo_copy)
+    new = mlrec.train(demo_copy, QUICK)
+    found = new.compared_with_published
+    assert found is not None
+    assert found.published == before
+    assert new.choice is not None
+    assert found.value == new.choice.figures["model"].value
+    assert found.published_value is not None
+    assert found.published_value > found.value
+    assert found.command == f"mlrec models compare {new.model_id} {before}"
+    assert f"{found.value:.4f}, and was {found.published_value:.4f} (607 users)" in found.summary
+    assert found.command in found.summary
+    assert new.to_json()["compared_with_published"]["published"] == before
+    baseline = mlrec.train(demo_copy, mlrec.TrainSettings.preset("baseline", iterations=1))
+    nobody = baseline.compared_with_published  # it has no choice, and so no figures
+    assert nobody is not None
+    assert (nobody.published, nobody.value, nobody.users) == (new.model_id, None, None)
+    assert "nobody has compared the two" in nobody.summary
+    assert f"mlrec models compare {baseline.model_id} {new.model_id}" in nobody.summary
+    everything = mlrec.train(demo_copy, mlrec.TrainSettings(factors=8, iterations=1, on="all")).compared_with_published
+    assert everything is not None
+    assert everything.command == "mlrec run --final --publish-if-better"
+    unpublished = mlrec.train(demo_copy, QUICK, publish=False)
+    assert unpublished.compared_with_published is None
+    assert "compared_with_published" not in unpublished.to_json()
+
+
+def test_figures_of_other_data_do_not_stand_side_by_side(demo_copy, demo_raw):
+    mlrec.prepare(demo_copy, mlrec.PrepareSettings(min_movie_ratings=25), raw=demo_raw)
+    found = mlrec.train(demo_copy, QUICK).compared_with_published
+    assert found is not None
+    assert (found.value, found.published_value) == (None, None)
 
 
 def test_prepare_takes_the_swipes_of_the_store_and_leaves_out_who_is_forgotten(demo_copy, demo_raw):

@@ -20,6 +20,7 @@ from mlrec.errors import shown
 from mlrec.settings import (
     EvaluateSettings,
     FoldInSettings,
+    GateSettings,
     GradientSettings,
     PrepareSettings,
     ServeSettings,
@@ -48,6 +49,9 @@ from mlrec.settings import (
         lambda: TrainSettings(half_life=0),
         lambda: TrainSettings(iterations=0),
         lambda: TrainSettings(iterations=10_001),
+        lambda: GateSettings(largest_loss=-0.01),
+        lambda: GateSettings(largest_loss=1.0),
+        lambda: GateSettings(largest_loss=math.nan),
         lambda: TuneSettings(trials=0),
         lambda: TuneSettings(minutes=-1),
         lambda: TuneSettings(minutes=math.nan),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mlrec.artifacts.documents import DocumentError, from_json
+from mlrec.artifacts.documents import DocumentError, from_json, to_json
 from mlrec.artifacts.files import read_json, write_json
 from mlrec.errors import IncompatibleFormatError, ModelMissingError, StateError
 from mlrec.locks import exclusive
@@ -15,6 +15,8 @@ from mlrec.workspace import ModelFiles
 
 FORMAT_VERSION = 1
 _REMEDY = "Evaluate the model again: mlrec evaluate"
+# The key of what the gate found, beside the splits.
+_GATE = "gate"
 
 KnownPart = Literal["train", "train+val", "fold-in"]
 """Which history of the evaluated users the model knew."""
@@ -51,6 +53,45 @@ class Result:
     ks: tuple[int, ...] = ()
 
 
+Verdict = Literal["publish", "worse", "too-few-users"]
+"""What the gate says of a new model."""
+
+
+@dataclass(frozen=True)
+class GateRecord:
+    """What the gate found when it compared a model with the published one.
+
+    Attributes
+    ----------
+    verdict
+        See `mlrec.evaluation.verdict`.
+    published
+        Id of the model that was published then.
+    judged_in_its_place
+        The model that was compared in its place, if any; see `mlrec.evaluation.gate.Gate`.
+    metric
+        The metric that was compared, on validation.
+    users
+        Number of users in the figures.
+    difference
+        New minus published, paired by user, with the interval that decided.
+    largest_loss, margin
+        The largest accepted loss, as a share of the published model's figure, and in the unit of the metric.
+    users_needed
+        About how many users would do, if there are too few; None if that is unknown.
+    """
+
+    verdict: Verdict
+    published: str
+    judged_in_its_place: str | None
+    metric: str
+    users: int
+    difference: Figure
+    largest_loss: float
+    margin: float
+    users_needed: int | None
+
+
 Results = dict[SplitName, dict[KnownPart, dict[ResultKind, Result]]]
 
 
@@ -69,11 +110,14 @@ class Metrics:
     ----------
     results
         Split → history → kind → result. Empty if the model was never evaluated.
+    gate
+        How the model compared with the published one; None if the gate has not judged it.
     document
         The same as plain JSON values, including keys that this version does not know.
     """
 
     results: Results = field(default_factory=dict)
+    gate: GateRecord | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def of(self, split: SplitName, history: KnownPart, kind: ResultKind) -> Result | None:
@@ -95,7 +139,8 @@ def read_metrics(files: ModelFiles) -> Metrics:
         return Metrics()
     del document["format_version"]
     try:
-        return Metrics(from_json(Results, document), document)
+        gate = from_json(GateRecord, document[_GATE], at=_GATE) if _GATE in document else None
+        return Metrics(from_json(Results, document), gate, document)
     except DocumentError as error:
         raise IncompatibleFormatError(f"{files.metrics} is damaged: {error}.", _REMEDY) from error
 
@@ -110,12 +155,31 @@ def add_metrics(files: ModelFiles, split: str, history: str, kind: ResultKind, r
     ModelMissingError
         If the model was deleted in the meantime.
     """
+
+    def add(document: dict[str, Any]) -> None:
+        kept = document.setdefault(split, {}).setdefault(history, {})
+        kept[kind] = _merged(kept.get(kind), result)
+
+    _change(files, add)
+
+
+def keep_gate(files: ModelFiles, record: GateRecord) -> None:
+    """Keep what the gate found with a model's evaluation results. It replaces what the gate found before.
+
+    Raises
+    ------
+    ModelMissingError
+        If the model was deleted in the meantime.
+    """
+    _change(files, lambda document: document.update({_GATE: to_json(record)}))
+
+
+def _change(files: ModelFiles, change: Callable[[dict[str, Any]], object]) -> None:
     try:
         with exclusive(files.info):
-            results = dict(readable_metrics(files).document)
-            kept = results.setdefault(split, {}).setdefault(history, {})
-            kept[kind] = _merged(kept.get(kind), result)
-            write_json(files.metrics, {"format_version": FORMAT_VERSION, **results})
+            document = dict(readable_metrics(files).document)
+            change(document)
+            write_json(files.metrics, {"format_version": FORMAT_VERSION, **document})
     except FileNotFoundError:
         raise ModelMissingError(
             f"Model {files.root.name} was deleted while it was being evaluated.", "See 'mlrec models list'."

@@ -75,6 +75,14 @@ def number_or_auto(text: str) -> float | Auto:
         raise typer.BadParameter(f"{text!r} is neither a number nor 'auto'.") from None
 
 
+def share(text: str) -> float:
+    """Read the value of an option that is a share: "5%" or "0.05"."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a share such as 5% or 0.05.") from None
+
+
 class UsageError(typer.BadParameter):
     """Options that do not go together. The message names them, so Typer's "Invalid value for" is left out."""
 

@@ -91,6 +91,11 @@ def as_chosen(
     return settings.with_values(taken).started(), choice
 
 
+def sample_size(n_movies: int) -> int:
+    """Return how many users at most are judged if ALS learns that many movies. If there are more, a seed draws them."""
+    return min(_MOST_USERS, max(1, _SCORES // n_movies))
+
+
 @dataclass(frozen=True, eq=False)
 class _Bench:
     """Evaluates the lists that serving would make with some settings."""
@@ -112,7 +117,7 @@ class _Bench:
             genres=candidates.content.genres,
             is_trained=candidates.is_trained,
         )
-        sample = min(_MOST_USERS, max(1, _SCORES // int(candidates.is_trained.sum())))
+        sample = sample_size(int(candidates.is_trained.sum()))
         judging = EvaluateSettings(users="others", sample=sample, random_seed=settings.random_seed)
         threads = settings.threads or available_threads()
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)

@@ -117,6 +117,13 @@ def compare_models(
     data: PreparedData, first: Model, second: Model, settings: EvaluateSettings, *, progress: Progress = SILENT
 ) -> Comparison:
     """Compare two models with different ids on some data; see `compare`."""
+    return compare_by_user(data, first, second, settings, progress=progress)[0]
+
+
+def compare_by_user(
+    data: PreparedData, first: Model, second: Model, settings: EvaluateSettings, *, progress: Progress = SILENT
+) -> tuple[Comparison, dict[str, Judged]]:
+    """Compare two models as `compare_models` does; return also the results by user of each model, by id."""
     for model in (first, second):
         if not knows_these_users(model, data):
             raise DataChangedError(
@@ -145,7 +152,7 @@ def compare_models(
     found = {model.model_id: _judged(model, data, held_out, settings, ks, progress) for model in (first, second)}
     bootstrap = Bootstrap(found[first.model_id].n_users, settings.resamples, settings.random_seed)
     figures, differences = summarized(found, bootstrap, first.model_id)
-    return Comparison(
+    comparison = Comparison(
         first=first.model_id,
         second=second.model_id,
         split=settings.split,
@@ -158,6 +165,7 @@ def compare_models(
         models=figures,
         difference=next(iter(differences.values())),
     )
+    return comparison, found
 
 
 def _judged(

@@ -9,11 +9,12 @@ from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, HeldOut, JsonOut, Threads, examples
 from mlrec.cli.output import checked_json_target, write_json_output
 from mlrec.cli.progress import progress
+from mlrec.evaluation.wording import metric_name
 from mlrec.plurals import counted
 from mlrec.settings import EvaluateSettings, Relevance, RelevanceWithin
 
 if TYPE_CHECKING:
-    from mlrec.artifacts.metrics_file import KnownPart, Metrics, Result, ResultKind
+    from mlrec.artifacts.metrics_file import GateRecord, KnownPart, Metrics, Result, ResultKind, Verdict
     from mlrec.artifacts.registry import Summary
     from mlrec.settings import SplitName
     from mlrec.workspace import Workspace
@@ -32,6 +33,8 @@ _KINDS: "tuple[tuple[ResultKind, str], ...]" = (("liked-all", ""), ("liked", "°
 _KIND_NAMES: "dict[ResultKind, str]" = {
     "liked-all": "liked", "any-all": "any", "liked": "liked, of the core", "any": "any, of the core"
 }  # fmt: skip
+
+_VERDICTS: "dict[Verdict, str]" = {"publish": "not worse", "worse": "worse", "too-few-users": "too few users"}
 
 # A longer note would push the columns of all models apart. 'mlrec models show' has the whole.
 _NOTE_WIDTH = 40
@@ -66,9 +69,11 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         summary.model_id: render.plain((summary.info.note if summary.info else None) or "") for summary in summaries
     }
     notes = {model_id: render.clipped(note, _NOTE_WIDTH) for model_id, note in whole.items()}
+    gates = {summary.model_id: _gate_cell(summary, judge_of.get(summary.model_id)) for summary in summaries}
     columns = ["", "model", "#factors", "#alpha", "#λ", "trained on", "#ndcg@10 val", "#ndcg@10 test"]
+    further = {name: cells for name, cells in (("gate", gates), ("note", notes)) if any(cells.values())}
     render.table(
-        [*columns, "note"] if any(notes.values()) else columns,
+        [*columns, *further],
         [
             (
                 "→" if summary.model_id == current else "",
@@ -78,7 +83,7 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
                     _cell(summary, judge_of.get(summary.model_id), split, history, fingerprint)
                     for split, history in _HEADLINES
                 ),
-                *([notes[summary.model_id]] if any(notes.values()) else []),
+                *(cells[summary.model_id] for cells in further.values()),
             )
             for summary in summaries
         ],
@@ -90,6 +95,8 @@ def list_models(as_json: AsJson = False, data_dir: DataDir = DATA_DIR_DEFAULT) -
         )
     if any(_is_of_core(summary.metrics) for summary in summaries):
         render.line("° Only movies of the core could be listed and relevant, as in earlier versions.")
+    if "gate" in further:
+        render.line("gate: NDCG@10 on validation, minus that of the model that was published then, with its 95% CI.")
     if any(judge and judge.metrics.results for judge in judge_of.values()):
         render.line("~ Result of the model that was evaluated in its place. This one has seen the held-out events.")
     if notes != whole:
@@ -132,6 +139,19 @@ def _cell(
         return _headline(summary.metrics, split, history) + _mark(summary, fingerprint)
     figure = _headline(judge.metrics, split, history)
     return f"~{figure}{_mark(judge, fingerprint)}" if figure else ""
+
+
+def _gate_cell(summary: "Summary", judge: "Summary | None") -> str:
+    """Return what the gate found of a model, or of the model that was evaluated in its place."""
+    if (own := summary.metrics.gate) is not None:
+        return _told_gate(own)
+    return f"~{_told_gate(judge.metrics.gate)}" if judge and judge.metrics.gate else ""
+
+
+def _told_gate(found: "GateRecord") -> str:
+    lead = found.difference
+    interval = "" if lead.low is None else f" [{lead.low:+.4f}, {lead.high:+.4f}]"
+    return f"{_VERDICTS[found.verdict]}: {lead.value:+.4f}{interval}"
 
 
 def _headline(metrics: "Metrics", split: "SplitName", history: "KnownPart") -> str:
@@ -180,6 +200,18 @@ def show_model(model_id: OptionalId = None, as_json: AsJson = False, data_dir: D
         render.line("This model has not been evaluated, because it was trained on all data.")
     else:
         render.line(f"This model has not been evaluated. Next: mlrec evaluate --model {info.model_id}")
+    if metrics.gate is not None:
+        render.line(_gate_line(metrics.gate))
+
+
+def _gate_line(found: "GateRecord") -> str:
+    against = found.published + (f" ({found.judged_in_its_place} in its place)" if found.judged_in_its_place else "")
+    enough = f" About {found.users_needed:,} users would do." if found.users_needed else ""
+    return (
+        f"Gate, against {against}: {_told_gate(found)} in {metric_name(found.metric)} on validation, over"
+        f" {counted(found.users, 'user')}. A loss of up to {found.margin:.4f} ({100 * found.largest_loss:.3g}%) was"
+        f" accepted.{enough}"
+    )
 
 
 def _figures(result: "Result", model: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlrec.cli import evaluation_tables, reading, render
+from mlrec.cli import evaluation_tables, exit_codes, reading, render
 from mlrec.cli.commands import fetch as fetch_command
 from mlrec.cli.commands import prepare as prepare_command
 from mlrec.cli.commands import train as train_command
@@ -27,7 +27,7 @@ from mlrec.settings import DEFAULT_ENGINE, DEFAULT_PRESET, EvaluateSettings, Pre
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation
-    from mlrec.pipeline import Step
+    from mlrec.pipeline import RunResult, Step
 
 EXAMPLES = examples(
     "mlrec run demo",
@@ -35,6 +35,7 @@ EXAMPLES = examples(
     "mlrec run --ratings ~/Downloads/rating.csv --movies ~/Downloads/anime.csv",
     "mlrec run --final",
     "mlrec run --final --with-swipes --publish-if-better",
+    "mlrec run --final --with-swipes --publish-if-better --exit-code --note nightly",
     "mlrec run --preset baseline",
     "mlrec run demo --engine spark",
 )
@@ -51,6 +52,8 @@ def run(
         typer.Option("--final", help="After the evaluation, train a final model on all data and publish that one."),
     ] = False,
     publish_if_better: train_command.PublishIfBetter = False,
+    largest_loss: train_command.LargestLoss = None,
+    exit_code: train_command.ExitCode = False,
     note: train_command.Note = None,
     with_swipes: prepare_command.WithSwipes = False,
     preset: train_command.Preset = DEFAULT_PRESET,
@@ -93,6 +96,7 @@ def run(
     from mlrec.workspace import Workspace
 
     # First of all, so that a mistake in an option does not cost a download.
+    largest_loss = train_command.accepted_loss(largest_loss, exit_code, publish_if_better)
     settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads)
     prepare_settings = PrepareSettings(
         columns=reading.columns_of(columns),
@@ -128,6 +132,7 @@ def run(
         store=store,
         final=final,
         publish="if-better" if publish_if_better else True,
+        largest_loss=largest_loss,
         note=note,
         prepare_settings=prepare_settings,
         train_settings=settings,
@@ -138,11 +143,21 @@ def run(
     )
     if as_json:
         render.print_json(result.to_json())
-        return
-    if final and result.final is None:
-        render.line("No final model was trained. The published model stays.")
-    if result.evaluations:
-        _summarize(result.evaluations[-1], data_dir)
+    else:
+        if final and result.final is None:
+            render.line("No final model was trained. The published model stays.")
+        if result.evaluations:
+            _summarize(result.evaluations[-1], data_dir)
+    if exit_code:
+        raise typer.Exit(_exit_code(result))
+
+
+def _exit_code(result: "RunResult") -> int:
+    assert result.gate is not None
+    code = exit_codes.OF_VERDICT[result.gate.verdict]
+    if code == exit_codes.DONE and result.final is not None and not result.final.published:
+        return exit_codes.STATE  # another model was published while the final one was trained
+    return code
 
 
 def _show(step: "Step", *, judged_first: bool) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlrec.cli import render
+from mlrec.cli import exit_codes, render
 from mlrec.cli.engine import Engine, SparkConf, SparkMaster, opened
 from mlrec.cli.options import (
     DATA_DIR_DEFAULT,
@@ -16,6 +16,7 @@ from mlrec.cli.options import (
     UsageError,
     examples,
     number_or_auto,
+    share,
     training_settings,
 )
 from mlrec.cli.progress import progress
@@ -23,6 +24,7 @@ from mlrec.settings import (
     DEFAULT_ENGINE,
     DEFAULT_PRESET,
     Dislikes,
+    GateSettings,
     ItemItemUse,
     KnownMovies,
     PresetName,
@@ -42,6 +44,7 @@ EXAMPLES = examples(
     "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
     "mlrec train --publish-if-better",
+    "mlrec train --publish-if-better --largest-loss 2% --exit-code",
     'mlrec train --factors 32 --note "half the factors"',
     "mlrec train --engine spark --spark-conf spark.driver.memory=8g",
 )
@@ -64,7 +67,26 @@ PublishIfBetter = Annotated[
     typer.Option(
         "--publish-if-better",
         help="Publish the new model only if it is not worse than the published one: the 95% confidence interval of the"
-        " difference in NDCG@10 on validation must not lie below 0.",
+        " difference in NDCG@10 on validation must exclude a loss larger than --largest-loss.",
+    ),
+]
+LargestLoss = Annotated[
+    Any,
+    typer.Option(
+        "--largest-loss",
+        parser=share,
+        metavar="SHARE",
+        help="With --publish-if-better, the largest loss to accept, as a share of the published model's NDCG@10: 5% or"
+        " 0.05.",
+        show_default=f"{GateSettings.largest_loss:.0%}",
+    ),
+]
+ExitCode = Annotated[
+    bool,
+    typer.Option(
+        "--exit-code",
+        help=f"With --publish-if-better, end with exit code {exit_codes.WORSE} if the new model is worse and with"
+        f" {exit_codes.TOO_FEW_USERS} if there are too few users to know. It is not published then.",
     ),
 ]
 Note = Annotated[
@@ -167,6 +189,8 @@ def train(
         bool, typer.Option("--publish/--no-publish", help="Publish the new model, so that serving uses it from now on.")
     ] = True,
     publish_if_better: PublishIfBetter = False,
+    largest_loss: LargestLoss = None,
+    exit_code: ExitCode = False,
     note: Note = None,
     random_seed: RandomSeed = None,
     threads: TrainThreads = None,
@@ -190,6 +214,7 @@ def train(
 
     if publish_if_better and not publish:
         raise UsageError("--publish-if-better cannot be combined with --no-publish.")
+    largest_loss = accepted_loss(largest_loss, exit_code, publish_if_better)
     if item_item == "off" and (item_item_weight is not None or item_item_half_life is not None):
         raise UsageError("--item-item off has no use for --item-item-weight and --item-item-half-life.")
     settings = training_settings(
@@ -218,6 +243,7 @@ def train(
             workspace,
             settings,
             publish="if-better" if publish_if_better else publish,
+            largest_loss=largest_loss,
             note=note,
             spark=spark,
             progress=bar,
@@ -228,6 +254,15 @@ def train(
             render.warn(warning)
     else:
         show(result)
+    if exit_code and result.gate is not None:
+        raise typer.Exit(exit_codes.OF_VERDICT[result.gate.verdict])
+
+
+def accepted_loss(largest_loss: float | None, exit_code: bool, publish_if_better: bool) -> float:
+    """Return the largest loss that the gate accepts. Refuse options of the gate if there is none."""
+    if not publish_if_better and (exit_code or largest_loss is not None):
+        raise UsageError("--largest-loss and --exit-code require --publish-if-better.")
+    return GateSettings.largest_loss if largest_loss is None else largest_loss
 
 
 def show(result: "TrainResult", *, judged_first: bool = False) -> None:
@@ -247,6 +282,8 @@ def show(result: "TrainResult", *, judged_first: bool = False) -> None:
         render.line("Evaluating it now. A final model, trained on all data, follows.")
     elif result.published:
         render.line("Published. Serving uses it from now on.")
+        if result.compared_with_published is not None:
+            render.line(result.compared_with_published.summary)
         if gate is not None and gate.judged_in_its_place:
             render.line(
                 "The model before it was trained on all data. To do so again: mlrec run --final --publish-if-better"
