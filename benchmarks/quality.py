@@ -52,9 +52,7 @@ def judge(workspace: Workspace, preset: PresetName, seed: int) -> dict[str, dict
         figures: dict[str, dict[str, float]] = {preset: {}, "popularity": {}}
         for split in ("val", "test"):
             result = evaluate(
-                workspace,
-                EvaluateSettings(split=split, users="others", baselines=("popularity",)),
-                model_id=trained.model_id,
+                workspace, EvaluateSettings(split=split, baselines=("popularity",)), model_id=trained.model_id
             )
             for metric in METRICS:
                 figures[preset][f"{metric} {split}"] = result.models["als"][metric].value

@@ -48,6 +48,7 @@ IdsSetting = Literal["auto", "integer", "text"]
 OrderWithoutTime = Literal["file", "random"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+SplitOn = Literal["core", "all"]
 Judged = Literal["all", "others", "holdout"]
 """Which users are evaluated: all, those outside the holdout, or the holdout alone; see `mlrec.evaluation.holdout`."""
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
@@ -580,6 +581,9 @@ class EvaluateSettings(Settings):
     """λ of EASE; larger data needs a larger value."""
     users: Judged = "all"
     """Which users to evaluate: all, or those outside the holdout, or the holdout alone."""
+    split_on: SplitOn = "core"
+    """Which events count when histories are split: those of the core, as in the prepared folder, or all. With all, what
+    is to be found does not depend on the filter."""
     shuffle_sittings: bool = False
     """Whether to deal the order of events within each sitting anew before the data is divided."""
     seeds: int = 1

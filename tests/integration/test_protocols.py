@@ -157,6 +157,24 @@ def test_dealing_sittings_anew_moves_movies_within_a_sitting_and_nothing_else(de
     assert rows(dealt) == rows(shuffled_sittings(events, 5)) != rows(shuffled_sittings(events, 6))
 
 
+def test_figures_do_not_depend_on_the_filter_if_all_events_count_for_the_split(demo_raw, tmp_path):
+    """The same settings, trained on all movies, on those with 5 ratings and with 20, are judged by the same likes."""
+    settings = EvaluateSettings(split="test", split_on="all", baselines=QUICK, resamples=1000)
+    figures: dict[str, list[float]] = {"als": [], "popularity": []}
+    relevant = []
+    for fewest in (1, 5, 20):
+        workspace = Workspace(tmp_path / str(fewest))
+        prepare(workspace, PrepareSettings(min_movie_ratings=fewest), raw=demo_raw)
+        result = evaluate(workspace, settings)
+        assert (result.trained_anew, result.split_on) == (True, "all")
+        relevant.append(result.relevant.movies)
+        for name, found in figures.items():
+            found.append(result.models[name]["ndcg@10"].value)
+    for found in figures.values():
+        assert np.ptp(found) < 0.003
+    assert relevant[0] == relevant[1] > relevant[2] > 0.99 * relevant[0]  # one user of 671 is not in the core of 20
+
+
 def test_without_the_order_of_pages_what_learns_it_no_longer_leads(demo):
     """In the demo data, people rated down pages: docs/decisions/0019."""
     settings = EvaluateSettings(baselines=("sequence",), resamples=1000)

@@ -112,8 +112,8 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
     if "sequence" in result.models:
         render.line(wording.SEQUENCE)
     render.line(wording.how_split(result.protocol, result.ordered_by))
-    if result.shuffled_sittings:
-        render.line("The order of events within each sitting was dealt anew, before the split.")
+    for said in wording.divided(shuffled=result.shuffled_sittings, on_all=result.split_on == "all"):
+        render.line(said)
     for metric, reason in result.not_applicable.items():
         render.line(f"{metric} is not applicable: {reason}.")
     if result.trained_anew:

@@ -39,6 +39,7 @@ from mlrec.settings import (
     ProtocolName,
     Relevance,
     RelevanceWithin,
+    SplitOn,
 )
 from mlrec.workspace import Workspace
 
@@ -142,6 +143,8 @@ class Evaluation:
         Which users were evaluated: "all", "others" (those outside the holdout) or "holdout".
     shuffled_sittings
         Whether the order of events within each sitting was dealt anew.
+    split_on
+        Which events counted when histories were split: "core" or "all".
     seeds
         The figures with other random seeds of the training, if they were asked for.
     not_applicable
@@ -174,6 +177,7 @@ class Evaluation:
     half_lives: dict[str, float | None] = field(default_factory=dict)
     judged: Judged = "all"
     shuffled_sittings: bool = False
+    split_on: SplitOn = "core"
     seeds: Seeds | None = None
     recommendations: dict[str, ListsReport] = field(default_factory=dict)
 
@@ -227,12 +231,13 @@ def evaluate(
         If there are such lists, and the protocol is not that of the prepared folder, from which they were made.
     """
     settings, recommendations = settings or EvaluateSettings(), recommendations or {}
-    if settings.protocol is not None or settings.shuffle_sittings:
+    divided_anew = settings.shuffle_sittings or settings.split_on == "all"
+    if settings.protocol is not None or divided_anew:
         prepared = read_manifest(workspace).settings.split
         protocol = settings.protocol or prepared
-        if protocol != prepared or settings.shuffle_sittings:
+        if protocol != prepared or divided_anew:
             if recommendations:
-                raise _unfit_for_lists(protocol, prepared, shuffled=settings.shuffle_sittings)
+                raise _unfit_for_lists(protocol, prepared)
             return _evaluate_anew(workspace, settings, protocol, model_id, progress)
     files = registry.resolve(workspace, model_id)
     model = model_folder.open_model(files)
@@ -271,12 +276,13 @@ def evaluate(
     return result
 
 
-def _unfit_for_lists(protocol: ProtocolName, prepared: ProtocolName, *, shuffled: bool) -> SettingsError:
+def _unfit_for_lists(protocol: ProtocolName, prepared: ProtocolName) -> SettingsError:
     """The error for lists of other systems, which were made from the prepared data, on data that is divided anew."""
-    if shuffled:
+    if protocol == prepared:
         return SettingsError(
-            "Lists of other systems are made from the prepared data, and --shuffle-sittings changes what is known.",
-            "Leave out --shuffle-sittings or --recommendations.",
+            "Lists of other systems are made from the prepared data. --shuffle-sittings and --split-on all change what"
+            " is known of users.",
+            "Leave out these options, or --recommendations.",
         )
     return SettingsError(
         f"Lists of other systems are made from the prepared data, which is split by {prepared}. They cannot be"
@@ -312,7 +318,13 @@ def _evaluate_anew(
         result = replace(
             result, split=settings.split, history="fold-in", users_left_out=result.users_left_out - n_learned_from
         )
-    return replace(result, model_id=settings_of, trained_anew=True, shuffled_sittings=settings.shuffle_sittings)
+    return replace(
+        result,
+        model_id=settings_of,
+        trained_anew=True,
+        shuffled_sittings=settings.shuffle_sittings,
+        split_on=settings.split_on,
+    )
 
 
 def _seeds(
@@ -345,14 +357,16 @@ def _spread(values: tuple[float, ...]) -> Estimate:
 
 
 def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSettings) -> Events:
-    ratio = data.manifest.settings.split_ratio
+    ratio, counted = data.manifest.settings.split_ratio, None
+    if settings.split_on == "all":
+        counted = np.ones(len(data.events), dtype=bool)
     if protocol == "global-time":
         splits.require_times(data.manifest)
     match protocol:
         case "user-time":
-            return splits.by_user_time(data.events, ratio)
+            return splits.by_user_time(data.events, ratio, counted)
         case "global-time":
-            return splits.by_global_time(data.events, ratio)
+            return splits.by_global_time(data.events, ratio, counted)
         case "held-out-users":
             return splits.by_held_out_users(
                 data.events, settings.split, settings.relevance, settings.held_out_share, settings.random_seed

@@ -64,10 +64,10 @@ def shuffled_sittings(events: Events, random_seed: int) -> Events:
     return replace(events, **{name: getattr(events, name)[dealt] for name in moved})
 
 
-def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
+def by_user_time(events: Events, ratio: Sequence[int], counted: NDArray[np.bool_] | None = None) -> Events:
     """Split each user's history by time: the first ⌊n·a/s⌋ events are train, the next ⌊n·b/s⌋ val, the rest test.
 
-    Events outside the core belong to the split of the user's next event in the core, or of the last one.
+    Events that are not counted belong to the split of the user's next event that is, or of the last one.
 
     Parameters
     ----------
@@ -75,32 +75,35 @@ def by_user_time(events: Events, ratio: Sequence[int]) -> Events:
         Events ordered by user, time and movie.
     ratio
         a, b and c; s is their sum. All events of a user with fewer than 3 events are train.
+    counted
+        Which events are counted, bool (events,); None: those in the core.
 
     Returns
     -------
     Events
         The same events with the splits that `mlrec prepare` makes.
     """
-    in_core = np.flatnonzero(events.in_core)
-    users = events.user[in_core]
+    places = np.flatnonzero(events.in_core if counted is None else counted)
+    users = events.user[places]
     _, starts, user_idx, n_events = np.unique(users, return_index=True, return_inverse=True, return_counts=True)
     n_train, n_val = (n_events * part // sum(ratio) for part in ratio[:2])
     position = np.arange(len(users)) - starts[user_idx]
     split = (position >= n_train[user_idx]).astype(np.int8) + (position >= (n_train + n_val)[user_idx])
     split = np.where(n_events[user_idx] < 3, 0, split).astype(np.int8)
-    # For each event, the next event in the core, itself included; after a user's last one, that one.
-    following = np.minimum(np.searchsorted(in_core, np.arange(len(events))), len(in_core) - 1)
+    # For each event, the next counted event, itself included; after a user's last one, that one.
+    following = np.minimum(np.searchsorted(places, np.arange(len(events))), len(places) - 1)
     following -= users[following] != events.user
     return replace(events, split=split[following])
 
 
-def by_global_time(events: Events, ratio: Sequence[int]) -> Events:
+def by_global_time(events: Events, ratio: Sequence[int], counted: NDArray[np.bool_] | None = None) -> Events:
     """Split all users at the same two times: those of the events ⌊N·a/s⌋ and ⌊N·a/s⌋ + ⌊N·b/s⌋ in time order, from 0.
 
-    N counts the core. Parameters and result are as in `by_user_time`.
+    Parameters and result are as in `by_user_time`.
     """
-    n_events = int(events.in_core.sum())
-    in_time = np.append(np.sort(events.timestamp[events.in_core]), _NEVER)
+    counted = events.in_core if counted is None else counted
+    n_events = int(counted.sum())
+    in_time = np.append(np.sort(events.timestamp[counted]), _NEVER)
     n_train, n_val = (n_events * part // sum(ratio) for part in ratio[:2])
     val_from, test_from = in_time[n_train], in_time[min(n_train + n_val, n_events)]
     split = (events.timestamp >= val_from).astype(np.int8) + (events.timestamp >= test_from)

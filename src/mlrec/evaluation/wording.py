@@ -191,6 +191,12 @@ def how_split(protocol: ProtocolName, ordered_by: str) -> str:
     return f"Split by {PROTOCOLS[protocol]}. The data has no times: each user's events are in {order}."
 
 
+def divided(*, shuffled: bool, on_all: bool) -> list[str]:
+    """Say what is unusual about how the events were divided."""
+    found = ["The order of events within each sitting was dealt anew, before the split."] if shuffled else []
+    return found + (["All events counted for the split, not only those of the core."] if on_all else [])
+
+
 JUDGED: Mapping[Judged, str] = {
     "all": "",
     "others": " outside the holdout",

@@ -32,6 +32,7 @@ from mlrec.settings import (
     Relevance,
     RelevanceWithin,
     ReplaySettings,
+    SplitOn,
 )
 
 if TYPE_CHECKING:
@@ -146,6 +147,13 @@ def evaluate(
             " last known event.",
         ),
     ] = False,
+    split_on: Annotated[
+        SplitOn,
+        typer.Option(
+            help="Which events count when histories are split: those of the core, as in the prepared data, or all. all"
+            " gives figures that do not depend on the filter. The model is trained in memory.",
+        ),
+    ] = _DEFAULTS.split_on,
     shuffle_sittings: Annotated[
         bool,
         typer.Option(
@@ -234,6 +242,8 @@ def evaluate(
             "--segments": segments,
             "--seeds": seeds != _DEFAULTS.seeds,
             "--users": users != _DEFAULTS.users,
+            "--shuffle-sittings": shuffle_sittings,
+            "--split-on": split_on != _DEFAULTS.split_on,
             "--ease-regularization": ease_regularization != _DEFAULTS.ease_regularization,
             "--recommendations": bool(recommendations),
         }
@@ -258,6 +268,7 @@ def evaluate(
         baselines=tuple(map(_baseline, baseline)) if baseline else None,
         ease_regularization=ease_regularization,
         users=users,
+        split_on=split_on,
         shuffle_sittings=shuffle_sittings,
         seeds=seeds,
         sample=sample or 0,

@@ -13,6 +13,7 @@ from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.wording import (
     SEQUENCE,
     SURE,
+    divided,
     half_lives,
     how_split,
     interval,
@@ -121,8 +122,7 @@ def small_print(evaluation: Evaluation) -> list[str]:
         said.append(escape(SEQUENCE))
     if any(own.is_sure for pair in evaluation.differences.values() for own in pair.values()):
         said.append(f"{SURE} stands at 5% after Holm's correction for {len(evaluation.differences)} comparisons.")
-    if evaluation.shuffled_sittings:
-        said.append("The order of events within each sitting was dealt anew, before the split.")
+    said += divided(shuffled=evaluation.shuffled_sittings, on_all=evaluation.split_on == "all")
     said.append(how_split(evaluation.protocol, evaluation.ordered_by))
     said += [f"{metric} is not applicable: {reason}." for metric, reason in evaluation.not_applicable.items()]
     if evaluation.protocol == "user-time" and evaluation.ordered_by == "time":
