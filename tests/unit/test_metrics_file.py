@@ -62,3 +62,14 @@ def test_a_model_that_is_gone_keeps_nothing(files):
     files.info.unlink()
     with pytest.raises(ModelMissingError):
         keep_gate(files, RECORD)
+
+
+def test_what_is_undefined_is_not_kept(files):
+    """An empty list has no novelty: null in JSON. Earlier versions expect a number in the file."""
+    nothing = {"value": None, "low": None, "high": None}
+    models = {"als": {**RESULT["models"]["als"], "novelty@10": nothing}}
+    segments = [{"by": "pause", "models": {"als": {"ndcg@10": nothing}}}]
+    add_metrics(files, "val", "train", "liked-all", {**RESULT, "models": models, "segments": segments})
+    kept = read_metrics(files)
+    assert list(kept.results["val"]["train"]["liked-all"].models["als"]) == ["ndcg@10"]
+    assert kept.document["val"]["train"]["liked-all"]["segments"][0]["models"] == {"als": {}}

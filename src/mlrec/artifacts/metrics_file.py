@@ -148,7 +148,8 @@ def read_metrics(files: ModelFiles) -> Metrics:
 def add_metrics(files: ModelFiles, split: str, history: str, kind: ResultKind, result: Mapping[str, Any]) -> None:
     """Add an evaluation result to those of a model; it replaces figures of the same kind.
 
-    Figures of an earlier result for other cutoffs or baselines stay. A file that cannot be read is replaced.
+    Figures of an earlier result for other cutoffs or baselines stay. Figures that are undefined are left out. A file
+    that cannot be read is replaced.
 
     Raises
     ------
@@ -203,3 +204,16 @@ def _merged(earlier: object, result: Mapping[str, Any]) -> dict[str, Any]:
             rows = {**earlier[table], **result[table]}
             merged[table] = {name: {**earlier[table].get(name, {}), **own} for name, own in rows.items()}
     return merged
+
+
+def _defined(value: Any) -> Any:
+    """Leave out figures whose value is null: they are undefined, and earlier versions expect a number."""
+    if isinstance(value, list):
+        return [_defined(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: _defined(one)
+        for name, one in value.items()
+        if not (isinstance(one, Mapping) and "value" in one and one["value"] is None)
+    }
