@@ -18,6 +18,7 @@ from mlrec.evaluation.replay.window import hold_out
 from mlrec.ids import rows_of
 from mlrec.ranking.popularity import recent_share
 from mlrec.settings import ReplaySettings, ServeSettings, TrainSettings
+from tests.independent import popularity_by_date
 from tests.second_opinion import dense, personal_by_hand
 
 QUICK = TrainSettings(iterations=3)
@@ -55,7 +56,7 @@ def test_fold_in_learns_better_than_all_others(replayed):
     assert 120 <= result.users <= 150
     assert result.likes > 5000
     variants = ["vectors alone", "fold-in, no dislikes", "fold-in, no decay"]
-    assert list(result.arms) == ["fold-in", *variants, "gradient", "static", "popularity", "retrain"]
+    assert list(result.arms) == ["fold-in", *variants, "gradient", "static", "recent", "popularity", "retrain"]
     for name, difference in result.differences.items():
         other = result.arms[name.removeprefix("fold-in - ")]
         for metric, figure in difference.items():
@@ -122,6 +123,11 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
     for movie, preference in zip(window.learned.movie_id.tolist(), window.learned.preference.tolist(), strict=True):
         likes[row_of[movie]] += preference > 0
     share = recent_share(model.history, len(row_of), QUICK.popularity_half_life)  # has tests of its own
+    learned = (window.learned.timestamp, window.learned.user, window.learned.movie_id, window.learned.preference)
+    dated = [
+        (at, user, row_of[movie]) for at, user, movie, p in zip(*(c.tolist() for c in learned), strict=True) if p > 0
+    ]
+    recent = popularity_by_date(np.array(sorted(dated)), np.inf, len(row_of), half_life=365)
 
     def fold_in(rows, preferences):
         A, b = gram.copy(), np.zeros(Y.shape[1])
@@ -140,7 +146,7 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
         scores[seen] = -np.inf
         return np.lexsort((np.arange(len(scores)), -scores))[:10]
 
-    expected: dict[str, list[bool]] = {"fold-in": [], "gradient": [], "popularity": []}
+    expected: dict[str, list[bool]] = {"fold-in": [], "gradient": [], "recent": [], "popularity": []}
     disliked = []
     compared = []
     for user in users.tolist():
@@ -162,13 +168,15 @@ def test_hits_are_those_of_lists_ranked_one_by_one(data, window, model):
                 expected["fold-in"].append(row in lists(blended, seen))
                 expected["gradient"].append(row in lists(Y @ step, seen))
                 expected["popularity"].append(row in lists(likes, seen))
+                expected["recent"].append(row in lists(recent, seen))
                 later = [r for r, p in zip(rows[position:], preferences[position:], strict=True) if p < 0]
                 disliked.append(np.isin(lists(likes, seen), [r for r in later if r is not None]).mean())
             if row is not None:
                 step += serve.gradient.learning_rate * preference * Y[row]
                 step *= min(1.0, serve.gradient.max_norm / np.linalg.norm(step))
     assert len(compared) == len(trials.user) > 300
-    assert trials.hits(10)["popularity"].tolist() == expected["popularity"]
+    for name in ("popularity", "recent"):
+        assert trials.hits(10)[name].tolist() == expected[name]
     assert trials.disliked["popularity"].tolist() == disliked
     # Two scores that differ in the seventh digit only may change places.
     assert np.mean(trials.hits(10)["gradient"] != np.array(expected["gradient"])) < 0.005

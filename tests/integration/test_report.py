@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from mlrec.evaluation.protocol import evaluate
 from mlrec.evaluation.replay.replay import replay
 from mlrec.evaluation.report.data import read_picture
 from mlrec.evaluation.report.page import render_report
+from mlrec.evaluation.side_by_side import SideBySide
 from mlrec.settings import EvaluateSettings, ReplaySettings
 from tests.processes import CHROMIUM
 
@@ -23,15 +25,19 @@ def picture(demo):
 
 @pytest.fixture(scope="module")
 def report(demo, picture):
-    evaluation = evaluate(demo, EvaluateSettings(baselines=("popularity", "cosine"), resamples=1000))
+    settings = EvaluateSettings(baselines=("popularity", "cosine"), resamples=1000)
+    evaluation = evaluate(demo, settings)
+    later = evaluate(demo, replace(settings, protocol="global-time"))
+    replayed = replay(demo, ReplaySettings(held_out_share=0.05, resamples=1000))
     return render_report(
         [evaluation],
-        replay(demo, ReplaySettings(held_out_share=0.05, resamples=1000)),
+        replayed,
         picture,
         model_id=str(evaluation.model_id),
         settings={},
         mlrec_version="1",
         created_at="2026-11-25",
+        beside=SideBySide({"user-time": evaluation, "global-time": later}, replayed, {}),
     )
 
 
@@ -71,8 +77,10 @@ def test_nothing_is_cut_without_a_sign(report, tmp_path, width):
     drawn = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     found = json.loads(drawn.partition("<title>")[2].partition("</title>")[0])
     assert found["page"] is False
-    assert len(found["charts"]) == 1 + 1 + 3 + 5
+    # Models, protocols, popularity, pauses, replay and data.
+    assert len(found["charts"]) == 1 + 3 + 1 + 3 + 3 + 5
     assert min(found["charts"]) > 150
     # A table that scrolls says so, and the keyboard reaches it.
-    assert [one for one in found["scrolling"] if one not in (["scroll many", 0], ["scroll some", 0])] == []
+    marked = [[f"scroll {width}", 0] for width in ("some", "many", "most")]
+    assert [one for one in found["scrolling"] if one not in marked] == []
     assert bool(found["scrolling"]) is (width < 1280)

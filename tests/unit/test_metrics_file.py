@@ -67,7 +67,7 @@ def test_a_model_that_is_gone_keeps_nothing(files):
 def test_what_is_undefined_is_not_kept(files):
     """An empty list has no novelty: null in JSON. Earlier versions expect a number in the file."""
     nothing = {"value": None, "low": None, "high": None}
-    models = {"als": {**RESULT["models"]["als"], "novelty@10": nothing}}
+    models = {"als": {"ndcg@10": {**nothing, "value": 0.1}, "novelty@10": nothing}}
     segments = [{"by": "pause", "models": {"als": {"ndcg@10": nothing}}}]
     add_metrics(files, "val", "train", "liked-all", {**RESULT, "models": models, "segments": segments})
     kept = read_metrics(files)

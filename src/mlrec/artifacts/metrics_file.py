@@ -159,7 +159,7 @@ def add_metrics(files: ModelFiles, split: str, history: str, kind: ResultKind, r
 
     def add(document: dict[str, Any]) -> None:
         kept = document.setdefault(split, {}).setdefault(history, {})
-        kept[kind] = _merged(kept.get(kind), result)
+        kept[kind] = _merged(kept.get(kind), _defined(result))
 
     _change(files, add)
 

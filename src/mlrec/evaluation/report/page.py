@@ -134,9 +134,12 @@ def _protocols(columns: Sequence[Column]) -> Section:
         "Protocols side by side",
         "Each protocol asks another question. user-time: what does somebody like next? global-time: the same, when"
         " nobody's future is known; most users are then new. held-out-users: which of a stranger's likes were left out?"
-        " replay: what does a new user like next, swipe by swipe? A model that leads everywhere is better; one that"
-        " leads only here fits one question.",
-        [_grid(figures), _folded("The charts in numbers", tables.protocols_table(columns))],
+        " replay: what does a new user like next, swipe by swipe? A model that leads in every chart is better. One that"
+        " leads in a single chart fits one question.",
+        [
+            _grid(figures),
+            _folded("The charts in numbers", tables.protocols_table(columns) + tables.protocol_leads_table(columns)),
+        ],
     )
 
 

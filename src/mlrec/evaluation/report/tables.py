@@ -51,7 +51,9 @@ def table(caption: str, head: Sequence[str], rows: Iterable[tuple[Cell, Sequence
     rows = list(rows)
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     has_intervals = any(cell.second for _, cells, _ in rows for cell in cells)
-    width = " many" if len(head) > 4 else " some" if len(head) == 4 and has_intervals else ""
+    width = (
+        " most" if len(head) > 8 else " many" if len(head) > 4 else " some" if len(head) == 4 and has_intervals else ""
+    )
     body = "".join(
         f'<tr{" class=judged" if stands_out else ""}><th scope="row">{header.html()}</th>'
         + "".join(f"<td>{cell.html()}</td>" for cell in cells)
@@ -152,19 +154,40 @@ def segments_table(evaluation: Evaluation, by: Literal["history", "popularity", 
 
 
 def protocols_table(columns: Sequence[Column]) -> str:
-    """Return the headline figure of each model by each protocol, and the lead of the evaluated model."""
-    names = list(dict.fromkeys(name for column in columns for name in column.figures))
+    """Return the headline figure of each model by each protocol, with its confidence interval."""
     best = [best_names({name: {"": own} for name, own in column.figures.items()}, "") for column in columns]
-    rows = []
-    for name in names:
-        cells = []
-        for column, best_ones in zip(columns, best, strict=True):
-            own, lead = column.figures.get(name), column.leads.get(name)
-            cells.append(_figure(own, name in best_ones) if own else Cell(""))
-            cells.append(Cell(printed(_marked(lead)), second=_bounds(lead)) if lead else Cell(""))
-        rows.append((Cell(name), cells, name == MODEL))
-    head = [text for one in columns for text in (f"{one.protocol}, {metric_name(one.metric)}", f"{MODEL} leads by")]
-    return table(f"Protocols side by side, with the lead of {MODEL} and 95% CI", ["model", *head], rows)
+    rows = [
+        (
+            Cell(name),
+            [
+                _figure(column.figures[name], name in best_ones) if name in column.figures else Cell("")
+                for column, best_ones in zip(columns, best, strict=True)
+            ],
+            name == MODEL,
+        )
+        for name in dict.fromkeys(name for column in columns for name in column.figures)
+    ]
+    return table("Protocols side by side, with 95% CI", ["model", *map(_head, columns)], rows)
+
+
+def protocol_leads_table(columns: Sequence[Column]) -> str:
+    """Return the lead of the evaluated model over each other one by each protocol, with its confidence interval."""
+    rows = [
+        (
+            Cell(name),
+            [
+                Cell(printed(_marked(lead)), second=_bounds(lead)) if (lead := column.leads.get(name)) else Cell("")
+                for column in columns
+            ],
+            False,
+        )
+        for name in dict.fromkeys(name for column in columns for name in column.leads)
+    ]
+    return table(f"Lead of {MODEL} by each protocol, with 95% CI", [f"{MODEL} leads", *map(_head, columns)], rows)
+
+
+def _head(column: Column) -> str:
+    return f"{column.protocol}, {metric_name(column.metric)}"
 
 
 def _marked(lead: Difference) -> str:
