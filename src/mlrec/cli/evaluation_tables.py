@@ -143,14 +143,15 @@ def show_headline(result: Evaluation, k: int) -> None:
         keys=1,
     )
     if len(result.differences) > 1 and any(own[metric].is_sure for own in result.differences.values()):
-        render.line(f"{wording.SURE} stands at 5% after Holm's correction for {len(result.differences)} comparisons.")
+        render.line(wording.significant(len(result.differences)))
     from mlrec.evaluation.protocol import NO_RIVALS
 
     rivals = [name for name in result.models if name not in NO_RIVALS]
     if rivals:
         rival = max(rivals, key=lambda name: result.models[name][metric].value)
+        aside = " apart from sequence" if "sequence" in result.models else ""
         ahead = result.differences[f"als - {rival}"][f"precision@{k}"].value
-        render.line(f"{wording.more_found(k, ahead, 'als', rival)}, the best of the others.")
+        render.line(f"{wording.more_found(k, ahead, 'als', rival)}, the best baseline{aside}.")
 
 
 def show_side_by_side(result: SideBySide) -> None:
@@ -181,7 +182,7 @@ def show_side_by_side(result: SideBySide) -> None:
     )
     for column in columns:
         render.line(f"{column.protocol}: {counted(column.users, 'user')}.")
-    render.line(f"{wording.SURE} stands at 5% after Holm's correction for the comparisons within one protocol.")
+    render.line(f"{wording.SURE} significant at 5% after Holm's correction for the comparisons within one protocol.")
     for name, reason in result.skipped.items():
         render.line(f"{name} was skipped: {reason}")
 
@@ -196,7 +197,7 @@ def _lead(lead: Difference | None) -> str:
 def _show_seeds(seeds: Seeds, own: Mapping[str, Estimate], ks: tuple[int, ...]) -> None:
     """Render how far figures depend on the random seed of the training, beside their intervals over users."""
     render.table(
-        ["metric", *(f"#seed {seed}" for seed in seeds.random_seeds), "#95% of trainings", "#95% CI over users"],
+        ["metric", *(f"#seed {seed}" for seed in seeds.random_seeds), "#next training, 95%", "#95% CI over users"],
         [
             (metric, *map(number, seeds.models[metric]), interval(seeds.spread[metric]), interval(own[metric]))
             for k in ks
@@ -226,13 +227,13 @@ def _show_segments(result: Evaluation, k: int) -> None:
     movies = [segment for segment in result.segments if segment.by == "popularity"]
     _show_parts(f"ndcg@{k} by length of history", "known events", users, f"ndcg@{k}")
     _show_parts(
-        f"recall@{k} by popularity of the relevant movies (each row has a third of all likes)",
+        f"recall@{k} by popularity of the relevant movies (each row has a third of the likes in train)",
         "movies",
         movies,
         f"recall@{k}",
     )
     pauses = [segment for segment in result.segments if segment.by == "pause"]
-    _show_parts(f"ndcg@{k} by time since the user's last known event", "seen", pauses, f"ndcg@{k}")
+    _show_parts(f"ndcg@{k} by time since the user's last known event", "time since", pauses, f"ndcg@{k}")
 
 
 def _show_parts(title: str, column: str, parts: list[Segment], metric: str) -> None:

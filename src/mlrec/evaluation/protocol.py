@@ -83,8 +83,8 @@ class Seeds:
     models
         Metric ("ndcg@10") → the figure with each seed.
     spread
-        Metric → mean of these figures, with the 95% interval of one training: mean ± t · standard deviation, where t is
-        the quantile of Student's distribution.
+        Metric → mean of these figures, with the 95% prediction interval of the next training: mean ± t · s · √(1 + 1/n)
+        of the n figures, where s is their standard deviation and t the quantile of Student's distribution.
     """
 
     random_seeds: tuple[int, ...]
@@ -351,8 +351,8 @@ def _seeds(
 def _spread(values: tuple[float, ...]) -> Estimate:
     from scipy.special import stdtrit
 
-    mean, standard_deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    margin = float(stdtrit(len(values) - 1, 0.975)) * standard_deviation
+    n, mean, standard_deviation = len(values), float(np.mean(values)), float(np.std(values, ddof=1))
+    margin = float(stdtrit(n - 1, 0.975)) * standard_deviation * math.sqrt(1 + 1 / n)
     return Estimate(mean, mean - margin, mean + margin)
 
 

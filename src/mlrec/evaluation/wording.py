@@ -160,7 +160,12 @@ def more_found(k: int, lead: float, name: str, other: str) -> str:
     more = "more" if lead > 0 else "fewer"
     if per_list > 2 / 3:
         return f"In each list of {k}, {name} finds {per_list:.1f} {more} relevant movies than {other}"
-    return f"{name} finds 1 {more} relevant movie in {1 / per_list:,.0f} lists of {k} than {other}"
+    return f"{name} finds 1 {more} relevant movie per {1 / per_list:,.0f} lists than {other}"
+
+
+def significant(comparisons: int) -> str:
+    """Say what `SURE` marks."""
+    return f"{SURE} significant at 5% after Holm's correction for {counted(comparisons, 'comparison')}."
 
 
 def half_lives(chosen: Mapping[str, float | None]) -> str:
@@ -175,8 +180,8 @@ def half_lives(chosen: Mapping[str, float | None]) -> str:
 
 
 SEQUENCE = (
-    "sequence knows which movie was rated soon after which. It learns the order of the page that people rated, more"
-    " than their taste, and is here for comparison only. --shuffle-sittings shows how much of a lead is order."
+    "sequence counts what was rated soon after what. It learns the order of a page more than taste, and is here for"
+    " comparison only (see --shuffle-sittings)."
 )
 """What the baseline `sequence` is."""
 

@@ -23,6 +23,7 @@ from mlrec.cli.options import (
 )
 from mlrec.cli.progress import progress
 from mlrec.cli.public_ids import recommend_example
+from mlrec.evaluation import wording
 from mlrec.settings import DEFAULT_ENGINE, DEFAULT_PRESET, EvaluateSettings, PrepareSettings
 
 if TYPE_CHECKING:
@@ -202,6 +203,8 @@ def _warn(step: "Step") -> None:
 def _summarize(result: "Evaluation", data_dir: Path) -> None:
     als, popularity = (result.models[name]["ndcg@10"].value for name in ("als", "popularity"))
     comparison = f", {als / popularity:.1f} times that of popularity" if popularity else "; popularity finds nothing"
+    if "sequence" in result.models:
+        render.line(wording.SEQUENCE)
     render.line(f"NDCG@10 on {result.split} is {als:.4f}{comparison}.")
     render.note("For more metrics: mlrec evaluate --split test")
     render.note(f"Next: {recommend_example(data_dir)}")

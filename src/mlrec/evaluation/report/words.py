@@ -12,7 +12,6 @@ from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.wording import (
     SEQUENCE,
-    SURE,
     divided,
     half_lives,
     how_split,
@@ -22,6 +21,7 @@ from mlrec.evaluation.wording import (
     metric_name,
     settings_of,
     signed,
+    significant,
     skipped,
     split_name,
     updates,
@@ -121,7 +121,7 @@ def small_print(evaluation: Evaluation) -> list[str]:
     if "sequence" in evaluation.models:
         said.append(escape(SEQUENCE))
     if any(own.is_sure for pair in evaluation.differences.values() for own in pair.values()):
-        said.append(f"{SURE} stands at 5% after Holm's correction for {len(evaluation.differences)} comparisons.")
+        said.append(significant(len(evaluation.differences)))
     said += divided(shuffled=evaluation.shuffled_sittings, on_all=evaluation.split_on == "all")
     said.append(how_split(evaluation.protocol, evaluation.ordered_by))
     said += [f"{metric} is not applicable: {reason}." for metric, reason in evaluation.not_applicable.items()]
