@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlrec.cli.characters import READABLE
-from tests.cli.conftest import MLREC
 from tests.cli.test_commands import command_words
 from tests.cli.test_swipe import NEW, RIGHT, Terminal
+from tests.command_line import MLREC
 
 ENCODINGS = {
     "ascii": {"PYTHONIOENCODING": "ascii"},

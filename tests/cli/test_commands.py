@@ -20,9 +20,7 @@ from mlrec.dataset.demo import write_demo
 from mlrec.model.train import train
 from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
-
+from tests.command_line import MLREC
 
 METRICS = (
     "recall", "precision", "ndcg", "map", "mrr", "hit_rate",

@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from mlrec.artifacts import model_folder, registry
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Run mlrec in an empty working directory; returns what it printed."""
-
-    def run(*arguments: object, data: Path, expect: int = 0) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"MLREC_DATA_DIR": str(data)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == expect, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
 
 
 def trained_with(workspace) -> dict:
