@@ -13,11 +13,15 @@ import pytest
 
 from mlrec.workspace import Workspace
 from tests.processes import give_children_default_signals
+from tests.ram_disk import use_ram_disk
 from tests.stores import KINDS, redis_server
 
 # Several workers share the processors, where threads of BLAS that wait for each other would take a third of the time.
 # Before numpy is imported, and for the programs that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Programs that tests start need not compile mlrec each time, even if this process is told not to keep what it compiles.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+use_ram_disk()
 
 
 def pytest_configure(config: pytest.Config) -> None:
