@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlrec.workspace import Workspace
+from tests.few_users import leave_few_users
 from tests.processes import give_children_default_signals
 from tests.ram_disk import use_ram_disk
 from tests.stores import KINDS, redis_server
@@ -49,13 +50,31 @@ def demo_raw(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few_raw(demo_raw, tmp_path_factory) -> Path:
+    """A fifth of the demo data: its first 150 users and the movies that they have rated."""
+    folder = tmp_path_factory.mktemp("few") / "raw"
+    folder.mkdir()
+    leave_few_users(demo_raw, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def _demo_trained(demo_raw, tmp_path_factory) -> Workspace:
+    return _trained(demo_raw, tmp_path_factory.mktemp("demo-trained"))
+
+
+@pytest.fixture(scope="session")
+def _few_trained(few_raw, tmp_path_factory) -> Workspace:
+    return _trained(few_raw, tmp_path_factory.mktemp("few-trained"))
+
+
+def _trained(raw: Path, folder: Path) -> Workspace:
     from mlrec.dataset.prepare import prepare
     from mlrec.evaluation.choosing import on_validation
     from mlrec.model.train import train
 
-    workspace = Workspace(tmp_path_factory.mktemp("demo-trained"))
-    prepare(workspace, raw=demo_raw)
+    workspace = Workspace(folder)
+    prepare(workspace, raw=raw)
     train(workspace, chooser=on_validation)
     return workspace
 
@@ -71,6 +90,23 @@ def demo_copy(_demo_trained, tmp_path) -> Workspace:
     """A copy of `demo` that a test may change."""
     workspace = Workspace(tmp_path / "data")
     shutil.copytree(_demo_trained.root, workspace.root)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def few(_few_trained) -> Workspace:
+    """A fifth of the demo data, prepared and trained with the defaults. For reading only.
+
+    For what takes long with all of it, where any real data will do: evaluations with replay, which train seven models.
+    """
+    return _few_trained
+
+
+@pytest.fixture
+def few_copy(_few_trained, tmp_path) -> Workspace:
+    """A copy of `few` that a test may change."""
+    workspace = Workspace(tmp_path / "data")
+    shutil.copytree(_few_trained.root, workspace.root)
     return workspace
 
 
