@@ -22,11 +22,11 @@ def picture(demo):
 
 
 @pytest.fixture(scope="module")
-def report(demo, picture):
+def report(demo, few, picture):
     evaluation = evaluate(demo, EvaluateSettings(baselines=("popularity", "cosine"), resamples=1000))
     return render_report(
         [evaluation],
-        replay(demo, ReplaySettings(held_out_share=0.05, resamples=1000)),
+        replay(few, ReplaySettings(held_out_share=0.1, resamples=1000)),
         picture,
         model_id=str(evaluation.model_id),
         settings={},
