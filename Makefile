@@ -61,8 +61,9 @@ serve: $(VENV)/.serve  ## Serve the page to swipe on, with the demo data if DATA
 	@test -e $(DATA)/models/CURRENT || $(BIN)/mlrec --data-dir $(DATA) run demo
 	$(BIN)/mlrec --data-dir $(DATA) serve --open
 
-# The slowest files first, so that no processor waits for the last of them.
-TESTS := tests/spark $(filter-out tests/spark,$(patsubst %/,%,$(wildcard tests/*/)))
+# The slowest files first, so that no processor waits for the last of them; tests/unit, with its many short ones, last.
+SLOWEST := tests/spark tests/serve
+TESTS := $(SLOWEST) $(filter-out $(SLOWEST) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
 # One more than there are processors, because servers, stores and signals make tests wait.
 WORKERS := $(shell python3 -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')

@@ -1,6 +1,7 @@
 """How serving scales: lists and updates per second, with several threads in one process and with several processes.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/concurrency.py [--data-dir DIR] [--redis URL] [--work-dir DIR]
+                                                             [--workers N …]
 
 Every worker sends the next call as soon as the last one returns, for its own users. Threads share one `Recommender`.
 Processes have one each, on the same store, except that each process has its own memory store. The "SQLite" file is in
@@ -38,14 +39,16 @@ def main() -> None:
     """Measure everything and print the table."""
     parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each figure is measured")
+    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS, help="numbers of threads, and of processes")
     arguments = parser.parse_args()
+    numbers = arguments.workers
     model = model_folder.open_model(registry.resolve(Workspace(Path(arguments.data_dir))))
     users = np.random.default_rng(0).permutation(np.asarray(model.user_ids))
     movies = np.asarray(model.movie_ids)[np.argsort(-np.asarray(model.popularity))][:200]
 
     print(f"{os.cpu_count()} processors; calls per second")
-    print(f"| store | call | {' | '.join(f'{kind}: {n}' for kind in ('threads', 'processes') for n in WORKERS)} |")
-    print("|---|---|" + "---:|" * (2 * len(WORKERS)))
+    print(f"| store | call | {' | '.join(f'{kind}: {n}' for kind in ('threads', 'processes') for n in numbers)} |")
+    print("|---|---|" + "---:|" * (2 * len(numbers)))
     with TemporaryDirectory(dir=arguments.work_dir) as scratch:
         stores = {"memory": "memory", "SQLite": str(Path(scratch).absolute() / "users.db")}
         if arguments.redis:
@@ -54,7 +57,7 @@ def main() -> None:
             for call in CALLS:
                 cells = []
                 for run in (by_threads, by_processes):
-                    for n in WORKERS:
+                    for n in numbers:
                         parts = [users[part * USERS_EACH :][:USERS_EACH].tolist() for part in range(n)]
                         calls = run(arguments.data_dir, store, call, parts, movies.tolist(), arguments.seconds)
                         cells.append(f"{calls / arguments.seconds:,.0f}")

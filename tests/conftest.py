@@ -8,22 +8,37 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlrec.workspace import Workspace
+from tests.few_users import leave_few_users
 from tests.processes import give_children_default_signals
+from tests.ram_disk import use_ram_disk
 from tests.stores import KINDS, redis_server
 
 # Several workers share the processors, where threads of BLAS that wait for each other would take a third of the time.
 # Before numpy is imported, and for the programs that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Programs that tests start need not compile mlrec each time, even if this process is told not to keep what it compiles.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+use_ram_disk()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # The process of pytest-xdist that starts the others goes on ignoring, so that these learn what to ignore.
     if not getattr(config.option, "numprocesses", None):
         give_children_default_signals()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.scheduling import FileScheduling
+
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +60,31 @@ def demo_raw(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few_raw(demo_raw, tmp_path_factory) -> Path:
+    """A fifth of the demo data: its first 150 users and the movies that they have rated."""
+    folder = tmp_path_factory.mktemp("few") / "raw"
+    folder.mkdir()
+    leave_few_users(demo_raw, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def _demo_trained(demo_raw, tmp_path_factory) -> Workspace:
+    return _trained(demo_raw, tmp_path_factory.mktemp("demo-trained"))
+
+
+@pytest.fixture(scope="session")
+def _few_trained(few_raw, tmp_path_factory) -> Workspace:
+    return _trained(few_raw, tmp_path_factory.mktemp("few-trained"))
+
+
+def _trained(raw: Path, folder: Path) -> Workspace:
     from mlrec.dataset.prepare import prepare
     from mlrec.evaluation.choosing import on_validation
     from mlrec.model.train import train
 
-    workspace = Workspace(tmp_path_factory.mktemp("demo-trained"))
-    prepare(workspace, raw=demo_raw)
+    workspace = Workspace(folder)
+    prepare(workspace, raw=raw)
     train(workspace, chooser=on_validation)
     return workspace
 
@@ -67,6 +100,23 @@ def demo_copy(_demo_trained, tmp_path) -> Workspace:
     """A copy of `demo` that a test may change."""
     workspace = Workspace(tmp_path / "data")
     shutil.copytree(_demo_trained.root, workspace.root)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def few(_few_trained) -> Workspace:
+    """A fifth of the demo data, prepared and trained with the defaults. For reading only.
+
+    For what takes long with all of it, where any real data will do: evaluations with replay, which train seven models.
+    """
+    return _few_trained
+
+
+@pytest.fixture
+def few_copy(_few_trained, tmp_path) -> Workspace:
+    """A copy of `few` that a test may change."""
+    workspace = Workspace(tmp_path / "data")
+    shutil.copytree(_few_trained.root, workspace.root)
     return workspace
 
 

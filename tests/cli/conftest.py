@@ -1,10 +1,7 @@
-"""Running mlrec in a separate process."""
+"""Running mlrec, and a small model."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,25 +10,31 @@ from mlrec.dataset.prepare import prepare
 from mlrec.model.train import train
 from mlrec.settings import PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
+from tests.command_line import Finished, in_its_own_process, in_this_process
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Run mlrec in a pipe, in a working directory of the test's own; returns the finished process."""
+    """Run mlrec in a working directory of the test's own; returns the finished process.
 
-    def run(*arguments: object, data: Path | None = None, text: str = "", expect: int | None = 0, **environment: str):
+    That is this process, where Python and its libraries are loaded already, unless the test says `process`: what a
+    command prints is the same in both, which `test_processes.py` holds them to. Variables of Python's own need one.
+    """
+
+    def run(
+        *arguments: object,
+        data: Path | None = None,
+        text: str = "",
+        expect: int | None = 0,
+        process: bool = False,
+        **environment: str,
+    ) -> Finished:
+        words = [*map(str, arguments)]
         environment = {"MLREC_DATA_DIR": str(data)} | environment if data else environment
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        if process or any(name.startswith("PYTHON") for name in environment):
+            done = in_its_own_process(words, typed=text, folder=tmp_path, environment=environment)
+        else:
+            done = in_this_process(words, typed=text, folder=tmp_path, environment=environment)
         assert expect in (None, done.returncode), done.stderr
         if expect != 1:
             assert "Traceback" not in done.stderr

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlrec.cli.characters import READABLE
-from tests.cli.conftest import MLREC
 from tests.cli.test_commands import command_words
 from tests.cli.test_swipe import NEW, RIGHT, Terminal
+from tests.command_line import MLREC
 
 ENCODINGS = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
@@ -69,8 +69,8 @@ with open(os.environ["CODES"], "w") as file:
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_no_command_ends_because_of_a_character(name, demo_copy, tmp_path):
-    calls = [["--data-dir", str(demo_copy.root), *words] for words in CALLS]
+def test_no_command_ends_because_of_a_character(name, few_copy, tmp_path):
+    calls = [["--data-dir", str(few_copy.root), *words] for words in CALLS]
     environment = {"CALLS": json.dumps(calls), "CODES": str(tmp_path / "codes"), "COLUMNS": "100"} | ENCODINGS[name]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],

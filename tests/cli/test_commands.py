@@ -20,9 +20,7 @@ from mlrec.dataset.demo import write_demo
 from mlrec.model.train import train
 from mlrec.settings import TrainSettings
 from mlrec.workspace import Workspace
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
-
+from tests.command_line import MLREC
 
 METRICS = (
     "recall", "precision", "ndcg", "map", "mrr", "hit_rate",
@@ -112,14 +110,14 @@ def test_two_runs_print_the_same(run, demo):
     assert run("evaluate", data=demo.root).stdout == run("evaluate", "--threads", "1", data=demo.root).stdout
 
 
-def test_replay_in_json_and_as_a_table(run, demo):
-    document = as_json(run("evaluate", "--replay", "--held-out-share", "0.05", "--json", data=demo.root))
+def test_replay_in_json_and_as_a_table(run, few):
+    document = as_json(run("evaluate", "--replay", "--held-out-share", "0.05", "--json", data=few.root))
     assert {"protocol": "replay", "k": 10}.items() <= document.items()
     assert set(document["arms"]) > {"fold-in", "gradient", "static", "popularity"}
     assert document["curve"][0]["swipes"] == 0
     assert set(document["curve"][0]["arms"]["fold-in"]) == {"hit_rate@10", "mrr@10", "disliked@10"}
     assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high", "p"}
-    table = run("evaluate", "--replay", "-k", "20", "--held-out-share", "0.05", data=demo.root).stdout
+    table = run("evaluate", "--replay", "-k", "20", "--held-out-share", "0.05", data=few.root).stdout
     assert "hit_rate@20" in table
     assert f"of {document['users']:,} new users" in table
 
@@ -134,8 +132,8 @@ def test_run_fetches_prepares_trains_and_evaluates(run, tmp_path):
     assert run("doctor", data=tmp_path / "data").stdout.rstrip().endswith("Next: mlrec recommend --user 42")
 
 
-def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, demo_raw, tmp_path):
-    document = as_json(run("run", "--raw", demo_raw, "--final", "--json", data=tmp_path / "data"))
+def test_run_final_publishes_a_model_of_everything_that_names_its_judge(run, few_raw, tmp_path):
+    document = as_json(run("run", "--raw", few_raw, "--final", "--json", data=tmp_path / "data"))
     assert document["train"]["published"] is False
     assert set(document["evaluate"]) == {"val", "test"}
     shown = as_json(run("models", "show", "--json", data=tmp_path / "data"))
@@ -318,11 +316,11 @@ def test_in_an_empty_directory_each_command_says_what_to_do(run, tmp_path, argum
     assert done.stdout == ""
 
 
-def test_hints_and_doctor_name_the_same_next_step(run, demo_raw, tmp_path):
+def test_hints_and_doctor_name_the_same_next_step(run, few_raw, tmp_path):
     data = tmp_path / "data"
     for step, make in (
         ("mlrec run demo", None),
-        ("mlrec prepare", lambda: shutil.copytree(demo_raw, data / "raw")),
+        ("mlrec prepare", lambda: shutil.copytree(few_raw, data / "raw")),
         ("mlrec train", lambda: run("prepare", data=data)),
     ):
         if make:
@@ -496,8 +494,8 @@ def test_a_closed_pipe_is_no_error(demo, reader):
 # -- quiet pipes, help, start-up ---------------------------------------------------------------------------------------
 
 
-def test_in_a_pipe_nothing_but_results_is_printed(run, demo_raw, tmp_path):
-    for arguments in (["prepare", "--raw", demo_raw], ["train", "--iterations", "1"], ["evaluate"]):
+def test_in_a_pipe_nothing_but_results_is_printed(run, few_raw, tmp_path):
+    for arguments in (["prepare", "--raw", few_raw], ["train", "--iterations", "1"], ["evaluate"]):
         assert run(*arguments, data=tmp_path / "data").stderr == ""
 
 

@@ -88,9 +88,9 @@ def test_values_that_make_no_sense_are_refused(run, demo, options, words):
     assert words in run("evaluate", *options, data=demo.root, expect=2).stderr
 
 
-def test_the_share_that_is_replayed_may_be_chosen(run, demo):
-    found = as_json(run("evaluate", "--replay", "--held-out-share", 0.03, "--json", data=demo.root))
-    assert found["settings"]["held_out_share"] == 0.03
+def test_the_share_that_is_replayed_may_be_chosen(run, few):
+    found = as_json(run("evaluate", "--replay", "--held-out-share", 0.14, "--json", data=few.root))
+    assert found["settings"]["held_out_share"] == 0.14
     assert 15 <= found["held_out_users"] <= 25
 
 
@@ -109,30 +109,30 @@ def test_data_with_nobody_to_hold_out_has_a_report_without_a_replay(run, demo_ra
     assert "Models side by side" in target.read_text(encoding="utf-8")
 
 
-def test_a_report_in_a_file(run, demo, tmp_path):
+def test_a_report_in_a_file(run, few, tmp_path):
     target = tmp_path / "report.html"
-    done = run("evaluate", "--baseline", "popularity", "--sample", 50, "--report", target, data=demo.root)
+    done = run("evaluate", "--baseline", "popularity", "--sample", 50, "--report", target, data=few.root)
     assert "a sample of 50 users" in done.stdout
     text = target.read_text(encoding="utf-8")
     for words in ("Models side by side", "Learning from swipes", "The data", "a sample of 50 users"):
         assert words in text
-    missing = run("evaluate", "--report", tmp_path / "nowhere" / "report.html", data=demo.root, expect=2)
+    missing = run("evaluate", "--report", tmp_path / "nowhere" / "report.html", data=few.root, expect=2)
     assert "There is no folder" in missing.stderr
     assert missing.stdout == ""  # told before anything was measured
 
 
-def test_compare_in_json_and_as_a_table(run, demo_copy):
-    first = registry.published_id(demo_copy)
-    second = as_json(run("train", "--iterations", 2, "--no-publish", "--json", data=demo_copy.root))["model_id"]
-    found = as_json(run("models", "compare", first, second, "--json", data=demo_copy.root))
+def test_compare_in_json_and_as_a_table(run, few_copy):
+    first = registry.published_id(few_copy)
+    second = as_json(run("train", "--iterations", 2, "--no-publish", "--json", data=few_copy.root))["model_id"]
+    found = as_json(run("models", "compare", first, second, "--json", data=few_copy.root))
     assert set(found["models"]) == {first, second}
     lead = found["difference"]["ndcg@10"]
     assert lead["low"] <= lead["value"] <= lead["high"]
-    shown = run("models", "compare", first, second, "--split", "test", "-k", 5, data=demo_copy.root).stdout
+    shown = run("models", "compare", first, second, "--split", "test", "-k", 5, data=few_copy.root).stdout
     assert first in shown
     assert "ndcg@5" in shown
-    run("models", "compare", first, first, data=demo_copy.root, expect=2)
-    run("models", "compare", first, "20200101T000000-als-0000", data=demo_copy.root, expect=4)
+    run("models", "compare", first, first, data=few_copy.root, expect=2)
+    run("models", "compare", first, "20200101T000000-als-0000", data=few_copy.root, expect=4)
 
 
 def test_the_gate_says_why(run, demo_copy):
@@ -213,26 +213,26 @@ def test_the_gate_of_run_trains_on_everything_only_what_passes(run, demo_raw, tm
     assert (data / "models" / "CURRENT").read_text().strip() == first["final"]["model_id"]
 
 
-def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, demo_copy, demo_raw):
-    judged = registry.published_id(demo_copy)
-    run("evaluate", "--baseline", "popularity", data=demo_copy.root)
-    shown = run("models", "show", data=demo_copy.root).stdout
+def test_models_are_listed_with_their_figures_and_shown_in_short_tables(run, few_copy, few_raw):
+    judged = registry.published_id(few_copy)
+    run("evaluate", "--baseline", "popularity", data=few_copy.root)
+    shown = run("models", "show", data=few_copy.root).stdout
     assert "Evaluation results" in shown
     assert max(map(len, shown.splitlines())) < 120
     assert len(shown.splitlines()) < 80
-    final = as_json(run("train", "--on", "all", "--iterations", 2, "--json", data=demo_copy.root))["model_id"]
-    assert "has not been evaluated" in run("models", "show", data=demo_copy.root).stdout
-    assert "*" not in run("models", "list", data=demo_copy.root).stdout
-    run("prepare", "--raw", demo_raw, "--min-movie-ratings", 50, data=demo_copy.root)
-    listed = run("models", "list", data=demo_copy.root).stdout
+    final = as_json(run("train", "--on", "all", "--iterations", 2, "--json", data=few_copy.root))["model_id"]
+    assert "has not been evaluated" in run("models", "show", data=few_copy.root).stdout
+    assert "*" not in run("models", "list", data=few_copy.root).stdout
+    run("prepare", "--raw", few_raw, "--min-movie-ratings", 30, data=few_copy.root)
+    listed = run("models", "list", data=few_copy.root).stdout
     assert "Evaluated on other data" in listed
     assert [line.rstrip().endswith("*") or "*" in line for line in listed.splitlines() if judged in line] == [True]
     assert [("*" in line) for line in listed.splitlines() if final in line] == [False]
 
 
-def test_after_a_final_run_the_model_to_evaluate_is_named(run, demo_raw, tmp_path):
+def test_after_a_final_run_the_model_to_evaluate_is_named(run, few_raw, tmp_path):
     data = tmp_path / "data"
-    done = run("run", "--raw", demo_raw, "--final", data=data)
+    done = run("run", "--raw", few_raw, "--final", data=data)
     assert "A final model, trained on all data, follows." in done.stdout
     assert "Not published" not in done.stdout
     refused = run("evaluate", data=data, expect=4)

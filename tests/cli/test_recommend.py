@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from mlrec import Recommender
+from tests.command_line import MLREC
 from tests.processes import started, wait_until
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
 @pytest.fixture(autouse=True)

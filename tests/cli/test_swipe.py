@@ -21,8 +21,8 @@ import pytest
 
 from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
+from tests.command_line import MLREC
 
-MLREC = str(Path(sys.executable).with_name("mlrec"))
 NEW = 9_000_001
 
 

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from mlrec.artifacts import model_folder, registry
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Run mlrec in an empty working directory; returns what it printed."""
-
-    def run(*arguments: object, data: Path, expect: int = 0) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [MLREC, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"MLREC_DATA_DIR": str(data)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == expect, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
 
 
 def trained_with(workspace) -> dict:
     return model_folder.open_model(registry.resolve(workspace)).info.settings.to_json()
 
 
-def test_tune_in_json_and_as_tables(run, demo_copy, tmp_path):
+def test_tune_in_json_and_as_tables(run, few_copy, tmp_path):
     out = tmp_path / "best.json"
-    done = run("tune", "--trials", 3, "--threads", 1, "--sample", 100, "--out", out, "--json", data=demo_copy.root)
+    done = run("tune", "--trials", 3, "--threads", 1, "--sample", 100, "--out", out, "--json", data=few_copy.root)
     assert done.stderr == ""
     document = json.loads(done.stdout)
     assert {
@@ -55,13 +29,13 @@ def test_tune_in_json_and_as_tables(run, demo_copy, tmp_path):
         assert set(document[split]["models"]) == {"best", "default"}
         assert set(document[split]["differences"]["best - default"]["ndcg@10"]) == {"value", "low", "high", "p"}
 
-    shown = run("tune", "--trials", 3, "--threads", 1, "--sample", 100, data=demo_copy.root)
+    shown = run("tune", "--trials", 3, "--threads", 1, "--sample", 100, data=few_copy.root)
     assert shown.stderr == ""
-    assert f"The best settings are in {demo_copy.study('main').settings}" in shown.stdout
-    next_step = f"Next: mlrec train --settings {demo_copy.study('main').settings}"
+    assert f"The best settings are in {few_copy.study('main').settings}" in shown.stdout
+    next_step = f"Next: mlrec train --settings {few_copy.study('main').settings}"
     assert (next_step in shown.stdout) is not document["is_default"]
     assert "the best of 3 trials" in shown.stdout
-    refused = run("tune", "--trials", 3, "--random-seed", 7, data=demo_copy.root, expect=4)
+    refused = run("tune", "--trials", 3, "--random-seed", 7, data=few_copy.root, expect=4)
     assert "--study NEW" in refused.stderr
 
 
@@ -86,11 +60,11 @@ def test_a_models_description_trains_the_same_model_again(run, demo_copy):
 
 
 def test_run_judges_a_model_of_train_and_publishes_one_of_everything_with_the_files_settings(
-    run, demo_copy, demo_raw, tmp_path
+    run, few_copy, few_raw, tmp_path
 ):
     file = tmp_path / "own.json"
     file.write_text('{"settings": {"factors": 8, "iterations": 2, "regularization": 33.5, "on": "all"}}')
-    done = run("run", "--raw", demo_raw, "--settings", file, "--final", "--json", data=demo_copy.root)
+    done = run("run", "--raw", few_raw, "--settings", file, "--final", "--json", data=few_copy.root)
     document = json.loads(done.stdout)
     expected = {"factors": 8, "iterations": 2, "regularization": 33.5}
     assert (expected | {"on": "train"}).items() <= document["train"]["settings"].items()

@@ -9,7 +9,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,9 @@ from mlrec import Recommender
 from mlrec.dataset.reading import read_prepared
 from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
+from tests.command_line import MLREC, Finished, in_this_process
 from tests.processes import started
 
-MLREC = str(Path(sys.executable).with_name("mlrec"))
 LATER = 1_600_000_000
 NEW = 9_000_001
 
@@ -35,12 +34,9 @@ def data(demo_copy, demo_raw) -> Workspace:
     return demo_copy
 
 
-def run(data: Workspace, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [MLREC, *map(str, arguments), "--data-dir", str(data.root)], capture_output=True, text=True, timeout=120
-    )
+def run(data: Workspace, *arguments: object, expect: int = 0) -> Finished:
+    done = in_this_process([*map(str, arguments), "--data-dir", str(data.root)])
     assert done.returncode == expect, done.stderr
-    assert "Traceback" not in done.stderr
     return done
 
 

@@ -19,17 +19,18 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryFile, mkdtemp
-from typing import IO, TypeVar
+from tempfile import mkdtemp
+from typing import TypeVar
 
 import pytest
 
 from mlrec.cli import exit_codes
 from mlrec.errors import MlrecError
+from tests.command_line import in_this_process
 
 T = TypeVar("T")
 
@@ -226,41 +227,13 @@ def command(
     A traceback is a fault, and so is an exit code that is not in the table, an error without a word, and what would
     steer a terminal that shows the text.
     """
-    from mlrec.cli import main, render
-
     words = [*map(str, arguments)] + ([] if data is None else ["--data-dir", str(data)])
-    before = sys.argv, sys.stdin, sys.stdout, sys.stderr, dict(os.environ)
-    render.out.cache_clear()
-    render.err.cache_clear()
-    code: object = exit_codes.DONE
-    with ExitStack() as stack:
-        given, out_file, err_file = (
-            stack.enter_context(TemporaryFile("w+", encoding=encoding, errors=errors, newline=""))
-            for errors in ("strict", "strict", "backslashreplace")  # as Python opens its own
-        )
-        given.buffer.write(typed)
-        given.seek(0)
-        sys.argv, sys.stdin, sys.stdout, sys.stderr = ["mlrec", *words], given, out_file, err_file
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or exit_codes.DONE
-        finally:
-            sys.argv, sys.stdin, sys.stdout, sys.stderr = before[:4]
-            os.environ.clear()
-            os.environ.update(before[4])
-        out, err = _content(out_file), _content(err_file)
+    done = in_this_process(words, typed=typed, encoding=encoding)
+    code, out, err = done.returncode, done.stdout, done.stderr
     assert code in (DOCUMENTED if expect is None else expect), f"exit code {code!r}: {err[-2000:]}"
     assert "Traceback" not in err, err[-3000:]
-    assert isinstance(code, int)
     if code:
         assert err.strip() or out.strip(), f"exit code {code} without a word"
     texts = err if {"--json", "-"} & set(words) else out + err
     assert not (found := CONTROLS.search(texts)), f"{found[0]!r} reaches the terminal"
     return Done(code, out, err)
-
-
-def _content(stream: IO[str]) -> str:
-    stream.flush()
-    stream.seek(0)
-    return stream.read()

@@ -18,6 +18,7 @@ from mlrec.workspace import Workspace
 from tests.fuzz.attack import Case, Done, Fuzz, command
 from tests.fuzz.damage import TEXT_FILE, damaged, in_another_encoding
 from tests.fuzz.plain import Event, bucket, lines_of, places_of, rating_of, records_of, standing, text_of
+from tests.queries import query
 
 LOOSE = ("--min-user-ratings", 1, "--min-movie-ratings", 1)
 SPLITS = ("train", "val", "test")
@@ -28,16 +29,14 @@ SPLITS = ("train", "val", "test")
 
 def kept(workspace: Workspace) -> list[Event]:
     """All events of the prepared folder."""
-    with duckdb.connect() as connection:
-        rows = [
-            Event(*row)
-            for name in SPLITS
-            for row in connection.execute(
-                "SELECT user_id, movie_id, preference, timestamp FROM read_parquet($path)",
-                {"path": str(workspace.prepared.root / f"{name}.parquet")},
-            ).fetchall()
-        ]
-    return sorted(rows)
+    return sorted(
+        Event(*row)
+        for name in SPLITS
+        for row in query(
+            "SELECT user_id, movie_id, preference, timestamp FROM read_parquet($path)",
+            {"path": str(workspace.prepared.root / f"{name}.parquet")},
+        )
+    )
 
 
 def check_accounts(workspace: Workspace) -> tuple[dict[str, int], dict[str, int]]:
@@ -51,9 +50,8 @@ def check_accounts(workspace: Workspace) -> tuple[dict[str, int], dict[str, int]
     rows = manifest["input"]["rows"]
     steps = {step["name"]: step["ratings"] for step in manifest["steps"]}
     assert steps["read"] + rejects["ratings"] == rows["ratings"]
-    with duckdb.connect() as connection:
-        path = {"path": str(workspace.prepared.movies)}
-        (movies,) = connection.execute("SELECT count(*) FROM read_parquet($path)", path).fetchone() or (0,)
+    path = {"path": str(workspace.prepared.movies)}
+    ((movies,),) = query("SELECT count(*) FROM read_parquet($path)", path)
     assert movies + rejects["movies"] == rows["movies"]
     events = kept(workspace)
     assert len(events) == steps["deduplicated"] == sum(manifest["splits"].values())

@@ -52,7 +52,9 @@ def test_growth_is_measured_at_each_scale(tmp_path):
 
 
 def test_threads_and_processes_are_measured_for_each_store(demo, tmp_path):
-    printed = run("concurrency.py", "--data-dir", demo.root, "--seconds", 0.05, "--work-dir", tmp_path)
+    printed = run(
+        "concurrency.py", "--data-dir", demo.root, "--seconds", 0.05, "--workers", 1, 2, "--work-dir", tmp_path
+    )
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines()[3:]]
     calls = ("`get_top_n`", "`update_user`")
     assert [row[:2] for row in rows] == [[store, call] for store in ("memory", "SQLite") for call in calls]

@@ -1,4 +1,4 @@
-"""Eight processes swipe at once and are killed in the middle: no acknowledged swipe may be missing, and every vector
+"""Four processes swipe at once and are killed in the middle: no acknowledged swipe may be missing, and every vector
 must equal that of a replay of the log. On a real SQLite file, and on a real Redis server that is killed too.
 """
 
@@ -21,8 +21,8 @@ from tests.processes import wait_until
 from tests.stores import planned_swipe, redis_server
 
 ROOT = Path(__file__).parents[2]
-WORKERS = 8
-EACH = 150
+WORKERS = 4
+EACH = 300
 KILLED_AFTER = 500
 """Acknowledged swipes, four tenths of all: the workers are in the midst of theirs."""
 

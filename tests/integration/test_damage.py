@@ -31,7 +31,7 @@ from tests.damage import damage
 
 CASES = int(os.environ.get("MLREC_FUZZ_CASES", "10"))
 FIRST = int(os.environ.get("MLREC_FUZZ_SEED", "0"))
-USERS = (1, 42, 547, 10**12)
+USERS = (1, 42, 130, 10**12)
 
 MODEL_FILES = (
     "model_info.json", "catalogue.json", "mappings.json", "R_train.npz", "metrics.json", "movie_embeddings.npy",
@@ -48,10 +48,10 @@ def _no_java(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def sealed(demo, tmp_path_factory) -> Workspace:
+def sealed(few, tmp_path_factory) -> Workspace:
     """A data directory of this module's own, with two models; each test leaves it as it was."""
     workspace = Workspace(tmp_path_factory.mktemp("sealed") / "data")
-    shutil.copytree(demo.root, workspace.root)
+    shutil.copytree(few.root, workspace.root)
     evaluate(workspace, EvaluateSettings(baselines=("popularity",)))
     shutil.copytree(registry.resolve(workspace).root, workspace.models / "20200101T000000-als-0000")
     return workspace

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections import defaultdict
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from mlrec.dataset.reading import read_held_out
 from mlrec.errors import DataChangedError, ModelMissingError, StateError, TrainingFailedError
 from mlrec.evaluation import contest
 from mlrec.evaluation.choosing import on_validation
-from mlrec.evaluation.protocol import evaluate
+from mlrec.evaluation.protocol import Evaluation, evaluate
 from mlrec.model.train import train
 from mlrec.settings import BASELINES, EvaluateSettings, PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
@@ -66,17 +67,18 @@ def test_every_row_of_the_splits(demo, independent_splits):
 
 def test_popularity_and_the_presets_are_where_they_were_measured(demo_copy):
     """Within the core, where the figures can be compared with those of earlier versions."""
+    on_val = EvaluateSettings(relevance_within="core", baselines=("popularity",))
 
     def ndcg(settings):
         train(demo_copy, settings)
-        return evaluate(demo_copy, EvaluateSettings(relevance_within="core")).models
+        return evaluate(demo_copy, on_val).models
 
     baseline = [ndcg(TrainSettings.preset("baseline", random_seed=seed)) for seed in (1, 2, 3)]
     assert baseline[0]["popularity"]["ndcg@10"].value == pytest.approx(0.0599, abs=5e-5)
     assert 0.065 <= np.mean([figures["als"]["ndcg@10"].value for figures in baseline]) <= 0.077
     default = [ndcg(TrainSettings(random_seed=seed)) for seed in (1, 2, 3)]
     assert np.mean([figures["als"]["ndcg@10"].value for figures in default]) >= 0.12
-    on_test = evaluate(demo_copy, EvaluateSettings(split="test", relevance_within="core"))
+    on_test = evaluate(demo_copy, replace(on_val, split="test"))
     assert on_test.models["popularity"]["ndcg@10"].value == pytest.approx(0.0509, abs=5e-5)
 
 
@@ -89,7 +91,8 @@ def test_metrics_agree_with_an_independent_library(demo, independent_splits, spl
     from ir_measures import AP, RR, P, R, Success, nDCG
 
     ks = (5, 10, 50)
-    result = evaluate(demo, EvaluateSettings(split=split, relevance=relevance, relevance_within=within, ks=ks))
+    settings = EvaluateSettings(split=split, relevance=relevance, ks=ks, baselines=("popularity",))
+    result = evaluate(demo, replace(settings, relevance_within=within))
     files = registry.resolve(demo)
     mappings = json.loads(files.mappings.read_text())
     movies = np.load(files.movie_embeddings)
@@ -183,22 +186,29 @@ def test_baselines_are_where_others_have_measured_them(demo):
 def test_an_als_baseline_is_what_publishing_it_would_give(demo_copy):
     parts: list[Literal["val", "test"]] = ["val", "test"]
     train(demo_copy, TrainSettings(movies="core"))
-    beside = {split: evaluate(demo_copy, EvaluateSettings(split=split)).models["als-baseline"] for split in parts}
+    settings = EvaluateSettings(baselines=("als-baseline",))
+    beside = {split: evaluate(demo_copy, replace(settings, split=split)).models["als-baseline"] for split in parts}
     train(demo_copy, TrainSettings.preset("baseline"))
     for split, figures in beside.items():
-        assert evaluate(demo_copy, EvaluateSettings(split=split)).models["als"] == figures
+        alone = evaluate(demo_copy, EvaluateSettings(split=split, baselines=("popularity",)))
+        assert alone.models["als"] == figures
 
 
-def test_differences_are_of_the_same_users(demo):
-    result = evaluate(demo)
-    for pair, differences in result.differences.items():
-        other = result.models[pair.removeprefix("als - ")]
+@pytest.fixture(scope="module")
+def judged(demo) -> Evaluation:
+    """The demo model beside all baselines."""
+    return evaluate(demo)
+
+
+def test_differences_are_of_the_same_users(judged):
+    for pair, differences in judged.differences.items():
+        other = judged.models[pair.removeprefix("als - ")]
         for metric, figure in differences.items():
-            assert figure.value == pytest.approx(result.models["als"][metric].value - other[metric].value)
+            assert figure.value == pytest.approx(judged.models["als"][metric].value - other[metric].value)
             low, high = bounds(figure)
             assert low <= figure.value <= high
         # Both models find the same users easy, so the difference is surer than either figure.
-        own, lead = result.models["als"]["ndcg@10"], differences["ndcg@10"]
+        own, lead = judged.models["als"]["ndcg@10"], differences["ndcg@10"]
         if pair not in ("als - popularity", "als - recent"):
             assert np.ptp(bounds(lead)) < np.ptp(bounds(own))
 
@@ -310,13 +320,13 @@ def test_users_without_a_history_get_what_serving_gives_them(demo_raw, demo_copy
     trained = set(np.asarray(model.user_ids)[np.asarray(model.user_vectors).any(axis=1)].tolist())
     new = set(held_out.user_id.tolist()) - trained
     assert len(new) > 10
-    result = evaluate(demo_copy)
+    result = evaluate(demo_copy, EvaluateSettings(baselines=("popularity",)))
     assert result.models["als"]["ndcg@10"].value > 0.5 * result.models["popularity"]["ndcg@10"].value
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_figures_do_not_depend_on_threads(demo, threads):
-    assert evaluate(demo, EvaluateSettings(threads=threads)).models == evaluate(demo).models
+def test_figures_do_not_depend_on_threads(demo, judged, threads):
+    assert evaluate(demo, EvaluateSettings(threads=threads)).models == judged.models
 
 
 def test_users_with_few_ratings_and_an_empty_validation_part_are_no_trouble(demo_raw, tmp_path):
@@ -330,7 +340,7 @@ def test_users_with_few_ratings_and_an_empty_validation_part_are_no_trouble(demo
     prepare(workspace, PrepareSettings(min_user_ratings=1), raw=raw)
     train(workspace, TrainSettings(iterations=2))
     for split in ("val", "test"):
-        assert evaluate(workspace, EvaluateSettings(split=split)).users > 600
+        assert evaluate(workspace, EvaluateSettings(split=split, baselines=("popularity",))).users > 600
     with Recommender.open(workspace.root) as recommender:
         for user in (700, 701):
             assert recommender.knows_user(user)

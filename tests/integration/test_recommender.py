@@ -186,7 +186,7 @@ def test_neither_files_nor_memory_of_former_models_are_held(two_models):
     try:
         with Recommender.open(workspace.root, store="memory") as rec:
             now = None
-            for number in range(150):
+            for number in range(40):
                 for user in range(1 + number, 6 + number):
                     rec.get_top_n(user)
                 rec.search("star wars"), rec.similar_movies(1), rec.recommend_for([1])

@@ -24,11 +24,11 @@ def picture(demo):
 
 
 @pytest.fixture(scope="module")
-def report(demo, picture):
+def report(demo, few, picture):
     settings = EvaluateSettings(baselines=("popularity", "cosine"), resamples=1000)
     evaluation = evaluate(demo, settings)
-    later = evaluate(demo, replace(settings, protocol="global-time"))
-    replayed = replay(demo, ReplaySettings(held_out_share=0.05, resamples=1000))
+    later = evaluate(few, replace(settings, protocol="global-time"))
+    replayed = replay(few, ReplaySettings(held_out_share=0.1, resamples=1000))
     return render_report(
         [evaluation],
         replayed,

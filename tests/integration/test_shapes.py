@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import in_this_process
 from tests.shapes import Shape, write_anime, write_books, write_lectures, write_orders, write_plays
-
-MLREC = str(Path(sys.executable).with_name("mlrec"))
 
 
 @dataclass(frozen=True)
@@ -82,15 +78,7 @@ def mlrec(folder: Path, *arguments: str) -> Any:
 
 def printed(folder: Path, *arguments: str, keys: str = "") -> str:
     """The same without --json. `keys` is what somebody types."""
-    done = subprocess.run(
-        [MLREC, *arguments],
-        input=keys,
-        cwd=folder,
-        env=os.environ | {"MLREC_DATA_DIR": "data"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = in_this_process(arguments, typed=keys, folder=folder, environment={"MLREC_DATA_DIR": "data"})
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout

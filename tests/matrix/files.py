@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ import duckdb
 from mlrec.settings import PrepareSettings
 from tests.matrix.events import N_MOVIES, N_UNSEEN, Event
 from tests.matrix.oracle import NO_DURATIONS, Amounts, Described, Part
+from tests.matrix.pairwise import cover
 
 FACTORS: Mapping[str, Sequence[str]] = {
     "users": ("integer", "uuid", "firebase", "email", "numberlike"),
@@ -649,3 +651,9 @@ class _Writer:
             case _:
                 put(raw, both)
         return {"raw": raw}
+
+
+@cache
+def forms() -> tuple[Form, ...]:
+    """Forms of which some have every two values that can meet."""
+    return tuple(Form(**case) for case in cover(FACTORS, allowed))

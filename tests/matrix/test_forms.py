@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.matrix.events import crowd
-from tests.matrix.files import FACTORS, Form, allowed, write
-from tests.matrix.pairwise import cover, pairs_of
+from tests.matrix.files import FACTORS, allowed, forms, write
+from tests.matrix.pairwise import pairs_of
 from tests.matrix.run import agree
 
-CASES = [Form(**case) for case in cover(FACTORS, allowed)]
+CASES = forms()
 
 
 def test_every_two_values_that_can_meet_do():

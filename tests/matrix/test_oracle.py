@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +10,12 @@ import pytest
 
 from mlrec.settings import PrepareSettings
 from tests.matrix.events import crowd
-from tests.matrix.files import FACTORS, Form, allowed, movie_id, user_id, write, written_time
+from tests.matrix.files import Form, forms, movie_id, user_id, write, written_time
 from tests.matrix.oracle import RefusedError, clock_of, expected, id_kind, scale_of
-from tests.matrix.pairwise import cover
 from tests.matrix.small import described, lines
 
 HEADER = ("userId", "movieId", "rating", "timestamp")
-FORMS = [Form(**{**case, "rows": "clean"}) for case in cover(FACTORS, allowed)[::5]]
+FORMS = [replace(form, rows="clean") for form in forms()[::5]]
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.container != "parquet"], ids=str)

@@ -288,6 +288,8 @@ def test_counts_are_right_with_several_workers(serve):
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, range(40)))
+    # A worker counts a request when its answer has left, and another one may tell the counts before that.
+    wait_until(lambda: counts(service).get(("mlrec_requests_total", "GET", "/v1/movies/{movie_id}", "404")) == 40)
     found = counts(service)
     pids = set()
     for _ in range(30):

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from mlrec.errors import MlrecError
 from mlrec.settings import SparkSettings
 from mlrec.spark.runtime import load_pyspark, require_java
 from mlrec.spark.session import Spark
+from tests.processes import wait_until
 
 SMALL = {
     "spark.driver.memory": "1g",
@@ -45,9 +45,9 @@ def _needs_spark() -> None:
         pytest.skip(missing)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def spark(_needs_spark, tmp_path_factory) -> Iterator[Spark]:
-    """Spark within one process, on two threads."""
+    """Spark within one process, on two threads. The last test of the last file that uses it takes it away."""
     settings = SparkSettings("local[2]", tuple(SMALL.items()))
     with Spark(settings, tmp_path_factory.mktemp("spark") / "spark.log") as session:
         yield session
@@ -88,11 +88,11 @@ class Cluster:
 
     def _wait_for(self, name: str, pattern: str) -> list[str]:
         log = self.folder / f"{name}.log"
-        for _ in range(600):
-            if found := re.findall(pattern, log.read_text()):
-                return found
-            time.sleep(0.1)
-        raise AssertionError(log.read_text())
+        try:
+            wait_until(lambda: re.search(pattern, log.read_text()), pause=0.1)
+        except AssertionError:
+            raise AssertionError(log.read_text()) from None
+        return re.findall(pattern, log.read_text())
 
     def executors(self) -> list[int]:
         """The processes that run tasks."""

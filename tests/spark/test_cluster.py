@@ -14,6 +14,7 @@ from pathlib import Path
 from mlrec import Recommender
 from mlrec.dataset.prepare import prepare
 from mlrec.workspace import Workspace
+from tests.processes import wait_until
 from tests.spark.same import assert_same, hashes
 
 MLREC = str(Path(sys.executable).with_name("mlrec"))
@@ -31,18 +32,15 @@ def mlrec(data: Path, *arguments: object) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str], code: int) -> tuple[str, str]:
     """What it printed until it ended with this code."""
-    output, messages = process.communicate(timeout=240)
+    output, messages = process.communicate(timeout=500)
     assert process.returncode == code, messages
     assert "Traceback" not in messages
     return output, messages
 
 
 def wait_for_executors(cluster, n: int) -> list[int]:
-    for _ in range(600):
-        if len(found := cluster.executors()) >= n:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("no executor has begun")
+    wait_until(lambda: len(cluster.executors()) >= n, pause=0.1)
+    return cluster.executors()
 
 
 def test_run_on_two_workers_one_of_whose_executors_dies(cluster, demo_raw, demo, tmp_path):
@@ -69,16 +67,7 @@ def test_run_on_two_workers_one_of_whose_executors_dies(cluster, demo_raw, demo,
         before = recommender.get_top_n(42)
         recommender.update_user(42, before[0].movie_id, -2)
         assert before[0].movie_id not in [item.movie_id for item in recommender.get_top_n(42)]
-    wait_until_gone(cluster)
-
-
-def wait_until_gone(cluster) -> None:
-    """Nothing of an application stays on the workers."""
-    for _ in range(200):
-        if not cluster.executors():
-            return
-        time.sleep(0.1)
-    raise AssertionError("executors are left")
+    wait_until(lambda: not cluster.executors(), pause=0.1)  # nothing of an application stays on the workers
 
 
 def test_when_all_workers_die_the_command_ends_and_the_last_state_stays(cluster, demo_raw, tmp_path):
@@ -104,23 +93,14 @@ def test_when_all_workers_die_the_command_ends_and_the_last_state_stays(cluster,
 def test_ctrl_c_leaves_the_last_state_and_no_process(demo_copy, demo_raw):
     before = hashes(demo_copy)
     process = mlrec(demo_copy.root, "prepare", "--raw", demo_raw, "--engine", "spark", "--spark-master", "local[2]")
-    java = None
-    for _ in range(300):
-        time.sleep(0.1)
-        if demo_copy.scratch.joinpath("spark").exists():
-            java = child_of(process)
-            break
-    assert java is not None
+    wait_until(demo_copy.scratch.joinpath("spark").exists, pause=0.1)
+    java = child_of(process)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, messages = ended(process, 130)
     assert messages == "Interrupted. Completed work is kept.\n"
     assert hashes(demo_copy) == before
-    for _ in range(300):
-        if not running(java):
-            break
-        time.sleep(0.1)
-    assert not running(java)
+    wait_until(lambda: not running(java), pause=0.1)
 
 
 def child_of(process: subprocess.Popen[str]) -> int:

@@ -389,7 +389,7 @@ def test_workers_without_the_python_that_is_asked_for_are_told_before_anything_w
 
 
 def test_a_driver_that_dies_is_told_and_the_next_one_works(small, spark):
-    """The last test here: it takes the session away."""
+    """The last test of this folder: it takes the session away."""
     before = registry.list_ids(small)
     assert spark.session is not None  # it has started
     threading.Timer(1.5, spark._gateway.proc.kill).start()

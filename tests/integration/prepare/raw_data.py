@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from mlrec.dataset.database import literal
@@ -19,6 +18,7 @@ from mlrec.ranking.standing_swipes import StandingSwipes
 from mlrec.settings import PrepareSettings
 from mlrec.workspace import Workspace
 from tests.integration.prepare.definitions import Rating, Swiped
+from tests.queries import query
 
 RATINGS_HEADER = "userId,movieId,rating,timestamp"
 MOVIES_HEADER = "movieId,title,genres"
@@ -76,8 +76,7 @@ def crowd(seed: int, users: int = 30, movies: int = 25, ratings: int = 900) -> l
 def rows_of(path: Path) -> list[tuple[Any, ...]]:
     """The rows of a file, or of a folder of part files."""
     path = Path(literal(path), "*.parquet") if path.is_dir() else path
-    with duckdb.connect() as connection:
-        return connection.execute("FROM read_parquet($path, hive_partitioning = false)", {"path": str(path)}).fetchall()
+    return query("FROM read_parquet($path, hive_partitioning = false)", {"path": str(path)})
 
 
 def split_rows(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
