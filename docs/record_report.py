@@ -14,7 +14,7 @@ from pathlib import Path
 
 TARGET = Path(__file__).parent / "pictures" / "report.png"
 MLREC = Path(sys.executable).with_name("mlrec")
-WIDTH, HEIGHT = 1120, 1400  # down to the end of the first table
+WIDTH, HEIGHT = 1120, 1640  # down to the end of the first table
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -17,7 +17,7 @@ from mlrec.artifacts.documents import from_json
 from mlrec.artifacts.prepared import Cutoffs, Manifest
 from mlrec.dataset.reading import Events
 from mlrec.evaluation.estimates import Difference, Estimate
-from mlrec.evaluation.protocol import Evaluation, RelevantMovies
+from mlrec.evaluation.protocol import Evaluation, RelevantMovies, Seeds
 from mlrec.evaluation.replay.replay import Part, Replay
 from mlrec.evaluation.report import svg
 from mlrec.evaluation.report.data import months_of, picture_of
@@ -314,6 +314,12 @@ def test_sittings_are_charted_by_the_time_since_the_last_known_event():
     assert ("same minute|40 users, 80 relevant", "0.1500") in page.bold
     assert {"pause-0-0", "pause-0-1"} <= set(page.charts)
     assert "Taste, or the order of a page" not in rendered()
+
+
+def test_other_training_seeds_are_told():
+    seeds = Seeds((42, 43), {"ndcg@10": (0.1234, 0.1201)}, {"ndcg@10": Estimate(0.12, 0.11, 0.13)})
+    said = "NDCG@10 with 2 training seeds: 0.1234, 0.1201. The next training would lie between 0.110 and 0.130"
+    assert said in rendered([replace(EVALUATION, seeds=seeds)])
 
 
 def test_what_is_undefined_is_a_dash():

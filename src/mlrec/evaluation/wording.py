@@ -6,7 +6,7 @@ The command line imports this module for every command, so it must not import he
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from mlrec.evaluation.estimates import LESS_IS_BETTER, Difference, Estimate, kind_of
@@ -161,6 +161,17 @@ def more_found(k: int, lead: float, name: str, other: str) -> str:
     if per_list > 2 / 3:
         return f"In each list of {k}, {name} finds {per_list:.1f} {more} relevant movies than {other}"
     return f"{name} finds 1 {more} relevant movie per {1 / per_list:,.0f} lists than {other}"
+
+
+def of_seeds(
+    metric: str, seeds: Sequence[int], figures: Mapping[str, Sequence[float]], spread: Mapping[str, Estimate]
+) -> str:
+    """Say how far a metric depends on the random seed of the training."""
+    found = ", ".join(map(number, figures[metric]))
+    return (
+        f"{metric_name(metric)} with {len(seeds)} training seeds: {found}. The next training would lie between"
+        f" {interval(spread[metric]).replace(' to ', ' and ')} with 95% probability."
+    )
 
 
 def significant(comparisons: int) -> str:

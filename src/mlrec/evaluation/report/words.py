@@ -19,6 +19,7 @@ from mlrec.evaluation.wording import (
     learned_from,
     left_out,
     metric_name,
+    of_seeds,
     settings_of,
     signed,
     significant,
@@ -116,6 +117,17 @@ def small_print(evaluation: Evaluation) -> list[str]:
         said.append(f"A random sample: {counted(evaluation.users, 'user')}.")
     said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
     said += map(escape, told(evaluation))
+    if evaluation.seeds:
+        said.append(
+            escape(
+                of_seeds(
+                    f"ndcg@{evaluation.ks[0]}",
+                    evaluation.seeds.random_seeds,
+                    evaluation.seeds.models,
+                    evaluation.seeds.spread,
+                )
+            )
+        )
     if evaluation.half_lives:
         said.append(escape(half_lives(evaluation.half_lives)))
     if "sequence" in evaluation.models:
