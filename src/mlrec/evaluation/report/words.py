@@ -174,7 +174,8 @@ def _rivals(evaluation: Evaluation, metric: str) -> list[tuple[str, str, Differe
     called = {"popularity": "popularity"} if "popularity" in others else {}
     if best:
         kind = "of the lists made elsewhere" if best in evaluation.recommendations else "baseline"
-        called[best] = called.get(best, f"the best {kind} ({best})")
+        aside = " apart from sequence" if "sequence" in evaluation.models else ""
+        called[best] = called.get(best, f"the best {kind}{aside} ({best})")
     leads = {name: evaluation.differences.get(f"{MODEL} - {name}", {}).get(metric) for name in called}
     return [(name, what, lead) for name, what in called.items() if (lead := leads[name]) is not None]
 
