@@ -41,6 +41,10 @@ BaselineName = Literal[
     "als-default",
 ]
 UpdateRule = Literal["fold-in", "gradient"]
+GroupRule = Literal["multiplicative", "average", "least-misery"]
+"""How the scores of several people become one; see `mlrec.ranking.groups`."""
+DEFAULT_GROUP_RULE: GroupRule = "multiplicative"
+GROUP_RULES: tuple[GroupRule, ...] = get_args(GroupRule)
 EngineName = Literal["local", "spark"]
 NormRule = Literal["cap", "unit"]
 VectorFormat = Literal["parquet", "npy", "csv"]

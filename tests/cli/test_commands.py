@@ -57,7 +57,7 @@ def test_the_whole_way_in_json(run, demo_raw, tmp_path):
         assert set(figures) == {f"{metric}@{k}" for metric in METRICS for k in (5, 10)}
         assert figures["ndcg@10"]["low"] < figures["ndcg@10"]["value"] < figures["ndcg@10"]["high"]
     assert set(evaluated["differences"]) == {f"als - {model}" for model in evaluated["models"] if model != "als"}
-    assert set(evaluated["differences"]["als - popularity"]["ndcg@10"]) == {"value", "low", "high", "p"}
+    assert set(evaluated["differences"]["als - popularity"]["ndcg@10"]) == {"value", "low", "high", "p", "p_holm"}
 
     listed = as_json(run("models", "list", "--json", data=data))
     assert listed["current"] == trained["model_id"]
@@ -116,7 +116,7 @@ def test_replay_in_json_and_as_a_table(run, few):
     assert set(document["arms"]) > {"fold-in", "gradient", "static", "popularity"}
     assert document["curve"][0]["swipes"] == 0
     assert set(document["curve"][0]["arms"]["fold-in"]) == {"hit_rate@10", "mrr@10", "disliked@10"}
-    assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high", "p"}
+    assert set(document["differences"]["fold-in - gradient"]["hit_rate@10"]) == {"value", "low", "high", "p", "p_holm"}
     table = run("evaluate", "--replay", "-k", "20", "--held-out-share", "0.05", data=few.root).stdout
     assert "hit_rate@20" in table
     assert f"of {document['users']:,} new users" in table

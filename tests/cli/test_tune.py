@@ -27,7 +27,8 @@ def test_tune_in_json_and_as_tables(run, few_copy, tmp_path):
     assert json.loads(out.read_text())["settings"] == document["best"]["settings"]
     for split in ("val", "test"):
         assert set(document[split]["models"]) == {"best", "default"}
-        assert set(document[split]["differences"]["best - default"]["ndcg@10"]) == {"value", "low", "high", "p"}
+        lead = document[split]["differences"]["best - default"]["ndcg@10"]
+        assert set(lead) == {"value", "low", "high", "p", "p_holm"}
 
     shown = run("tune", "--trials", 3, "--threads", 1, "--sample", 100, data=few_copy.root)
     assert shown.stderr == ""

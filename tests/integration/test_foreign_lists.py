@@ -161,6 +161,7 @@ def test_lists_of_the_model_itself_have_its_figures(demo, tmp_path):
 
 def test_figures_of_lists_are_not_kept_and_what_is_odd_is_told(demo_copy, tmp_path):
     kept = registry.resolve(demo_copy)
+    kept.metrics.unlink(missing_ok=True)
     mlrec.evaluate(demo_copy, QUICK)
     before = kept.metrics.read_text()
     frame = pd.DataFrame({"user_id": [1, 1, 7, 10**9], "movie_id": [10**9, 10**9, 318, 318]})

@@ -118,7 +118,7 @@ def test_a_plain_training_says_how_it_compares_with_the_model_that_it_replaces(d
     assert found.published_value is not None
     assert found.published_value > found.value
     assert found.command == f"mlrec models compare {new.model_id} {before}"
-    assert f"{found.value:.4f}, and was {found.published_value:.4f} (607 users)" in found.summary
+    assert f"{found.value:.4f}, and was {found.published_value:.4f} ({new.choice.users} users)" in found.summary
     assert found.command in found.summary
     assert new.to_json()["compared_with_published"]["published"] == before
     baseline = mlrec.train(demo_copy, mlrec.TrainSettings.preset("baseline", iterations=1))

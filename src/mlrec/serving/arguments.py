@@ -17,11 +17,14 @@ import numpy as np
 from mlrec.errors import SettingsError, shown, unfit
 from mlrec.ids import LARGEST_ID, LONGEST_ID, SMALLEST_ID, IdKind, PublicId, text_fault
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
+from mlrec.settings import GROUP_RULES, GroupRule
 
 MOST_OPINIONS = 10_000
 """Likes and dislikes of a visitor together."""
 MOST_EXCLUDED = 10_000
 MOST_GENRES = 1_000
+MOST_PEOPLE = 20
+"""People who are recommended to together."""
 LONGEST_TEXT = 500
 """Characters of a search text and of a genre."""
 LONGEST_LIST = 1_000_000
@@ -46,6 +49,23 @@ def opinions(likes: Any, dislikes: Any, kind: IdKind) -> tuple[list[PublicId], l
     if len(liked) + len(disliked) > MOST_OPINIONS:
         raise SettingsError(f"likes and dislikes together must have at most {MOST_OPINIONS:,} movie ids.")
     return liked, disliked
+
+
+def group(values: Any, kind: IdKind) -> list[PublicId]:
+    """The ids of several people, each once, in the order in which they are named."""
+    named = _listed("user_ids", values, MOST_PEOPLE, "user ids")
+    found = dict.fromkeys(user_id(value, kind, "each of user_ids") for value in named)
+    if not found:
+        raise SettingsError("user_ids must have at least one user id.")
+    return list(found)
+
+
+def group_rule(value: Any) -> GroupRule:
+    """How the scores of several people become one."""
+    for rule in GROUP_RULES:
+        if value == rule:
+            return rule
+    raise unfit("rule", f"one of {', '.join(GROUP_RULES)}", value)
 
 
 def excluded(exclude: Any, kind: IdKind) -> list[PublicId]:

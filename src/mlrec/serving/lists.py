@@ -14,15 +14,18 @@ from mlrec.errors import CannotExplainError
 from mlrec.ids import IdKind, PublicId
 from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.diversity import maximal_marginal_relevance
+from mlrec.ranking.ranker import Scores
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Card, Contribution, Explanation, Recommendation, Source, Standing
+from mlrec.serving.served_model import ServedModel
 from mlrec.serving.user_views import UserView
 
 # Diversity picks from this many times the requested movies, and at least from this many.
 _POOL_FACTOR, _POOL_LEAST = 10, 100
-_MOSTLY = 0.5
+MOSTLY = 0.5
+"""A score is personal if at least this part of it is taste."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class ListOptions:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    @property
+    def filters(self) -> bool:
+        """Whether movies are filtered by what they are."""
+        return self.genres is not None or self.years is not None or bool(self.not_genres)
+
 
 @dataclass(frozen=True)
 class RankedRows:
@@ -106,8 +114,7 @@ def ranked(view: UserView, n: int, options: ListOptions) -> ResultList[Recommend
 
 def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
     """Return the same list as `ranked`, as movie rows."""
-    is_filtered = options.genres is not None or options.years is not None or bool(options.not_genres)
-    if view.is_personal and not is_filtered and not options.diversity:
+    if view.is_personal and not options.filters and not options.diversity:
         hidden = view.served.known_rows(options.exclude)
         if not options.include_seen:
             hidden = np.concatenate([hidden, view.history.seen])
@@ -115,32 +122,44 @@ def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
         best = view.served.best_by_taste.lists(view.vector[None], view.likes, Seen.by_one(hidden), n)
         return RankedRows.by_taste(best.rows[0], best.scores[0])
     of_user = view.scores
-    order, candidates = of_user.order.copy(), None
-    if is_filtered:
-        candidates = view.served.candidates(options.genres, options.not_genres, options.years)
-    # A few movies are left out faster by their scores than by a mask over all movies.
-    order[view.served.known_rows(options.exclude)] = -np.inf
+    order = of_user.order.copy()
     if not options.include_seen:
         order[view.history.seen] = -np.inf
-    if options.diversity:
-        pool = top_n(order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
-        factors = view.served.movie_factors[pool]
-        rows = pool[maximal_marginal_relevance(order[pool], factors, n, options.diversity)]
-    else:
-        rows = top_n(order, n, candidates)
-    shown = of_user.shown[rows]
-    popular_part = of_user.popular_part[rows]
+    rows = best_rows(view.served, order, n, options)
+    return RankedRows(rows, of_user.shown[rows], taste_of(view, of_user, rows))
+
+
+def best_rows(served: ServedModel, order: NDArray[np.float32], n: int, options: ListOptions) -> NDArray[np.int64]:
+    """Return the rows of the n best movies that the options allow. `order` is float32 (movies,) and is overwritten.
+
+    Movies that somebody has seen must be at −∞ already, if they must not be listed.
+    """
+    candidates = None
+    if options.filters:
+        candidates = served.candidates(options.genres, options.not_genres, options.years)
+    # A few movies are left out faster by their scores than by a mask over all movies.
+    order[served.known_rows(options.exclude)] = -np.inf
+    if not options.diversity:
+        return top_n(order, n, candidates)
+    pool = top_n(order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
+    factors = served.movie_factors[pool]
+    return pool[maximal_marginal_relevance(order[pool], factors, n, options.diversity)]
+
+
+def taste_of(view: UserView, scores: Scores, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return which part of a user's scores of some movies is taste, float32 (movies,)."""
     if not view.has_taste:
-        return RankedRows(rows, shown, np.zeros(len(rows), dtype=np.float32))
-    own = np.abs(shown - popular_part)
+        return np.zeros(len(rows), dtype=np.float32)
+    popular_part = scores.popular_part[rows]
+    own = np.abs(scores.shown[rows] - popular_part)
     total = own + popular_part
-    return RankedRows(rows, shown, np.divide(own, total, out=np.ones_like(own), where=total > 0))
+    return np.asarray(np.divide(own, total, out=np.ones_like(own), where=total > 0))
 
 
 def sources(taste: NDArray[np.float32], options: ListOptions) -> list[Source]:
     """Return the source of each movie in a list, given which part of each score is taste."""
     otherwise: Source = "popular" if options.genres is None else "genre"
-    return ["personal" if own >= _MOSTLY else otherwise for own in taste.tolist()]
+    return ["personal" if own >= MOSTLY else otherwise for own in taste.tolist()]
 
 
 def dealt(view: UserView, user_id: PublicId, n: int, options: ListOptions) -> ResultList[Card]:
@@ -158,19 +177,24 @@ def card_of(view: UserView, user_id: PublicId, row: int, movie: Recommendation) 
 
 
 def _card(view: UserView, user_id: PublicId, row: int, movie: Recommendation, scores: NDArray[np.float32]) -> Card:
-    reasons: list[Contribution] = []
-    if movie.source == "personal":
-        with suppress(CannotExplainError):
-            reasons = explained(view, user_id, row).because()
-    return Card(movie, _standing(scores, row), tuple(reasons))
+    reasons = reasons_of(view, user_id, row) if movie.source == "personal" else ()
+    return Card(movie, standing_of(scores, row), reasons)
+
+
+def reasons_of(view: UserView, user_id: PublicId, row: int) -> tuple[Contribution, ...]:
+    """Return the user's likes that add most to the score of a movie; none if it cannot be explained."""
+    with suppress(CannotExplainError):
+        return tuple(explained(view, user_id, row).because())
+    return ()
 
 
 def standing(view: UserView, row: int) -> Standing:
     """Return the rank of a movie for a user among all movies, by score."""
-    return _standing(view.scores.shown, row)
+    return standing_of(view.scores.shown, row)
 
 
-def _standing(scores: NDArray[np.float32], row: int) -> Standing:
+def standing_of(scores: NDArray[np.float32], row: int) -> Standing:
+    """Return the rank of a movie by the scores of all movies, float32 (movies,)."""
     return Standing(int(np.count_nonzero(scores > scores[row])) + 1, len(scores))
 
 

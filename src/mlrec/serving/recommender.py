@@ -35,6 +35,7 @@ from mlrec.progress_line import notebook_progress
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
 from mlrec.serving.batch import Block, recommend_all
+from mlrec.serving.groups import ranked_for_group
 from mlrec.serving.history import HistoryEvent, history_of
 from mlrec.serving.lists import ListOptions, card_of, dealt, explained, ranked, standing
 from mlrec.serving.lists_frame import list_columns, lists_frame
@@ -44,6 +45,7 @@ from mlrec.serving.results import (
     Card,
     Explanation,
     Genre,
+    GroupRecommendation,
     ModelSummary,
     Movie,
     Recommendation,
@@ -56,7 +58,14 @@ from mlrec.serving.stores import open_store
 from mlrec.serving.stores.damage import misfit
 from mlrec.serving.stores.interface import Appended, Draft, Entry, SwipeStore
 from mlrec.serving.user_views import UserView, UserViews
-from mlrec.settings import DEFAULT_DATA_DIR, DEFAULT_TOP_N, DEFAULT_USERS, ServeSettings
+from mlrec.settings import (
+    DEFAULT_DATA_DIR,
+    DEFAULT_GROUP_RULE,
+    DEFAULT_TOP_N,
+    DEFAULT_USERS,
+    GroupRule,
+    ServeSettings,
+)
 from mlrec.workspace import ModelFiles, Workspace, as_path
 
 if TYPE_CHECKING:
@@ -305,6 +314,51 @@ class Recommender:
         served = self._served()
         options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
         return ranked(self._view_of(served, user_id), n, options)
+
+    def get_top_n_for(
+        self,
+        user_ids: Iterable[PublicId],
+        n: int = DEFAULT_TOP_N,
+        *,
+        rule: GroupRule = DEFAULT_GROUP_RULE,
+        genres: Iterable[str] | None = None,
+        not_genres: Iterable[str] = (),
+        years: tuple[int, int] | None = None,
+        exclude: Iterable[PublicId] = (),
+        include_seen: bool = False,
+        diversity: float = 0.0,
+    ) -> ResultList[GroupRecommendation]:
+        """Recommend movies to several people who want to watch one together.
+
+        Movies that any of them has seen are not listed. What any of them dislikes is never listed.
+
+        Parameters
+        ----------
+        user_ids
+            The people, at most 20. Their order does not matter. A single person gets the list of `get_top_n`.
+        n, genres, not_genres, years, exclude, diversity
+            As in `get_top_n`.
+        rule
+            "multiplicative": the geometric mean of their scores, so that everybody should like the movie. "average":
+            the mean of their scores, each person's on the same scale. "least-misery": the lowest of these.
+        include_seen
+            Also list movies that some of them have seen, but none that any of them dislikes.
+
+        Returns
+        -------
+        list of GroupRecommendation
+            Best first, each with what every one of them would say.
+
+        Raises
+        ------
+        SettingsError
+            If an argument cannot be used.
+        """
+        served = self._served()
+        people = arguments.group(user_ids, served.model.user_id_kind)
+        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        views = {user_id: self._view_of(served, user_id) for user_id in people}
+        return ranked_for_group(views, n, arguments.group_rule(rule), options)
 
     def recommend_for(
         self,

@@ -237,6 +237,48 @@ class Card:
 
 
 @dataclass(frozen=True)
+class MemberOpinion:
+    """What one of several people would say of a movie.
+
+    Attributes
+    ----------
+    user_id
+        The person.
+    score
+        The person's own score; see `Recommendation`.
+    standing
+        Its rank among all movies for this person.
+    because
+        The person's likes that add most to the score; empty if it is mostly popularity.
+    """
+
+    user_id: PublicId
+    score: float
+    standing: Standing
+    because: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True)
+class GroupRecommendation:
+    """One movie of a list for several people.
+
+    Attributes
+    ----------
+    movie
+        The movie. Its score is that of the group, by the rule; its taste the mean over the people.
+    members
+        What each of them would say, in the order in which they were named.
+    """
+
+    movie: Recommendation
+    members: tuple[MemberOpinion, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the movie as plain JSON values, with `members`."""
+        return {**self.movie.to_json(), "members": [to_json(member) for member in self.members]}
+
+
+@dataclass(frozen=True)
 class ModelSummary:
     """A model in use.
 

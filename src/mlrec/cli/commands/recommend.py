@@ -23,14 +23,16 @@ from mlrec.cli.progress import progress
 from mlrec.cli.public_ids import parse_id
 from mlrec.errors import in_shell
 from mlrec.plurals import counted
-from mlrec.settings import ServeSettings, UpdateRule
+from mlrec.settings import DEFAULT_GROUP_RULE, GroupRule, ServeSettings, UpdateRule
 
 if TYPE_CHECKING:
+    from mlrec.ids import PublicId
     from mlrec.serving.recommender import Recommender
-    from mlrec.serving.results import Explanation, Movie, Recommendation
+    from mlrec.serving.results import Explanation, GroupRecommendation, MemberOpinion, Movie, Recommendation
 
 EXAMPLES = examples(
     "mlrec recommend --user 42",
+    "mlrec recommend --user 42 --user 7 --explain",
     "mlrec recommend --user 42 -n 5 --genre Comedy --years 1980-1999 --explain",
     'mlrec recommend --like "Toy Story" --like 260 --dislike 3',
     "mlrec recommend --all-users --out recs.parquet",
@@ -57,9 +59,21 @@ Rule = Annotated[
 
 def recommend(
     user: Annotated[
-        str | None,
-        typer.Option("--user", "-u", metavar="ID", help="User id. Unknown users get popular movies."),
+        list[str] | None,
+        typer.Option(
+            "--user",
+            "-u",
+            metavar="ID",
+            help="User id. Unknown users get popular movies. Repeat it for people who want to watch a movie together.",
+        ),
     ] = None,
+    group_rule: Annotated[
+        GroupRule,
+        typer.Option(
+            help="How the scores of several users become one: the geometric mean (multiplicative), the mean, or the"
+            " lowest."
+        ),
+    ] = DEFAULT_GROUP_RULE,
     like: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,9 +123,15 @@ def recommend(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Recommend movies to a user, to a visitor without an account (--like), or to all users (--all-users)."""
+    """Recommend movies to a user, to several users who want to watch one together, to a visitor without an account
+    (--like), or to all users (--all-users).
+
+    For several users, movies that any of them has seen or dislikes are left out.
+    """
     likes, dislikes = like or [], dislike or []
-    _check_usage(user, bool(likes or dislikes), all_users, out, explain)
+    _check_usage(bool(user), bool(likes or dislikes), all_users, out, explain)
+    if group_rule != DEFAULT_GROUP_RULE and len(user or ()) < 2:
+        raise UsageError("--group-rule requires at least two --user.")
     options: dict[str, Any] = {
         "genres": genre or None,
         "not_genres": not_genre or (),
@@ -125,8 +145,12 @@ def recommend(
         options["exclude"] = [parse_id(text, "movie", recommender.movie_id_kind) for text in exclude or ()]
         if out is not None:
             _write_all(recommender, n, options, out, as_json)
-        elif user is not None:
-            user_id = parse_id(user, "user", recommender.user_id_kind)
+        elif user and len(user) > 1:
+            people = [parse_id(text, "user", recommender.user_id_kind) for text in user]
+            picks = recommender.get_top_n_for(people, n, rule=group_rule, **options)
+            _show_group(recommender, picks, list(dict.fromkeys(people)), group_rule, explain, as_json)
+        elif user:
+            user_id = parse_id(user[0], "user", recommender.user_id_kind)
             items = recommender.get_top_n(user_id, n, **options)
             reasons = [recommender.explain(user_id, item.movie_id) for item in items] if explain else None
             _show(recommender, {"user_id": user_id}, f"For user {in_shell(user_id)}", items, reasons, as_json)
@@ -168,8 +192,8 @@ def _say_how_sure(items: "Sequence[Recommendation]", liked: "Sequence[Movie]", o
     )
 
 
-def _check_usage(user: str | None, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:
-    if [user is not None, is_visitor, all_users].count(True) != 1:
+def _check_usage(has_user: bool, is_visitor: bool, all_users: bool, out: Path | None, explain: bool) -> None:
+    if [has_user, is_visitor, all_users].count(True) != 1:
         raise UsageError("Use one of --user ID, --like and --dislike (for a visitor), or --all-users.")
     if all_users != (out is not None):
         raise UsageError("--all-users requires --out FILE." if all_users else "--out requires --all-users.")
@@ -215,6 +239,46 @@ def _show(
         render.print_json({**who, "model_id": recommender.model_id, "items": documents})
     else:
         show(items, title, "score", reasons)
+
+
+def _show_group(
+    recommender: "Recommender",
+    items: "Sequence[GroupRecommendation]",
+    people: "Sequence[PublicId]",
+    rule: GroupRule,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Render a list for several people, with the rank of each movie for each of them among all movies."""
+    if as_json:
+        found = [item.to_json() for item in items]
+        render.print_json({"user_ids": list(people), "rule": rule, "model_id": recommender.model_id, "items": found})
+        return
+    who = " and ".join(map(in_shell, people)) if len(people) < 3 else ", ".join(map(in_shell, people))
+    if not items:
+        render.line(f"For users {who}: no movies match.")
+        return
+    rows = [
+        [item.movie.rank, item.movie.title, item.movie.year or "", *(f"{own.standing.rank:,}" for own in item.members)]
+        for item in items
+    ]
+    columns = ["#rank", "title", "year", *(f"#for {in_shell(one)}" for one in people)]
+    if explain:
+        columns.append("why")
+        for row, item in zip(rows, items, strict=True):
+            row.append("; ".join(f"{in_shell(own.user_id)}: {_why_of(own)}" for own in item.members))
+    else:
+        columns.append(render.id_heading("id", (item.movie.movie_id for item in items)))
+        for row, item in zip(rows, items, strict=True):
+            row.append(item.movie.movie_id)
+    render.table(columns, rows, title=f"For users {who}, with the rank of each movie for each of them")
+    for one in people:
+        if not recommender.knows_user(one):
+            render.warn(f"User {in_shell(one)} has no likes that the model knows, and goes by what is popular.")
+
+
+def _why_of(opinion: "MemberOpinion") -> str:
+    return cards.because(opinion.because) if opinion.because else "popular"
 
 
 def show(

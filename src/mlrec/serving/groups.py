@@ -1,0 +1,70 @@
+"""Rank movies for several people who want to watch one together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlrec.ids import PublicId
+from mlrec.ranking.groups import group_scores
+from mlrec.ranking.ranker import Scores
+from mlrec.serving import arguments
+from mlrec.serving.lists import (
+    MOSTLY,
+    ListOptions,
+    RankedRows,
+    best_rows,
+    ranked_rows,
+    reasons_of,
+    sources,
+    standing_of,
+    taste_of,
+)
+from mlrec.serving.result_list import ResultList
+from mlrec.serving.results import GroupRecommendation, MemberOpinion
+from mlrec.serving.user_views import UserView
+from mlrec.settings import GroupRule
+
+
+def ranked_for_group(
+    views: Mapping[PublicId, UserView], n: int, rule: GroupRule, options: ListOptions
+) -> ResultList[GroupRecommendation]:
+    """Return the n best movies for some people, with what each of them would say; fewer if fewer are left."""
+    n = arguments.length(n)
+    served = next(iter(views.values())).served
+    scores = {user_id: view.scores for user_id, view in views.items()}
+    if len(views) == 1:
+        found = ranked_rows(next(iter(views.values())), n, options)
+    else:
+        found = _ranked_rows(views, scores, n, rule, options)
+    movies = served.recommendations(found.rows, found.shown, sources(found.taste, options), found.taste.tolist())
+    picks = (
+        GroupRecommendation(movie, tuple(_opinion(views[one], one, scores[one], row) for one in views))
+        for movie, row in zip(movies, found.rows.tolist(), strict=True)
+    )
+    return ResultList(picks, GroupRecommendation)
+
+
+def _ranked_rows(
+    views: Mapping[PublicId, UserView], scores: Mapping[PublicId, Scores], n: int, rule: GroupRule, options: ListOptions
+) -> RankedRows:
+    # In the order of their ids, so that sums do not depend on who was named first.
+    people = sorted(views, key=str)
+    shown = group_scores(np.stack([scores[one].shown for one in people]), rule)
+    order = shown.copy()
+    for view in views.values():
+        history = view.history
+        # Nobody should see again what they have seen, and least of all what they dislike.
+        disliked = history.movie_idx[(history.preference < 0) & (history.movie_idx >= 0)]
+        order[disliked if options.include_seen else history.seen] = -np.inf
+    rows = best_rows(next(iter(views.values())).served, order, n, options)
+    taste = np.stack([taste_of(views[one], scores[one], rows) for one in people]).mean(axis=0)
+    return RankedRows(rows, shown[rows], np.asarray(taste, dtype=np.float32))
+
+
+def _opinion(view: UserView, user_id: PublicId, scores: Scores, row: int) -> MemberOpinion:
+    """What one of the people would say of a movie."""
+    own_taste = float(taste_of(view, scores, np.array([row]))[0])
+    reasons = reasons_of(view, user_id, row) if own_taste >= MOSTLY else ()
+    return MemberOpinion(user_id, float(scores.shown[row]), standing_of(scores.shown, row), reasons)
