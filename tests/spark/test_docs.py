@@ -13,10 +13,10 @@ from tests.spark.conftest import SMALL
 
 
 @pytest.mark.parametrize(("page", "block"), python_blocks(with_spark=True))
-def test_python_blocks_run(page, block, demo_raw, tmp_path):
+def test_python_blocks_run(page, block, few_raw, tmp_path):
     here = {
         "/shared/mlrec": str(tmp_path / "data"),
-        "hdfs://namenode/ratings": str(demo_raw),
+        "hdfs://namenode/ratings": str(few_raw),
         "spark://host:7077": "local[2]",
         '("spark.executor.memory", "8g"),': "".join(f"{option}, " for option in SMALL.items()),
     }
