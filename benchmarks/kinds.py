@@ -154,7 +154,7 @@ def judged(jury: Jury, model: Model, alone: Model) -> Iterator[tuple[str, NDArra
     for name, own in ((DEFAULT, model), (ALONE, alone)):
         solver = own.solver()
         yield name, ndcg(jury, jury.lister(solver, jury.folded_in(solver), own.item_item))
-    known = jury.known.core()
+    known = jury.known.core
     train, likes = (baselines.likes_matrix(history, len(known.popularity)) for history in (known.train, known.history))
     cosine = listers.item_weights(known, likes, baselines.item_cosine(train, 100))
     yield "cosine", ndcg(jury, listers.over_all_movies(cosine, jury.known.is_trained))
@@ -165,7 +165,7 @@ def judged(jury: Jury, model: Model, alone: Model) -> Iterator[tuple[str, NDArra
 
 def eases(jury: Jury) -> Iterator[tuple[float, Lister]]:
     """EASE with each λ."""
-    known = jury.known.core()
+    known = jury.known.core
     train, likes = (baselines.likes_matrix(history, len(known.popularity)) for history in (known.train, known.history))
     for value in LAMBDAS:
         weights = baselines.ease(train, value, jury.judge.threads)

@@ -98,9 +98,7 @@ def demo(_demo_trained) -> Workspace:
 @pytest.fixture
 def demo_copy(_demo_trained, tmp_path) -> Workspace:
     """A copy of `demo` that a test may change."""
-    workspace = Workspace(tmp_path / "data")
-    shutil.copytree(_demo_trained.root, workspace.root)
-    return workspace
+    return _copied(_demo_trained, tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
@@ -115,9 +113,7 @@ def few(_few_trained) -> Workspace:
 @pytest.fixture
 def few_copy(_few_trained, tmp_path) -> Workspace:
     """A copy of `few` that a test may change."""
-    workspace = Workspace(tmp_path / "data")
-    shutil.copytree(_few_trained.root, workspace.root)
-    return workspace
+    return _copied(_few_trained, tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
@@ -134,9 +130,12 @@ def text_demo(demo, tmp_path_factory) -> Workspace:
 @pytest.fixture
 def text_copy(text_demo, tmp_path) -> Workspace:
     """A copy of `text_demo` that a test may change."""
-    workspace = Workspace(tmp_path / "text")
-    shutil.copytree(text_demo.root, workspace.root)
-    return workspace
+    return _copied(text_demo, tmp_path / "text")
+
+
+def _copied(workspace: Workspace, folder: Path) -> Workspace:
+    shutil.copytree(workspace.root, folder)
+    return Workspace(folder)
 
 
 @pytest.fixture(scope="session")

@@ -74,8 +74,8 @@ def show_replay(result: Replay) -> None:
             title=f"{metric} by number of earlier swipes, ± half the width of the 95% CI",
             keys=1,
         )
-    for name, reason in result.skipped.items():
-        render.line(f"{wording.skipped(name, reason)}.")
+    for names, reason in wording.by_reason(result.skipped):
+        render.line(f"{wording.skipped(names, reason)}.")
     render.line(
         f"{wording.learned_from(result.learned_events, result.starts_at)}"
         f" {result.outside_core_likes / result.likes:.0%} of the likes are outside the core."
@@ -100,7 +100,7 @@ def show(result: Evaluation, *, with_segments: bool = False) -> None:
     if result.seeds is not None:
         _show_seeds(result.seeds, result.models["als"], result.ks)
     for names, reason in wording.by_reason(result.skipped):
-        render.line(f"{wording.skipped(', '.join(names), reason)}. To include it: --baseline {names[0]}")
+        render.line(f"{wording.skipped(names, reason)}. To include it: --baseline {names[0]}")
     if result.recommendations:
         from mlrec.evaluation.foreign_lists import told
 

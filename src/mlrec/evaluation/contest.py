@@ -97,8 +97,8 @@ class Contest:
     manifest
         The manifest of the prepared data.
     validation
-        The jury by which those that look at dates choose their half-life, on the validation split. None: they take the
-        usual one.
+        Makes the jury by which those that look at dates choose their half-life, on the validation split. None: they
+        take the usual one.
     fold_in, vectors
         The evaluated model's fold-in, and its vectors by user row, float32 (users, factors).
     half_lives
@@ -107,7 +107,7 @@ class Contest:
 
     jury: Jury
     manifest: Manifest
-    validation: Jury | None
+    validation: Callable[[], Jury] | None
     fold_in: FoldIn
     vectors: NDArray[np.float32]
     half_lives: dict[str, float] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Contest:
 
     def _dated(self, name: BaselineName, of_half_life: Callable[[Jury, float], Lister]) -> Lister:
         """Choose the half-life on validation by NDCG@10, and return the lister."""
-        usual, jury = _HALF_LIVES[name][0], self.validation
+        usual, jury = _HALF_LIVES[name][0], self._choosing
         self.half_lives[name] = usual
         if jury is not None and len(jury.users):
             figures = {
@@ -143,8 +143,8 @@ class Contest:
         return of_half_life(self.jury, self.half_lives[name])
 
     def _item_weights(self, kind: str) -> Any:
-        settings, train = self.jury.settings, self.jury.known.core().train
-        likes = baselines.likes_matrix(train, int(self.jury.known.is_trained.sum()))
+        settings, known = self.jury.settings, self.jury.known.core
+        likes = baselines.likes_matrix(known.train, len(known.popularity))
         with self.jury.progress.task(f"Training {kind}"):
             if kind == "cosine":
                 return baselines.item_cosine(likes, settings.cosine_neighbours)
@@ -152,7 +152,7 @@ class Contest:
 
     def _sequence(self) -> Lister:
         """What followed the user's last events in other histories, beside the evaluated model's vectors."""
-        known, is_trained = self._core, self.jury.known.is_trained
+        known, is_trained = self.jury.known.core, self.jury.known.is_trained
         n_movies = len(known.popularity)
         with self.jury.progress.task("Training sequence"):
             follows = baselines.following(known.train, n_movies)
@@ -170,13 +170,13 @@ class Contest:
         return listers.over_all_movies(listers.by_scores(scores, n_movies), is_trained)
 
     @cached_property
-    def _core(self) -> Known:
-        """What the models know that are trained on the core, as the evaluated model's movie factors are."""
-        return self.jury.known.core()
+    def _choosing(self) -> Jury | None:
+        """The jury on the validation split, which is read only if a half-life is to be chosen."""
+        return None if self.validation is None else self.validation()
 
     def _als(self, settings: TrainSettings) -> Lister:
         """Train ALS in memory on train. Users are folded in from their known history, as for the evaluated model."""
-        known = self._core
+        known = self.jury.known.core
         preferences = signed_matrix(known.train, len(known.popularity))
         content = Content([None] * len(known.popularity), known.genres)
         learned = learn(
@@ -201,6 +201,6 @@ class Contest:
 
 
 def _by_item_weights(jury: Jury, half_life: float, weights: Any) -> Lister:
-    known = jury.known.core()
+    known = jury.known.core
     likes = baselines.likes_matrix(known.history, len(known.popularity), half_life)
     return listers.over_all_movies(listers.item_weights(known, likes, weights), jury.known.is_trained)

@@ -204,7 +204,7 @@ class ForeignLists:
         counts = np.zeros(5, dtype=np.int64)
         for block in slices(len(jury.users), _BLOCK_USERS):
             rows = jury.users[block]
-            entries = _Entries.of(self, rows, Seen.of(history, rows), _listable(jury))
+            entries = _Entries.of(self, rows, Seen.of(history, rows), jury.listed(jury.known))
             has_list = np.diff(self.indptr)[rows] > 0
             kept = np.bincount(entries.user[entries.is_kept], minlength=len(rows))
             facts = (
@@ -249,11 +249,6 @@ class _Entries:
         is_seen = (movie >= 0) & np.isin(user * span + movie, seen.positions * span + seen.movie_idx)
         is_listable = True if listable is None else (movie < 0) | listable[movie]
         return cls(user, movie, is_seen, ~is_seen & is_listable)
-
-
-def _listable(jury: Jury) -> NDArray[np.bool_] | None:
-    """Which movies all models may list; None: all."""
-    return jury.known.is_trained if jury.within == "core" else None
 
 
 def read_all(
@@ -307,7 +302,7 @@ def name_of(file: str) -> str:
 
 def judged(lists: Mapping[str, ForeignLists], jury: Jury) -> dict[str, Judged]:
     """Evaluate lists by name, as the jury evaluates every model."""
-    listable = _listable(jury)
+    listable = jury.listed(jury.known)
     return {name: jury.judged(name, partial(own.listed, listable=listable)) for name, own in lists.items()}
 
 

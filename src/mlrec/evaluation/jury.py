@@ -98,11 +98,11 @@ class Jury:
 
     def popularity(self) -> Lister:
         """Return a lister that ranks by likes in train; see `listers.popularity`."""
-        return listers.popularity(self.known, self._listed(self.known))
+        return listers.popularity(self.known, self.listed(self.known))
 
     def recent(self, half_life: float) -> Lister:
         """Return a lister that ranks by popularity at the moment of each list; see `listers.recent`."""
-        return listers.recent(self.known, self._moments(self.known), half_life, self._listed(self.known))
+        return listers.recent(self.known, self._moments(self.known), half_life, self.listed(self.known))
 
     def lister(
         self,
@@ -113,7 +113,7 @@ class Jury:
     ) -> Lister:
         """Return a lister that ranks as serving does by default; see `listers.factors`."""
         known = known or self.known
-        listed = self._listed(known)
+        listed = self.listed(known)
         return listers.factors(known, fold_in, vectors, ServeSettings(), self._moments(known), listed, item_item)
 
     def _moments(self, known: Known) -> NDArray[np.int64]:
@@ -122,7 +122,8 @@ class Jury:
         moments[self.users] = self.judge.held_out.moments
         return moments
 
-    def _listed(self, known: Known) -> NDArray[np.bool_] | None:
+    def listed(self, known: Known) -> NDArray[np.bool_] | None:
+        """Return which movies may be listed, bool (movies,); None: all."""
         return known.is_trained if self.within == "core" else None
 
     def ndcg(self, lister: Lister, k: int) -> NDArray[np.float64]:

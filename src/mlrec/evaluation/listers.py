@@ -82,8 +82,9 @@ class Known:
             is_trained=model.is_trained,
         )
 
+    @cached_property
     def core(self) -> Known:
-        """Return what is known of the core alone: its movies become rows 0 and up. Other events are left out."""
+        """What is known of the core alone: its movies become rows 0 and up. Other events are left out."""
         if self.is_trained.all():
             return self
         row = (np.cumsum(self.is_trained) - 1).astype(np.int32)

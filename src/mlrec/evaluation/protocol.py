@@ -406,7 +406,7 @@ def _judge(
     lists = lists or {}
     with blas_threads():
         vectors = jury.user_vectors(model)
-        choosing = None if validation is None else _jury_of_validation(model, validation(), settings, threads)
+        choosing = None if validation is None else partial(_jury_of_validation, model, validation, settings, threads)
         contest = Contest(jury, held_out.manifest, choosing, model.solver(), vectors)
         chosen, skipped = chosen_baselines(model, known, held_out.manifest, protocol, settings)
         found[MODEL] = jury.judged(MODEL, jury.lister(model.solver(), vectors, model.item_item))
@@ -458,7 +458,9 @@ def _judge(
     )
 
 
-def _jury_of_validation(model: Model, held_out: HeldOut, settings: EvaluateSettings, threads: int) -> Jury:
+def _jury_of_validation(
+    model: Model, validation: Callable[[], HeldOut], settings: EvaluateSettings, threads: int
+) -> Jury:
     """The jury by which baselines choose their half-life: some users outside the holdout."""
     settings = replace(settings, split="val", users="others", sample=_CHOOSING_USERS)
-    return Jury.of(model, Known.of(model, ("train",)), held_out, settings, METRICS, (10,), threads).sampled()
+    return Jury.of(model, Known.of(model, ("train",)), validation(), settings, METRICS, (10,), threads).sampled()

@@ -226,9 +226,10 @@ def settings_of(model_id: str | None) -> str:
     return f"the settings of {model_id}" if model_id else "the default settings"
 
 
-def skipped(name: str, reason: str) -> str:
-    """Say why a model or a rule has no figures."""
-    return f"{name} {reason} and was skipped"
+def skipped(names: Sequence[str], reason: str) -> str:
+    """Say why a model or a rule has no figures, or each of several."""
+    who = names[0] if len(names) == 1 else f"Each of {', '.join(names[:-1])} and {names[-1]}"
+    return f"{who} {reason} and was skipped"
 
 
 def by_reason(skipped: Mapping[str, str]) -> list[tuple[list[str], str]]:

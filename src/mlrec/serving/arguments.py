@@ -17,7 +17,7 @@ import numpy as np
 from mlrec.errors import SettingsError, shown, unfit
 from mlrec.ids import LARGEST_ID, LONGEST_ID, SMALLEST_ID, IdKind, PublicId, text_fault
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
-from mlrec.settings import GROUP_RULES, GroupRule
+from mlrec.settings import GroupRule, converted
 
 MOST_OPINIONS = 10_000
 """Likes and dislikes of a visitor together."""
@@ -62,10 +62,8 @@ def group(values: Any, kind: IdKind) -> list[PublicId]:
 
 def group_rule(value: Any) -> GroupRule:
     """How the scores of several people become one."""
-    for rule in GROUP_RULES:
-        if value == rule:
-            return rule
-    raise unfit("rule", f"one of {', '.join(GROUP_RULES)}", value)
+    rule: GroupRule = converted("rule", value, GroupRule)
+    return rule
 
 
 def excluded(exclude: Any, kind: IdKind) -> list[PublicId]:

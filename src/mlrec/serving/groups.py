@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrec.ids import PublicId
 from mlrec.ranking.groups import group_scores
@@ -39,11 +40,8 @@ def ranked_for_group(
     else:
         found = _ranked_rows(views, scores, n, rule, options)
     movies = served.recommendations(found.rows, found.shown, sources(found.taste, options), found.taste.tolist())
-    picks = (
-        GroupRecommendation(movie, tuple(_opinion(views[one], one, scores[one], row) for one in views))
-        for movie, row in zip(movies, found.rows.tolist(), strict=True)
-    )
-    return ResultList(picks, GroupRecommendation)
+    members = zip(*(_opinions(view, one, scores[one], found.rows) for one, view in views.items()), strict=True)
+    return ResultList(map(GroupRecommendation, movies, members), GroupRecommendation)
 
 
 def _ranked_rows(
@@ -63,8 +61,8 @@ def _ranked_rows(
     return RankedRows(rows, shown[rows], np.asarray(taste, dtype=np.float32))
 
 
-def _opinion(view: UserView, user_id: PublicId, scores: Scores, row: int) -> MemberOpinion:
-    """What one of the people would say of a movie."""
-    own_taste = float(taste_of(view, scores, np.array([row]))[0])
-    reasons = reasons_of(view, user_id, row) if own_taste >= MOSTLY else ()
-    return MemberOpinion(user_id, float(scores.shown[row]), standing_of(scores.shown, row), reasons)
+def _opinions(view: UserView, user_id: PublicId, scores: Scores, rows: NDArray[np.int64]) -> Iterator[MemberOpinion]:
+    """What one of the people would say of each movie."""
+    for row, own_taste in zip(rows.tolist(), taste_of(view, scores, rows).tolist(), strict=True):
+        reasons = reasons_of(view, user_id, row) if own_taste >= MOSTLY else ()
+        yield MemberOpinion(user_id, float(scores.shown[row]), standing_of(scores.shown, row), reasons)

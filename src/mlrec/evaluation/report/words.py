@@ -12,6 +12,7 @@ from mlrec.evaluation.replay.arms import SERVED
 from mlrec.evaluation.replay.replay import Replay
 from mlrec.evaluation.wording import (
     SEQUENCE,
+    by_reason,
     divided,
     half_lives,
     how_split,
@@ -115,7 +116,7 @@ def small_print(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.sample:
         said.append(f"A random sample: {counted(evaluation.users, 'user')}.")
-    said += [f"{escape(skipped(name, reason))}." for name, reason in evaluation.skipped.items()]
+    said += [f"{escape(skipped(*one))}." for one in by_reason(evaluation.skipped)]
     said += map(escape, told(evaluation))
     if evaluation.seeds:
         said.append(
@@ -157,7 +158,7 @@ def replay_print(replay: Replay) -> list[str]:
         f"{replay.outside_core_likes / replay.likes:.0%} of the {replay.likes:,} likes are outside the core."
         f" {replay.unknown_likes:,} are of movies that the model does not know. Every rule misses them.",
         f"Median time of an update of a user's vector, on one thread: {escape(updates(replay.update_seconds))}.",
-        *(f"{escape(skipped(name, reason))}." for name, reason in replay.skipped.items()),
+        *(f"{escape(skipped(*one))}." for one in by_reason(replay.skipped)),
     ]
 
 
