@@ -412,6 +412,20 @@ def regularization_for(n_likes: int) -> float:
     return FoldInSettings.regularization * math.pow(max(n_likes, 1) / 31_000, 0.45)
 
 
+LIKES_FOR_A_START = 100_000
+"""From this many likes on, ALS starts on a part of the users by default. See docs/decisions/0022."""
+START_SHARE = 0.2
+"""The share of the users that it starts on."""
+START_ITERATIONS = 8
+"""Sweeps of the start over these users."""
+ITERATIONS = 10
+"""Sweeps over all users without a start."""
+ITERATIONS_AFTER_START = 4
+"""Sweeps over all users after a start."""
+ITERATIONS_OF_WARM_START = 3
+"""Sweeps over all users from the movie factors of another model. See docs/decisions/0023."""
+
+
 @dataclass(frozen=True)
 class TrainSettings(Settings):
     """How a model is trained and how its users are folded in."""
@@ -422,8 +436,12 @@ class TrainSettings(Settings):
     """λ of ALS, one constant for all users and movies; also used at fold-in. None: see `regularization_for`."""
     alpha: float = FoldInSettings.alpha
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
-    iterations: int = 10
-    """Sweeps of ALS over users and movies."""
+    iterations: int | Auto = "auto"
+    """Sweeps of ALS over all users and movies. auto: 4 after a start on a part of the users, 10 without one, and 3 from
+    the movie factors of another model."""
+    start_share: float | Auto = "auto"
+    """Share of the users that ALS starts on, with 8 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
+    likes on, and no start below."""
     dislikes: Dislikes = "ignore"
     """How to treat a dislike in training; see `FoldInSettings`."""
     fold_in_dislikes: Dislikes = FoldInSettings.dislikes
@@ -457,7 +475,14 @@ class TrainSettings(Settings):
         """Check every value."""
         super().__post_init__()
         _require(1 <= self.factors <= 4096, "factors must be between 1 and 4096.")
-        _require(1 <= self.iterations <= _MOST_SWEEPS, f"iterations must be between 1 and {_MOST_SWEEPS:,}.")
+        _require(
+            self.iterations == "auto" or 1 <= self.iterations <= _MOST_SWEEPS,
+            f"iterations must be between 1 and {_MOST_SWEEPS:,}.",
+        )
+        _require(
+            self.start_share == "auto" or 0 <= self.start_share < 1,
+            "start_share must be 0 (no start), or a share below 1.",
+        )
         _require(self.popularity_half_life > 0, "popularity_half_life must be above 0.")
         _require(0 <= self.random_seed < 2**32, "random_seed must be between 0 and 4294967295.")
         _require_threads(self.threads)
@@ -469,9 +494,60 @@ class TrainSettings(Settings):
         """The splits that the model learns from."""
         return SPLITS if self.on == "all" else ("train",)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`. Missing settings get their defaults; see `Settings.from_json`.
+
+        A number of iterations without a start share is from a version that had no start, and means the same as then.
+        """
+        if isinstance(values, Mapping) and values.get("iterations", "auto") != "auto":
+            values = {"start_share": 0.0, **values}
+        return super().from_json(values)
+
     def resolved(self, n_likes: int) -> Self:
-        """The same settings with a value for the regularization, for data with the given number of likes."""
-        return self if self.regularization is not None else replace(self, regularization=regularization_for(n_likes))
+        """The same settings with values for what follows the data, for data with the given number of likes.
+
+        These are the regularization, the start on a part of the users, and the iterations.
+        """
+        share, iterations = self.start_share, self.iterations
+        if share == "auto":
+            share = START_SHARE if n_likes >= LIKES_FOR_A_START else 0.0
+        if iterations == "auto":
+            iterations = ITERATIONS_AFTER_START if share else ITERATIONS
+        regularization = regularization_for(n_likes) if self.regularization is None else self.regularization
+        return replace(self, regularization=regularization, start_share=share, iterations=iterations)
+
+    def warm_started(self) -> Self:
+        """The same settings for a fit from the movie factors of another model.
+
+        Raises
+        ------
+        SettingsError
+            If they have a start on a part of the users.
+        """
+        _require(
+            self.start_share in ("auto", 0),
+            "A warm start and a start_share exclude each other: the fit starts from the published model.",
+        )
+        iterations = ITERATIONS_OF_WARM_START if self.iterations == "auto" else self.iterations
+        return replace(self, start_share=0.0, iterations=iterations)
+
+    @property
+    def sweeps(self) -> int:
+        """Sweeps over all users. The settings must be resolved."""
+        assert self.iterations != "auto", "iterations follow the data: resolve them first"
+        return self.iterations
+
+    @property
+    def starts_on(self) -> float:
+        """Share of the users that ALS starts on; 0: no start. The settings must be resolved."""
+        assert self.start_share != "auto", "the start follows the data: resolve it first"
+        return self.start_share
+
+    @property
+    def left_to_size(self) -> tuple[str, ...]:
+        """The settings of the fit, apart from the regularization, that follow the number of likes."""
+        return tuple(name for name in FOLLOWING if getattr(self, name) == "auto")
 
     @property
     def left_to_training(self) -> tuple[str, ...]:
@@ -530,6 +606,7 @@ class TrainSettings(Settings):
                 regularization=0.1,
                 alpha=15.0,
                 iterations=15,
+                start_share=0.0,
                 dislikes="as-likes",
                 fold_in_dislikes="as-likes",
                 half_life=math.inf,
@@ -544,6 +621,8 @@ class TrainSettings(Settings):
 
 CHOSEN = ("half_life", "feedback_weight", "item_item_weight", "item_item_half_life")
 """The training settings that are chosen on validation unless they are given."""
+FOLLOWING = ("iterations", "start_share")
+"""The training settings that follow the number of likes unless they are given, apart from the regularization."""
 _START: Mapping[str, float] = {
     "half_life": FoldInSettings.half_life,
     "feedback_weight": FoldInSettings.feedback_weight,

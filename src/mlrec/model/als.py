@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from mlrec.errors import TrainingFailedError
 from mlrec.machine import blas_threads
 from mlrec.progress import SILENT, Progress
-from mlrec.settings import Dislikes, TrainSettings
+from mlrec.settings import START_ITERATIONS, Dislikes, TrainSettings, regularization_for
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+
+_PERCENT = 100
+# Smaller factors are on their way to zero.
+_VANISHED = 1e-6
 
 
 def load_implicit() -> None:
@@ -74,23 +79,31 @@ def fit(
     threads: int,
     progress: Progress = SILENT,
     after_sweep: Callable[[int, NDArray[np.float32]], object] | None = None,
+    movie_start: NDArray[np.float32] | None = None,
 ) -> Factors:
     """Learn factors with alternating least squares (Hu, Koren & Volinsky 2008; conjugate gradient, 3 steps).
+
+    The sweeps over all users begin with the movie factors that a fit on a random part of the users found, if the
+    settings have such a start (docs/decisions/0022).
 
     Parameters
     ----------
     preferences
         Signed preferences, CSR float32 (users, movies).
     settings
-        Resolved settings: factors, regularization, α, iterations, dislikes and seed. On one machine, the same seed
-        gives bit-identical factors.
+        Resolved settings: factors, regularization, α, iterations, start, dislikes and seed. On one machine, the same
+        seed gives bit-identical factors.
     threads
         Threads for `implicit`. BLAS is limited to one thread meanwhile, because the two would compete.
     progress
-        Reports each iteration.
+        Reports each iteration, or with a start the share of the work that is done.
     after_sweep
-        Called after each sweep with the number of sweeps done and the current movie factors, float32 (movies,
-        factors). These are finite and change with the next sweep. An exception that it raises ends the training.
+        Called after each sweep over all users with the number of these sweeps done and the current movie factors,
+        float32 (movies, factors). These are finite and change with the next sweep. An exception that it raises ends the
+        training.
+    movie_start
+        Movie factors to begin with, float32 (movies, factors), of which not all are zero. With them, the settings have
+        no start.
 
     Raises
     ------
@@ -98,45 +111,108 @@ def fit(
         If a factor is not finite.
     """
     load_implicit()
-    from implicit.cpu.als import AlternatingLeastSquares
-    from implicit.recommender_base import ModelFitError
-
+    confidences = confidence_matrix(preferences, settings.alpha, settings.dislikes)
+    # With the most active users first, the factors that a movie's update reads lie closer together in memory. On 20
+    # million ratings, a sweep takes four fifths of the time.
+    order = np.argsort(-np.diff(confidences.indptr), kind="stable")
+    sample = _sample(confidences, settings, order)
+    confidences = confidences[order]
+    weight = sample.nnz if sample is not None else 0
+    # A start has more sweeps than follow it, and each takes a fifth of the time of those, so iterations would mislead.
+    steps, unit = (_PERCENT, "%") if sample is not None else (settings.sweeps, "iterations")
+    work = START_ITERATIONS * weight + settings.sweeps * confidences.nnz
     # The limit reaches only libraries that are already loaded, and `implicit` warns if it is missing.
-    with (
-        blas_threads(),
-        progress.task("Training", settings.iterations, "iterations") as task,
-    ):
-        als = AlternatingLeastSquares(
-            factors=settings.factors,
-            regularization=settings.fold_in.regularization,
-            alpha=1.0,
-            iterations=settings.iterations,
-            num_threads=threads,
-            random_state=settings.random_seed,
-        )
+    with blas_threads(), progress.task("Training", steps, unit) as task:
+        shown = done = 0
 
-        def swept(iteration: int, *_: object) -> None:
-            task.advance()
+        def advance(entries: int) -> None:
+            nonlocal shown, done
+            done += entries
+            now = steps * done // max(work, 1)
+            task.advance(now - shown)
+            shown = now
+
+        if sample is not None:
+            movie_start, _ = _swept(
+                sample,
+                _on_sample(settings, sample, confidences),
+                START_ITERATIONS,
+                threads,
+                None,
+                lambda *_: advance(weight),
+            )
+            del sample
+            if not (np.abs(movie_start) > _VANISHED).any():
+                movie_start = None  # λ is too large for so few users; from zeros, ALS would stay at zero
+
+        def swept(iteration: int, movie_factors: NDArray[np.float32]) -> None:
+            advance(confidences.nnz)
             if after_sweep is not None:
-                movie_factors = np.asarray(als.item_factors)
                 check_finite(settings, movie_factors)
                 after_sweep(iteration + 1, movie_factors)
 
-        confidences = confidence_matrix(preferences, settings.alpha, settings.dislikes)
-        # With the most active users first, the factors that a movie's update reads lie closer together in memory. On 20
-        # million ratings, a sweep takes four fifths of the time.
-        order = np.argsort(-np.diff(confidences.indptr), kind="stable")
-        confidences = confidences[order]
-        try:
-            with np.errstate(all="ignore"):  # `check_finite` looks at the result below
-                als.fit(confidences, show_progress=False, callback=swept)
-        except ModelFitError as error:
-            raise _not_finite(settings) from error
-    user_factors = np.empty_like(als.user_factors)
-    user_factors[order] = als.user_factors
-    factors = Factors(np.asarray(als.item_factors), user_factors)
-    check_finite(settings, factors.movies, factors.users)
-    return factors
+        movies, users = _swept(confidences, settings, settings.sweeps, threads, movie_start, swept)
+    user_factors = np.empty_like(users)
+    user_factors[order] = users
+    check_finite(settings, movies, user_factors)
+    return Factors(movies, user_factors)
+
+
+def _sample(confidences: csr_matrix, settings: TrainSettings, order: NDArray[np.int64]) -> csr_matrix | None:
+    """The rows of the users whom the fit starts on, the most active first; None if it starts on all.
+
+    They are drawn from the users with a like. The most active ones would be the wrong part: docs/decisions/0022.
+    """
+    if not settings.starts_on:
+        return None
+    # How many likes come before each row.
+    likes = np.zeros(confidences.nnz + 1, dtype=np.int32)
+    np.cumsum(confidences.data > 0, out=likes[1:])
+    users = np.flatnonzero(np.diff(likes[confidences.indptr]))
+    n_drawn = max(1, round(settings.starts_on * len(users)))
+    is_drawn = np.zeros(confidences.shape[0], dtype=bool)
+    is_drawn[np.random.default_rng(settings.random_seed).permutation(users)[:n_drawn]] = True
+    return confidences[order[is_drawn[order]]]
+
+
+def _on_sample(settings: TrainSettings, sample: csr_matrix, confidences: csr_matrix) -> TrainSettings:
+    """The settings of the start: λ is smaller for fewer likes, by the rule of the data."""
+    part, whole = (regularization_for(int(np.count_nonzero(matrix.data > 0))) for matrix in (sample, confidences))
+    return replace(settings, regularization=settings.fold_in.regularization * part / whole)
+
+
+def _swept(
+    confidences: csr_matrix,
+    settings: TrainSettings,
+    sweeps: int,
+    threads: int,
+    movie_start: NDArray[np.float32] | None,
+    after_sweep: Callable[[int, NDArray[np.float32]], object],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sweep with `implicit`, from random factors or from movie factors. Returns the factors of movies and users."""
+    from implicit.cpu.als import AlternatingLeastSquares
+    from implicit.recommender_base import ModelFitError
+
+    als = AlternatingLeastSquares(
+        factors=settings.factors,
+        regularization=settings.fold_in.regularization,
+        alpha=1.0,
+        iterations=sweeps,
+        num_threads=threads,
+        random_state=settings.random_seed,
+    )
+    if movie_start is not None:
+        # `implicit` keeps factors that are there, and changes them in place.
+        als.item_factors = movie_start.copy()
+        als.user_factors = np.zeros((confidences.shape[0], settings.factors), dtype=np.float32)
+    try:
+        with np.errstate(all="ignore"):  # the caller looks at the result
+            als.fit(
+                confidences, show_progress=False, callback=lambda n, *_: after_sweep(n, np.asarray(als.item_factors))
+            )
+    except ModelFitError as error:
+        raise _not_finite(settings) from error
+    return np.asarray(als.item_factors), np.asarray(als.user_factors)
 
 
 def check_finite(settings: TrainSettings, *arrays: NDArray[Any]) -> None:

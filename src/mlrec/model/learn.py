@@ -34,7 +34,7 @@ class Learned:
     Attributes
     ----------
     settings
-        The training settings. A regularization that follows the data is resolved to its value.
+        The training settings. What follows the amount of data is resolved to its value.
     core
         What ALS has learned.
     movies
@@ -119,6 +119,7 @@ def learn(
     progress: Progress = SILENT,
     stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     choose: Choose = start_values,
+    movie_start: NDArray[np.float32] | None = None,
 ) -> Learned:
     """Learn movie factors, the vectors of all other movies, the second opinion, and the vectors of the users.
 
@@ -142,6 +143,8 @@ def learn(
         Entered with the name of each stage: "fit", "movies", "item_item", "choose" and "fold_in".
     choose
         Chooses what the settings leave to the training. By default, these are the values to start from.
+    movie_start
+        Movie factors to begin with, one row for each column of the matrix; see `als.fit`.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def learn(
     check_learnable(preferences, settings)
     settings = settings.resolved(int(np.count_nonzero(preferences.data > 0)))
     with stage("fit"):
-        factors = als.fit(preferences, settings, threads, progress)
+        factors = als.fit(preferences, settings, threads, progress, movie_start=movie_start)
     with stage("movies"):
         core = core_of(factors.movies, factors.users, is_trained)
         movies = vectors_of_movies(core, history, content, settings, threads)
