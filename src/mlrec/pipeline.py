@@ -37,6 +37,7 @@ from mlrec.errors import (
 from mlrec.evaluation import choosing, protocol
 from mlrec.evaluation import gate as gating
 from mlrec.evaluation.succession import succession
+from mlrec.evaluation.warm_start import model_to_start_from, require_warm_start
 from mlrec.ids import of_kind, public, rows_of
 from mlrec.model import train as training
 from mlrec.model.update import Updated as Updated
@@ -162,6 +163,7 @@ def train(
     publish: Publish = True,
     largest_loss: float = GateSettings.largest_loss,
     note: str | None = None,
+    warm_start: bool = False,
     spark: Spark | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -181,6 +183,10 @@ def train(
         With "if-better", the largest loss that is accepted, as a share of the published model's figure: 0 to below 1.
     note
         A note about this training, up to 500 characters, which `mlrec models list` shows.
+    warm_start
+        Whether ALS begins with the movie factors of the published model, and makes 3 sweeps from there. If that model
+        has learned from the held-out events, the one that was evaluated in its place is taken. The result then depends
+        on that model too, and not only on the data and the settings.
     spark
         The Spark session to train on. Without one, `implicit` trains on this machine.
     progress
@@ -190,11 +196,12 @@ def train(
     ------
     SettingsError
         If an argument has the wrong type, if `publish` is "if-better" but the model is trained on the validation split,
-        or if the note is too long.
+        if the note is too long, or if the settings exclude a warm start.
     InputError
         If no data has been prepared, or there is nothing to train or to compare on.
     StateError
-        If a factor is not finite, Spark fails, the published model cannot be read, or another process is writing.
+        If a factor is not finite, Spark fails, the published model cannot be read, there is no model that a warm start
+        may start from, or another process is writing.
     """
     workspace = _workspace(data_dir)
     settings = converted("settings", settings, TrainSettings | None) or TrainSettings()
@@ -207,6 +214,7 @@ def train(
             "A model trained on all data cannot be compared with the published one.",
             "Run: mlrec run --final --publish-if-better",
         )
+    warm_start = converted("warm_start", warm_start, bool)
     if is_gated:
         gating.require_gate(workspace)
     before = registry.published_id(workspace) if publish is True else None
@@ -217,6 +225,7 @@ def train(
         note=note,
         spark=spark,
         chooser=_chooser(workspace, settings),
+        warm_start=_start(workspace, settings) if warm_start else None,
         progress=progress,
     )
     if not is_gated:
@@ -388,6 +397,7 @@ def run(
     publish: Publish = True,
     largest_loss: float = GateSettings.largest_loss,
     note: str | None = None,
+    warm_start: bool = False,
     prepare_settings: PrepareSettings | None = None,
     train_settings: TrainSettings | None = None,
     evaluate_settings: EvaluateSettings | None = None,
@@ -411,6 +421,8 @@ def run(
         Whether to train a second model, on all data, after the evaluated one, and to publish it in its place.
     note
         As in `train`. It is kept with each model.
+    warm_start
+        As in `train`, for each model.
     publish
         As in `train`. With "if-better" and `final`, the evaluated model is compared, and the final one published.
     largest_loss
@@ -428,7 +440,8 @@ def run(
     Raises
     ------
     SettingsError
-        If an argument has the wrong type, or if the note is too long. Nothing has been fetched then.
+        If an argument has the wrong type, if the note is too long, or if the settings exclude a warm start. Nothing has
+        been fetched then.
     InputError, StateError
         As in `prepare`, `train` and `evaluate`. Completed steps are kept.
     """
@@ -446,6 +459,8 @@ def run(
     settings = replace(chosen, on="train")
     judging = converted("evaluate_settings", evaluate_settings, EvaluateSettings | None) or EvaluateSettings()
     _require_spark(spark)
+    if warm_start := converted("warm_start", warm_start, bool):
+        require_warm_start(workspace, settings)
     fetched = None
     if edition is not None:
         fetched = fetching.fetch(workspace, edition, source=source, progress=progress)
@@ -472,6 +487,7 @@ def run(
         note=note,
         spark=spark,
         chooser=choosing.on_validation,
+        warm_start=_start(workspace, settings) if warm_start else None,
         progress=progress,
     )
     gate = None
@@ -500,14 +516,16 @@ def run(
 
     last = None
     if final and (gate is None or gate.passed):
+        on_all = replace(settings, on="all")
         everything = training.train(
             workspace,
-            replace(settings, on="all"),
+            on_all,
             publish=publish is True,
             judged_by=trained.model_id,
             note=note,
             spark=spark,
             chooser=partial(choosing.as_chosen, first.choice),
+            warm_start=_start(workspace, on_all) if warm_start else None,
             progress=progress,
         )
         if gate is not None:
@@ -530,6 +548,11 @@ def _chooser(workspace: Workspace, settings: TrainSettings) -> training.Chooser:
         if info.prepared_fingerprint == read_manifest(workspace).fingerprint:
             choice = info.choice
     return partial(choosing.as_chosen, choice)
+
+
+def _start(workspace: Workspace, settings: TrainSettings) -> Callable[[], Model]:
+    """Open the model that a training starts from, when its turn has come."""
+    return partial(model_to_start_from, workspace, settings)
 
 
 def _workspace(data_dir: DataDir) -> Workspace:

@@ -143,7 +143,12 @@ class TrainResult(Trained):
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """What was chosen on validation, and how the model does there; or which values were used instead."""
+        """What the fit began with, if with another model; what was chosen on validation, and how the model does there."""
+        start = () if self.warm_start_from is None else (f"It began with the movie factors of {self.warm_start_from}.",)
+        return start + self._chosen
+
+    @property
+    def _chosen(self) -> tuple[str, ...]:
         if self.choice is not None and self.settings.on == "train":
             return summary_of(self.choice)
         if not self.left_to_training:

@@ -517,6 +517,21 @@ class TrainSettings(Settings):
         regularization = regularization_for(n_likes) if self.regularization is None else self.regularization
         return replace(self, regularization=regularization, start_share=share, iterations=iterations)
 
+    def without_start(self) -> Self:
+        """The same settings for a fit that cannot start on a part of the users: that of Spark.
+
+        Raises
+        ------
+        SettingsError
+            If they have such a start.
+        """
+        if self.start_share not in ("auto", 0):
+            raise SettingsError(
+                "Spark's ALS cannot start on a part of the users: it takes no factors to begin with.",
+                "Set start_share to 0, or train with the local engine.",
+            )
+        return replace(self, start_share=0.0)
+
     def warm_started(self) -> Self:
         """The same settings for a fit from the movie factors of another model.
 
@@ -525,10 +540,10 @@ class TrainSettings(Settings):
         SettingsError
             If they have a start on a part of the users.
         """
-        _require(
-            self.start_share in ("auto", 0),
-            "A warm start and a start_share exclude each other: the fit starts from the published model.",
-        )
+        if self.start_share not in ("auto", 0):
+            raise SettingsError(
+                "A warm start and a start on a part of the users exclude each other.", "Leave out one of the two."
+            )
         iterations = ITERATIONS_OF_WARM_START if self.iterations == "auto" else self.iterations
         return replace(self, start_share=0.0, iterations=iterations)
 

@@ -142,9 +142,14 @@ class ModelInfo(Document):
     model_id, kind, created_at
         The model's id, its kind ("als"), and when it was trained (ISO 8601).
     settings
-        The settings it was trained with. A regularization derived from the data is given as its value.
+        The settings it was trained with. What was derived from the data is given as its value.
     regularization_follows_data
         Whether the regularization was derived from the data.
+    left_to_size
+        The other settings that follow the size of the data, because the request left them to it. The iterations of a
+        model with a warm start are always among them: so few are enough only after that start.
+    warm_start_from
+        Id of the model whose movie factors the fit began with. None: it began anew.
     fold_in
         The fold-in rule for the user vectors.
     item_item
@@ -185,6 +190,8 @@ class ModelInfo(Document):
     created_at: str
     settings: WholeTrainSettings
     regularization_follows_data: bool = False
+    left_to_size: tuple[str, ...] = ()
+    warm_start_from: str | None = None
     fold_in: Annotated[FoldInSettings, Needs(_FOLD_IN_SETTINGS)]
     item_item: ItemItemInfo | None = None
     left_to_training: tuple[str, ...] = ()
@@ -305,12 +312,15 @@ class Model:
     @property
     def train_settings(self) -> TrainSettings:
         """The settings as they were requested, without what was derived from the data or chosen on validation."""
-        return as_requested(self.info.settings, self.info.regularization_follows_data, self.info.left_to_training)
+        info = self.info
+        return as_requested(
+            info.settings, info.regularization_follows_data, info.left_to_size, info.left_to_training
+        )
 
     @property
     def settings_elsewhere(self) -> TrainSettings:
-        """The settings for a training on other data: what was chosen on validation stays, and λ follows the data."""
-        return as_requested(self.info.settings, self.info.regularization_follows_data)
+        """The settings for a training on other data: what was chosen on validation stays, the rest follows the data."""
+        return as_requested(self.info.settings, self.info.regularization_follows_data, self.info.left_to_size)
 
     @property
     def user_id_kind(self) -> IdKind:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from mlrec.artifacts.documents import Needs
 from mlrec.artifacts.files import write_json
 from mlrec.errors import SettingsError, SettingsFileError, shown
-from mlrec.settings import CHOSEN, TrainSettings
+from mlrec.settings import CHOSEN, FOLLOWING, TrainSettings
 from mlrec.workspace import as_path
 
 FORMAT_VERSION = 1
@@ -38,7 +38,7 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
 
     `mlrec tune` writes such a document, and every model's model_info.json is one. If the regularization there was
     derived from the data, it will be derived again, and what was chosen on validation will be chosen again. Settings
-    that are not in the file have their defaults.
+    that are not in the file have their defaults. But a number of iterations without a start_share has no start.
 
     Raises
     ------
@@ -74,17 +74,30 @@ def read_settings(path: str | PathLike[str]) -> TrainSettings:
     if not isinstance(follows_data, bool):
         wrong = shown(follows_data)
         raise SettingsFileError(f"{path}: regularization_follows_data must be true or false, not {wrong}.")
-    left = document.get("left_to_training", [])
-    if not isinstance(left, list):
-        raise SettingsFileError(f"{path}: left_to_training must be a list, not {shown(left)}.")
-    return as_requested(settings, follows_data, tuple(left))
+    return as_requested(
+        settings, follows_data, _names(path, document, "left_to_size"), _names(path, document, "left_to_training")
+    )
 
 
-def as_requested(settings: TrainSettings, follows_data: bool, left_to_training: tuple[str, ...] = ()) -> TrainSettings:
+def _names(path: Path, document: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    names = document.get(key, [])
+    if not isinstance(names, list):
+        raise SettingsFileError(f"{path}: {key} must be a list, not {shown(names)}.")
+    return tuple(names)
+
+
+def as_requested(
+    settings: TrainSettings,
+    follows_data: bool,
+    left_to_size: tuple[str, ...],
+    left_to_training: tuple[str, ...] = (),
+) -> TrainSettings:
     """The settings that a training was asked for, from those that a model records.
 
-    A regularization that was derived from the data is None again, and what was chosen on validation is "auto".
+    A regularization that was derived from the data is None again. What followed the size of the data, and what was
+    chosen on validation, is "auto".
     """
-    automatic: dict[str, Any] = {name: "auto" for name in CHOSEN if name in left_to_training}
+    automatic: dict[str, Any] = {name: "auto" for name in FOLLOWING if name in left_to_size}
+    automatic |= {name: "auto" for name in CHOSEN if name in left_to_training}
     requested = replace(settings, **automatic)
     return replace(requested, regularization=None) if follows_data else requested

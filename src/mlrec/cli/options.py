@@ -75,6 +75,16 @@ def number_or_auto(text: str) -> float | Auto:
         raise typer.BadParameter(f"{text!r} is neither a number nor 'auto'.") from None
 
 
+def count_or_auto(text: str) -> int | Auto:
+    """Read the value of an option that is a whole number or "auto"."""
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a whole number nor 'auto'.") from None
+
+
 def share(text: str) -> float:
     """Read the value of an option that is a share: "5%" or "0.05"."""
     try:
@@ -88,6 +98,11 @@ class UsageError(typer.BadParameter):
 
     def format_message(self) -> str:
         return self.message
+
+
+def share_or_auto(text: str) -> float | Auto:
+    """Read the value of an option that is a share or "auto"."""
+    return "auto" if text == "auto" else share(text)
 
 
 def examples(*commands: str) -> str:

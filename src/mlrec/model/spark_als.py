@@ -314,7 +314,7 @@ class _Training:
             blocks = max(2, context.defaultParallelism, positive // _ENTRIES_PER_BLOCK)
             als = ALS(
                 rank=settings.factors,
-                maxIter=settings.iterations,
+                maxIter=settings.sweeps,
                 regParam=mapped_regularization(settings.fold_in.regularization, per_user, per_movie),
                 alpha=settings.alpha,
                 implicitPrefs=True,

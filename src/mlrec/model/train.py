@@ -25,9 +25,10 @@ from mlrec.errors import SettingsError, shown
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import Candidates, Learned, learn, start_values
 from mlrec.model.matrix import Interactions, catalogue_of, core_matrix, number_rows, over_all_movies
+from mlrec.model.warm_start import movie_start, require_same_length
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.fold_in import require_solvable
-from mlrec.settings import TrainSettings
+from mlrec.settings import FOLLOWING, TrainSettings
 from mlrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,13 +76,15 @@ class Trained:
     published
         Whether serving opens it from now on.
     settings
-        The training settings. A regularization that follows the data is resolved to its value.
+        The training settings. What follows the amount of data is resolved to its value.
     seconds
         Wall-clock seconds of each stage.
     left_to_training
         The settings that the request left to the training.
     choice
         What was chosen on validation, and how the model does there; see `mlrec.evaluation.choosing`. None: nothing was.
+    warm_start_from
+        Id of the model whose movie factors the fit began with. None: it began anew.
     """
 
     model_id: str
@@ -91,6 +94,7 @@ class Trained:
     seconds: dict[str, float]
     left_to_training: tuple[str, ...] = ()
     choice: Choice | None = None
+    warm_start_from: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what `mlrec train --json` prints."""
@@ -106,6 +110,7 @@ def train(
     note: str | None = None,
     spark: Spark | None = None,
     chooser: Chooser | None = None,
+    warm_start: Callable[[], Model] | None = None,
     progress: Progress = SILENT,
 ) -> Trained:
     """Train a model on a workspace's prepared folder, save it, and publish it.
@@ -128,13 +133,16 @@ def train(
         file system that all executors share.
     chooser
         Chooses the settings that are left to the training. None: they are the values to start from.
+    warm_start
+        Opens the model whose movie factors the fit begins with. None: it begins anew.
     progress
         Reports each stage and iteration.
 
     Raises
     ------
     SettingsError
-        If the note is too long.
+        If the note is too long, if Spark cannot train with these settings or with a warm start, or if the vectors of
+        the model to start from have another length.
     PreparedDataMissingError
         If nothing has been prepared.
     TrainingFailedError
@@ -147,6 +155,13 @@ def train(
     require_note(note)
     settings = settings or TrainSettings()
     require_solvable(settings.resolved(1).fold_in)
+    if spark is not None:
+        settings.without_start()
+        if warm_start is not None:
+            raise SettingsError(
+                "Spark's ALS takes no factors to begin with, so it has no warm start.",
+                "Train with the local engine, or without --warm-start.",
+            )
     watch = _Stopwatch()
     read_manifest(workspace)  # fails before anything is written to what may be the wrong directory
     with workspace.writing("train") as scratch:
@@ -156,7 +171,13 @@ def train(
             with watch.stage("read"), progress.task("Reading prepared data"):
                 data = read_prepared(workspace)
             model, preferences = build_model(
-                data, settings, judged_by=judged_by, progress=progress, stage=watch.stage, chooser=chooser
+                data,
+                settings,
+                judged_by=judged_by,
+                progress=progress,
+                stage=watch.stage,
+                chooser=chooser,
+                warm_start=None if warm_start is None else warm_start(),
             )
         with watch.stage("save"), progress.task("Saving"):
             model = replace(model, info=replace(model.info, note=note, seconds=watch.seconds))
@@ -167,7 +188,14 @@ def train(
             registry.publish(workspace, model.model_id)
     info = model.info
     return Trained(
-        model.model_id, files.root, publish, info.settings, watch.seconds, info.left_to_training, info.choice
+        model.model_id,
+        files.root,
+        publish,
+        info.settings,
+        watch.seconds,
+        info.left_to_training,
+        info.choice,
+        info.warm_start_from,
     )
 
 
@@ -200,6 +228,7 @@ def build_model(
     progress: Progress = SILENT,
     stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     chooser: Chooser | None = None,
+    warm_start: Model | None = None,
 ) -> tuple[Model, csr_matrix]:
     """Train a model in memory; nothing is written.
 
@@ -217,6 +246,8 @@ def build_model(
         Entered with the name of each stage: "arrange", and those of `learn`.
     chooser
         See `train`.
+    warm_start
+        The model whose movie factors the fit begins with. None: it begins anew.
 
     Returns
     -------
@@ -229,10 +260,14 @@ def build_model(
     ------
     EmptyResultError
         If the data has no liked movie.
+    SettingsError, StateError
+        If the fit cannot start from the model.
     TrainingFailedError
         If a factor is not finite.
     """
     settings = for_data(settings, data.manifest)
+    if warm_start is not None:
+        require_same_length(warm_start, settings)
     threads = settings.threads or available_threads()
     with blas_threads():
         with stage("arrange"):
@@ -240,20 +275,26 @@ def build_model(
             interactions = number_rows(data.events, settings.trained_on, catalogue)
             history = interactions.history.only(settings.trained_on)
             preferences = core_matrix(history, interactions.is_trained)
+            start = None
+            if warm_start is not None:
+                start = movie_start(warm_start, interactions.movie_ids[interactions.is_trained])
         ground = Ground(interactions, partial(data.held_out, "val"), progress)
         learned = learn(
             history,
             preferences,
             interactions.is_trained,
             catalogue_of(data.movies, interactions.movie_ids).content,
-            settings,
+            settings if start is None else settings.warm_started(),
             threads,
             progress=progress,
             stage=stage,
             choose=start_values if chooser is None else partial(chooser, ground),
+            movie_start=start,
         )
     engine = {"name": "implicit", "version": version("implicit")}
-    model = _assemble(data.manifest, data.movies, interactions, preferences, learned, settings, judged_by, engine)
+    model = _assemble(
+        data.manifest, data.movies, interactions, preferences, learned, settings, judged_by, engine, warm_start
+    )
     return model, over_all_movies(preferences, interactions.is_trained)
 
 
@@ -279,7 +320,7 @@ def _build_on_spark(
         return chooser(Ground(interactions, partial(read_held_out, workspace, "val"), spark.progress), candidates)
 
     interactions, preferences, learned, engine = learn_on_spark(
-        spark, workspace.prepared, manifest, movies, settings, scratch, stage, choose
+        spark, workspace.prepared, manifest, movies, settings.without_start(), scratch, stage, choose
     )
     model = _assemble(manifest, movies, interactions, preferences, learned, settings, judged_by, engine)
     return model, preferences
@@ -294,8 +335,12 @@ def _assemble(
     settings: TrainSettings,
     judged_by: str | None,
     engine: dict[str, Any],
+    warm_start: Model | None = None,
 ) -> Model:
-    """Assemble a model from what either engine learned."""
+    """Assemble a model from what either engine learned. `settings` are those that were asked for."""
+    left_to_size = set(settings.left_to_size)
+    if warm_start is not None:
+        left_to_size.add("iterations")  # so few are enough only after this start
     created_at = datetime.now(UTC)
     model_id = f"{created_at:%Y%m%dT%H%M%S}-als-{secrets.token_hex(2)}"
     return Model(
@@ -306,6 +351,8 @@ def _assemble(
             created_at=created_at.isoformat(timespec="seconds"),
             settings=learned.settings,
             regularization_follows_data=settings.regularization is None,
+            left_to_size=tuple(name for name in FOLLOWING if name in left_to_size),
+            warm_start_from=None if warm_start is None else warm_start.model_id,
             fold_in=learned.settings.fold_in,
             item_item=_item_item_info(learned),
             left_to_training=settings.left_to_training,

@@ -37,6 +37,7 @@ EXAMPLES = examples(
     "mlrec run --final",
     "mlrec run --final --with-swipes --publish-if-better",
     "mlrec run --final --with-swipes --publish-if-better --exit-code --note nightly",
+    "mlrec run --final --with-swipes --warm-start",
     "mlrec run --preset baseline",
     "mlrec run demo --engine spark",
 )
@@ -56,6 +57,7 @@ def run(
     largest_loss: train_command.LargestLoss = None,
     exit_code: train_command.ExitCode = False,
     note: train_command.Note = None,
+    warm_start: train_command.WarmStart = False,
     with_swipes: prepare_command.WithSwipes = False,
     preset: train_command.Preset = DEFAULT_PRESET,
     settings_file: train_command.SettingsFile = None,
@@ -135,6 +137,7 @@ def run(
         publish="if-better" if publish_if_better else True,
         largest_loss=largest_loss,
         note=note,
+        warm_start=warm_start,
         prepare_settings=prepare_settings,
         train_settings=settings,
         evaluate_settings=EvaluateSettings(threads=threads or 0),

@@ -14,15 +14,23 @@ from mlrec.cli.options import (
     RandomSeed,
     TrainThreads,
     UsageError,
+    count_or_auto,
     examples,
     number_or_auto,
     share,
+    share_or_auto,
     training_settings,
 )
 from mlrec.cli.progress import progress
 from mlrec.settings import (
     DEFAULT_ENGINE,
     DEFAULT_PRESET,
+    ITERATIONS,
+    ITERATIONS_AFTER_START,
+    ITERATIONS_OF_WARM_START,
+    LIKES_FOR_A_START,
+    START_ITERATIONS,
+    START_SHARE,
     Dislikes,
     GateSettings,
     ItemItemUse,
@@ -43,6 +51,7 @@ EXAMPLES = examples(
     "mlrec train --item-item off",
     "mlrec train --settings data/tuning/main.json",
     "mlrec train --on all",
+    "mlrec train --warm-start",
     "mlrec train --publish-if-better",
     "mlrec train --publish-if-better --largest-loss 2% --exit-code",
     'mlrec train --factors 32 --note "half the factors"',
@@ -97,6 +106,14 @@ Note = Annotated[
         show_default=False,
     ),
 ]
+WarmStart = Annotated[
+    bool,
+    typer.Option(
+        "--warm-start",
+        help="Begin with the movie factors of the published model, which takes fewer sweeps. The new model then depends"
+        " on that one too, and not only on the data and the settings.",
+    ),
+]
 SettingsFile = Annotated[
     Path | None,
     typer.Option(
@@ -128,8 +145,26 @@ def train(
         ),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(metavar="N", help="Number of ALS sweeps.", show_default=str(_DEFAULTS.iterations))
+        Any,
+        typer.Option(
+            parser=count_or_auto,
+            metavar="N",
+            help=f"Sweeps of ALS over all users. auto: {ITERATIONS_AFTER_START} after a start on a part of the users,"
+            f" {ITERATIONS} without one, {ITERATIONS_OF_WARM_START} with --warm-start.",
+            show_default=str(_DEFAULTS.iterations),
+        ),
     ] = None,
+    start_share: Annotated[
+        Any,
+        typer.Option(
+            parser=share_or_auto,
+            metavar="SHARE",
+            help=f"Share of the users, drawn at random, that ALS starts on with {START_ITERATIONS} quick sweeps; 0: no"
+            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on.",
+            show_default=str(_DEFAULTS.start_share),
+        ),
+    ] = None,
+    warm_start: WarmStart = False,
     dislikes: Annotated[
         Dislikes | None,
         typer.Option(
@@ -224,6 +259,7 @@ def train(
         regularization=regularization,
         alpha=alpha,
         iterations=iterations,
+        start_share=start_share,
         dislikes=dislikes,
         fold_in_dislikes=fold_in_dislikes,
         half_life=half_life,
@@ -245,6 +281,7 @@ def train(
             publish="if-better" if publish_if_better else publish,
             largest_loss=largest_loss,
             note=note,
+            warm_start=warm_start,
             spark=spark,
             progress=bar,
         )
