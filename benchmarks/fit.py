@@ -1,10 +1,14 @@
-"""Time and quality of the ALS fit, sweep by sweep, for several orders of the matrix and conjugate gradient steps.
+"""Time and quality of the ALS fit, sweep by sweep.
 
-    python benchmarks/fit.py --data-dir DIR [--seeds 1 2] [--sample 20000] [--sweeps 5 8 10 12 15]
+    python benchmarks/fit.py --data-dir DIR [--study start] [--seeds 1 2] [--sample 20000] [--sweeps 1 2 3 4]
 
 DIR must contain prepared data. `implicit` does every fit, on the confidences of mlrec's defaults. NDCG@10 of liked
 movies is measured with users folded in as in mlrec. The seconds are those of the sweeps alone, on all processors. Each
-seed runs all variants in turn. Nothing is written. docs/decisions/0009 has the tables over several sizes.
+seed runs all variants in turn. Nothing is written.
+
+The study `start` compares fits that begin on a part of the users: docs/decisions/0022. Its sweeps are those over all
+users, and the cost is in such sweeps, by the number of likes that are read. The study `order` compares orders of the
+matrix and steps of the conjugate gradient: docs/decisions/0009.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -24,8 +28,9 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.als import confidence_matrix
+from mlrec.model.matrix import core_matrix
 from mlrec.model.train import build_model
-from mlrec.settings import TrainSettings
+from mlrec.settings import TrainSettings, regularization_for
 from mlrec.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
@@ -34,61 +39,150 @@ from benchmarks.defaults import SPLITS, judged
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-# Name → whether active users and popular movies come first, and steps of the conjugate gradient.
-VARIANTS = {
-    "as the rows come": (False, False, 3),
-    "active users first": (True, False, 3),
-    "popular movies first, too": (True, True, 3),
-    "two CG steps": (True, False, 2),
-    "one CG step": (True, False, 1),
+COLD = "all users"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to fit.
+
+    Attributes
+    ----------
+    active_first, popular_first
+        Whether active users, and popular movies, come first in the matrix.
+    cg_steps
+        Steps of the conjugate gradient.
+    start
+        Shares of the users, and the sweeps over them alone, before the sweeps over all.
+    most_active
+        Whether these are the most active users, and not random ones.
+    """
+
+    active_first: bool = True
+    popular_first: bool = False
+    cg_steps: int = 3
+    start: tuple[tuple[float, int], ...] = ()
+    most_active: bool = False
+
+
+STUDIES: dict[str, tuple[dict[str, Variant], tuple[int, ...]]] = {
+    "order": (
+        {
+            "as the rows come": Variant(active_first=False),
+            "active users first": Variant(),
+            "popular movies first, too": Variant(popular_first=True),
+            "two CG steps": Variant(cg_steps=2),
+            "one CG step": Variant(cg_steps=1),
+        },
+        (5, 8, 10, 12, 15),
+    ),
+    "start": (
+        {
+            COLD: Variant(),
+            "random fifth × 8": Variant(start=((0.2, 8),)),
+            "random fifth × 5": Variant(start=((0.2, 5),)),
+            "random tenth × 8": Variant(start=((0.1, 8),)),
+            "random half × 8": Variant(start=((0.5, 8),)),
+            "random 5% × 8, fifth × 4": Variant(start=((0.05, 8), (0.2, 4))),
+            "most active fifth × 8": Variant(start=((0.2, 8),), most_active=True),
+        },
+        (1, 2, 3, 4, 5),
+    ),
 }
+_WITHOUT_START = (8, 10)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fit after some sweeps over all users: seconds, and cost in such sweeps, of all until then."""
+
+    sweeps: int
+    seconds: float
+    cost: float
+    movie_factors: np.ndarray
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
+    parser.add_argument("--study", choices=STUDIES, default="start")
+    parser.add_argument("--variants", nargs="+", help="only those whose names begin with one of these")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--sample", type=int, default=0, help="number of users to evaluate; 0: all")
-    parser.add_argument("--sweeps", type=int, nargs="+", default=[5, 8, 10, 12, 15])
+    parser.add_argument("--sweeps", type=int, nargs="+", help="sweeps over all users after which to evaluate")
     arguments = parser.parse_args()
+    variants, usual = STUDIES[arguments.study]
     data = read_prepared(Workspace(arguments.data_dir))
-    model, preferences = build_model(data, TrainSettings(iterations=1))
-    settings = TrainSettings().resolved(int((preferences.data > 0).sum()))
-    confidences = confidence_matrix(preferences, settings.alpha, settings.dislikes)
-    print("| fit | sweeps | seconds | NDCG@10 validation | NDCG@10 test |\n|---|---:|---:|---:|---:|")
+    model, _ = build_model(data, TrainSettings(iterations=1, start_share=0, item_item="off"))
+    confidences = confidences_of(model)
+    print(f"{confidences.nnz:,} likes, {confidences.shape[0]:,} users\n")
+    print("| fit | sweeps | cost | seconds | NDCG@10 validation | NDCG@10 test |\n|---|---:|---:|---:|---:|---:|")
     found: dict[tuple[str, int], list[tuple[float, ...]]] = {}
     for seed in arguments.seeds:
-        for name, variant in VARIANTS.items():
-            for sweeps, seconds, factors in fits(
-                confidences, model.fold_in.regularization, seed, arguments.sweeps, *variant
-            ):
-                quality = judged_by(replace(model, movie_factors=factors), data, arguments.sample)
-                found.setdefault((name, sweeps), []).append((seconds, *quality))
+        for name, variant in variants.items():
+            if arguments.variants and not name.startswith(tuple(arguments.variants)):
+                continue
+            sweeps = arguments.sweeps or (usual if arguments.study == "order" or variant.start else _WITHOUT_START)
+            for fit in fits(confidences, model.fold_in.regularization, seed, sweeps, variant):
+                quality = judged_by(with_core(model, fit.movie_factors), data, arguments.sample)
+                found.setdefault((name, fit.sweeps), []).append((fit.cost, fit.seconds, *quality))
     for (name, sweeps), rows in found.items():
-        seconds, *figures = (mean(column) for column in zip(*rows, strict=True))
-        print(f"| {name} | {sweeps} | {seconds:.2f} | {' | '.join(f'{figure:.4f}' for figure in figures)} |")
+        cost, seconds, *figures = (mean(column) for column in zip(*rows, strict=True))
+        print(f"| {name} | {sweeps} | {cost:.1f} | {seconds:.2f} | {' | '.join(f'{one:.4f}' for one in figures)} |")
+
+
+def confidences_of(model: Model) -> csr_matrix:
+    """What ALS learned from, users with likes × movies of the core."""
+    settings, history = model.info.settings, model.history.only(model.info.trained_on)
+    return confidence_matrix(core_matrix(history, model.is_trained), settings.alpha, settings.dislikes)
+
+
+def with_core(model: Model, movie_factors: np.ndarray) -> Model:
+    """The model with other factors of the movies in the core."""
+    spread = np.array(model.movie_factors)
+    spread[model.is_trained] = movie_factors
+    return replace(model, movie_factors=spread)
 
 
 def fits(
-    confidences: csr_matrix,
-    regularization: float,
-    seed: int,
-    sweeps: Sequence[int],
-    users_first: bool,
-    movies_first: bool,
-    cg_steps: int,
-) -> list[tuple[int, float, np.ndarray]]:
-    """One fit; after each sweep, the number of sweeps, the seconds so far and the movie factors."""
-    from implicit.cpu.als import AlternatingLeastSquares
-
+    confidences: csr_matrix, regularization: float, seed: int, sweeps: Sequence[int], variant: Variant
+) -> list[Fit]:
+    """One fit after some numbers of sweeps over all users."""
     rows, columns = (np.arange(size) for size in confidences.shape)
-    if users_first:
-        rows = np.argsort(-np.diff(confidences.indptr), kind="stable")
-    if movies_first:
+    by_activity = np.argsort(-np.diff(confidences.indptr), kind="stable")
+    if variant.active_first:
+        rows = by_activity
+    if variant.popular_first:
         columns = np.argsort(-np.bincount(confidences.indices, minlength=len(columns)), kind="stable")
     matrix = confidences[rows][:, columns].tocsr()
     matrix.sort_indices()
+    n_users = int(np.count_nonzero(np.diff(matrix.indptr)))
+    drawn = np.arange(n_users) if variant.most_active else np.random.default_rng(seed).permutation(n_users)
+    start, seconds, cost = None, 0.0, 0.0
+    for share, n in variant.start:
+        part = matrix[np.sort(drawn[: max(1, round(share * n_users))])]
+        smaller = regularization * regularization_for(part.nnz) / regularization_for(matrix.nnz)
+        (last,) = _swept(part, smaller, seed, [n], variant.cg_steps, start)
+        start, seconds, cost = last.movie_factors, seconds + last.seconds, cost + n * part.nnz / matrix.nnz
+    found = []
+    for fit in _swept(matrix, regularization, seed, sweeps, variant.cg_steps, start):
+        factors = np.empty_like(fit.movie_factors)
+        factors[columns] = fit.movie_factors
+        found.append(Fit(fit.sweeps, seconds + fit.seconds, cost + fit.sweeps, factors))
+    return found
+
+
+def _swept(
+    matrix: csr_matrix,
+    regularization: float,
+    seed: int,
+    sweeps: Sequence[int],
+    cg_steps: int,
+    start: np.ndarray | None,
+) -> list[Fit]:
+    from implicit.cpu.als import AlternatingLeastSquares
+
     als = AlternatingLeastSquares(
         factors=64,
         regularization=regularization,
@@ -98,16 +192,18 @@ def fits(
         random_state=seed,
     )
     als.cg_steps = cg_steps
-    found: list[tuple[int, float, np.ndarray]] = []
-    clock = {"seconds": 0.0, "since": time.perf_counter()}
+    if start is not None:
+        als.item_factors = start.copy()
+        als.user_factors = np.zeros((matrix.shape[0], 64), dtype=np.float32)
+    found: list[Fit] = []
+    seconds, since = 0.0, time.perf_counter()
 
     def swept(sweep: int, *_: object) -> None:
-        clock["seconds"] += time.perf_counter() - clock["since"]
+        nonlocal seconds, since
+        seconds += time.perf_counter() - since
         if sweep + 1 in sweeps:
-            factors = np.empty_like(als.item_factors)
-            factors[columns] = als.item_factors
-            found.append((sweep + 1, clock["seconds"], factors))
-        clock["since"] = time.perf_counter()
+            found.append(Fit(sweep + 1, seconds, sweep + 1.0, als.item_factors.copy()))
+        since = time.perf_counter()
 
     with blas_threads():
         als.fit(matrix, show_progress=False, callback=swept)

@@ -21,7 +21,8 @@ def checkerboard() -> sparse.csr_matrix:
 
 
 def settings(dislikes) -> TrainSettings:
-    return TrainSettings(factors=8, regularization=0.1, alpha=2.0, iterations=15, dislikes=dislikes, random_seed=1)
+    own = TrainSettings(factors=8, regularization=0.1, alpha=2.0, iterations=15, dislikes=dislikes, random_seed=1)
+    return own.resolved(SIZE)
 
 
 @pytest.mark.parametrize("dislikes", ["zero", "ignore"])

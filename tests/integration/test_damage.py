@@ -179,7 +179,7 @@ ORIGIN = Origin("fingerprint", "ndcg@10", "val", "liked", 0, 42)
 
 
 def trials_of(files: StudyFiles) -> list[tuple[int, float, TrainSettings]]:
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, 31_000) as study:
         return sorted((trial.number, trial.value, trial.settings) for trial in study.best(100))
 
 
@@ -191,7 +191,7 @@ def journal(tmp_path_factory) -> StudyFiles:
         tell(4, 0.1)
         return 1 / settings.alpha
 
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, 31_000) as study:
         for _ in range(6):
             study.run_trial(judge)
     return files

@@ -23,6 +23,9 @@ from mlrec.settings import TrainSettings
 from mlrec.workspace import StudyFiles
 
 ORIGIN = Origin("fingerprint", "ndcg@10", "val", "liked", 0, 42)
+LIKES = 31_000
+"""Likes for which λ is 20 by default, and too few for a start on a part of the users."""
+MANY_LIKES = 400_000
 
 
 def quality(settings, tell=None) -> float:
@@ -43,7 +46,7 @@ def settings_of_trials(files, trials, *, origin=ORIGIN, fresh=False):
         seen.append(settings)
         return quality(settings)
 
-    with open_study(files, origin, 20.0, fresh=fresh) as study:
+    with open_study(files, origin, LIKES, fresh=fresh) as study:
         while study.counts.finished < trials:
             study.run_trial(judge)
     return seen
@@ -51,7 +54,8 @@ def settings_of_trials(files, trials, *, origin=ORIGIN, fresh=False):
 
 def test_the_first_trial_is_of_the_default_settings_and_the_others_lie_in_the_space(files):
     first, *others = settings_of_trials(files, 40)
-    assert first == TrainSettings(regularization=20.0).started()
+    assert first == TrainSettings().started().resolved(LIKES)
+    assert first.regularization == 20
     for settings in others:
         assert 16 <= settings.factors <= 192
         assert settings.factors % 8 == 0
@@ -70,7 +74,7 @@ def test_the_first_trial_is_of_the_default_settings_and_the_others_lie_in_the_sp
 
 def test_the_search_finds_the_hill(files):
     tried = settings_of_trials(files, 50)
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, LIKES) as study:
         best, *rest = study.best(5)
         assert set(study.importance()) == {
             "factors", "regularization", "alpha", "iterations", "dislikes", "fold_in_dislikes", "half_life",
@@ -103,7 +107,7 @@ def test_a_trial_that_does_worse_than_most_at_the_same_sweep_ends_early(files):
             tell(sweeps, value)
         return value
 
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, LIKES) as study:
         for number in range(8):
             study.run_trial(partial(judge, value=0.5 + number / 32))
         assert study.counts == Counts(8, 0, 0)
@@ -120,14 +124,14 @@ def test_settings_that_cannot_be_trained_are_counted_and_do_not_end_the_search(f
     def fails(settings, tell):
         raise TrainingFailedError("not finite")
 
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, LIKES) as study:
         study.run_trial(fails)
         study.run_trial(quality)
         assert study.counts == Counts(1, 1, 0)
 
 
 def test_of_equal_trials_the_earlier_is_the_better(files):
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, LIKES) as study:
         for _ in range(3):
             study.run_trial(lambda settings, tell: 0.5)
         assert [trial.number for trial in study.best(3)] == [0, 1, 2]
@@ -144,10 +148,10 @@ def test_an_interrupted_trial_is_run_again_and_counts_as_failed(files, tmp_path)
     whole = settings_of_trials(StudyFiles(tmp_path / "other", "hill"), 20)
     for done in (0, 18):
         settings_of_trials(files, done)
-        with pytest.raises(KeyboardInterrupt), open_study(files, ORIGIN, 20.0) as study:
+        with pytest.raises(KeyboardInterrupt), open_study(files, ORIGIN, LIKES) as study:
             study.run_trial(interrupted)
     assert settings_of_trials(files, 20) == whole[18:]
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, LIKES) as study:
         assert study.counts == Counts(20, 0, 2)
         assert study.best(20)[-1].value == min(map(quality, whole))
 
@@ -175,13 +179,13 @@ def test_a_journal_cut_before_the_first_trial_begins_anew(files):
 def test_a_damaged_journal_is_told_and_fresh_begins_anew(files, damage):
     settings_of_trials(files, 2)
     files.journal.write_bytes(damage + files.journal.read_bytes())
-    with pytest.raises(IncompatibleFormatError, match="damaged"), open_study(files, ORIGIN, 20.0):
+    with pytest.raises(IncompatibleFormatError, match="damaged"), open_study(files, ORIGIN, LIKES):
         pass
     assert len(settings_of_trials(files, 2, fresh=True)) == 2
 
 
 def refused(files, words):
-    with pytest.raises(IncompatibleFormatError, match=words) as error, open_study(files, ORIGIN, 20.0):
+    with pytest.raises(IncompatibleFormatError, match=words) as error, open_study(files, ORIGIN, LIKES):
         pass
     assert str(files.journal) in error.value.message
     assert "--fresh" in error.value.hint
@@ -238,7 +242,7 @@ def test_trials_on_other_data_are_refused(files):
     settings_of_trials(files, 2)
     with (
         pytest.raises(DataChangedError, match="made on other prepared data") as caught,
-        open_study(files, replace(ORIGIN, prepared_fingerprint="other"), 20.0),
+        open_study(files, replace(ORIGIN, prepared_fingerprint="other"), LIKES),
     ):
         pass
     assert "--study NEW" in caught.value.hint
@@ -256,14 +260,14 @@ def test_trials_on_other_data_are_refused(files):
 )
 def test_trials_of_another_kind_are_refused(files, change, words):
     settings_of_trials(files, 1)
-    with pytest.raises(StudyChangedError) as caught, open_study(files, replace(ORIGIN, **change), 20.0):
+    with pytest.raises(StudyChangedError) as caught, open_study(files, replace(ORIGIN, **change), LIKES):
         pass
     assert words in caught.value.hint
 
 
 def test_a_study_of_a_later_space_is_refused(files):
     settings_of_trials(files, 1, origin=replace(ORIGIN, space_version=99))
-    with pytest.raises(StudyChangedError) as caught, open_study(files, ORIGIN, 20.0):
+    with pytest.raises(StudyChangedError) as caught, open_study(files, ORIGIN, LIKES):
         pass
     assert "--study NEW" in caught.value.hint
 
@@ -272,7 +276,7 @@ def test_a_study_of_an_earlier_space_goes_on_without_item_item_weights(files):
     began = settings_of_trials(files, 3, origin=replace(ORIGIN, space_version=1))
     went_on = settings_of_trials(files, 6)
     assert {settings.item_item for settings in [*began, *went_on]} == {"off"}
-    with open_study(files, ORIGIN, 20.0) as study:
+    with open_study(files, ORIGIN, LIKES) as study:
         assert study.default.item_item == "off"
         assert {trial.settings.item_item for trial in study.best(6)} == {"off"}
 
@@ -282,7 +286,7 @@ def test_two_cannot_tune_one_study_at_once(files):
     with (
         exclusive(files.journal),
         pytest.raises(WorkspaceLockedError, match="Another process"),
-        open_study(files, ORIGIN, 20.0),
+        open_study(files, ORIGIN, LIKES),
     ):
         pass
     assert len(settings_of_trials(files, 2)) == 1
@@ -290,7 +294,7 @@ def test_two_cannot_tune_one_study_at_once(files):
 
 def test_optuna_that_is_missing_is_an_extra(files, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(MissingExtraError) as caught, open_study(files, ORIGIN, 20.0):
+    with pytest.raises(MissingExtraError) as caught, open_study(files, ORIGIN, LIKES):
         pass
     assert "mlrec[tune]" in caught.value.hint
     assert not files.root.exists()

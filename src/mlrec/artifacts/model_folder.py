@@ -313,9 +313,7 @@ class Model:
     def train_settings(self) -> TrainSettings:
         """The settings as they were requested, without what was derived from the data or chosen on validation."""
         info = self.info
-        return as_requested(
-            info.settings, info.regularization_follows_data, info.left_to_size, info.left_to_training
-        )
+        return as_requested(info.settings, info.regularization_follows_data, info.left_to_size, info.left_to_training)
 
     @property
     def settings_elsewhere(self) -> TrainSettings:

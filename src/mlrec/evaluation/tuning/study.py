@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-SPACE_VERSION = 2
+SPACE_VERSION = 3
 """Increased when the searched settings, their ranges or the meaning of a value change. Studies of version 1 search
-models without item-item weights."""
+models without item-item weights. Up to version 2, ALS has no start on a part of the users."""
 # A study goes on with what it began with.
-_OF_EARLIER_VERSIONS: Mapping[str, tuple[object, ...]] = {"space_version": (1,), "users": ("all",)}
+_OF_EARLIER_VERSIONS: Mapping[str, tuple[object, ...]] = {"space_version": (1, 2), "users": ("all",)}
 
 # Number of random trials before the sampler learns from earlier ones, and of complete trials before any is pruned.
 _RANDOM_TRIALS = 16
@@ -123,23 +123,22 @@ class Study:
     ----------
     study
         Optuna's study.
-    regularization
-        λ of the default settings on this data.
+    space
+        The settings that are searched.
     origin
         What the trials have in common; the seed is also that of the initial factors of each trial.
     """
 
-    def __init__(self, study: optuna.Study, regularization: float, origin: Origin) -> None:
+    def __init__(self, study: optuna.Study, space: _Space, origin: Origin) -> None:
         self.origin = origin
         self._study = study
-        self._regularization = regularization
+        self._space = space
         self._random_seed = origin.random_seed
-        self._space_version = origin.space_version
 
     @property
     def default(self) -> TrainSettings:
         """The settings that the first trial has: the default values, and those to start from."""
-        return _settings_at(_default_point(self._space_version), self._regularization, self._random_seed)
+        return self._space.settings_at(self._space.default_point, self._random_seed)
 
     @property
     def counts(self) -> Counts:
@@ -178,10 +177,10 @@ class Study:
         self._study.sampler = (
             sampler
             if finished
-            else optuna.samplers.PartialFixedSampler(_default_point(self._space_version), base_sampler=sampler)
+            else optuna.samplers.PartialFixedSampler(self._space.default_point, base_sampler=sampler)
         )
-        trial = self._study.ask(_space(self._space_version))
-        settings = _settings_at(trial.params, self._regularization, self._random_seed)
+        trial = self._study.ask(self._space.distributions)
+        settings = self._space.settings_at(trial.params, self._random_seed)
         trial.set_user_attr(_SETTINGS, settings.to_json())
 
         def tell(sweeps: int, value: float) -> None:
@@ -212,7 +211,7 @@ class Study:
 
 
 @contextmanager
-def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fresh: bool = False) -> Iterator[Study]:
+def open_study(files: StudyFiles, origin: Origin, n_likes: int, *, fresh: bool = False) -> Iterator[Study]:
     """Open a study, or create it, and lock out other processes until the block ends.
 
     This also repairs what a killed process left: an incomplete line in the journal, or a trial that never ended.
@@ -223,8 +222,8 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
         The files of the study.
     origin
         What its trials have in common.
-    regularization
-        λ of the default settings on this data.
+    n_likes
+        Number of likes that are learned from. λ and the fit of the default settings follow it.
     fresh
         Discard the trials of an earlier study with the same name.
 
@@ -274,7 +273,8 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
             if len(storage.get_all_studies()) != 1:
                 raise ValueError("it contains another study")
             found = _checked_origin(study, origin)
-            _check_trials(study, found.space_version)
+            space = _Space.of(found.space_version, n_likes)
+            _check_trials(study, space)
             for trial in study.get_trials(deepcopy=False):
                 if not trial.state.is_finished():
                     study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
@@ -285,14 +285,14 @@ def open_study(files: StudyFiles, origin: Origin, regularization: float, *, fres
                 f"The journal {journal} is damaged: {str(error) or repr(error)}.",
                 "Start the study over with '--fresh', or another one with '--study NEW'.",
             ) from error
-        yield Study(study, regularization, found)
+        yield Study(study, space, found)
 
 
-def _check_trials(study: optuna.Study, space_version: int) -> None:
+def _check_trials(study: optuna.Study, space: _Space) -> None:
     """Raise ValueError if a trial is impossible. Checksums cannot tell, because lines of earlier versions have none."""
-    space = _space(space_version)
+    searched = space.distributions
     for trial in study.get_trials(deepcopy=False):
-        if any(space.get(name) != distribution for name, distribution in trial.distributions.items()):
+        if any(searched.get(name) != distribution for name, distribution in trial.distributions.items()):
             raise ValueError(f"trial {trial.number} has other settings than those that are searched")
         if trial.state.is_finished() and _SETTINGS in trial.user_attrs:
             _settings_of(trial)
@@ -360,49 +360,69 @@ _AS_THEY_ARE = ("alpha", "iterations", "dislikes", "fold_in_dislikes", "half_lif
 _ITEM_ITEM = ("item_item_weight", "item_item_half_life")
 
 
-def _default_point(space_version: int) -> dict[str, Any]:
-    default = TrainSettings().started()
-    point = {
-        "factors_by_8": default.factors // 8,
-        "regularization_multiple": 1.0,
-        **{name: getattr(default, name) for name in _AS_THEY_ARE},
-    }
-    return point | ({} if space_version == 1 else {name: getattr(default, name) for name in _ITEM_ITEM})
+@dataclass(frozen=True)
+class _Space:
+    """What a study searches, by the version that it began with.
 
+    Attributes
+    ----------
+    version
+        See `SPACE_VERSION`.
+    default
+        The default settings on this data, resolved. Each trial has their start on a part of the users.
+    """
 
-def _space(space_version: int) -> dict[str, BaseDistribution]:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    version: int
+    default: TrainSettings
 
-    space: dict[str, BaseDistribution] = {
-        "factors_by_8": IntDistribution(2, 24, log=True),
-        "regularization_multiple": FloatDistribution(0.2, 5.0, log=True),
-        "alpha": FloatDistribution(0.25, 40.0, log=True),
-        "iterations": IntDistribution(4, 30),
-        "dislikes": CategoricalDistribution(["zero", "ignore"]),
-        "fold_in_dislikes": CategoricalDistribution(["zero", "ignore"]),
-        "half_life": FloatDistribution(2.0, 200.0, log=True),
-        "feedback_weight": FloatDistribution(1.0, 20.0, log=True),
-    }
-    if space_version == 1:
-        return space
-    return space | {
-        "item_item_weight": FloatDistribution(0.0, 0.95),
-        "item_item_half_life": FloatDistribution(2.0, 200.0, log=True),
-    }
+    @classmethod
+    def of(cls, version: int, n_likes: int) -> _Space:
+        default = TrainSettings() if version >= 3 else TrainSettings(start_share=0.0)
+        return cls(version, default.started().resolved(n_likes))
 
+    @property
+    def default_point(self) -> dict[str, Any]:
+        point = {
+            "factors_by_8": self.default.factors // 8,
+            "regularization_multiple": 1.0,
+            **{name: getattr(self.default, name) for name in _AS_THEY_ARE},
+        }
+        return point | ({} if self.version == 1 else {name: getattr(self.default, name) for name in _ITEM_ITEM})
 
-def _settings_at(point: dict[str, Any], regularization: float, random_seed: int) -> TrainSettings:
-    """Return the settings at a point of the space, rounded to three digits, because more digits would mean nothing."""
-    rounded = {name: _rounded(value) if isinstance(value, float) else value for name, value in point.items()}
-    has_second = _ITEM_ITEM[0] in point
-    values: dict[str, Any] = {name: rounded[name] for name in (*_AS_THEY_ARE, *(_ITEM_ITEM if has_second else ()))}
-    return TrainSettings(
-        factors=8 * point["factors_by_8"],
-        regularization=rounded["regularization_multiple"] * regularization,
-        item_item="on" if has_second else "off",
-        random_seed=random_seed,
-        **values,
-    )
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        space: dict[str, BaseDistribution] = {
+            "factors_by_8": IntDistribution(2, 24, log=True),
+            "regularization_multiple": FloatDistribution(0.2, 5.0, log=True),
+            "alpha": FloatDistribution(0.25, 40.0, log=True),
+            "iterations": IntDistribution(1, 12) if self.default.starts_on else IntDistribution(4, 30),
+            "dislikes": CategoricalDistribution(["zero", "ignore"]),
+            "fold_in_dislikes": CategoricalDistribution(["zero", "ignore"]),
+            "half_life": FloatDistribution(2.0, 200.0, log=True),
+            "feedback_weight": FloatDistribution(1.0, 20.0, log=True),
+        }
+        if self.version == 1:
+            return space
+        return space | {
+            "item_item_weight": FloatDistribution(0.0, 0.95),
+            "item_item_half_life": FloatDistribution(2.0, 200.0, log=True),
+        }
+
+    def settings_at(self, point: dict[str, Any], random_seed: int) -> TrainSettings:
+        """Return the settings at a point of the space, rounded to three digits, because more digits mean nothing."""
+        rounded = {name: _rounded(value) if isinstance(value, float) else value for name, value in point.items()}
+        has_second = _ITEM_ITEM[0] in point
+        values: dict[str, Any] = {name: rounded[name] for name in (*_AS_THEY_ARE, *(_ITEM_ITEM if has_second else ()))}
+        return TrainSettings(
+            factors=8 * point["factors_by_8"],
+            regularization=rounded["regularization_multiple"] * self.default.fold_in.regularization,
+            start_share=self.default.starts_on,
+            item_item="on" if has_second else "off",
+            random_seed=random_seed,
+            **values,
+        )
 
 
 def _rounded(value: float) -> float:
