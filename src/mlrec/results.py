@@ -143,7 +143,7 @@ class TrainResult(Trained):
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """What the fit began with, if with another model; what was chosen on validation, and how the model does there."""
+        """What the fit began with, if with a model; what was chosen on validation, and how the new model does there."""
         start = () if self.warm_start_from is None else (f"It began with the movie factors of {self.warm_start_from}.",)
         return start + self._chosen
 

@@ -38,7 +38,7 @@ def files(tmp_path):
     return StudyFiles(tmp_path / "tuning", "hill")
 
 
-def settings_of_trials(files, trials, *, origin=ORIGIN, fresh=False):
+def settings_of_trials(files, trials, *, origin=ORIGIN, fresh=False, n_likes=LIKES):
     """Run trials, and return the settings of each in their order."""
     seen = []
 
@@ -46,7 +46,7 @@ def settings_of_trials(files, trials, *, origin=ORIGIN, fresh=False):
         seen.append(settings)
         return quality(settings)
 
-    with open_study(files, origin, LIKES, fresh=fresh) as study:
+    with open_study(files, origin, n_likes, fresh=fresh) as study:
         while study.counts.finished < trials:
             study.run_trial(judge)
     return seen
@@ -70,6 +70,20 @@ def test_the_first_trial_is_of_the_default_settings_and_the_others_lie_in_the_sp
         assert 2 <= settings.item_item_half_life <= 200
         assert settings.random_seed == 42
     assert len(set(others)) == len(others)
+
+
+def test_on_much_data_every_trial_has_the_default_start(files):
+    first, *others = settings_of_trials(files, 20, n_likes=MANY_LIKES)
+    assert first == TrainSettings().started().resolved(MANY_LIKES)
+    assert {settings.starts_on for settings in [first, *others]} == {0.2}
+    assert {settings.sweeps for settings in others} <= set(range(1, 13))
+
+
+def test_a_study_from_before_there_was_a_start_goes_on_without_it(files):
+    began = settings_of_trials(files, 2, origin=replace(ORIGIN, space_version=2), n_likes=MANY_LIKES)
+    went_on = settings_of_trials(files, 4, n_likes=MANY_LIKES)
+    assert {settings.starts_on for settings in [*began, *went_on]} == {0.0}
+    assert began[0].sweeps == 10
 
 
 def test_the_search_finds_the_hill(files):

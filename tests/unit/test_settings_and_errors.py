@@ -198,3 +198,48 @@ def test_regularization_follows_the_number_of_likes_unless_it_is_given():
     assert 200 < found[-1] < 300
     assert TrainSettings(regularization=7.0).resolved(9_000_000).fold_in.regularization == 7
     assert TrainSettings.preset("baseline").resolved(9_000_000).fold_in.regularization == 0.1
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_likes", "share", "sweeps"),
+    [
+        (TrainSettings(), 99_999, 0.0, 10),
+        (TrainSettings(), 100_000, 0.2, 4),
+        (TrainSettings(iterations=7), 99_999, 0.0, 7),
+        (TrainSettings(iterations=7), 100_000, 0.2, 7),
+        (TrainSettings(start_share=0), 100_000, 0.0, 10),
+        (TrainSettings(start_share=0.5), 10, 0.5, 4),
+        (TrainSettings.preset("baseline"), 9_000_000, 0.0, 15),
+        (TrainSettings().warm_started(), 9_000_000, 0.0, 3),
+        (TrainSettings(iterations=2).warm_started(), 9_000_000, 0.0, 2),
+    ],
+)
+def test_the_fit_follows_the_number_of_likes_unless_it_is_given(settings, n_likes, share, sweeps):
+    resolved = settings.resolved(n_likes)
+    assert (resolved.starts_on, resolved.sweeps) == (share, sweeps)
+    assert resolved.left_to_size == ()
+
+
+def test_settings_of_versions_without_a_start_have_none():
+    """They are the ones with a number of iterations and no word about the start."""
+    old = {name: value for name, value in TrainSettings(iterations=10).to_json().items() if name != "start_share"}
+    assert TrainSettings.from_json(old).resolved(9_000_000).starts_on == 0
+    assert TrainSettings.from_json({"alpha": 3}) == TrainSettings(alpha=3)
+    assert TrainSettings.from_json({"iterations": "auto"}) == TrainSettings()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1, 1.5, math.nan])
+def test_a_start_is_on_a_share_of_the_users(value):
+    with pytest.raises(errors.SettingsError, match="start_share must be 0"):
+        TrainSettings(start_share=value)
+
+
+def test_what_starts_from_a_model_does_not_start_on_a_part_of_the_users():
+    with pytest.raises(errors.SettingsError, match="exclude each other"):
+        TrainSettings(start_share=0.2).warm_started()
+
+
+def test_spark_has_no_start():
+    assert TrainSettings().without_start().resolved(9_000_000).sweeps == 10
+    with pytest.raises(errors.SettingsError, match="Spark"):
+        TrainSettings(start_share=0.2).without_start()

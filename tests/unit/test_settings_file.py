@@ -31,6 +31,19 @@ def test_what_is_not_in_the_file_has_its_default(tmp_path):
     assert read_settings(tmp_path / "some.json") == TrainSettings(alpha=3, half_life=math.inf)
 
 
+def test_iterations_of_a_file_without_a_start_are_all_sweeps(tmp_path):
+    """So every file from before there was a start means what it meant then."""
+    (tmp_path / "old.json").write_text('{"settings": {"iterations": 10}}')
+    assert read_settings(tmp_path / "old.json") == TrainSettings(iterations=10, start_share=0)
+
+
+def test_what_followed_the_size_of_the_data_follows_it_again(tmp_path):
+    settings = {"iterations": 4, "start_share": 0.2}
+    document = {"settings": settings, "left_to_size": ["iterations", "start_share", "of a later version"]}
+    (tmp_path / "info.json").write_text(json.dumps(document))
+    assert read_settings(tmp_path / "info.json") == TrainSettings()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -49,6 +62,9 @@ def test_what_is_not_in_the_file_has_its_default(tmp_path):
         ('{"settings": {"alpha": -1}}', "alpha must be above 0"),
         ('{"settings": {"alpha": NaN}}', "alpha must be above 0"),
         ('{"settings": {"dislikes": "never"}}', "dislikes must be one of"),
+        ('{"settings": {"iterations": "many"}}', "settings.iterations must be a number or auto, not 'many'"),
+        ('{"settings": {"start_share": 2}}', "settings.start_share must be 0 (no start), or a share below 1"),
+        ('{"settings": {}, "left_to_size": "iterations"}', "left_to_size must be a list, not 'iterations'"),
         (
             '{"settings": {}, "regularization_follows_data": 1}',
             "regularization_follows_data must be true or false, not 1",

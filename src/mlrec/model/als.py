@@ -102,8 +102,8 @@ def fit(
         float32 (movies, factors). These are finite and change with the next sweep. An exception that it raises ends the
         training.
     movie_start
-        Movie factors to begin with, float32 (movies, factors), of which not all are zero. With them, the settings have
-        no start.
+        Movie factors to begin with, float32 (movies, factors); zeros for movies that begin at random. With them, the
+        settings have no start.
 
     Raises
     ------
@@ -142,8 +142,6 @@ def fit(
                 lambda *_: advance(weight),
             )
             del sample
-            if not (np.abs(movie_start) > _VANISHED).any():
-                movie_start = None  # λ is too large for so few users; from zeros, ALS would stay at zero
 
         def swept(iteration: int, movie_factors: NDArray[np.float32]) -> None:
             advance(confidences.nnz)
@@ -203,7 +201,7 @@ def _swept(
     )
     if movie_start is not None:
         # `implicit` keeps factors that are there, and changes them in place.
-        als.item_factors = movie_start.copy()
+        als.item_factors = _filled(movie_start, settings.random_seed)
         als.user_factors = np.zeros((confidences.shape[0], settings.factors), dtype=np.float32)
     try:
         with np.errstate(all="ignore"):  # the caller looks at the result
@@ -213,6 +211,18 @@ def _swept(
     except ModelFitError as error:
         raise _not_finite(settings) from error
     return np.asarray(als.item_factors), np.asarray(als.user_factors)
+
+
+def _filled(movie_start: NDArray[np.float32], random_seed: int) -> NDArray[np.float32]:
+    """Movie factors to begin with, in which movies that have none begin as `implicit` begins: small and random.
+
+    From zeros, ALS would never learn a group of users and movies of which the start has no like.
+    """
+    filled = movie_start.copy()
+    without = np.abs(movie_start).max(axis=1, initial=0) < _VANISHED
+    shape = (np.count_nonzero(without), movie_start.shape[1])
+    filled[without] = np.random.default_rng(random_seed).random(shape, dtype=np.float32) * np.float32(0.01)
+    return filled
 
 
 def check_finite(settings: TrainSettings, *arrays: NDArray[Any]) -> None:

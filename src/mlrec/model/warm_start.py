@@ -23,7 +23,7 @@ def require_same_length(model: Model, settings: TrainSettings) -> None:
 
 
 def movie_start(model: Model, movie_ids: IdArray) -> NDArray[np.float32]:
-    """Return movie factors to begin with: those that ALS learned for a model, and zeros for movies that it did not.
+    """Return movie factors to begin with: those that ALS learned for a model, and zeros for other movies.
 
     Parameters
     ----------

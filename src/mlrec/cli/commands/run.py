@@ -100,6 +100,7 @@ def run(
 
     # First of all, so that a mistake in an option does not cost a download.
     largest_loss = train_command.accepted_loss(largest_loss, exit_code, publish_if_better)
+    train_command.require_local(warm_start, engine)
     settings = training_settings(preset, settings_file, random_seed=random_seed, threads=threads)
     prepare_settings = PrepareSettings(
         columns=reading.columns_of(columns),

@@ -32,6 +32,7 @@ from mlrec.settings import (
     START_ITERATIONS,
     START_SHARE,
     Dislikes,
+    EngineName,
     GateSettings,
     ItemItemUse,
     KnownMovies,
@@ -250,6 +251,7 @@ def train(
     if publish_if_better and not publish:
         raise UsageError("--publish-if-better cannot be combined with --no-publish.")
     largest_loss = accepted_loss(largest_loss, exit_code, publish_if_better)
+    require_local(warm_start, engine)
     if item_item == "off" and (item_item_weight is not None or item_item_half_life is not None):
         raise UsageError("--item-item off has no use for --item-item-weight and --item-item-half-life.")
     settings = training_settings(
@@ -300,6 +302,12 @@ def accepted_loss(largest_loss: float | None, exit_code: bool, publish_if_better
     if not publish_if_better and (exit_code or largest_loss is not None):
         raise UsageError("--largest-loss and --exit-code require --publish-if-better.")
     return GateSettings.largest_loss if largest_loss is None else largest_loss
+
+
+def require_local(warm_start: bool, engine: EngineName) -> None:
+    """Refuse a warm start on Spark before a session is opened."""
+    if warm_start and engine == "spark":
+        raise UsageError("--warm-start needs the local engine: Spark's ALS takes no factors to begin with.")
 
 
 def show(result: "TrainResult", *, judged_first: bool = False) -> None:
