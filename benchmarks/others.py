@@ -275,7 +275,7 @@ def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str
 
     found = {
         "prepare": [Contestant(OURS, [MLREC, "prepare", "--raw", str(raw)])],
-        "train": [Contestant(OURS, [MLREC, "train", "--iterations", str(SWEEPS)])],
+        "train": [Contestant(OURS, [MLREC, "train", "--iterations", str(SWEEPS), "--start-share", "0"])],
         "evaluate": [Contestant(OURS, [MLREC, "evaluate", f"-k{K}", "--baseline", "popularity", "--json"], ndcg)],
     }[step]
     for library, name in LIBRARIES.items():

@@ -85,7 +85,7 @@ def read(prepared: Path, name: str) -> Any:
 
 
 def train(prepared: Path, out: Path) -> None:
-    """Train `implicit`'s ALS on the likes with mlrec's default settings."""
+    """Train `implicit`'s ALS on the likes with mlrec's default settings, as far as it has them: it has no start."""
     import pandas as pd
     from implicit.cpu.als import AlternatingLeastSquares
     from scipy import sparse

@@ -63,12 +63,28 @@ def test_threads_and_processes_are_measured_for_each_store(demo, tmp_path):
 
 
 def test_the_fit_is_measured_sweep_by_sweep(demo):
-    printed = run("fit.py", "--data-dir", demo.root, "--sweeps", 1, 2)
-    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()[2:]]
+    printed = run("fit.py", "--study", "order", "--data-dir", demo.root, "--sweeps", 1, 2)
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()[4:]]
     assert [row[1] for row in rows] == ["1", "2"] * 5
-    quality = {(row[0], row[1]): row[3:] for row in rows}
+    quality = {(row[0], row[1]): row[4:] for row in rows}
     # Movie factors do not depend on the order of users, but for rounding.
     assert quality["as the rows come", "1"] == quality["active users first", "1"]
+
+
+def test_the_start_on_a_part_of_the_users_is_measured(demo):
+    printed = run("fit.py", "--data-dir", demo.root, "--sweeps", 2, "--variants", "all", "random fifth × 8")
+    everybody, fifth = (line.strip("| ").split(" | ") for line in printed.splitlines()[4:])
+    assert everybody[:3] == ["all users", "2", "2.0"]
+    assert fifth[0] == "random fifth × 8"
+    assert 3 < float(fifth[2]) < 4.5  # two sweeps over all users, and eight over a fifth of them
+    assert float(fifth[4]) > float(everybody[4])
+
+
+def test_a_warm_start_is_measured_beside_a_fit_anew(demo_raw):
+    printed = run("warm_start.py", demo_raw, "--known", 0.9, "--sweeps", 1, 3)
+    one, three = (line.strip("| ").split(" | ") for line in printed.splitlines()[2:])
+    assert [row[1] for row in (one, three)] == ["warm start, 1 sweeps", "warm start, 3 sweeps"]
+    assert 0 < float(one[2]) < float(three[2]) < 1
 
 
 def rows(folder: Path) -> dict[str, list[tuple[int, ...]]]:
