@@ -256,9 +256,9 @@ def test_the_models_own_settings_are_used(replayed, demo):
     info = model_folder.open_model(registry.resolve(demo)).info.document
     result = replayed[0]
     assert result.settings_of == info["model_id"]
-    # Its regularization followed the data, so it follows what is learned from here.
-    assert result.train.regularization is None
-    assert replace(result.train, threads=0).to_json() == info["settings"] | {"threads": 0, "regularization": None}
+    # What followed the data there follows what is learned from here.
+    following = {"regularization": None, "iterations": "auto", "start_share": "auto"}
+    assert replace(result.train, threads=0).to_json() == info["settings"] | {"threads": 0} | following
     with pytest.raises(ModelMissingError):
         replay(demo, model_id="20200101T000000-als-0000")
 
