@@ -235,6 +235,11 @@ class Workspace:
         return self.root / "swipes.rejects.csv"
 
     @property
+    def film_rejects(self) -> Path:
+        """Rows of the last imported export of a person's films that no swipe was made of."""
+        return self.root / "films.rejects.csv"
+
+    @property
     def models(self) -> Path:
         """All model folders, and the pointer to the published one."""
         return self.root / "models"

@@ -1,1 +1,1 @@
-"""Films that a person has rated or watched elsewhere: reads the export, finds the films in the model, and learns them."""
+"""Films that a person rated or watched elsewhere: reading exports, finding the films in the model, learning them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import Literal
 
 DayOrder = Literal["month first", "day first"]
@@ -41,8 +42,8 @@ def day_order(texts: Iterable[str], today: date) -> tuple[DayOrder, bool]:
 def _faults(days: Sequence[date | None], today: date) -> int:
     """How often dates are impossible, in the future, or turn back against the direction of most of the file."""
     known = [day for day in days if day is not None]
-    ups = sum(later > earlier for earlier, later in zip(known, known[1:], strict=False))
-    downs = sum(later < earlier for earlier, later in zip(known, known[1:], strict=False))
+    ups = sum(later > earlier for earlier, later in pairwise(known))
+    downs = sum(later < earlier for earlier, later in pairwise(known))
     return len(days) - len(known) + sum(day > today for day in known) + min(ups, downs)
 
 

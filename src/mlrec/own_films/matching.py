@@ -146,9 +146,18 @@ class FilmFinder:
             if possible:
                 return _ambiguous(possible)
             has_other_id = has_other_id or bool(rows)
+        return NotFound(self._reason(film, has_other_id=has_other_id), self._nearest(keys, film.year))
+
+    def _reason(self, film: Film, *, has_other_id: bool) -> str:
         if has_other_id:
-            return NotFound("only films with other ids have this title", self._nearest(keys, film.year))
-        return NotFound("no movie of the model has this title and year", self._nearest(keys, film.year))
+            return "only movies with other ids have this title"
+        if film.year is not None and self._newest is not None and film.year > self._newest:
+            return f"newer than all movies of the model, which end in {self._newest}"
+        return "no movie of the model has this title" + ("" if film.year is None else " and year")
+
+    @cached_property
+    def _newest(self) -> int | None:
+        return max((year for year in self._years if year is not None), default=None)
 
     def _keys_of(self, film: Film) -> list[TitleKeys]:
         titles = [film.title] if film.other_title is None else [film.title, film.other_title]

@@ -149,7 +149,7 @@ def read_csv(content: bytes, label: str) -> CsvFile:
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         columns: tuple[str, ...] = ()
-        rows = []
+        rows: list[CsvRow] = []
         for number, fields in _numbered(reader):
             if not any(field.strip() for field in fields):
                 continue
@@ -198,4 +198,3 @@ def stars_of(text: str, *, of: float) -> float | None:
     except ValueError:
         return None
     return value * 5 / of if 0 < value <= of else None
-

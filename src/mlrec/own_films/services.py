@@ -72,10 +72,9 @@ def _of_letterboxd(row: CsvRow, file: CsvFile, without_rating: Says | None, *, i
 
 # -- IMDb --------------------------------------------------------------------------------------------------------------
 
-# Generation of the export → what its columns of rating and date are called.
+# What the generations of the export call the columns of rating and date.
 _IMDB_RATING = ("your rating", "you rated")
 _IMDB_DATE = ("date rated", "created")
-_IMDB_TYPE = ("title type",)
 _EPISODES = re.compile(r"tv\s*episode|podcast|music\s*video|video\s*game", re.IGNORECASE)
 
 
@@ -131,7 +130,7 @@ def read_netflix(file: CsvFile) -> tuple[Rows, list[str]]:
 
 # -- Trakt -------------------------------------------------------------------------------------------------------------
 
-_DEEPEST = 20
+_LONGEST_TMDB_ID = 12
 _TIMES = ("rated_at", "last_watched_at", "watched_at", "listed_at", "collected_at")
 _OTHER_KINDS = ("show", "episode", "season", "person", "list")
 
@@ -176,7 +175,7 @@ def _of_trakt(entry: Mapping[str, Any], number: int, label: str) -> FilmRow | Ba
         year_of(str(nested.get("year"))),
         None,
         imdb_id_of(imdb) if isinstance(imdb, str) else None,
-        int(tmdb) if str(tmdb).isascii() and str(tmdb).isdigit() and len(str(tmdb)) < 12 else None,
+        _tmdb_id(tmdb),
     )
     time = next((time for time in _TIMES if isinstance(entry.get(time), str)), "")
     without: Says = "nothing" if time in ("listed_at", "collected_at") else "seen"
@@ -194,6 +193,11 @@ def _of_trakt(entry: Mapping[str, Any], number: int, label: str) -> FilmRow | Ba
     return FilmRow("trakt", label, number, text, film, key, says, stars, at)
 
 
+def _tmdb_id(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_TMDB_ID else None
+
+
 # -- common ------------------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +206,9 @@ def _rating(text: str, *, of: float, without: Says) -> tuple[Says, float | None,
     if not text.strip():
         return without, None, None
     stars = stars_of(text, of=of)
-    return ("rating", stars, None) if stars is not None else (without, None, f"rating {text[:40]!r} is not 0 to {of:g}")
+    if stars is None:
+        return without, None, f"rating {text[:40]!r} is not above 0 and up to {of:g}"
+    return "rating", stars, None
 
 
 def _row(

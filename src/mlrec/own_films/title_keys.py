@@ -48,8 +48,8 @@ _AKA = re.compile(r"(?<!\w)(?:a\.\s?k\.\s?a\.?|aka)(?!\w)[\s:]*", re.IGNORECASE)
 _YEAR = re.compile(r"(.*\S)\s*[(\[]((?:18|19|20)\d\d)[)\]]", re.DOTALL)
 _SUBTITLE = re.compile(r"\s*:\s+|\s+[-–—]\s+|:(?=\w)")
 _ARTICLES = frozenset(
-    "the a an le la les l un une des il lo i gli el los las una uno der die das den dem ein eine de het een en et ett o os"
-    " as um uma".split()
+    "the a an le la les l un une des il lo i gli el los las una uno der die das den dem ein eine de het een en et ett"
+    " o os as um uma".split()  # noqa: SIM905  # easier to read
 )
 _ROMAN = {
     "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "x": "10",
@@ -112,7 +112,7 @@ class TitleKeys:
 
     @cached_property
     def shorter(self) -> frozenset[str]:
-        """The weakest keys: what the title could be called without some of its parts, which colons and dashes divide."""
+        """The weakest keys: the title without some of its parts, which colons and dashes divide."""
         return frozenset(key for key, _ in self._without_parts if len(key) >= _SHORTEST)
 
     @cached_property
