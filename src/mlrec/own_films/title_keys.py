@@ -48,9 +48,12 @@ _AKA = re.compile(r"(?<!\w)(?:a\.\s?k\.\s?a\.?|aka)(?!\w)[\s:]*", re.IGNORECASE)
 _YEAR = re.compile(r"(.*\S)\s*[(\[]((?:18|19|20)\d\d)[)\]]", re.DOTALL)
 _SUBTITLE = re.compile(r"\s*:\s+|\s+[-–—]\s+|:(?=\w)")
 _ARTICLES = frozenset(
-    "the a an le la les l un une des il lo i gli el los las una uno der die das den dem ein eine de het een en et ett"
-    " o os as um uma".split()  # noqa: SIM905  # easier to read
-)
+    {
+        "the", "a", "an", "le", "la", "les", "l", "un", "une", "des", "il", "lo", "i", "gli", "el", "los", "las", "una",
+        "uno", "der", "die", "das", "den", "dem", "ein", "eine", "de", "het", "een", "en", "et", "ett", "o", "os", "as",
+        "um", "uma",
+    }
+)  # fmt: skip
 _ROMAN = {
     "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "x": "10",
     "xi": "11", "xii": "12", "xiii": "13", "xiv": "14", "xv": "15", "xvi": "16", "xvii": "17", "xviii": "18",

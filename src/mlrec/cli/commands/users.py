@@ -13,6 +13,7 @@ import typer
 
 from mlrec.cli import exit_codes, render
 from mlrec.cli.commands.history import titles_from, when
+from mlrec.cli.commands.own_films import import_own_films, replay_own_films
 from mlrec.cli.help import Group
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples
 from mlrec.cli.output import STDOUT, write_output
@@ -20,7 +21,7 @@ from mlrec.cli.progress import progress
 from mlrec.cli.public_ids import known_kind, parse_id, readable_model, user_of
 from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError, in_shell
 from mlrec.plurals import counted
-from mlrec.settings import DEFAULT_USERS, PrepareSettings
+from mlrec.settings import DEFAULT_TOP_N, DEFAULT_USERS, PrepareSettings
 
 if TYPE_CHECKING:
     from mlrec.artifacts.model_folder import Model
@@ -34,7 +35,7 @@ STDIN = Path("-")
 
 app = typer.Typer(
     cls=Group,
-    help="Count, list, show and forget users. Import and export swipes.",
+    help="Count, list, show and forget users. Import and export swipes and films rated elsewhere.",
     invoke_without_command=True,
     epilog=examples(
         "mlrec users",
@@ -42,6 +43,8 @@ app = typer.Typer(
         "mlrec users show 42",
         "mlrec users forget 42",
         "mlrec users export swipes.csv",
+        "mlrec users import letterboxd-me.zip --user me",
+        "mlrec users replay me",
     ),
 )
 
@@ -235,16 +238,45 @@ def allow_user(
         "mlrec users import swipes.csv",
         "mlrec users import swipes.csv --store redis://localhost:6379/0",
         "mlrec users export - | mlrec users import - --store redis://localhost:6379/0",
+        "mlrec users import letterboxd-me.zip --user me --dry-run",
+        "mlrec users import ratings.csv --user 42 --scale-to-me",
+        "mlrec users import letterboxd-me.zip --user me --match corrected.csv",
     ),
 )
 def import_users(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file to read; - is stdin.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to read; - is stdin. With --user, also a folder or a zip.")
+    ],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="The person whose films these are. Imports an export of Letterboxd, IMDb, Trakt or Netflix.",
+        ),
+    ] = None,
+    scale_to_me: Annotated[
+        bool,
+        typer.Option(
+            "--scale-to-me",
+            help="With --user: divide the person's ratings at their own quarters, not at 2.5, 3.5 and 4.5 stars.",
+        ),
+    ] = False,
+    match: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --user: corrections by hand. The report of an earlier import, with movie_id filled in.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --user: show what would be stored, and store nothing.")
+    ] = False,
     rejects: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="File for the rows that cannot be used, with line and reason.",
-            show_default="swipes.rejects.csv in the data directory",
+            show_default="swipes.rejects.csv in the data directory, or films.rejects.csv with --user",
         ),
     ] = None,
     max_reject_share: Annotated[
@@ -258,9 +290,18 @@ def import_users(
     as_json: AsJson = False,
     data_dir: DataDir = DATA_DIR_DEFAULT,
 ) -> None:
-    """Import swipes from a CSV file that 'mlrec users export' wrote, or from your own.
+    """Import swipes from a CSV file, or with --user the films that a person rated elsewhere.
 
-    The file is UTF-8 with commas. It has a header and one swipe per line. The columns below may be in any order, and
+    With --user, FILE is an export of Letterboxd, IMDb, Trakt or Netflix: the zip as it was downloaded, its folder, or
+    one of its files. Films are found by IMDb or TMDB id, or by title and year, and never by a guess: a film that
+    several movies fit is reported with the nearest titles. Up to 2.5 of five stars is a superdislike, up to 3.5 a
+    dislike, up to 4.5 a like, and more is a superlike; ten points are halved. A film watched without a rating becomes a
+    skip. A watchlist is not an opinion. Importing an export twice changes nothing, and nothing is fetched from the
+    network.
+
+    Without --user, FILE is a CSV file of swipes that 'mlrec users export' wrote, or your own.
+
+    It is UTF-8 with commas. It has a header and one swipe per line. The columns below may be in any order, and
     other columns are ignored.
 
     user_id and movie_id (or userId, movieId): whole numbers or texts, like the ids of the published model or the
@@ -285,6 +326,17 @@ def import_users(
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
 
+    if user is not None:
+        if any_movie or max_reject_share != PrepareSettings.max_reject_share:
+            raise UsageError("--any-movie and --max-reject-share are for files of swipes, without --user.")
+        import_own_films(
+            file, user, data_dir, scale_to_me=scale_to_me, match=match, dry_run=dry_run, rejects=rejects, store=store,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    if scale_to_me or match is not None or dry_run:
+        raise UsageError("--scale-to-me, --match and --dry-run require --user, the person whose films these are.")
+    _refuse_export(file)
     workspace = Workspace(data_dir)
     report = rejects or workspace.swipe_rejects
     with _opened(file) as source, closing(open_store(store, workspace)) as opened:
@@ -315,6 +367,40 @@ def import_users(
     if outcome.rejects:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in outcome.rejects.items())
         render.warn(f"Bad rows left out: {sum(outcome.rejects.values()):,} ({reasons}). See {report}")
+
+
+@app.command("replay", epilog=examples("mlrec users replay 42", "mlrec users replay 42 -k 20 --json"))
+def replay_user(
+    user: Annotated[str | None, typer.Argument(metavar="[ID]", help="User id.", show_default=False)] = None,
+    user_option: Annotated[str | None, typer.Option("--user", metavar="ID", help="The same.")] = None,
+    k: Annotated[
+        int, typer.Option("-k", "--k", metavar="K", min=1, help="A like among the first K of a list is a hit.")
+    ] = DEFAULT_TOP_N,
+    store: StoreName = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """Find out how well the model knows a user: predict each like before it is learned.
+
+    The user's own history is replayed in order. Before each like, the movies not seen by then are ranked as serving
+    would, by what was popular lately, and by popularity. A like among the first K is a hit.
+
+    Likes that the published model was trained on are not predicted, because it knows them.
+    """
+    if (user is None) == (user_option is None):
+        raise UsageError("Name one user: mlrec users replay 42.")
+    replay_own_films(user or user_option or "", data_dir, k=k, store=store, as_json=as_json)
+
+
+def _refuse_export(file: Path) -> None:
+    """Raise an error if a file is an export of films, whose swipes need a user."""
+    from mlrec.own_films.sources import is_export
+
+    if file != STDIN and is_export(file):
+        raise InputError(
+            f"{file} is an export of one person's films.",
+            f"Say whose they are: mlrec users import {in_shell(str(file))} --user ME",
+        )
 
 
 @contextmanager

@@ -204,9 +204,9 @@ def default_arms(model: ReplayModel, serve: ServeSettings) -> dict[str, Arm]:
         "fold-in, no dislikes": served(dislikes="ignore"),
         "fold-in, no decay": served(half_life=math.inf),
         "gradient": gradient,
-        "static": _unchanging(user_scores(model.average_vector, factors)),
-        "recent": _unchanging(recent_share(model.history, len(model.popularity), RECENT_DAYS)),
-        "popularity": _unchanging(popularity_scores(model.popularity)),
+        "static": unchanging(user_scores(model.average_vector, factors)),
+        "recent": unchanging(recent_share(model.history, len(model.popularity), RECENT_DAYS)),
+        "popularity": unchanging(popularity_scores(model.popularity)),
     }
 
 
@@ -223,7 +223,8 @@ def served_arm(ranker: Ranker) -> Arm:
     return scores
 
 
-def _unchanging(scores: NDArray[np.float32]) -> Arm:
+def unchanging(scores: NDArray[np.float32]) -> Arm:
+    """Return the arm that ranks all movies by the same scores at any moment; float32 (movies,)."""
     return lambda _movies, _preferences, positions: np.broadcast_to(scores, (len(positions), len(scores)))
 
 
