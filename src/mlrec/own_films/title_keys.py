@@ -43,6 +43,7 @@ _LETTERS = str.maketrans(
 )
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
 _WORD = re.compile(r"\w+")
+_INITIALS = re.compile(r"(?<!\w)(?:[^\W\d_]\.){2,}")
 _GROUP = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
 _AKA = re.compile(r"(?<!\w)(?:a\.\s?k\.\s?a\.?|aka)(?!\w)[\s:]*", re.IGNORECASE)
 _YEAR = re.compile(r"(.*\S)\s*[(\[]((?:18|19|20)\d\d)[)\]]", re.DOTALL)
@@ -172,6 +173,7 @@ class TitleKeys:
             text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
         if "punctuation" not in self.rules:
             return " ".join(text.split())
+        text = _INITIALS.sub(lambda found: found[0].replace(".", "") + " ", text)  # "E.T." and "ET"
         words = _WORD.findall(_APOSTROPHES.sub("", text.replace("&", " and ")))
         if "numerals" in self.rules:
             words = [_ROMAN.get(word, word) for word in words]
