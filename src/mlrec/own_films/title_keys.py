@@ -32,7 +32,8 @@ brackets
 spelling
     A weaker key: without spaces, with "vol." in full, and with numbers for words.
 subtitles
-    The weakest keys: "Star Wars" and "Star Wars: Episode IV - A New Hope".
+    The weakest keys: "Star Wars" and "Star Wars: Episode IV - A New Hope", "Life of Brian" and "Monty Python's Life of
+    Brian".
 """
 
 TITLE_RULES: frozenset[TitleRule] = frozenset(get_args(TitleRule))
@@ -69,6 +70,7 @@ _IN_FULL = {
     "mt": "mount", "colour": "color", "colours": "colors", "grey": "gray",
 }  # fmt: skip
 _COUNTERS = frozenset(("part", "volume", "chapter", "episode"))
+_OF_SOMEBODY = re.compile(r"(?:[^\W\d_][\w.]*\s+){0,2}\w+(?:['’]s|s['’])\s+(.+)", re.DOTALL)
 _NUMBERED = re.compile(r"^\s*(?:episode|part|vol(?:ume|\.)?|chapter)\s+\w+\.?\s*$", re.IGNORECASE)
 # A shorter part of a title is often the title of another film.
 _SHORTEST = 8
@@ -116,7 +118,7 @@ class TitleKeys:
 
     @cached_property
     def shorter(self) -> frozenset[str]:
-        """The weakest keys: the title without some of its parts, which colons and dashes divide."""
+        """The weakest keys: the title without some of its parts, which colons and dashes divide, or whose it is."""
         return frozenset(key for key, _ in self._without_parts if len(key) >= _SHORTEST)
 
     @cached_property
@@ -128,8 +130,11 @@ class TitleKeys:
     def _without_parts(self) -> list[tuple[str, bool]]:
         if "subtitles" not in self.rules:
             return []
-        parts = [part for part in _SUBTITLE.split(self._spoken(self._own[0])) if part.strip()][:_MOST_PARTS]
+        title = self._spoken(self._own[0])
+        parts = [part for part in _SUBTITLE.split(title) if part.strip()][:_MOST_PARTS]
         found = []
+        if match := _OF_SOMEBODY.fullmatch(title):
+            found.append((self._loosened(self._key(match[1])), False))
         for n in range(1, len(parts)):
             for kept in combinations(range(len(parts)), n):
                 if all(_NUMBERED.search(parts[number]) for number in kept):
@@ -190,6 +195,8 @@ class TitleKeys:
         if "spelling" not in self.rules:
             yield from words
             return
+        if len(words) > 1 and words[-1] == "dr":
+            words = [*words[:-1], "drive"]
         words = [_NUMBERS.get(word, _IN_FULL.get(word, word)) for word in words]
         for word, following in zip(words, [*words[1:], ""], strict=True):
             if not (word in _COUNTERS and following.isdigit()):  # "Part 2" and "2"

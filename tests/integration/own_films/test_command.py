@@ -51,9 +51,13 @@ def test_every_film_is_found_by_its_id(with_ids, tmp_path):
     assert outcome["found_by"] == {"id": len(films)}
     assert outcome["not_imported"] == []
     trakt = [
-        {"rated_at": "2021-03-04T00:00:00Z", "rating": 9, "movie": {"title": "X", "year": 1900, "ids": {"tmdb": one.movie_id + 9}}}
+        {
+            "rated_at": "2021-03-04T00:00:00Z",
+            "rating": 9,
+            "movie": {"title": "X", "year": 1900, "ids": {"tmdb": one.movie_id + 9}},
+        }
         for one in films
-    ]  # fmt: skip
+    ]
     path = tmp_path / "ratings-movies.json"
     path.write_text(json.dumps(trakt))
     outcome = json.loads(run(with_ids, "users", "import", str(path), "--user", ME, "--dry-run", "--json").stdout)
@@ -79,7 +83,7 @@ def test_from_the_zip_to_a_list_that_knows_the_person(few_copy, tmp_path):
     assert f"mlrec users replay {ME}" in wet.stdout
     again = run(few_copy, "users", "import", str(export), "--user", ME)
     assert "Stored: nothing new. Already stored: 250." in again.stdout
-    listed = json.loads(run(few_copy, "recommend", "--user", ME, "-n", "20", "--json").stdout)
+    listed = json.loads(run(few_copy, "recommend", "--user", ME, "-n", "20", "--json").stdout)["items"]
     seen = {film.movie_id for film in films[:250]}
     assert not seen & {pick["movie_id"] for pick in listed}
     assert {pick["source"] for pick in listed} == {"personal"}

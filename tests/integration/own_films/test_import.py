@@ -10,6 +10,7 @@ import pytest
 
 from mlrec import Recommender
 from mlrec.errors import ForgottenUserError, InputError
+from mlrec.ids import PublicId
 from mlrec.own_films.importing import import_films
 from tests.exports import LETTERBOXD, Known, address, csv_text, films_of, letterboxd
 
@@ -25,7 +26,7 @@ def films(few_copy) -> list[Known]:
     return films_of(few_copy, 60)
 
 
-def logged(workspace, user=ME) -> list[tuple[int, int]]:
+def logged(workspace, user=ME) -> list[tuple[PublicId, int]]:
     """Movie and preference of a user's swipes that are not undone, in the order of the log."""
     with Recommender.open(workspace.root) as rec:
         return [(event.movie_id, event.preference) for event in rec.history(user) if not event.undone]
@@ -57,7 +58,10 @@ def test_what_the_files_of_letterboxd_say_together(few_copy, films, tmp_path):
         rated=[(rated, 5, "2021-01-01"), (both, 1, "2021-01-02")],
         watched=[(film, "2021-02-01") for film in (rated, liked, seen, in_diary, both)],
         liked=[(liked, "2021-02-02"), (both, "2021-02-02")],
-        diary=[(in_diary, 2, "2020-05-05"), (in_diary, 4.5, "2021-05-05"), (rated, 1, "2019-01-01"), (seen, "", "2021-02-01")],
+        diary=[
+            (in_diary, 2, "2020-05-05"), (in_diary, 4.5, "2021-05-05"),
+            (rated, 1, "2019-01-01"), (seen, "", "2021-02-01"),
+        ],
         wanted=[(wanted, "2021-03-01"), (seen, "2021-03-01")],
     )  # fmt: skip
     outcome = import_films(few_copy, export, ME)
@@ -216,6 +220,7 @@ def test_films_that_are_not_found_are_reported_and_can_be_corrected(few_copy, fi
     )
     outcome = import_films(few_copy, export, ME)
     assert outcome.report == few_copy.film_rejects
+    assert outcome.report is not None
     assert stat.S_IMODE(outcome.report.stat().st_mode) == 0o600
     with outcome.report.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

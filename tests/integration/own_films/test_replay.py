@@ -42,6 +42,8 @@ def test_each_like_is_predicted_by_the_list_of_that_moment(few_copy):
     assert found.leads["popularity"].value == pytest.approx(np.mean(hits) - np.mean(popular_hits))
     assert sum(part.likes for part in found.curve) == likes
     for estimate in found.hit_rate.values():
+        assert estimate.low is not None
+        assert estimate.high is not None
         assert estimate.low <= estimate.value <= estimate.high
 
 

@@ -34,6 +34,9 @@ CATALOGUE = [
     ("Kill Bill: Vol. 2", 2004),
     ("Birdman: Or (The Unexpected Virtue of Ignorance)", 2014),
     ("Undated Film", None),
+    ("Monty Python's Life of Brian", 1979),
+    ("Mulholland Drive", 2001),
+    ("L.A. Confidential", 1997),
 ]
 FINDER = FilmFinder([title for title, _ in CATALOGUE], [year for _, year in CATALOGUE])
 
@@ -68,6 +71,9 @@ def found(title: str, year: int | None) -> tuple[str, str] | NotFound:
         ("Kill Bill: Volume 2", 2004, "Kill Bill: Vol. 2", "spelling"),
         ("Kill Bill Vol 1", 2003, "Kill Bill: Vol. 1", "title"),
         ("Birdman or (The Unexpected Virtue of Ignorance)", 2014, CATALOGUE[18][0], "title"),
+        ("Life of Brian", 1979, "Monty Python's Life of Brian", "subtitle"),
+        ("Mulholland Dr.", 2001, "Mulholland Drive", "spelling"),
+        ("LA Confidential", 1997, "L.A. Confidential", "title"),
         ("Undated Film", 1984, "Undated Film", "year unknown"),
         ("Matrix, The", None, "Matrix, The", "year unknown"),
     ],
