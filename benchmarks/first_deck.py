@@ -291,6 +291,11 @@ def likely_seen(answers: Answers) -> Floats:
     return np.maximum(answers.taste.scores.shown, 0.0) * answers.chance_seen
 
 
+def widely_seen(answers: Answers) -> Floats:
+    """The served scores times the share of users who have rated the film, whatever the answers were."""
+    return np.maximum(answers.taste.scores.shown, 0.0) * answers.world.seen_share
+
+
 def decks_of(world: World) -> dict[str, Deck]:
     """All decks by name, today's first."""
 
@@ -314,6 +319,7 @@ def decks_of(world: World) -> dict[str, Deck]:
         "Thompson, noise 0.3": partial(thompson, noise=0.3),
         "scores, Thompson 0.3": partial(thompson_around_scores, noise=0.3),
         "today's, most rated after 2 not seen": partial(most_rated_after_misses, misses=2),
+        "today's × share who rated": widely_seen,
         "today's × chance seen": likely_seen,
         "chance seen": lambda answers: answers.chance_seen,
     }
