@@ -23,6 +23,8 @@ IdArray = NDArray[Any]
 LONGEST_ID = 200
 """Bytes of a text id in UTF-8."""
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1
+# Looking up fewer ids than this one by one is faster than making an array of them.
+_FEW = 10
 
 
 def kind_of(ids: IdArray) -> IdKind:
@@ -91,6 +93,20 @@ def rows_of(ids: IdArray, wanted: IdArray) -> NDArray[np.int32]:
         needles = wanted.astype(ids.dtype)
     positions = np.minimum(np.searchsorted(ids, needles), len(ids) - 1)
     return np.where(ids[positions] == wanted, positions, -1).astype(np.int32)
+
+
+def known_rows(ids: IdArray, wanted: Sequence[PublicId]) -> NDArray[np.int64]:
+    """Return the rows of those of some ids that are among the ids, which ascend; int64, in the order of `wanted`."""
+    if len(wanted) < _FEW:
+        single = [row for one in wanted if (row := row_of(ids, one)) is not None]
+        return np.array(single, dtype=np.int64)
+    if ids.dtype.kind == "S":
+        fitting = [one for one in wanted if isinstance(one, str) and "\0" not in one]
+        rows = rows_of(ids, array_of(fitting, "text"))
+    else:
+        numbers = [one for one in wanted if not isinstance(one, str) and SMALLEST_ID <= one <= LARGEST_ID]
+        rows = rows_of(ids, array_of(numbers, "integer"))
+    return rows[rows >= 0].astype(np.int64)
 
 
 def text_fault(text: str) -> str | None:
