@@ -10,6 +10,7 @@ maps both alike, and compares bytes as UTF-8 is to be compared. A single id is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -101,12 +102,19 @@ def known_rows(ids: IdArray, wanted: Sequence[PublicId]) -> NDArray[np.int64]:
         single = [row for one in wanted if (row := row_of(ids, one)) is not None]
         return np.array(single, dtype=np.int64)
     if ids.dtype.kind == "S":
-        fitting = [one for one in wanted if isinstance(one, str) and "\0" not in one]
-        rows = rows_of(ids, array_of(fitting, "text"))
+        found = array_of((one for one in wanted if isinstance(one, str) and "\0" not in one), "text")
     else:
-        numbers = [one for one in wanted if not isinstance(one, str) and SMALLEST_ID <= one <= LARGEST_ID]
-        rows = rows_of(ids, array_of(numbers, "integer"))
+        found = _integers(wanted)
+    rows = rows_of(ids, found)
     return rows[rows >= 0].astype(np.int64)
+
+
+def _integers(ids: Sequence[PublicId]) -> IdArray:
+    """Return those ids that are whole numbers of 64 bits as an array."""
+    if set(map(type, ids)) == {int}:
+        with suppress(OverflowError):
+            return array_of(ids, "integer")
+    return array_of((one for one in ids if not isinstance(one, str) and SMALLEST_ID <= one <= LARGEST_ID), "integer")
 
 
 def text_fault(text: str) -> str | None:

@@ -15,7 +15,7 @@ def maximal_marginal_relevance(
     diversity: float,
     *,
     picked_before: NDArray[np.floating] | None = None,
-    takes: Callable[[int], bool] | None = None,
+    refused_after: Callable[[int], NDArray[np.bool_]] | None = None,
 ) -> NDArray[np.int64]:
     """Pick movies one by one, each time the one with the highest (1 − d) · relevance − d · similarity.
 
@@ -35,9 +35,9 @@ def maximal_marginal_relevance(
         d, 0 to 1. 0 keeps the order. With 1, only similarity counts after the first pick.
     picked_before
         Feature vectors of what the list has already, (picked, dimensions). None: nothing.
-    takes
-        Returns whether the list takes the candidate at a position. It is asked for each candidate in turn, and one that
-        it refuses is as if it had not been there. None: the list takes all.
+    refused_after
+        Is told the position of each pick, and returns which candidates the list refuses from now on, bool
+        (candidates,). None: the list refuses none.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def maximal_marginal_relevance(
     n = min(n, len(relevance))
     if n == 0:
         return np.empty(0, dtype=np.int64)
-    if diversity == 0.0 and takes is None:
+    if diversity == 0.0 and refused_after is None:
         return np.arange(n)
     directions = _directions(traits)
     low, high = float(relevance.min()), float(relevance.max())
@@ -56,15 +56,15 @@ def maximal_marginal_relevance(
     if picked_before is not None and len(picked_before):
         nearest = (directions @ _directions(picked_before).T).max(axis=1).astype(np.float64)
     picked: list[int] = []
-    value = weighted.copy() if picked_before is None or not len(picked_before) else weighted - diversity * nearest
-    for _ in range(len(relevance)):
+    value = weighted if np.isneginf(nearest[0]) else weighted - diversity * nearest
+    while len(picked) < n:
         best = int(np.argmax(value))
-        weighted[best] = value[best] = -np.inf
-        if takes is not None and not takes(best):
-            continue
-        picked.append(best)
-        if len(picked) == n:
+        if np.isneginf(value[best]):
             break
+        picked.append(best)
+        weighted[best] = -np.inf
+        if refused_after is not None:
+            weighted[refused_after(best)] = -np.inf
         nearest = np.maximum(nearest, directions @ directions[best])
         value = weighted - diversity * nearest
     return np.array(picked, dtype=np.int64)

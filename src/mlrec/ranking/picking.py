@@ -68,18 +68,22 @@ def _places(
     found: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Pick at most n movies of a pool, given what the list has already. Returns their places in the pool."""
-    rows = pool.tolist()
-
-    def takes(place: int) -> bool:
-        return limit is None or limit.take(rows[place])
-
     if not diversity:
-        return np.fromiter(islice(filter(takes, range(len(rows))), n), dtype=np.int64)
+        rows = pool.tolist()
+        takes = range(len(rows)) if limit is None else (place for place, row in enumerate(rows) if limit.take(row))
+        return np.fromiter(islice(takes, n), dtype=np.int64)
+    refused_after = None
+    if limit is not None:
+
+        def refused_after(place: int) -> NDArray[np.bool_]:
+            limit.take(int(pool[place]))
+            return limit.refused()[pool]
+
     return maximal_marginal_relevance(
         order[pool],
         movie_factors[pool],
         n,
         diversity,
         picked_before=movie_factors[found],
-        takes=None if limit is None else takes,
+        refused_after=refused_after,
     )
