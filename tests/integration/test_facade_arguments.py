@@ -81,7 +81,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     *(("get_top_n", {"diversity": value}, "diversity must be a number between 0 and 1") for value in
       (math.nan, -0.1, 1.1, math.inf, "0.5", None, True, 1j, Decimal("0.5"), 10**400)),
     *(("get_top_n", {"only": value}, "only must be a list of movie ids") for value in (5, "12", b"12")),
-    *(("get_top_n", {"only": value}, "each of only must be a whole number") for value in (["1"], [1.0], [None], [True])),
+    *(("get_top_n", {"only": value}, "each of only must be a whole number") for value in
+      (["1"], [1.0], [None], [True])),
     *(("get_top_n", {"seen": value}, "seen must be one of hide, show, only") for value in (None, True, "all", 1)),
     ("get_top_n", {"seen": "only", "include_seen": True}, "seen and include_seen were both given"),
     *(("get_top_n", {"max_per_genre": value}, "max_per_genre must be a whole number of at least 1") for value in

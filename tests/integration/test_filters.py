@@ -17,7 +17,7 @@ from mlrec import ListFilters, Recommendation, Recommender
 KNOWN, NEW = 42, 900_001
 FEW_OPINIONS = 900_002
 USERS = [KNOWN, 7, 100, 671, FEW_OPINIONS, NEW]
-LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 GENRES = ["Action", "Comedy", "Drama", "Film-Noir", "horror", "Sci-Fi", "Western", "IMAX"]
 # One year more than any movie is old, so that some lists are empty.
 YEARS = st.tuples(st.integers(1930, 2017), st.integers(0, 40)).map(lambda first: (first[0], first[0] + first[1]))
@@ -165,12 +165,14 @@ def test_hidden_and_seen_only_share_the_movies(rec, user):
 @given(data=st.data(), who=st.lists(st.sampled_from(USERS), min_size=2, max_size=3, unique=True))
 @LAWS
 def test_groups_get_what_passes_and_nothing_that_anybody_dislikes(rec, movies, shelf_ids, data, who):
-    drawn = data.draw(filters(shelf_ids))
+    # Every movie comes with what each member would say of it, which takes a while: so there are few.
+    few = {296, 318, 3, *shelf_ids[:: len(shelf_ids) // 60]}
+    drawn = {"only": few, **data.draw(filters(sorted(few)))}
     seen = [seen_by(rec, user) for user in who]
     disliked = {rated.movie_id for user in who for rated in rec.ratings(user) if rated.preference < 0}
     disliked |= {event.movie_id for user in who for event in rec.history(user) if event.preference < 0}
     anybody = set().union(*seen)
-    everything = rec.get_top_n_for(who, 10_000, seen="show")
+    everything = rec.get_top_n_for(who, 100, seen="show", only=few)
     mode = drawn.get("seen", "hide")
     expected = [
         pick.movie for pick in everything
