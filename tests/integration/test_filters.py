@@ -46,12 +46,12 @@ def ids(listed: Sequence[Any]) -> list[int | str]:
     return [getattr(item, "movie", item).movie_id for item in listed]
 
 
-def seen_by(rec: Recommender, user: int) -> set[int | str]:
+def seen_by(rec: Recommender, user: int) -> set[int | str | None]:
     swiped = {event.movie_id for event in rec.history(user) if not event.undone}
     return swiped | {rated.movie_id for rated in rec.ratings(user)}
 
 
-def passes(movie, drawn: dict[str, Any], seen: set[int | str]) -> bool:
+def passes(movie, drawn: dict[str, Any], seen: set[int | str | None]) -> bool:
     """The filters again, by what people read of them."""
     genres = {name.casefold() for name in movie.genres}
     wanted = {name.casefold() for name in drawn.get("genres") or genres}

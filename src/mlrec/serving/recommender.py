@@ -785,6 +785,13 @@ class Recommender:
         """Return whether anything is known about the user's taste. Other users get the popular list."""
         return self._view(user_id).has_taste
 
+    def known_movies(self, movie_ids: Iterable[PublicId]) -> list[PublicId]:
+        """Return those of some movie ids, at most 100,000, that the model knows, in their order."""
+        served = self._served()
+        listed = arguments.unchecked_ids("movie_ids", movie_ids, arguments.MOST_ONLY)
+        rows = served.known_rows(arguments.movie_ids("movie_ids", listed, served.model.movie_id_kind))
+        return [served.movie_id(row) for row in rows.tolist()]
+
     def movie(self, movie_id: PublicId) -> Movie:
         """Return everything known about a movie.
 
