@@ -208,7 +208,7 @@ def test_filters_for_one_for_groups_and_for_visitors(run, demo, tmp_path):
     assert 3 < len(one) < 30
     assert listed(run, "--user", 7, *words) == one
     found = json.loads(run("recommend", "--user", 7, "--user", 42, *words, "--json").stdout)["items"]
-    assert [item["movie"]["movie_id"] for item in found] == two
+    assert [item["movie_id"] for item in found] == two
     assert listed(run, "--like", 260, *words) == visitor
     assert listed(run, "--user", 7, "--seen-only", "-n", 30) == again
 

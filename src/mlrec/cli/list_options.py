@@ -39,9 +39,6 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="FILE",
-        exists=True,
-        dir_okay=False,
-        allow_dash=True,
         help="Only the movies whose ids are in this file, such as a watchlist: one id per line, or a CSV with a column"
         " movie_id. The best one for the user comes first, whatever the order of the file. -: stdin.",
     ),
@@ -102,6 +99,9 @@ class FilterOptions:
         parse_years(self.years)
         if self.include_seen and self.seen_only:
             raise UsageError("Use --include-seen or --seen-only, not both.")
+        # Not `is_file`: the shell's <(command) is a pipe.
+        if self.only is not None and str(self.only) != "-" and (not self.only.exists() or self.only.is_dir()):
+            raise UsageError(f"--only: there is no file {shown(str(self.only))}.")
 
     def read(self, recommender: Recommender) -> ListFilters:
         """Return the filters for a model. Says how many ids of the file it does not know.
@@ -163,7 +163,7 @@ def _known_of(path: Path, recommender: Recommender) -> list[PublicId]:
     label, found = _label(path), read_ids(path, recommender.movie_id_kind)
     known = recommender.known_movies(found)
     if unknown := len(found) - len(known):
-        render.note(f"The model does not know {unknown:,} of the {counted(len(found), 'movie')} in {label}.")
+        render.warn(f"The model does not know {unknown:,} of the {counted(len(found), 'movie')} in {label}.")
     return known
 
 

@@ -224,7 +224,7 @@ def _write_all(recommender: "Recommender", n: int, filters: "ListFilters", out: 
         written, whom = counted(rows, "recommendation"), counted(users, "user")
         render.line(f"Wrote {written} for {whom} to {out}.")
         if users > listed:
-            render.note(f"The filters leave no movie for {counted(users - listed, 'user')}.")
+            render.warn(f"The filters leave no movie for {counted(users - listed, 'user')}.")
 
 
 def _show(
