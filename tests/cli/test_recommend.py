@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from typing import Any
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_filters_for_one_for_groups_and_for_visitors(run, demo, tmp_path):
     file = tmp_path / "shelf.txt"
     file.write_text("\n".join(map(str, range(1, 1_000))))
     words = ("--not-genre", "Drama", "--max-per-genre", 2, "--only", file, "-n", 30)
-    wanted = {"not_genres": ["Drama"], "max_per_genre": 2, "only": range(1, 1_000)}
+    wanted: dict[str, Any] = {"not_genres": ["Drama"], "max_per_genre": 2, "only": range(1, 1_000)}
     with Recommender.open(demo.root, store="memory") as rec:
         one = [item.movie_id for item in rec.get_top_n(7, 30, **wanted)]
         two = [pick.movie.movie_id for pick in rec.get_top_n_for([7, 42], 30, **wanted)]
