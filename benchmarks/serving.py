@@ -162,8 +162,8 @@ def filters(recommender: Recommender, user_ids: Sequence[int], movie_ids: list[i
         "seen='only'": {"seen": "only"},
         "max_per_genre=2": {"max_per_genre": 2},
         "all of them, seen='show'": {
-            "genres": genres[:3], "not_genres": genres[3:5], "years": (1950, 2010), "only": movie_ids[::2],
-            "exclude": shelf, "seen": "show", "max_per_genre": 2,
+            "genres": genres[:3], "not_genres": genres[3:5], "years": (1950, 2010), "only": shelf,
+            "exclude": shelf[:10], "seen": "show", "max_per_genre": 2,
         },
     }  # fmt: skip
     took: dict[str, list[float]] = {name: [] for name in calls}

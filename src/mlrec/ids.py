@@ -10,7 +10,6 @@ maps both alike, and compares bytes as UTF-8 is to be compared. A single id is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -97,24 +96,22 @@ def rows_of(ids: IdArray, wanted: IdArray) -> NDArray[np.int32]:
 
 
 def known_rows(ids: IdArray, wanted: Sequence[PublicId]) -> NDArray[np.int64]:
-    """Return the rows of those of some ids that are among the ids, which ascend; int64, in the order of `wanted`."""
+    """Return the rows of those of some ids that are among the ids, which ascend; int64, in the order of `wanted`.
+
+    All ids must be of one kind. Whole numbers may have any size.
+    """
     if len(wanted) < _FEW:
         single = [row for one in wanted if (row := row_of(ids, one)) is not None]
         return np.array(single, dtype=np.int64)
     if ids.dtype.kind == "S":
-        found = array_of((one for one in wanted if isinstance(one, str) and "\0" not in one), "text")
+        found = array_of((one for one in wanted if "\0" not in str(one)), "text")
     else:
-        found = _integers(wanted)
+        try:
+            found = array_of(wanted, "integer")
+        except OverflowError:
+            found = array_of((one for one in wanted if SMALLEST_ID <= int(one) <= LARGEST_ID), "integer")
     rows = rows_of(ids, found)
     return rows[rows >= 0].astype(np.int64)
-
-
-def _integers(ids: Sequence[PublicId]) -> IdArray:
-    """Return those ids that are whole numbers of 64 bits as an array."""
-    if set(map(type, ids)) == {int}:
-        with suppress(OverflowError):
-            return array_of(ids, "integer")
-    return array_of((one for one in ids if not isinstance(one, str) and SMALLEST_ID <= one <= LARGEST_ID), "integer")
 
 
 def text_fault(text: str) -> str | None:

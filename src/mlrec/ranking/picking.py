@@ -47,15 +47,14 @@ def picked(
         Movie rows in the order picked, int64, at most n.
     """
     size, found = max(n * _POOL_FACTOR, _POOL_LEAST), np.empty(0, dtype=np.int64)
-    while n > len(found):
+    while True:
         pool = top_n(order, size)
         own = pool[_places(order, pool, n - len(found), movie_factors, diversity, limit, found)]
         found = np.concatenate([found, own])
-        if limit is None or len(pool) < size:
-            break
+        if limit is None or len(found) >= n or len(pool) < size:
+            return found
         order[pool] = -np.inf
         np.putmask(order, limit.refused(), -np.inf)
-    return found
 
 
 def _places(

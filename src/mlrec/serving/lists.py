@@ -102,7 +102,7 @@ def sources(taste: NDArray[np.float32], filters: ListFilters) -> list[Source]:
 def dealt(view: UserView, user_id: PublicId, n: int, allowed: Allowed) -> ResultList[Card]:
     """Return the list of `ranked` as cards."""
     movies = ranked(view, n, allowed)
-    rows = view.served.known_rows(movie.movie_id for movie in movies).tolist()
+    rows = view.served.known_rows([movie.movie_id for movie in movies]).tolist()
     scores = view.scores.shown
     cards = (_card(view, user_id, row, movie, scores) for row, movie in zip(rows, movies, strict=True))
     return ResultList(cards, Card, movies.emptied)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -219,9 +219,9 @@ class ServedModel:
             "origin": ORIGINS[self.model.origin[row]],
         }
 
-    def known_rows(self, movie_ids: Iterable[PublicId]) -> NDArray[np.int64]:
-        """Rows of those of some movies that the model knows."""
-        return known_rows(self.movie_ids, list(movie_ids))
+    def known_rows(self, movie_ids: Sequence[PublicId]) -> NDArray[np.int64]:
+        """Rows of those of some movies that the model knows, int64, in their order."""
+        return known_rows(self.movie_ids, movie_ids)
 
     def similarity(self, row: int) -> NDArray[np.float32]:
         """How similar a movie and all others are by what people like, float32 (movies,); see `movie_similarity`."""
