@@ -1,4 +1,4 @@
-"""Prints how long serving takes: opening, a cold command, lists, and lists and updates by length of history.
+"""Prints how long serving takes: opening, a cold command, lists, filters, and lists and updates by length of history.
 
     python benchmarks/serving.py [--data-dir data] [--calls 2000] [--redis redis://localhost:6379/15] [--work-dir DIR]
 
@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,7 @@ def main() -> None:
             report(f"get_top_n, {name}", recommender.get_top_n, users_asked)
         report("get_top_n", opened["SQLite"].get_top_n, users_asked)
         report("get_top_n, diversity 0.3", lambda u: opened["memory"].get_top_n(u, diversity=0.3), users_asked[:500])
+        filters(opened["memory"], users_asked, np.asarray(model.movie_ids).tolist())
         report("similar_movies", opened["memory"].similar_movies, movies_asked)
         report("explain", lambda u: opened["memory"].explain(u, movies_asked[0]), users_asked[:500])
         updates(opened, np.asarray(model.movie_ids).tolist())
@@ -141,6 +143,43 @@ def timed(call: Callable[[int], object], ids: Sequence[int]) -> list[float]:
         call(public_id)
         milliseconds.append((time.perf_counter() - started) * 1e3)
     return milliseconds
+
+
+def filters(recommender: Recommender, user_ids: Sequence[int], movie_ids: list[int]) -> None:
+    """Print what each filter costs over a plain list of the same user.
+
+    The calls take turns, so that whatever else the machine does slows all of them alike.
+    """
+    shelf = np.random.default_rng(1).choice(movie_ids, min(300, len(movie_ids)), replace=False).tolist()
+    genres = [genre.name for genre in sorted(recommender.genres(), key=lambda genre: -genre.movies)]
+    calls: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "genres": {"genres": genres[:1]},
+        "not_genres": {"not_genres": genres[1:3]},
+        "years": {"years": (1980, 1999)},
+        f"only, {len(shelf)} ids": {"only": shelf},
+        f"exclude, {len(shelf)} ids": {"exclude": shelf},
+        "seen='only'": {"seen": "only"},
+        "max_per_genre=2": {"max_per_genre": 2},
+        "all of them, seen='show'": {
+            "genres": genres[:3], "not_genres": genres[3:5], "years": (1950, 2010), "only": shelf,
+            "exclude": shelf[:10], "seen": "show", "max_per_genre": 2,
+        },
+    }  # fmt: skip
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    draw = np.random.default_rng(2)
+    for user_id in user_ids:
+        recommender.get_top_n(user_id)  # what is read of a user for the first time is no cost of a filter
+        for place in draw.permutation(len(calls)).tolist():
+            name, given = list(calls.items())[place]
+            took[name] += timed(lambda user_id: recommender.get_top_n(user_id, **given), [user_id])  # noqa: B023
+    plain = np.array(took["plain"])
+    print("\n| filter of get_top_n | median ms | over a plain list |")
+    print("|---|---:|---:|")
+    for name, milliseconds in took.items():
+        over = np.median(np.array(milliseconds) - plain)
+        print(f"| {name} | {np.median(milliseconds):.3f} | {over:+.3f} |")
+    print()
 
 
 def updates(opened: dict[str, Recommender], movie_ids: list[int]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlrec.pipeline import update as update
     from mlrec.preferences import Swipe as Swipe
     from mlrec.progress_line import notebook_progress as notebook_progress
+    from mlrec.serving.list_filters import ListFilters as ListFilters
     from mlrec.serving.recommender import Recommender as Recommender
     from mlrec.serving.results import Explanation as Explanation
     from mlrec.serving.results import Movie as Movie
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "EvaluateSettings": "mlrec.settings",
     "Explanation": "mlrec.serving.results",
+    "ListFilters": "mlrec.serving.list_filters",
     "MlrecError": "mlrec.errors",
     "Movie": "mlrec.serving.results",
     "PrepareSettings": "mlrec.settings",
@@ -54,6 +56,7 @@ _HOMES = {
 __all__ = [
     "EvaluateSettings",
     "Explanation",
+    "ListFilters",
     "MlrecError",
     "Movie",
     "PrepareSettings",

@@ -23,6 +23,8 @@ IdArray = NDArray[Any]
 LONGEST_ID = 200
 """Bytes of a text id in UTF-8."""
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1
+# Looking up fewer ids than this one by one is faster than making an array of them.
+_FEW = 10
 
 
 def kind_of(ids: IdArray) -> IdKind:
@@ -91,6 +93,25 @@ def rows_of(ids: IdArray, wanted: IdArray) -> NDArray[np.int32]:
         needles = wanted.astype(ids.dtype)
     positions = np.minimum(np.searchsorted(ids, needles), len(ids) - 1)
     return np.where(ids[positions] == wanted, positions, -1).astype(np.int32)
+
+
+def known_rows(ids: IdArray, wanted: Sequence[PublicId]) -> NDArray[np.int64]:
+    """Return the rows of those of some ids that are among the ids, which ascend; int64, in the order of `wanted`.
+
+    All ids must be of one kind. Whole numbers may have any size.
+    """
+    if len(wanted) < _FEW:
+        single = [row for one in wanted if (row := row_of(ids, one)) is not None]
+        return np.array(single, dtype=np.int64)
+    if ids.dtype.kind == "S":
+        found = array_of((one for one in wanted if "\0" not in str(one)), "text")
+    else:
+        try:
+            found = array_of(wanted, "integer")
+        except OverflowError:
+            found = array_of((one for one in wanted if SMALLEST_ID <= int(one) <= LARGEST_ID), "integer")
+    rows = rows_of(ids, found)
+    return rows[rows >= 0].astype(np.int64)
 
 
 def text_fault(text: str) -> str | None:

@@ -45,6 +45,8 @@ GroupRule = Literal["multiplicative", "average", "least-misery"]
 """How the scores of several people become one; see `mlrec.ranking.groups`."""
 DEFAULT_GROUP_RULE: GroupRule = "multiplicative"
 GROUP_RULES: tuple[GroupRule, ...] = get_args(GroupRule)
+SeenMovies = Literal["hide", "show", "only"]
+"""What becomes of movies that a user has seen: they are not listed, they are listed too, or no others are."""
 EngineName = Literal["local", "spark"]
 NormRule = Literal["cap", "unit"]
 VectorFormat = Literal["parquet", "npy", "csv"]

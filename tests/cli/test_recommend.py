@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,9 @@ def test_everybodys_lists_in_a_file(run, tmp_path, demo, suffix):
         (["--user", "1_0"], 2, "not a valid id"),
         (["--user", "007"], 2, "not a valid id"),
         (["--user", "1", "--exclude", "1_0"], 2, "not a valid id"),
+        (["--user", "1", "--only", "nowhere.txt"], 2, "--only"),
+        (["--user", "1", "--include-seen", "--seen-only"], 2, "not both"),
+        (["--user", "1", "--max-per-genre", "0"], 2, "--max-per-genre"),
     ],
 )
 def test_mistakes_are_told(run, arguments, code, words):
@@ -143,3 +147,103 @@ def test_what_a_killed_export_has_left_goes_with_the_next_one(run, demo, tmp_pat
     run("recommend", "--all-users", "--out", name, "-n", "2")
     assert not list(tmp_path.glob(f".{name}.*"))
     assert (tmp_path / name).stat().st_size > 1_000
+
+
+# -- only these, not those ---------------------------------------------------------------------------------------------
+
+
+def listed(run, *arguments, **options):
+    return [item["movie_id"] for item in json.loads(run("recommend", *arguments, "--json", **options).stdout)["items"]]
+
+
+FORMS = {
+    "lines": "2571\n\n318\n  260 \n1\n99999999\n318\n",
+    "csv": 'title,movieId,rating\n"Matrix, The",2571,5\nx,318,\nx,260,1\nx,1,2\nx,99999999,\nx,318,1\n',
+    "tsv": "\ufeffid\tname\n2571\tx\n318\tx\n260\tx\n1\tx\n99999999\tx\n318\tx\n",
+    "links": "imdbId;tmdbId;movie_id\r\n9;8;2571\r\n7;6;318\r\n5;4;260\r\n3;2;1\r\n1;1;99999999\r\n0;0;318\r\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_only_the_movies_in_a_file_the_best_first(run, demo, tmp_path, form):
+    file = tmp_path / "my list.csv"
+    file.write_text(FORMS[form], encoding="utf-8", newline="")
+    done = run("recommend", "--user", 7, "--only", file, "--include-seen", "--json")
+    assert "does not know 1 of the 5 movies in" in done.stderr
+    with Recommender.open(demo.root, store="memory") as rec:
+        expected = [item.movie_id for item in rec.get_top_n(7, 10_000, seen="show")]
+    expected = [movie_id for movie_id in expected if movie_id in (1, 260, 318, 2571)]
+    assert [item["movie_id"] for item in json.loads(done.stdout)["items"]] == expected
+    assert listed(run, "--user", 7, "--only", "-", "--include-seen", text=FORMS[form].lstrip("\ufeff")) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "has no movie ids"),
+        (b"\n\n", "has no movie ids"),
+        (b"movie_id\n", "has no movie ids"),
+        (b"318\nToy Story\n", "line 2: 'Toy Story' is not a valid id"),
+        (b"title,movie_id\nx,318\ny,3x\n", "line 3: '3x' is not a valid id"),
+        (b"318\n\xff\n", "is not text in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_list_of_ids(run, tmp_path, content, words):
+    file = tmp_path / "ids.txt"
+    file.write_bytes(content)
+    done = run("recommend", "--user", 7, "--only", file, expect=3)
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_filters_for_one_for_groups_and_for_visitors(run, demo, tmp_path):
+    file = tmp_path / "shelf.txt"
+    file.write_text("\n".join(map(str, range(1, 1_000))))
+    words = ("--not-genre", "Drama", "--max-per-genre", 2, "--only", file, "-n", 30)
+    wanted: dict[str, Any] = {"not_genres": ["Drama"], "max_per_genre": 2, "only": range(1, 1_000)}
+    with Recommender.open(demo.root, store="memory") as rec:
+        one = [item.movie_id for item in rec.get_top_n(7, 30, **wanted)]
+        two = [pick.movie.movie_id for pick in rec.get_top_n_for([7, 42], 30, **wanted)]
+        visitor = [item.movie_id for item in rec.recommend_for([260], [], 30, **wanted)]
+        again = [item.movie_id for item in rec.get_top_n(7, 30, seen="only")]
+    assert 3 < len(one) < 30
+    assert listed(run, "--user", 7, *words) == one
+    found = json.loads(run("recommend", "--user", 7, "--user", 42, *words, "--json").stdout)["items"]
+    assert [item["movie_id"] for item in found] == two
+    assert listed(run, "--like", 260, *words) == visitor
+    assert listed(run, "--user", 7, "--seen-only", "-n", 30) == again
+
+
+def test_filters_for_everybody_and_who_gets_nothing(run, demo, tmp_path):
+    file, out = tmp_path / "shelf.txt", tmp_path / "recs.csv"
+    file.write_text("318\n296\n")
+    document = json.loads(run("recommend", "--all-users", "--out", out, "--only", file, "--json").stdout)
+    with out.open() as lines:
+        rows = [(int(row["user_id"]), int(row["movie_id"])) for row in csv.DictReader(lines)]
+    with Recommender.open(demo.root, store="memory") as rec:
+        expected = {
+            user.user_id: [item.movie_id for item in rec.get_top_n(user.user_id, only=[318, 296])]
+            for user in rec.users(1_000).users
+        }
+    assert rows == [(user, movie) for user, movies in expected.items() for movie in movies]
+    empty = sum(not movies for movies in expected.values())
+    assert document["empty_lists"] == empty > 0
+    told = run("recommend", "--all-users", "--out", out, "--only", file)
+    assert f"The filters leave no movie for {empty} users." in told.stderr
+
+
+def test_an_empty_list_names_the_option_that_left_nothing(run, tmp_path):
+    file = tmp_path / "shelf.txt"
+    file.write_text("1\n260\n2571\n")
+    arguments = ("recommend", "--user", 9_000_001, "--only", file, "--genre", "Horror")
+    words = f"of 9,066 movies, --only {file} leaves 3 and --genre Horror leaves none."
+    done = run(*arguments)
+    assert done.stdout == f"For user 9000001, no movie is left: {words}\n"
+    assert done.stderr == ""
+    assert json.loads(run(*arguments, "--json").stdout)["why_empty"] == f"No movie is left: {words}"
+    group = run("recommend", "--user", 7, "--user", 42, "--years", "1800-1801")
+    assert group.stdout == "For users 7 and 42, no movie is left: --years 1800-1801 leaves none of 9,066 movies.\n"
+    visitor = run("recommend", "--like", 260, "--seen-only", "--not-genre", "Sci-Fi")
+    assert "--not-genre Sci-Fi leaves" in visitor.stdout
+    assert "and --seen-only leaves none." in visitor.stdout
+    assert "why_empty" not in json.loads(run("recommend", "--user", 7, "--json").stdout)

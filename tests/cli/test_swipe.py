@@ -202,6 +202,64 @@ def test_an_empty_pipe_is_no_error(run, data):
     assert not (data / "users.db").exists()
 
 
+def cards_of(text: str) -> list[str]:
+    return [line.split(" · ")[0].split(". ", 1)[1] for line in text.splitlines() if re.match(r"\d+\. ", line)]
+
+
+@pytest.mark.parametrize("word", ["n", "not seen", "unseen", "not-seen"])
+def test_not_seen_hides_the_card_and_stores_nothing(run, data, word):
+    plain_cards = cards_of(run("swipe", "--user", NEW, text="").stdout)
+    done = run("swipe", "--user", NEW, text=f"{word}\n{word}\nquit\n")
+    shown = cards_of(done.stdout)
+    assert shown[0] == plain_cards[0]
+    assert len(set(shown)) == 3
+    assert f"not seen: {shown[0]} (put aside; nothing is stored)" in done.stdout
+    assert done.stdout.splitlines()[-1] == "No swipes. 2 not seen, of which nothing is stored."
+    assert not (data / "users.db").exists()
+    # It is for this session only.
+    assert cards_of(run("swipe", "--user", NEW).stdout) == plain_cards
+
+
+def test_not_seen_says_nothing_about_taste_and_a_skip_is_stored(run, data):
+    listed = [item["movie_id"] for item in json.loads(run("recommend", "--user", NEW, "--json").stdout)["items"]]
+    document = json.loads(run("swipe", "--user", NEW, "--json", text="n\nskip\nn\n").stdout)
+    assert document["not_seen"] == [listed[0], listed[2]]
+    assert log(data) == [(listed[1], 0, 0)]
+    # The movies stay in the user's list: they are still worth watching.
+    assert [item["movie_id"] for item in document["items"]][:2] == [listed[0], listed[2]]
+    after = [item["movie_id"] for item in json.loads(run("recommend", "--user", NEW, "--json").stdout)["items"]]
+    assert after[:9] == [listed[0], *listed[2:]]
+
+
+def test_undo_brings_back_what_was_put_aside_in_the_order_of_answers(run, data):
+    done = run("swipe", "--user", NEW, text="n\nlike\nn\nundo\nundo\nundo\nundo\n")
+    first, second, third, *again = cards_of(done.stdout)
+    assert f"back: {third}" in done.stdout
+    assert f"undone: liked {second}" in done.stdout
+    assert f"back: {first}" in done.stdout
+    assert again[-3:] == [third, second, first]
+    assert "no swipe to undo" in done.stderr
+    assert [preference for _, preference, _ in log(data)] == [1, 0]
+
+
+def test_when_every_movie_is_put_aside_there_is_no_card(run, data):
+    options = ("--genre", "Film-Noir", "--years", "1980-1999")
+    n = len(json.loads(run("recommend", "--user", NEW, *options, "-n", 500, "--json").stdout)["items"])
+    done = run("swipe", "--user", NEW, *options, text="n\n" * (n + 5))
+    assert len(set(cards_of(done.stdout))) == n > 6
+    assert "No more movies match." in done.stdout
+    assert f"{n} not seen" in done.stdout
+    assert log(data) == []
+
+
+def test_swiping_through_a_list_of_ones_own(run, tmp_path):
+    shelf = tmp_path / "shelf.txt"
+    shelf.write_text("260\n1\n318\n")
+    done = run("swipe", "--user", NEW, "--only", shelf, text="n\nn\nn\n")
+    assert len(cards_of(done.stdout)) == 3
+    assert "stdin" in run("swipe", "--user", NEW, "--only", "-", expect=2).stderr
+
+
 def test_a_wrong_word_stops_and_what_was_before_is_stored(run, data):
     done = run("swipe", "--user", NEW, text="like\nlke\nlike\n", expect=2)
     assert "Line 2: 'lke'" in done.stderr
@@ -237,7 +295,7 @@ def test_when_every_movie_is_seen_it_ends(run, data):
 
 def test_where_no_movie_fits_there_is_no_card(run, data):
     done = run("swipe", "--user", NEW, "--years", "1800-1801", text="like\nlike\n")
-    assert done.stdout == "No more movies match.\nNo swipes.\n"
+    assert done.stdout == "No movie is left: --years 1800-1801 leaves none of 9,066 movies.\n"
     assert not (data / "users.db").exists()
 
 
@@ -349,7 +407,7 @@ def test_all_keys_on_a_terminal(terminal, data):
     for keys, words in [
         (RIGHT, "liked The Shawshank"), (LEFT, "disliked "), (UP, "superliked "), (DOWN, "superdisliked "),
         (" ", "skipped "), ("l", "liked "), ("d", "disliked "), ("s", "superliked "), ("x", "superdisliked "),
-        ("n", "skipped "), ("L", "liked "), ("\x1bOC", "liked "),
+        ("o", "skipped "), ("L", "liked "), ("\x1bOC", "liked "),
     ]:  # fmt: skip
         session.send(keys)
         assert "stored and learned in" in session.until(words)
@@ -373,6 +431,26 @@ def test_all_keys_on_a_terminal(terminal, data):
     assert termios.tcgetattr(session.slave) == session.settings
     assert session.output.count("\x1b[?1049h") == session.output.count("\x1b[?1049l") == 1
     assert session.output.count("\x1b[?25l") == session.output.count("\x1b[?25h") == 1
+
+
+def test_the_key_for_not_seen(terminal, data):
+    session = terminal("swipe", "--user", str(NEW))
+    assert "n not seen" in session.until("quit")
+    session.send("n")
+    session.until("not seen: The Shawshank Redemption (1994) (put aside; nothing is stored)")
+    session.send(RIGHT)
+    session.until("stored and learned in")
+    session.send("n")
+    session.until("not seen: ")
+    session.send("u")
+    session.until("back: ")
+    session.send("h")
+    session.until("put the movie aside for this session")
+    session.send(" q")
+    assert session.end() == 0
+    assert "1 liked; stored and learned in" in plain(session.output)
+    assert "1 not seen, of which nothing is stored." in plain(session.output)
+    assert [(movie != 318, preference) for movie, preference, _ in log(data)] == [(True, 1)]
 
 
 def test_keys_typed_ahead_are_all_taken(terminal, data):

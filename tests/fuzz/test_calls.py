@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from fastapi.testclient import TestClient
 from mlrec import MlrecError, Recommender
 from mlrec.preferences import Swipe
 from mlrec.serve.app import create_app
+from mlrec.serving.list_filters import NamedFilters
 from mlrec.settings import ServiceSettings
 from tests.fuzz.attack import Case, Fuzz, told
 from tests.fuzz.damage import VALUES
@@ -35,6 +37,10 @@ SENSIBLE: dict[str, tuple[Any, ...]] = {
     "n": (1, 5, 1000),
     "genres": (None, ["Drama"], "Drama", set(GENRES[:2])),
     "years": (None, (1950, 1980), (1960, None), [1950, 1999]),
+    "not_genres": ((), ["Drama"], "Drama"),
+    "only": (None, [], range(40), {3, 900}),
+    "seen": ("hide", "show", "only"),
+    "max_per_genre": (None, 1, 3),
     "exclude": ((), [1, 2], {3}, np.array([1, 2])),
     "include_seen": (True, False),
     "diversity": (0.0, 0.5, 1),
@@ -63,18 +69,26 @@ def test_python_calls_with_odd_arguments_are_answered_or_refused(fuzz: Fuzz, cop
             chance = case.chance
             name = chance.choice(sorted(methods))
             given = {}
-            for parameter in inspect.signature(methods[name]).parameters.values():
-                is_needed = parameter.default is inspect.Parameter.empty
-                if parameter.name not in SENSIBLE or not (is_needed or chance.random() < 0.4):
+            for parameter, is_needed in _parameters(methods[name]):
+                if parameter not in SENSIBLE or not (is_needed or chance.random() < 0.4):
                     continue
                 odd = chance.random() < 0.4
-                given[parameter.name] = chance.choice(ODD if odd else SENSIBLE[parameter.name])
+                given[parameter] = chance.choice(ODD if odd else SENSIBLE[parameter])
             case.note(f"{name}({', '.join(f'{key}={value!r:.60}' for key, value in given.items())})")
             outcome = told(lambda: _consumed(methods[name](**given)))
             if any(isinstance(given.get(key), bool) for key in IDS):
                 assert isinstance(outcome, MlrecError), "a truth value is taken for a number"
 
         fuzz.run(1500, attack, seconds=10)
+
+
+def _parameters(method: Callable[..., Any]) -> Iterator[tuple[str, bool]]:
+    """The names of a method's parameters, and whether each must be given. Filters are parameters, too."""
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            yield from ((name, False) for name in NamedFilters.__annotations__)
+        else:
+            yield parameter.name, parameter.default is inspect.Parameter.empty
 
 
 def _consumed(outcome: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import itertools
 import math
@@ -18,8 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlrec import MlrecError, Recommender, ServeSettings
+from mlrec import ListFilters, MlrecError, Recommender, ServeSettings
 from mlrec.errors import SettingsError, UnknownMovieError
+from mlrec.serving.list_filters import NamedFilters
 from mlrec.workspace import Workspace
 
 NEW = 9_000_001
@@ -78,6 +80,15 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     *(("get_top_n", {"include_seen": value}, "include_seen must be True or False") for value in (None, 1, "yes")),
     *(("get_top_n", {"diversity": value}, "diversity must be a number between 0 and 1") for value in
       (math.nan, -0.1, 1.1, math.inf, "0.5", None, True, 1j, Decimal("0.5"), 10**400)),
+    *(("get_top_n", {"only": value}, "only must be a list of movie ids") for value in (5, "12", b"12")),
+    *(("get_top_n", {"only": value}, "each of only must be a whole number") for value in
+      (["1"], [1.0], [None], [True])),
+    *(("get_top_n", {"seen": value}, "seen must be one of hide, show, only") for value in (None, True, "all", 1)),
+    ("get_top_n", {"seen": "only", "include_seen": True}, "seen and include_seen were both given"),
+    *(("get_top_n", {"max_per_genre": value}, "max_per_genre must be a whole number of at least 1") for value in
+      (0, -1, 1.0, "2", True, math.nan)),
+    *(("get_top_n", {"filters": value}, "filters must be ListFilters") for value in (5, {"genres": ["Drama"]})),
+    *((method, {"max_per_genre": 0}, "max_per_genre must be") for method in ("recommend_for", "recommend_all")),
     ("recommend_for", {"likes": 5}, "likes must be a list"),
     ("recommend_for", {"likes": "12"}, "likes must be a list"),
     ("recommend_for", {"dislikes": [True]}, "each of dislikes must be a whole number"),
@@ -128,7 +139,7 @@ def call(rec: Recommender, method: str, given: dict[str, Any]) -> Any:
     """A call in which what is not given has a value that can be used."""
     needed = [
         name for name, parameter in inspect.signature(getattr(rec, method)).parameters.items()
-        if parameter.default is inspect.Parameter.empty
+        if parameter.default is inspect.Parameter.empty and name != "named"
     ]  # fmt: skip
     result = getattr(rec, method)(**{**{name: USABLE[name] for name in needed}, **given})
     return list(result) if isinstance(result, Iterator) else result
@@ -156,9 +167,23 @@ def test_what_can_be_used(rec):
     for exclude in ([first], (first,), {first}, np.array([first]), iter([first]), {first: 1}):
         assert first not in [item.movie_id for item in rec.get_top_n(42, exclude=exclude)]
     assert rec.get_top_n(42, exclude=[10**400, -5]) == best  # ids that the model does not know
+    assert rec.get_top_n(42, exclude=[10**400, *range(-20, 0)]) == best
     assert rec.recommend_for(iter([np.int64(1)]), np.array([2])) == rec.recommend_for([1], [2])
     assert rec.get_top_n(42, genres=(name for name in ["War"])) == rec.get_top_n(42, genres="War")
     assert rec.find_movie("\udcff heat").movie_id == rec.find_movie("heat").movie_id
+
+
+def test_an_unknown_keyword_is_a_type_error_that_names_the_filters(rec):
+    for method in (rec.get_top_n, rec.deck):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'genre'; the filters are genres, not_genres"):
+            method(42, genre=["War"])
+    with pytest.raises(TypeError, match="'seed'"):
+        rec.recommend_all(seed=1)
+
+
+def test_every_filter_is_a_field_and_a_keyword():
+    fields = {field.name for field in dataclasses.fields(ListFilters)}
+    assert set(NamedFilters.__annotations__) == fields | {"include_seen"}
 
 
 def test_a_movie_id_of_any_size_is_unknown(rec):
@@ -181,6 +206,7 @@ def test_a_text_that_is_nearly_an_id_is_looked_for_as_a_title(rec, text):
     [
         ("get_top_n", lambda: {"exclude": itertools.count()}, "exclude must have at most 10,000"),
         ("get_top_n", lambda: {"exclude": range(10**9)}, "exclude must have at most 10,000"),
+        ("get_top_n", lambda: {"only": itertools.count()}, "only must have at most 100,000"),
         ("get_top_n", lambda: {"genres": itertools.repeat("Drama")}, "genres must have at most 1,000"),
         ("recommend_for", lambda: {"likes": itertools.count()}, "likes must have at most 10,000"),
         ("recommend_for", lambda: {"likes": [1] * 5000, "dislikes": [2] * 5001}, "likes and dislikes together"),
@@ -219,8 +245,10 @@ METHODS = ["get_top_n", "recommend_for", "recommend_all", "similar_movies", "exp
 @given(data=st.data())
 def test_whatever_is_handed_over_the_answer_is_a_result_or_an_error_of_ours(rec, data):
     method = data.draw(st.sampled_from(METHODS))
-    names = [name for name in inspect.signature(getattr(rec, method)).parameters if name != "progress"]
-    given_names = data.draw(st.sets(st.sampled_from(names), min_size=1, max_size=2))
+    names = {name for name in inspect.signature(getattr(rec, method)).parameters if name != "progress"}
+    if "named" in names:  # the filters of lists
+        names = names - {"named"} | set(NamedFilters.__annotations__)
+    given_names = data.draw(st.sets(st.sampled_from(sorted(names)), min_size=1, max_size=2))
     junk = {name: data.draw(JUNK, label=name) for name in sorted(given_names)}
     refusal = "none"
     try:

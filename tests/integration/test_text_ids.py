@@ -18,7 +18,7 @@ from mlrec.serving.interchange import export_swipes, import_swipes
 from mlrec.serving.loop import standing_swipes
 from mlrec.serving.stores import open_store
 from mlrec.serving.stores.interface import Draft
-from mlrec.serving.swipe import SwipeSession
+from mlrec.serving.swipe import Effect, SwipeSession
 from mlrec.workspace import Workspace
 from tests.text_ids import in_numbers, movie_text, user_text, with_text_ids
 
@@ -170,7 +170,12 @@ def test_a_session_of_swipes(texts):
     assert card is not None
     effect = session.answer(Swipe.LIKE)
     assert effect.state.movie_id == card.movie.movie_id
-    assert session.undo().top[0].movie.movie_id == card.movie.movie_id
+    undone = session.undo()
+    assert isinstance(undone, Effect)
+    assert undone.top[0].movie.movie_id == card.movie.movie_id
+    session.put_aside()
+    assert session.movie is not None
+    assert session.movie.movie_id != card.movie.movie_id
 
 
 # -- what is an id -----------------------------------------------------------------------------------------------------

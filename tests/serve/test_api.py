@@ -74,6 +74,38 @@ def test_a_list_is_that_of_the_library_with_every_filter(client, library):
     assert min(item["year"] for item in one_side) >= 2010
 
 
+def test_only_these_not_those_and_few_of_each_genre(client, library):
+    only = list(range(1, 2_000))
+    wanted = {"only": only, "max_per_genre": 2, "not_genre": "Drama", "n": 20}
+    expected = [item.movie_id for item in library.get_top_n(42, 20, only=only, max_per_genre=2, not_genres=["Drama"])]
+    assert 3 < len(expected) < 20
+    for path, inner in (("recommendations", lambda one: one), ("deck", lambda one: one["movie"])):
+        found = client.get(f"/v1/users/42/{path}", params=wanted).json()
+        assert [inner(one)["movie_id"] for one in found] == expected
+    again = client.get("/v1/users/42/recommendations", params={"seen": "only", "n": 500}).json()
+    assert [item["movie_id"] for item in again] == [item.movie_id for item in library.get_top_n(42, 500, seen="only")]
+    body = {"user_ids": [42, 7], "seen": "only", "only": only, "max_per_genre": 1}
+    for one in client.post("/v1/batch/recommendations", json=body).json():
+        listed = library.get_top_n(one["user_id"], seen="only", only=only, max_per_genre=1)
+        assert [item["movie_id"] for item in one["recommendations"]] == [item.movie_id for item in listed]
+        assert one["why_empty"] is None
+    for query in ("max_per_genre=0", "seen=all", "only=x", "include_seen=true&seen=only"):
+        assert_problem(client.get(f"/v1/users/42/recommendations?{query}"), 422)
+
+
+def test_an_empty_list_says_which_filter_left_nothing(client):
+    words = "No movie is left: of 9,066 movies, only leaves 2 and genre leaves none."
+    query = {"only": [1, 260], "genre": "Horror"}
+    for path in ("recommendations", "deck"):
+        answer = client.get(f"/v1/users/42/{path}", params=query)
+        assert (answer.json(), answer.headers["X-Why-Empty"]) == ([], words)
+    body = {"only": [1, 260], "genre": ["Horror"]}
+    assert client.post("/v1/visitors/recommendations", json={"likes": [318], **body}).headers["X-Why-Empty"] == words
+    (found,) = client.post("/v1/batch/recommendations", json={"user_ids": [42], **body}).json()
+    assert found == {"user_id": 42, "recommendations": [], "why_empty": words}
+    assert "X-Why-Empty" not in client.get("/v1/users/42/recommendations").headers
+
+
 def test_the_deck_has_the_list_with_places_and_reasons(client, library):
     cards = client.get("/v1/users/42/deck", params={"n": 3, "not_genre": "Drama"}).json()
     listed = library.get_top_n(42, 3, not_genres=["Drama"])

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mlrec.serving.results import Card, Contribution, Explanation
-    from mlrec.serving.swipe import Effect, Place, SwipeSession
+    from mlrec.serving.swipe import Aside, Effect, Place, SwipeSession
 
 ANSWERS = {
     "like": ("→", "l", Swipe.LIKE),
     "dislike": ("←", "d", Swipe.DISLIKE),
     "superlike": ("↑", "s", Swipe.SUPERLIKE),
     "superdislike": ("↓", "x", Swipe.SUPERDISLIKE),
-    "skip": ("space", "n", Swipe.SKIP),
+    "skip": ("space", "o", Swipe.SKIP),
 }
 """Name of each answer, with its arrow or key, its letter and its swipe."""
 REQUESTS = {
-    "undo": ("u", "undo the last swipe"),
+    "not seen": ("n", "put the movie aside for this session; nothing is stored, and it says nothing about your taste"),
+    "undo": ("u", "undo the last swipe, or bring back the movie that was put aside"),
     "why": ("w", "see why this movie is shown"),
     "help": ("h", "show all keys"),
     "quit": ("q", "end the session; all swipes are stored"),
@@ -73,8 +74,10 @@ def moved(place: Place) -> str:
     return f"▲{place.rise}" if place.rise > 0 else f"▼{-place.rise}" if place.rise < 0 else "="
 
 
-def told(effect: Effect) -> str:
-    """Return what was done, and how long it took."""
+def told(effect: Effect | Aside) -> str:
+    """Return what was done, and for a swipe how long it took."""
+    if effect.swipe is None:
+        return f"back: {effect.title}" if effect.is_back else f"not seen: {effect.title} (put aside; nothing is stored)"
     what = f"{PAST[effect.swipe]} {effect.title}"
     what = f"undone: {what}" if effect.state.undone else what
     return f"{what} (stored and learned in {effect.seconds * 1e3:.1f} ms)"
@@ -88,11 +91,12 @@ def summary(session: SwipeSession) -> str:
     undone = sum(effect.state.undone for effect in session.effects)
     if undone:
         counts.append(f"{undone} undone")
+    aside = f" {len(session.not_seen)} not seen, of which nothing is stored." if session.not_seen else ""
     if not counts:
-        return "No swipes."
+        return f"No swipes.{aside}"
     took = sorted(effect.seconds for effect in session.effects)
     middle = took[len(took) // 2] * 1e3
-    return f"{', '.join(counts)}; stored and learned in {middle:.1f} ms each (median)."
+    return f"{', '.join(counts)}; stored and learned in {middle:.1f} ms each (median).{aside}"
 
 
 # -- on a screen -------------------------------------------------------------------------------------------------------
@@ -108,7 +112,8 @@ def screen(session: SwipeSession, card: Card | None, notice: str, width: int, he
 
     is_low = height < _LOW
     effect = session.effects[-1] if session.effects else None
-    done = text(told(effect), style=_STYLES[effect.swipe]) if effect else None
+    last = session.last
+    done = text(told(last), style="dim" if last.swipe is None else _STYLES[last.swipe]) if last else None
     warning = text(notice, style="yellow") if notice else None
     first = ((warning or done) if is_low else None) or _header(session)
     first.truncate(width, overflow="ellipsis")

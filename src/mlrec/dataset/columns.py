@@ -116,6 +116,13 @@ def normalized(name: str) -> str:
     return re.sub(r"[\s_.-]", "", name).casefold()
 
 
+def movie_id_column(names: Sequence[str]) -> int | None:
+    """Return the place of the column of movie ids among the columns of a list of movies; None if there is none."""
+    keys = [normalized(name) for name in names]
+    known = [place for place, key in enumerate(keys) if key in _MOVIES_FILE["movie_id"]]
+    return min(known, key=lambda place: (keys[place] != "movieid", keys[place] in _FURTHER_NAMES, place), default=None)
+
+
 def is_by_position(settings: PrepareSettings) -> bool:
     """Whether the settings give the columns by their positions, so that the ratings file has no header."""
     return bool(settings.columns) and all(re.fullmatch(r"[1-9]\d{0,5}", value) for _, value in settings.columns)

@@ -1,4 +1,4 @@
-"""Which movies may be listed: filters by genre, year and exclusion, as masks over movie rows."""
+"""Which movies may be listed: filters by genre, year and id, as masks over movie rows."""
 
 from __future__ import annotations
 
@@ -23,4 +23,11 @@ def without(n_movies: int, excluded: NDArray[np.integer]) -> NDArray[np.bool_]:
     """All movies except the excluded rows; bool (movies,)."""
     mask = np.ones(n_movies, dtype=bool)
     mask[excluded] = False
+    return mask
+
+
+def among(n_movies: int, wanted: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """No movies except the wanted rows; bool (movies,)."""
+    mask = np.zeros(n_movies, dtype=bool)
+    mask[wanted] = True
     return mask

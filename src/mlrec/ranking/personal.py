@@ -55,7 +55,11 @@ class Personal:
         scores = user_scores(vectors, self.weighted_factors)
         if self.item_item is not None and likes is not None:
             second = self.item_item.scores(likes, len(vectors))
-            scores[:, self.item_item.targets] += np.float32(self.item_item.rule.weight) * second
+            second *= np.float32(self.item_item.rule.weight)
+            if len(scores) == 1:  # a single list should be fast, and picking out of a row is
+                scores[0, :][self.item_item.targets] += second[0]
+            else:
+                scores[:, self.item_item.targets] += second
         return scores
 
     def best(self, candidates: NDArray[np.bool_] | None = None) -> BestByTaste:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from mlrec.ids import LARGEST_ID, LONGEST_ID, SMALLEST_ID
 from mlrec.serving.arguments import LONGEST_TEXT, MOST_EXCLUDED, MOST_GENRES, MOST_OPINIONS
 from mlrec.serving.results import Recommendation, SwipeRequest
+from mlrec.settings import SeenMovies
 
 MOST_ITEMS = 1_000
 """Movies of one list, and entries of one page."""
 MOST_BATCH = 100
 """Users or swipes of one batch."""
+MOST_ONLY = 10_000
+"""Movies that a list may be made of."""
 _FIRST_YEAR, _LAST_YEAR = 0, 9999
 
 SwipeName = Literal["superdislike", "dislike", "skip", "like", "superlike"]
@@ -40,6 +43,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT), Sendable]
 Length = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 Year = Annotated[int, Field(ge=_FIRST_YEAR, le=_LAST_YEAR)]
 EventKey = Annotated[StrictStr, Field(min_length=1, max_length=200), Sendable]
+PerGenre = Annotated[int, Field(ge=1)]
 Diversity = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -58,6 +62,9 @@ class Filters(Strict):
     not_genre: list[GenreName] = Field([], max_length=MOST_GENRES, description="No movies of any of these genres.")
     first_year: Year | None = Field(None, description="Only movies of this year or later.")
     last_year: Year | None = Field(None, description="Only movies of this year or earlier.")
+    max_per_genre: PerGenre | None = Field(
+        None, description="At most this many movies of any one genre. A movie counts for each of its genres."
+    )
     diversity: Diversity = Field(
         0.0, description="How far a movie moves down if it is similar to those above it. 0: not at all."
     )
@@ -71,6 +78,7 @@ class Filters(Strict):
             "genres": self.genre or None,
             "not_genres": self.not_genre,
             "years": None if is_free else (first, last),
+            "max_per_genre": self.max_per_genre,
             "diversity": self.diversity,
         }
 
@@ -79,32 +87,54 @@ class CardFilters(Filters):
     """Which cards are dealt."""
 
     n: Length = Field(10, description="How many movies.")
+    only: list[Id] | None = Field(
+        None,
+        max_length=MOST_ONLY,
+        description="Only the movies with these ids, such as a shelf or a watchlist. Their order does not matter.",
+    )
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="Ids of movies not to list.")
 
     def options(self) -> dict[str, Any]:
         """The filters as arguments of the library."""
-        return {**super().options(), "n": self.n, "exclude": self.exclude}
+        return {**super().options(), "n": self.n, "only": self.only, "exclude": self.exclude}
 
 
 class ListFilters(CardFilters):
     """Which movies are listed."""
 
     include_seen: bool = Field(False, description="Also list movies that the user has rated or swiped.")
+    seen: SeenMovies | None = Field(
+        None,
+        description="What becomes of movies that the user has rated or swiped: hide, show, or only (to watch again)."
+        " Without it: hide, or show with include_seen.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.include_seen and self.seen not in (None, "show"):
+            raise ValueError(f"include_seen=true and seen={self.seen} contradict each other")
+        return self
 
     def options(self) -> dict[str, Any]:
         """The filters as arguments of the library."""
-        return {**super().options(), "include_seen": self.include_seen}
+        return {**super().options(), "seen": self.seen or ("show" if self.include_seen else "hide")}
 
 
 class CardQuery(CardFilters):
     """Query parameters of a deck."""
 
+    only: list[str] | None = Field(  # type: ignore[assignment]
+        None, max_length=MOST_ONLY, description="Only the movies with these ids."
+    )
     exclude: list[str] = Field([], max_length=MOST_EXCLUDED, description="Ids of movies not to deal.")  # type: ignore[assignment]
 
 
 class ListQuery(ListFilters):
     """Query parameters of a list."""
 
+    only: list[str] | None = Field(  # type: ignore[assignment]
+        None, max_length=MOST_ONLY, description="Only the movies with these ids."
+    )
     exclude: list[str] = Field([], max_length=MOST_EXCLUDED, description="Ids of movies not to list.")  # type: ignore[assignment]
 
 
@@ -200,6 +230,7 @@ class UserList(BaseModel):
 
     user_id: int | str
     recommendations: list[Recommendation]
+    why_empty: str | None = Field(None, description="Which filter left no movie, if the list is empty.")
 
 
 class Forgotten(BaseModel):

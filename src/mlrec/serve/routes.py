@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from mlrec.errors import MlrecError
 from mlrec.serve import problems
@@ -44,6 +44,14 @@ from mlrec.serving.results import Card, Explanation, Genre, ModelSummary, Movie,
 
 _COMMON = problems.responses(400, 401, 403, 404, 408, 413, 421, 422, 429, 503)
 
+# What the API calls the filters of the library.
+_FILTERS = {
+    "genres": "genre",
+    "not_genres": "not_genre",
+    "years": "first_year to last_year",
+    "seen": "seen=only",
+}
+
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], responses=_COMMON)
 
 
@@ -52,20 +60,39 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], respo
 
 @router.get("/users/{user_id:path}/recommendations", tags=["lists"])
 async def recommendations(
-    user_id: UserId, wanted: Annotated[ListQuery, Query()], service: Serving
+    user_id: UserId, wanted: Annotated[ListQuery, Query()], service: Serving, response: Response
 ) -> list[Recommendation]:
     """The best movies for a user. A user whom nobody knows gets popular movies, spread over genres."""
-    options = wanted.options()
-    options["exclude"] = as_ids(wanted.exclude, service.recommender.movie_id_kind, "exclude")
-    return _counted(service, await service.read(service.recommender.get_top_n, user_id, **options))
+    found = await service.read(service.recommender.get_top_n, user_id, **_options(wanted, service))
+    _tell_why_empty(found, response)
+    return _counted(service, found)
 
 
 @router.get("/users/{user_id:path}/deck", tags=["lists"])
-async def deck(user_id: UserId, wanted: Annotated[CardQuery, Query()], service: Serving) -> list[Card]:
+async def deck(
+    user_id: UserId, wanted: Annotated[CardQuery, Query()], service: Serving, response: Response
+) -> list[Card]:
     """The cards to show a user next: the best movies, each with its rank among all movies and with reasons."""
-    options = wanted.options()
-    options["exclude"] = as_ids(wanted.exclude, service.recommender.movie_id_kind, "exclude")
-    return await service.read(service.recommender.deck, user_id, **options)
+    found = await service.read(service.recommender.deck, user_id, **_options(wanted, service))
+    _tell_why_empty(found, response)
+    return found
+
+
+def _options(wanted: CardQuery | ListQuery, service: Service) -> dict[str, Any]:
+    """The filters of a query, in which ids are texts, as arguments of the library."""
+    kind = service.recommender.movie_id_kind
+    only = None if wanted.only is None else as_ids(wanted.only, kind, "only")
+    return {**wanted.options(), "only": only, "exclude": as_ids(wanted.exclude, kind, "exclude")}
+
+
+def _why_empty(found: ResultList[Any]) -> str | None:
+    """Which filter of the API left no movie, as a sentence in ASCII; None if the list has movies."""
+    return None if found or found.emptied is None else found.emptied.told(_FILTERS)
+
+
+def _tell_why_empty(found: ResultList[Any], response: Response) -> None:
+    if (why := _why_empty(found)) is not None:
+        response.headers["X-Why-Empty"] = why
 
 
 @router.get("/users/{user_id:path}/why/{movie_id:path}", tags=["lists"], responses=problems.responses(501))
@@ -75,10 +102,12 @@ async def why(user_id: UserId, movie_id: MovieId, service: Serving) -> Explanati
 
 
 @router.post("/visitors/recommendations", tags=["lists"])
-async def visitor_recommendations(visitor: Visitor, service: Serving) -> list[Recommendation]:
+async def visitor_recommendations(visitor: Visitor, service: Serving, response: Response) -> list[Recommendation]:
     """The best movies for a visitor without an account, by a few likes and dislikes. Nothing is stored."""
     call = service.recommender.recommend_for
-    return _counted(service, await service.read(call, visitor.likes, visitor.dislikes, **visitor.options()))
+    found = await service.read(call, visitor.likes, visitor.dislikes, **visitor.options())
+    _tell_why_empty(found, response)
+    return _counted(service, found)
 
 
 @router.post("/visitors/why", tags=["lists"], responses=problems.responses(501))
@@ -92,7 +121,7 @@ async def batch_recommendations(batch: Batch, service: Serving) -> list[UserList
     """The lists of up to 100 users."""
     lists = await service.read(_lists, service.recommender, batch.user_ids, batch.options())
     return [
-        UserList(user_id=user_id, recommendations=_counted(service, found))
+        UserList(user_id=user_id, recommendations=_counted(service, found), why_empty=_why_empty(found))
         for user_id, found in zip(batch.user_ids, lists, strict=True)
     ]
 

@@ -6,6 +6,7 @@ A backend passes on what its users send. So lists and texts have a limit, and li
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 from numbers import Real
@@ -17,11 +18,12 @@ import numpy as np
 from mlrec.errors import SettingsError, shown, unfit
 from mlrec.ids import LARGEST_ID, LONGEST_ID, SMALLEST_ID, IdKind, PublicId, text_fault
 from mlrec.serving.stores.interface import LONGEST_IDEMPOTENCY_KEY, latest_moment
-from mlrec.settings import GroupRule, converted
+from mlrec.settings import GroupRule, SeenMovies, converted
 
 MOST_OPINIONS = 10_000
 """Likes and dislikes of a visitor together."""
 MOST_EXCLUDED = 10_000
+MOST_ONLY = 100_000
 MOST_GENRES = 1_000
 MOST_PEOPLE = 20
 """People who are recommended to together."""
@@ -66,9 +68,35 @@ def group_rule(value: Any) -> GroupRule:
     return rule
 
 
-def excluded(exclude: Any, kind: IdKind) -> list[PublicId]:
-    """Ids of movies to leave out."""
-    return _ids("exclude", exclude, MOST_EXCLUDED, kind)
+def unchecked_ids(name: str, values: Any, most: int) -> tuple[Any, ...]:
+    """Ids of movies, at most so many. What they are is checked with the model; see `movie_ids`."""
+    return tuple(_listed(name, values, most, "movie ids"))
+
+
+def movie_ids(name: str, values: Sequence[Any], kind: IdKind) -> Sequence[PublicId]:
+    """The ids of several movies, each of which the model may know or not."""
+    if kind == "integer" and set(map(type, values)) <= {int}:
+        return values  # nearly always, and checking ten thousand ids one by one takes milliseconds
+    return [_id(f"each of {name}", value, kind, "movie") for value in values]
+
+
+def seen(value: Any) -> SeenMovies:
+    """What becomes of movies that the user has seen."""
+    found: SeenMovies = converted("seen", value, SeenMovies)
+    return found
+
+
+def max_per_genre(value: Any) -> int | None:
+    """How many movies of one genre a list may have."""
+    if value is None:
+        return None
+    try:
+        found = _whole(value)
+    except TypeError:
+        found = 0
+    if found < 1:
+        raise unfit("max_per_genre", "a whole number of at least 1, or None", value)
+    return found
 
 
 def genres(name: str, value: Any) -> tuple[str, ...] | None:
@@ -199,7 +227,7 @@ def _text_id(name: str, value: Any, of: str) -> str:
 
 
 def _ids(name: str, values: Any, most: int, kind: IdKind) -> list[PublicId]:
-    return [_id(f"each of {name}", value, kind, "movie") for value in _listed(name, values, most, "movie ids")]
+    return list(movie_ids(name, _listed(name, values, most, "movie ids"), kind))
 
 
 def _listed(name: str, values: Any, most: int, of: str) -> list[Any]:

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from mlrec.ids import IdArray, public_at
 from mlrec.progress import Progress
 from mlrec.ranking.best_unseen import Seen, blocks
+from mlrec.ranking.filters import without
 from mlrec.ranking.histories import History
 from mlrec.ranking.personal import BestByTaste
-from mlrec.serving.lists import NOTHING, ListOptions, RankedRows, ranked_rows, sources
+from mlrec.serving.allowed import Allowed
+from mlrec.serving.list_filters import ListFilters
+from mlrec.serving.lists import NOTHING, RankedRows, ranked_rows, sources
 from mlrec.serving.people import everybody
 from mlrec.serving.served_model import ServedModel, as_column
 from mlrec.serving.stores.interface import SwipeStore
@@ -52,34 +55,38 @@ def recommend_all(
     views: UserViews,
     store: SwipeStore,
     n: int,
-    options: ListOptions,
+    allowed: Allowed,
     progress: Progress,
 ) -> Iterator[Block]:
     """Yield the lists of everybody, ascending by user id: see `people.everybody`.
 
     For most users, the saved vector is all that is needed, and a block of them is ranked at once. The others are
-    ranked one by one: users who have swiped, users with few opinions, and all users if the list is diversified.
+    ranked one by one: users who have swiped, users with few opinions, and all users if the place of a movie depends on
+    those above it or only seen movies are listed.
     """
+    filters = allowed.filters
     user_ids, has_swiped = everybody(served, store)
     # All at once: for each block, NumPy might copy the model's ids to the width of the block's.
     rows = np.minimum(np.searchsorted(served.model.user_ids, user_ids), len(served.model.user_ids) - 1)
-    candidates = served.candidates(options.genres, options.not_genres, options.years, options.exclude)
+    candidates = without(len(served.movie_ids), allowed.excluded)
+    if allowed.candidates is not None:
+        candidates &= allowed.candidates
     best, n = served.ranker.personal.best(candidates), min(n, len(served.movie_ids))
     with progress.task("Recommending", len(user_ids), "users") as task:
         for place in blocks(len(user_ids), len(served.movie_ids)):
             block = user_ids[place]
             lists: list[RankedRows] = [NOTHING] * len(block)
             together = np.zeros(len(block), dtype=bool)
-            if not options.diversity:
+            if filters.ranks_alone and filters.seen != "only":
                 saved = _Saved.of(served, block, rows[place])
                 together = ~has_swiped[place] & saved.are_personal()
                 for position, found in zip(
-                    np.flatnonzero(together).tolist(), saved.ranked(together, n, best, options), strict=True
+                    np.flatnonzero(together).tolist(), saved.ranked(together, n, best, filters), strict=True
                 ):
                     lists[position] = found
             for position in np.flatnonzero(~together).tolist():
-                lists[position] = ranked_rows(views.get(served, public_at(block, position)), n, options)
-            yield _block(served, block, lists, options)
+                lists[position] = ranked_rows(views.get(served, public_at(block, position)), n, allowed)
+            yield _block(served, block, lists, filters)
             task.advance(len(block))
 
 
@@ -126,11 +133,11 @@ class _Saved:
         return self.is_known & self.served.ranker.is_personal(self.vectors, n_learned)
 
     def ranked(
-        self, chosen: NDArray[np.bool_], n: int, best: BestByTaste, options: ListOptions
+        self, chosen: NDArray[np.bool_], n: int, best: BestByTaste, filters: ListFilters
     ) -> Iterator[RankedRows]:
         """Rank movies for the chosen users."""
         rows = self.history_rows[chosen]
-        seen = Seen.of(self.history, rows[:0] if options.include_seen else rows)
+        seen = Seen.of(self.history, rows[:0] if filters.seen == "show" else rows)
         likes = self.served.ranker.likes(self._learned, rows)
         yield from map(RankedRows.by_taste, *best.lists(self.vectors[chosen], likes, seen, n))
 
@@ -140,7 +147,7 @@ class _Saved:
         return self.history.only(self.served.model.info.trained_on)
 
 
-def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], options: ListOptions) -> Block:
+def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], filters: ListFilters) -> Block:
     lengths = [len(found.rows) for found in lists]
     rows = np.concatenate([found.rows for found in lists])
     return Block(
@@ -149,5 +156,5 @@ def _block(served: ServedModel, user_ids: IdArray, lists: list[RankedRows], opti
         rank=np.concatenate([np.arange(1, length + 1) for length in lengths]),
         movie_id=served.public_movie_ids[rows],
         score=np.concatenate([found.shown for found in lists]),
-        source=np.array(sources(np.concatenate([found.taste for found in lists]), options), dtype=np.str_),
+        source=np.array(sources(np.concatenate([found.taste for found in lists]), filters), dtype=np.str_),
     )

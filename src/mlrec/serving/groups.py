@@ -11,14 +11,13 @@ from mlrec.ids import PublicId
 from mlrec.ranking.groups import group_scores
 from mlrec.ranking.ranker import Scores
 from mlrec.serving import arguments
+from mlrec.serving.allowed import Allowed
 from mlrec.serving.lists import (
     MOSTLY,
-    ListOptions,
     RankedRows,
-    best_rows,
     ranked_rows,
     reasons_of,
-    sources,
+    recommendations,
     standing_of,
     taste_of,
 )
@@ -29,34 +28,28 @@ from mlrec.settings import GroupRule
 
 
 def ranked_for_group(
-    views: Mapping[PublicId, UserView], n: int, rule: GroupRule, options: ListOptions
+    views: Mapping[PublicId, UserView], n: int, rule: GroupRule, allowed: Allowed
 ) -> ResultList[GroupRecommendation]:
     """Return the n best movies for some people, with what each of them would say; fewer if fewer are left."""
     n = arguments.length(n)
-    served = next(iter(views.values())).served
     scores = {user_id: view.scores for user_id, view in views.items()}
     if len(views) == 1:
-        found = ranked_rows(next(iter(views.values())), n, options)
+        found = ranked_rows(next(iter(views.values())), n, allowed)
     else:
-        found = _ranked_rows(views, scores, n, rule, options)
-    movies = served.recommendations(found.rows, found.shown, sources(found.taste, options), found.taste.tolist())
+        found = _ranked_rows(views, scores, n, rule, allowed)
+    movies = recommendations(found, allowed, views.values())
     members = zip(*(_opinions(view, one, scores[one], found.rows) for one, view in views.items()), strict=True)
-    return ResultList(map(GroupRecommendation, movies, members), GroupRecommendation)
+    return ResultList(map(GroupRecommendation, movies, members), GroupRecommendation, movies.emptied)
 
 
 def _ranked_rows(
-    views: Mapping[PublicId, UserView], scores: Mapping[PublicId, Scores], n: int, rule: GroupRule, options: ListOptions
+    views: Mapping[PublicId, UserView], scores: Mapping[PublicId, Scores], n: int, rule: GroupRule, allowed: Allowed
 ) -> RankedRows:
     # In the order of their ids, so that sums do not depend on who was named first.
     people = sorted(views, key=str)
     shown = group_scores(np.stack([scores[one].shown for one in people]), rule)
-    order = shown.copy()
-    for view in views.values():
-        history = view.history
-        # Nobody should see again what they have seen, and least of all what they dislike.
-        disliked = history.movie_idx[(history.preference < 0) & (history.movie_idx >= 0)]
-        order[disliked if options.include_seen else history.seen] = -np.inf
-    rows = best_rows(next(iter(views.values())).served, order, n, options)
+    # Nobody should see again what they have seen, and least of all what they dislike.
+    rows = allowed.best_rows(shown.copy(), views.values(), n)
     taste = np.stack([taste_of(views[one], scores[one], rows) for one in people]).mean(axis=0)
     return RankedRows(rows, shown[rows], np.asarray(taste, dtype=np.float32))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,71 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import CannotExplainError
-from mlrec.ids import IdKind, PublicId
+from mlrec.ids import PublicId
 from mlrec.ranking.best_unseen import Seen
-from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.ranker import Scores
-from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
+from mlrec.serving.allowed import Allowed
+from mlrec.serving.list_filters import ListFilters
 from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Card, Contribution, Explanation, Recommendation, Source, Standing
-from mlrec.serving.served_model import ServedModel
 from mlrec.serving.user_views import UserView
 
-# Diversity picks from this many times the requested movies, and at least from this many.
-_POOL_FACTOR, _POOL_LEAST = 10, 100
 MOSTLY = 0.5
 """A score is personal if at least this part of it is taste."""
-
-
-@dataclass(frozen=True)
-class ListOptions:
-    """Which movies may be listed, and how.
-
-    Attributes
-    ----------
-    genres
-        Only movies of at least one of these genres. Case does not matter.
-    not_genres
-        No movies of any of these genres.
-    years
-        Only movies released from the first to the second year, both included.
-    exclude
-        Ids of movies not to list. Ids that the model does not know are ignored.
-    include_seen
-        Also list movies that the user has rated or swiped.
-    diversity
-        0 to 1. At 0, movies are ranked by score alone. The higher the value, the lower a movie that resembles those
-        above it is ranked.
-    movie_id_kind
-        What the ids in `exclude` are: those of the model.
-    """
-
-    genres: Iterable[str] | None = None
-    not_genres: Iterable[str] = ()
-    years: tuple[int, int] | None = None
-    exclude: Iterable[PublicId] = ()
-    include_seen: bool = False
-    diversity: float = 0.0
-    movie_id_kind: IdKind = "integer"
-
-    def __post_init__(self) -> None:
-        """Check every value, and store the content of iterators."""
-        checked = {
-            "genres": arguments.genres("genres", self.genres),
-            "not_genres": arguments.genres("not_genres", self.not_genres) or (),
-            "years": arguments.years(self.years),
-            "exclude": arguments.excluded(self.exclude, self.movie_id_kind),
-            "include_seen": arguments.yes_or_no("include_seen", self.include_seen),
-            "diversity": arguments.diversity(self.diversity),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def filters(self) -> bool:
-        """Whether movies are filtered by what they are."""
-        return self.genres is not None or self.years is not None or bool(self.not_genres)
 
 
 @dataclass(frozen=True)
@@ -106,44 +53,34 @@ class RankedRows:
 NOTHING = RankedRows(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
 
 
-def ranked(view: UserView, n: int, options: ListOptions) -> ResultList[Recommendation]:
+def ranked(view: UserView, n: int, allowed: Allowed) -> ResultList[Recommendation]:
     """Return the n best movies for a user; fewer if fewer are left."""
-    found = ranked_rows(view, arguments.length(n), options)
-    return view.served.recommendations(found.rows, found.shown, sources(found.taste, options), found.taste.tolist())
+    found = ranked_rows(view, arguments.length(n), allowed)
+    return recommendations(found, allowed, [view])
 
 
-def ranked_rows(view: UserView, n: int, options: ListOptions) -> RankedRows:
+def ranked_rows(view: UserView, n: int, allowed: Allowed) -> RankedRows:
     """Return the same list as `ranked`, as movie rows."""
-    if view.is_personal and not options.filters and not options.diversity:
-        hidden = view.served.known_rows(options.exclude)
-        if not options.include_seen:
+    filters = allowed.filters
+    if view.is_personal and allowed.candidates is None and filters.ranks_alone and filters.seen != "only":
+        hidden = allowed.excluded
+        if filters.seen == "hide":
             hidden = np.concatenate([hidden, view.history.seen])
         n = min(n, len(view.served.movie_ids))
         best = view.served.best_by_taste.lists(view.vector[None], view.likes, Seen.by_one(hidden), n)
         return RankedRows.by_taste(best.rows[0], best.scores[0])
     of_user = view.scores
-    order = of_user.order.copy()
-    if not options.include_seen:
-        order[view.history.seen] = -np.inf
-    rows = best_rows(view.served, order, n, options)
+    rows = allowed.best_rows(of_user.order.copy(), [view], n)
     return RankedRows(rows, of_user.shown[rows], taste_of(view, of_user, rows))
 
 
-def best_rows(served: ServedModel, order: NDArray[np.float32], n: int, options: ListOptions) -> NDArray[np.int64]:
-    """Return the rows of the n best movies that the options allow. `order` is float32 (movies,) and is overwritten.
-
-    Movies that somebody has seen must be at −∞ already, if they must not be listed.
-    """
-    candidates = None
-    if options.filters:
-        candidates = served.candidates(options.genres, options.not_genres, options.years)
-    # A few movies are left out faster by their scores than by a mask over all movies.
-    order[served.known_rows(options.exclude)] = -np.inf
-    if not options.diversity:
-        return top_n(order, n, candidates)
-    pool = top_n(order, max(n * _POOL_FACTOR, _POOL_LEAST), candidates)
-    factors = served.movie_factors[pool]
-    return pool[maximal_marginal_relevance(order[pool], factors, n, options.diversity)]
+def recommendations(found: RankedRows, allowed: Allowed, views: Collection[UserView]) -> ResultList[Recommendation]:
+    """Return a ranked list for some people as recommendations. An empty one says which filter left nothing."""
+    listed = allowed.served.recommendations(
+        found.rows, found.shown, sources(found.taste, allowed.filters), found.taste.tolist()
+    )
+    listed.emptied = None if listed else allowed.emptied(views)
+    return listed
 
 
 def taste_of(view: UserView, scores: Scores, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -156,19 +93,19 @@ def taste_of(view: UserView, scores: Scores, rows: NDArray[np.int64]) -> NDArray
     return np.asarray(np.divide(own, total, out=np.ones_like(own), where=total > 0))
 
 
-def sources(taste: NDArray[np.float32], options: ListOptions) -> list[Source]:
+def sources(taste: NDArray[np.float32], filters: ListFilters) -> list[Source]:
     """Return the source of each movie in a list, given which part of each score is taste."""
-    otherwise: Source = "popular" if options.genres is None else "genre"
+    otherwise: Source = "popular" if filters.genres is None else "genre"
     return ["personal" if own >= MOSTLY else otherwise for own in taste.tolist()]
 
 
-def dealt(view: UserView, user_id: PublicId, n: int, options: ListOptions) -> ResultList[Card]:
+def dealt(view: UserView, user_id: PublicId, n: int, allowed: Allowed) -> ResultList[Card]:
     """Return the list of `ranked` as cards."""
-    movies = ranked(view, n, options)
-    rows = view.served.known_rows(movie.movie_id for movie in movies).tolist()
+    movies = ranked(view, n, allowed)
+    rows = view.served.known_rows([movie.movie_id for movie in movies]).tolist()
     scores = view.scores.shown
     cards = (_card(view, user_id, row, movie, scores) for row, movie in zip(rows, movies, strict=True))
-    return ResultList(cards, Card)
+    return ResultList(cards, Card, movies.emptied)
 
 
 def card_of(view: UserView, user_id: PublicId, row: int, movie: Recommendation) -> Card:

@@ -10,7 +10,7 @@ from datetime import datetime
 from os import PathLike
 from threading import Lock, Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 import numpy as np
 
@@ -34,10 +34,12 @@ from mlrec.progress import SILENT, Progress
 from mlrec.progress_line import notebook_progress
 from mlrec.ranking.top_n import top_n
 from mlrec.serving import arguments
+from mlrec.serving.allowed import Allowed
 from mlrec.serving.batch import Block, recommend_all
 from mlrec.serving.groups import ranked_for_group
 from mlrec.serving.history import HistoryEvent, history_of
-from mlrec.serving.lists import ListOptions, card_of, dealt, explained, ranked, standing
+from mlrec.serving.list_filters import ListFilters, NamedFilters, combined
+from mlrec.serving.lists import card_of, dealt, explained, ranked, standing
 from mlrec.serving.lists_frame import list_columns, lists_frame
 from mlrec.serving.people import RatedMovie, UserPage, UserProfile, page_of_users, profile_of, ratings_of
 from mlrec.serving.result_list import ResultList
@@ -270,12 +272,8 @@ class Recommender:
         user_id: PublicId,
         n: int = DEFAULT_TOP_N,
         *,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        exclude: Iterable[PublicId] = (),
-        include_seen: bool = False,
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
+        **named: Unpack[NamedFilters],
     ) -> ResultList[Recommendation]:
         """Recommend movies to a user.
 
@@ -287,33 +285,29 @@ class Recommender:
             becomes personal. The `source` of each recommendation says where it comes from.
         n
             How many movies, 1 to 1,000,000. The list is shorter if fewer movies are left.
-        genres
-            Only movies of at least one of these genres, at most 1,000 of them. Case does not matter.
-        not_genres
-            No movies of any of these genres.
-        years
-            Only movies released from the first to the second year, both included.
-        exclude
-            Ids of movies not to list, at most 10,000. Ids that the model does not know are ignored.
-        include_seen
-            Also list movies that the user has rated or swiped.
-        diversity
-            0 to 1. At 0, movies are ranked by score alone. The higher the value, the lower a movie that resembles those
-            above it is ranked (maximal marginal relevance, Carbonell & Goldstein 1998).
+        filters
+            Which movies may be listed, and how they are spread; see `ListFilters`. None: all that the user has not
+            seen.
+        named
+            Fields of `ListFilters` as keyword arguments, such as `genres=["Comedy"]`, `only=my_shelf` or
+            `max_per_genre=3`. They win over those of `filters`. `include_seen=True` is `seen="show"`.
 
         Returns
         -------
         list of Recommendation
-            Best first; equal scores in the order of movie ids.
+            Best first; equal scores in the order of movie ids. If the list is empty, its `why_empty` says which filter
+            left no movie.
 
         Raises
         ------
         SettingsError
             If an argument cannot be used: for example, n is below 1, or no movie has one of the genres.
+        TypeError
+            If no filter has the name of a keyword argument.
         """
         served = self._served()
-        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
-        return ranked(self._view_of(served, user_id), n, options)
+        allowed = Allowed.by(combined(filters, named), served)
+        return ranked(self._view_of(served, user_id), n, allowed)
 
     def get_top_n_for(
         self,
@@ -321,12 +315,8 @@ class Recommender:
         n: int = DEFAULT_TOP_N,
         *,
         rule: GroupRule = DEFAULT_GROUP_RULE,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        exclude: Iterable[PublicId] = (),
-        include_seen: bool = False,
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
+        **named: Unpack[NamedFilters],
     ) -> ResultList[GroupRecommendation]:
         """Recommend movies to several people who want to watch one together.
 
@@ -336,13 +326,14 @@ class Recommender:
         ----------
         user_ids
             The people, at most 20. Their order does not matter. A single person gets the list of `get_top_n`.
-        n, genres, not_genres, years, exclude, diversity
-            As in `get_top_n`.
+        n
+            How many movies, as in `get_top_n`.
         rule
             "multiplicative": the geometric mean of their scores, so that everybody should like the movie. "average":
             the mean of their scores, each person's on the same scale. "least-misery": the lowest of these.
-        include_seen
-            Also list movies that some of them have seen, but none that any of them dislikes.
+        filters, named
+            As in `get_top_n`. With `seen="show"`, movies that some of them have seen are listed too. With
+            `seen="only"`, the movies that all of them have seen are listed, and no others.
 
         Returns
         -------
@@ -356,9 +347,9 @@ class Recommender:
         """
         served = self._served()
         people = arguments.group(user_ids, served.model.user_id_kind)
-        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
+        allowed = Allowed.by(combined(filters, named), served)
         views = {user_id: self._view_of(served, user_id) for user_id in people}
-        return ranked_for_group(views, n, arguments.group_rule(rule), options)
+        return ranked_for_group(views, n, arguments.group_rule(rule), allowed)
 
     def recommend_for(
         self,
@@ -366,12 +357,8 @@ class Recommender:
         dislikes: Iterable[PublicId] = (),
         n: int = DEFAULT_TOP_N,
         *,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        exclude: Iterable[PublicId] = (),
-        include_seen: bool = False,
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
+        **named: Unpack[NamedFilters],
     ) -> ResultList[Recommendation]:
         """Recommend movies to a visitor without an account. Nothing is stored.
 
@@ -379,7 +366,7 @@ class Recommender:
         ----------
         likes, dislikes
             Movie ids, at most 10,000 in all. Their order does not matter.
-        n, genres, not_genres, years, exclude, include_seen, diversity
+        n, filters, named
             As in `get_top_n`. The liked and disliked movies count as seen.
 
         Raises
@@ -390,26 +377,22 @@ class Recommender:
             As in `get_top_n`, and if a movie is both liked and disliked.
         """
         served = self._served()
-        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
-        return ranked(self._visitor(served, likes, dislikes), n, options)
+        allowed = Allowed.by(combined(filters, named), served)
+        return ranked(self._visitor(served, likes, dislikes), n, allowed)
 
     def recommend_all(
         self,
         n: int = DEFAULT_TOP_N,
         *,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        exclude: Iterable[PublicId] = (),
-        include_seen: bool = False,
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
         progress: Progress = SILENT,
+        **named: Unpack[NamedFilters],
     ) -> Iterator[Block]:
         """Recommend movies to every user of the model and of the store, block by block, to compute lists in advance.
 
         Parameters
         ----------
-        n, genres, not_genres, years, exclude, include_seen, diversity
+        n, filters, named
             As in `get_top_n`.
         progress
             Is told how many users are done.
@@ -420,8 +403,8 @@ class Recommender:
             The lists of some users as columns, ascending by user id.
         """
         served, n = self._served(), arguments.length(n)
-        options = ListOptions(genres, not_genres, years, exclude, include_seen, diversity, served.model.movie_id_kind)
-        return recommend_all(served, self._users, self.store, n, options, progress)
+        allowed = Allowed.by(combined(filters, named), served)
+        return recommend_all(served, self._users, self.store, n, allowed, progress)
 
     def similar_movies(self, movie_id: PublicId, n: int = DEFAULT_TOP_N) -> ResultList[Recommendation]:
         """Return the movies most similar to a movie, by their vectors and by which likes go together.
@@ -457,17 +440,14 @@ class Recommender:
         user_id: PublicId,
         n: int = DEFAULT_TOP_N,
         *,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        exclude: Iterable[PublicId] = (),
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
+        **named: Unpack[NamedFilters],
     ) -> ResultList[Card]:
         """Return the cards to show a user next: the best movies, each with its place among all and with reasons.
 
         Parameters
         ----------
-        user_id, n, genres, not_genres, years, exclude, diversity
+        user_id, n, filters, named
             As in `get_top_n`. An app that holds cards in reserve names those that wait for an answer in `exclude`.
 
         Raises
@@ -477,8 +457,8 @@ class Recommender:
         """
         served = self._served()
         user_id = _user(served, user_id)
-        options = ListOptions(genres, not_genres, years, exclude, False, diversity, served.model.movie_id_kind)
-        return dealt(self._view_of(served, user_id), user_id, n, options)
+        allowed = Allowed.by(combined(filters, named), served)
+        return dealt(self._view_of(served, user_id), user_id, n, allowed)
 
     def card(self, user_id: PublicId, movie: Recommendation) -> Card:
         """Return a movie of a user's list as a card. Raises the errors of `standing`."""
@@ -805,6 +785,13 @@ class Recommender:
         """Return whether anything is known about the user's taste. Other users get the popular list."""
         return self._view(user_id).has_taste
 
+    def known_movies(self, movie_ids: Iterable[PublicId]) -> list[PublicId]:
+        """Return those of some movie ids, at most 100,000, that the model knows, in their order."""
+        served = self._served()
+        listed = arguments.unchecked_ids("movie_ids", movie_ids, arguments.MOST_ONLY)
+        rows = served.known_rows(arguments.movie_ids("movie_ids", listed, served.model.movie_id_kind))
+        return [served.movie_id(row) for row in rows.tolist()]
+
     def movie(self, movie_id: PublicId) -> Movie:
         """Return everything known about a movie.
 
@@ -855,13 +842,9 @@ class Recommender:
         user_ids: Iterable[PublicId] | None = None,
         n: int = DEFAULT_TOP_N,
         *,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        exclude: Iterable[PublicId] = (),
-        include_seen: bool = False,
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
         progress: Progress | None = None,
+        **named: Unpack[NamedFilters],
     ) -> pd.DataFrame:
         """Recommend movies to many users, as a pandas data frame with one row per user and movie.
 
@@ -869,7 +852,7 @@ class Recommender:
         ----------
         user_ids
             The users, in the order of the frame. None: every user of the model and of the store, ascending by id.
-        n, genres, not_genres, years, exclude, include_seen, diversity
+        n, filters, named
             As in `get_top_n`.
         progress
             Is told how many users are done. None: a bar in a Jupyter notebook, and nothing elsewhere.
@@ -886,21 +869,14 @@ class Recommender:
         MissingExtraError
             If pandas is not installed.
         """
-        options: dict[str, Any] = {
-            "genres": genres,
-            "not_genres": tuple(not_genres),
-            "years": years,
-            "exclude": tuple(exclude),
-            "include_seen": include_seen,
-            "diversity": diversity,
-        }
+        filters = combined(filters, named)
         progress = notebook_progress() if progress is None else progress
         if user_ids is None:
-            return lists_frame(map(vars, self.recommend_all(n, **options, progress=progress)), self._known_movie)
+            return lists_frame(map(vars, self.recommend_all(n, filters=filters, progress=progress)), self._known_movie)
         users, blocks = list(user_ids), []
         with progress.task("Recommending", len(users), "users") as task:
             for user_id in users:
-                blocks.append(list_columns(user_id, self.get_top_n(user_id, n, **options)))
+                blocks.append(list_columns(user_id, self.get_top_n(user_id, n, filters=filters)))
                 task.advance()
         return lists_frame(blocks, self._known_movie)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
+from mlrec.serving.list_filters import Emptied
 from mlrec.tables import MOST_ROWS, data_frame, html_table, load_pandas
 
 if TYPE_CHECKING:
@@ -25,11 +26,19 @@ class ResultList(list[T]):
         The results.
     of
         Their class, a dataclass.
+    emptied
+        Why the list is empty, if it is and filters are the reason.
     """
 
-    def __init__(self, rows: Iterable[T], of: type[T]) -> None:
+    def __init__(self, rows: Iterable[T], of: type[T], emptied: Emptied | None = None) -> None:
         super().__init__(rows)
         self._of: Any = of
+        self.emptied = emptied
+
+    @property
+    def why_empty(self) -> str | None:
+        """Which filter left no movie, as a sentence. None if the list has movies, or no filter is the reason."""
+        return None if self or self.emptied is None else self.emptied.told()
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per result and one column per attribute as a pandas data frame.
@@ -55,9 +64,9 @@ class ResultList(list[T]):
         rows = [[_shown(name, getattr(row, name)) for name in names] for row in first]
         return html_table(names, [*rows, *([()] * (len(self) - len(first)))])
 
-    def __reduce__(self) -> tuple[type[ResultList[T]], tuple[list[T], Any]]:
+    def __reduce__(self) -> tuple[type[ResultList[T]], tuple[list[T], Any, Emptied | None]]:
         """Copies and pickles stay lists of the same kind."""
-        return type(self), (list(self), self._of)
+        return type(self), (list(self), self._of, self.emptied)
 
     def _names(self) -> list[str]:
         return [one.name for one in fields(self._of)]

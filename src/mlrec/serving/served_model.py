@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.errors import SettingsError, UnknownMovieError, shown
-from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdArray, PublicId, public
+from mlrec.ids import LARGEST_ID, SMALLEST_ID, IdArray, PublicId, known_rows, public
 from mlrec.ranking import filters
 from mlrec.ranking.content import evidence
 from mlrec.ranking.effective_history import STRANGER, KnownHistory
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.genre_limit import MovieGenres
 from mlrec.ranking.movie_vectors import ORIGINS
 from mlrec.ranking.personal import BestByTaste
 from mlrec.ranking.ranker import Ranker
@@ -88,12 +89,18 @@ class ServedModel:
         genres = self.model.catalogue.genres
         return {name.casefold(): filters.by_genre(genres, name) for name in self.genre_names}
 
+    @cached_property
+    def movie_genres(self) -> MovieGenres:
+        """The genres of all movies, by number."""
+        return MovieGenres.of(self.model.catalogue.genres)
+
     def genre(self, name: str) -> Genre:
         """A genre, by its name in `genre_names`."""
         return Genre(name, int(np.count_nonzero(self._genre_masks[name.casefold()])))
 
     @cached_property
-    def _years(self) -> NDArray[np.int64]:
+    def years(self) -> NDArray[np.int64]:
+        """Years of release, int64 (movies,); 0 if unknown."""
         return np.array([year or 0 for year in self.model.catalogue.year])
 
     @cached_property
@@ -212,33 +219,9 @@ class ServedModel:
             "origin": ORIGINS[self.model.origin[row]],
         }
 
-    def known_rows(self, movie_ids: Iterable[PublicId]) -> NDArray[np.int64]:
-        """Rows of those of some movies that the model knows."""
-        rows = [row for movie_id in movie_ids if (row := self.model.movie_idx(movie_id)) is not None]
-        return np.array(rows, dtype=np.int64)
-
-    def candidates(
-        self,
-        genres: Iterable[str] | None,
-        not_genres: Iterable[str],
-        years: tuple[int, int] | None,
-        exclude: Iterable[PublicId] = (),
-    ) -> NDArray[np.bool_]:
-        """Movies that pass the filters, as a new array, bool (movies,).
-
-        Raises
-        ------
-        SettingsError
-            If no movie has one of the genres.
-        """
-        mask = filters.without(len(self.movie_ids), self.known_rows(exclude))
-        if genres is not None:
-            mask &= self._of_any(genres)
-        if unwanted := list(not_genres):
-            mask &= ~self._of_any(unwanted)
-        if years is not None:
-            mask &= filters.by_years(self._years, *years)
-        return mask
+    def known_rows(self, movie_ids: Sequence[PublicId]) -> NDArray[np.int64]:
+        """Rows of those of some movies that the model knows, int64, in their order."""
+        return known_rows(self.movie_ids, movie_ids)
 
     def similarity(self, row: int) -> NDArray[np.float32]:
         """How similar a movie and all others are by what people like, float32 (movies,); see `movie_similarity`."""
@@ -256,13 +239,19 @@ class ServedModel:
         common = mine @ masks
         either = masks.sum(axis=0) + mine.sum() - common
         alike = np.divide(common, either, out=np.zeros_like(common), where=either > 0)
-        if self._years[row]:
-            alike *= np.where(self._years > 0, 0.5 ** (np.abs(self._years - self._years[row]) / 10), 0.5)
+        if self.years[row]:
+            alike *= np.where(self.years > 0, 0.5 ** (np.abs(self.years - self.years[row]) / 10), 0.5)
         alike[row] = np.nan
         return np.asarray(alike, dtype=np.float32)
 
-    def _of_any(self, genres: Iterable[str]) -> NDArray[np.bool_]:
-        """Movies of at least one of these genres, bool (movies,)."""
+    def of_any(self, genres: Iterable[str]) -> NDArray[np.bool_]:
+        """Movies of at least one of these genres, bool (movies,).
+
+        Raises
+        ------
+        SettingsError
+            If no movie has one of the genres.
+        """
         names = list(genres)
         if unknown := [name for name in names if name.casefold() not in self._genre_masks]:
             raise SettingsError(

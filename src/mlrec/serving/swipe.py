@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 from mlrec.errors import ForgottenUserError, StateError, UnknownMovieError
 from mlrec.ids import PublicId
 from mlrec.preferences import Swipe
+from mlrec.serving.list_filters import Emptied, ListFilters, NamedFilters, combined
 from mlrec.serving.recommender import Recommender
+from mlrec.serving.result_list import ResultList
 from mlrec.serving.results import Card, Explanation, Recommendation, UserState
 
 TOP = 5
@@ -69,8 +70,30 @@ class Effect:
     gone: tuple[Recommendation, ...]
 
 
+@dataclass(frozen=True)
+class Aside:
+    """A movie that was put aside because the user has not seen it, or that is back. Nothing is stored of it.
+
+    Attributes
+    ----------
+    title
+        Title of the movie.
+    is_back
+        Whether putting it aside was undone.
+    swipe
+        None, because it is no swipe.
+    """
+
+    title: str
+    is_back: bool = False
+    swipe: None = None
+
+
 class SwipeSession:
     """A session that shows one user card after card.
+
+    A movie that the user has not seen can be put aside: its card does not come again in this session. It says nothing
+    about taste, so the movie stays in the list, and nothing is stored.
 
     Parameters
     ----------
@@ -78,7 +101,7 @@ class SwipeSession:
         An open recommender.
     user_id
         The user.
-    genres, not_genres, years, diversity
+    filters, named
         Which movies may be shown, as in `Recommender.get_top_n`.
 
     Raises
@@ -92,28 +115,25 @@ class SwipeSession:
         recommender: Recommender,
         user_id: PublicId,
         *,
-        genres: Iterable[str] | None = None,
-        not_genres: Iterable[str] = (),
-        years: tuple[int, int] | None = None,
-        diversity: float = 0.0,
+        filters: ListFilters | None = None,
+        **named: Unpack[NamedFilters],
     ) -> None:
         self.recommender = recommender
         self.user_id = user_id
         if recommender.is_forgotten(user_id):
             raise ForgottenUserError(user_id)
-        self._filters: dict[str, Any] = {
-            "genres": genres if genres is None else list(genres),
-            "not_genres": list(not_genres),
-            "years": years,
-            "diversity": diversity,
-        }
+        self._filters = combined(filters, named)
         self.answers: Counter[Swipe] = Counter()
         self.effects: list[Effect] = []
+        self.not_seen: dict[PublicId, Recommendation] = {}
+        self.last: Effect | Aside | None = None
+        # What was done in this session: a movie that was put aside, or None for a swipe.
+        self._done: list[Recommendation | None] = []
         self._listed = self._list()
 
-    def _list(self) -> list[Recommendation]:
+    def _list(self) -> ResultList[Recommendation]:
         # One more than is shown: when the first movie is answered, the others move up.
-        return self.recommender.get_top_n(self.user_id, TOP + 1, **self._filters)
+        return self.recommender.get_top_n(self.user_id, TOP + 1, filters=self._filters)
 
     @property
     def top(self) -> list[Recommendation]:
@@ -121,8 +141,25 @@ class SwipeSession:
         return self._listed[:TOP]
 
     @property
+    def emptied(self) -> Emptied | None:
+        """Why the list is empty, if it is and filters are the reason."""
+        return self._listed.emptied
+
+    @property
+    def movie(self) -> Recommendation | None:
+        """The movie to answer next: the best one that is not put aside; None if no movie is left."""
+        for movie in self._listed:
+            if movie.movie_id not in self.not_seen:
+                return movie
+        if len(self._listed) <= TOP:  # there are no others
+            return None
+        exclude = [*self._filters.exclude, *self.not_seen]
+        found = self.recommender.get_top_n(self.user_id, 1, filters=self._filters, exclude=exclude)
+        return found[0] if found else None
+
+    @property
     def card(self) -> Card | None:
-        """The card to answer next: the best movie that the user has not seen; None if no movie is left."""
+        """The card of the movie to answer next; None if no movie is left."""
         try:
             return self._card()
         except UnknownMovieError:  # meanwhile a model without this movie has been published
@@ -130,9 +167,8 @@ class SwipeSession:
             return self._card()
 
     def _card(self) -> Card | None:
-        if not self.top:
-            return None
-        return self.recommender.card(self.user_id, self.top[0])
+        movie = self.movie
+        return None if movie is None else self.recommender.card(self.user_id, movie)
 
     def why(self, movie_id: PublicId) -> Explanation:
         """Explain the score of a card. Raises the errors of `Recommender.explain`."""
@@ -146,25 +182,52 @@ class SwipeSession:
         StateError
             If the answer could not be stored, or there is no card.
         """
-        if not self.top:
-            raise StateError("There is no card to answer.", "Start a session with other genres or years.")
-        movie = self.top[0]
+        movie = self._answered()
         started = time.perf_counter()
         state = self.recommender.update_user(self.user_id, movie.movie_id, int(swipe))
         seconds = time.perf_counter() - started
         self.answers[swipe] += 1
+        self._done.append(None)
         return self._effect(movie.label, swipe, state, seconds)
 
-    def undo(self) -> Effect:
-        """Undo the user's latest swipe, whether from this session or an earlier one.
+    def put_aside(self) -> Aside:
+        """Put the card aside, because the user has not seen the movie.
+
+        Raises
+        ------
+        StateError
+            If there is no card.
+        """
+        movie = self._answered()
+        self.not_seen[movie.movie_id] = movie
+        self._done.append(movie)
+        self.last = Aside(movie.label)
+        return self.last
+
+    def _answered(self) -> Recommendation:
+        movie = self.movie
+        if movie is None:
+            raise StateError("There is no card to answer.", "Start a session with other genres or years.")
+        return movie
+
+    def undo(self) -> Effect | Aside:
+        """Undo what was done last: a movie that was put aside comes back, and a swipe is undone.
+
+        Before everything that was done in this session come the user's earlier swipes.
 
         Raises
         ------
         NothingToUndoError
             If the user has no swipe to undo.
         """
+        if self._done and (aside := self._done[-1]) is not None:
+            self._done.pop()
+            del self.not_seen[aside.movie_id]
+            self.last = Aside(aside.label, is_back=True)
+            return self.last
         started = time.perf_counter()
         state = self.recommender.undo(self.user_id)
+        del self._done[-1:]
         seconds = time.perf_counter() - started
         swipe = Swipe(state.preference)
         if self.answers[swipe]:
@@ -193,4 +256,5 @@ class SwipeSession:
             gone=tuple(movie for movie in before if movie.movie_id not in after[:TOP]),
         )
         self.effects.append(effect)
+        self.last = effect
         return effect

@@ -1,6 +1,5 @@
 """mlrec recommend: the best movies for a user, a visitor or all users."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
+from mlrec.cli.list_options import (
+    Diversity,
+    Exclude,
+    FilterOptions,
+    Genres,
+    IncludeSeen,
+    MaxPerGenre,
+    NotGenres,
+    Only,
+    SeenOnly,
+    Years,
+)
 from mlrec.cli.options import (
     DATA_DIR_DEFAULT,
     TOP_N,
@@ -27,7 +38,9 @@ from mlrec.settings import DEFAULT_GROUP_RULE, GroupRule, ServeSettings, UpdateR
 
 if TYPE_CHECKING:
     from mlrec.ids import PublicId
+    from mlrec.serving.list_filters import ListFilters
     from mlrec.serving.recommender import Recommender
+    from mlrec.serving.result_list import ResultList
     from mlrec.serving.results import Explanation, GroupRecommendation, MemberOpinion, Movie, Recommendation
 
 EXAMPLES = examples(
@@ -35,20 +48,12 @@ EXAMPLES = examples(
     "mlrec recommend --user 42 --user 7 --explain",
     "mlrec recommend --user 42 -n 5 --genre Comedy --years 1980-1999 --explain",
     'mlrec recommend --like "Toy Story" --like 260 --dislike 3',
+    "mlrec recommend --user 42 --only watchlist.txt --max-per-genre 3",
+    "mlrec recommend --user 42 --seen-only --not-genre Horror",
     "mlrec recommend --all-users --out recs.parquet",
 )
 
 
-Genres = Annotated[
-    list[str] | None, typer.Option("--genre", metavar="GENRE", help="Only movies of this genre. Repeatable.")
-]
-NotGenres = Annotated[
-    list[str] | None, typer.Option("--not-genre", metavar="GENRE", help="No movies of this genre. Repeatable.")
-]
-Years = Annotated[
-    str | None,
-    typer.Option("--years", metavar="FIRST-LAST", help="Only movies of these years: 1990-1999, 1990-, -1999 or 1990."),
-]
 Rule = Annotated[
     UpdateRule,
     typer.Option(
@@ -99,22 +104,12 @@ def recommend(
     genre: Genres = None,
     not_genre: NotGenres = None,
     years: Years = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Leave out this movie id. Repeatable."),
-    ] = None,
-    include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Also list movies that the user has rated or swiped.")
-    ] = False,
-    diversity: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0,
-            max=1,
-            help="How far a movie moves down if it is similar to those above it. 0: not at all.",
-        ),
-    ] = 0.0,
+    only: Only = None,
+    exclude: Exclude = None,
+    max_per_genre: MaxPerGenre = None,
+    include_seen: IncludeSeen = False,
+    seen_only: SeenOnly = False,
+    diversity: Diversity = 0.0,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show which liked movies contribute most to each recommendation.")
     ] = False,
@@ -132,44 +127,48 @@ def recommend(
     _check_usage(bool(user), bool(likes or dislikes), all_users, out, explain)
     if group_rule != DEFAULT_GROUP_RULE and len(user or ()) < 2:
         raise UsageError("--group-rule requires at least two --user.")
-    options: dict[str, Any] = {
-        "genres": genre or None,
-        "not_genres": not_genre or (),
-        "years": parse_years(years),
-        "include_seen": include_seen,
-        "diversity": diversity,
-    }
+    options = FilterOptions(genre, not_genre, years, only, exclude, include_seen, seen_only, max_per_genre, diversity)
     from mlrec.serving.recommender import Recommender
 
     with Recommender.open(data_dir, store=store, settings=ServeSettings(rule=rule)) as recommender:
-        options["exclude"] = [parse_id(text, "movie", recommender.movie_id_kind) for text in exclude or ()]
+        filters = options.read(recommender)
         if out is not None:
-            _write_all(recommender, n, options, out, as_json)
+            _write_all(recommender, n, filters, out, as_json)
         elif user and len(user) > 1:
             people = [parse_id(text, "user", recommender.user_id_kind) for text in user]
-            picks = recommender.get_top_n_for(people, n, rule=group_rule, **options)
-            _show_group(recommender, picks, list(dict.fromkeys(people)), group_rule, explain, as_json)
+            picks = recommender.get_top_n_for(people, n, rule=group_rule, filters=filters)
+            why = _why_empty(picks, options)
+            _show_group(recommender, picks, list(dict.fromkeys(people)), group_rule, explain, as_json, why)
         elif user:
             user_id = parse_id(user[0], "user", recommender.user_id_kind)
-            items = recommender.get_top_n(user_id, n, **options)
+            items = recommender.get_top_n(user_id, n, filters=filters)
             reasons = [recommender.explain(user_id, item.movie_id) for item in items] if explain else None
-            _show(recommender, {"user_id": user_id}, f"For user {in_shell(user_id)}", items, reasons, as_json)
-            if not as_json and not recommender.knows_user(user_id):
+            why_empty = _why_empty(items, options)
+            _show(
+                recommender, {"user_id": user_id}, f"For user {in_shell(user_id)}", items, reasons, as_json, why_empty
+            )
+            if items and not as_json and not recommender.knows_user(user_id):
                 why = "is forgotten" if recommender.is_forgotten(user_id) else "has no likes that the model knows"
                 spread = "" if by_score(items) else ", spread over genres, so their scores are not in order"
                 render.warn(f"User {in_shell(user_id)} {why}. These are popular movies{spread}.")
         else:
             liked, disliked = ([recommender.find_movie(text) for text in texts] for texts in (likes, dislikes))
             like_ids, dislike_ids = ([movie.movie_id for movie in movies] for movies in (liked, disliked))
-            items = recommender.recommend_for(like_ids, dislike_ids, n, **options)
+            items = recommender.recommend_for(like_ids, dislike_ids, n, filters=filters)
             reasons = None
             if explain:
                 reasons = [recommender.explain_for(item.movie_id, like_ids, dislike_ids) for item in items]
             who = {"user_id": None, "likes": like_ids, "dislikes": dislike_ids}
             echo = [f"likes {movie.label}" for movie in liked] + [f"dislikes {movie.label}" for movie in disliked]
-            _show(recommender, who, f"For a visitor who {', '.join(echo)}", items, reasons, as_json)
+            title, why_empty = f"For a visitor who {', '.join(echo)}", _why_empty(items, options)
+            _show(recommender, who, title, items, reasons, as_json, why_empty)
             if not as_json:
                 _say_how_sure(items, liked, len(liked) + len(disliked))
+
+
+def _why_empty(items: "ResultList[Any]", options: FilterOptions) -> str | None:
+    """Return which option left no movie, as a sentence; None if the list has movies, or no option is the reason."""
+    return None if items or items.emptied is None else items.emptied.told(options.called)
 
 
 def _say_how_sure(items: "Sequence[Recommendation]", liked: "Sequence[Movie]", opinions: int) -> None:
@@ -205,23 +204,27 @@ def _check_usage(has_user: bool, is_visitor: bool, all_users: bool, out: Path | 
         raise UsageError(f"There is no folder {out.parent}. Create it first.")
 
 
-def _write_all(recommender: "Recommender", n: int, options: dict[str, Any], out: Path, as_json: bool) -> None:
+def _write_all(recommender: "Recommender", n: int, filters: "ListFilters", out: Path, as_json: bool) -> None:
     from mlrec.dataset.lists_file import write_lists
 
-    users = 0
+    users = listed = 0
 
     def columns() -> Any:
-        nonlocal users
-        for block in recommender.recommend_all(n, **options, progress=progress()):
+        nonlocal users, listed
+        for block in recommender.recommend_all(n, filters=filters, progress=progress()):
             users += block.users
+            listed += int((block.rank == 1).sum())
             yield {name: value for name, value in vars(block).items() if name != "users"}
 
     rows = write_lists(out, columns())
     if as_json:
-        render.print_json({"model_id": recommender.model_id, "users": users, "rows": rows, "out": str(out)})
+        counts = {"users": users, "empty_lists": users - listed, "rows": rows}
+        render.print_json({"model_id": recommender.model_id, **counts, "out": str(out)})
     else:
         written, whom = counted(rows, "recommendation"), counted(users, "user")
         render.line(f"Wrote {written} for {whom} to {out}.")
+        if users > listed:
+            render.warn(f"The filters leave no movie for {counted(users - listed, 'user')}.")
 
 
 def _show(
@@ -231,14 +234,22 @@ def _show(
     items: "Sequence[Recommendation]",
     reasons: "Sequence[Explanation] | None",
     as_json: bool,
+    why_empty: str | None,
 ) -> None:
     if as_json:
         documents = [item.to_json() for item in items]
         for document, explanation in zip(documents, reasons or [], strict=False):
             document["explanation"] = explanation.to_json()
-        render.print_json({**who, "model_id": recommender.model_id, "items": documents})
+        told = {} if why_empty is None else {"why_empty": why_empty}
+        render.print_json({**who, "model_id": recommender.model_id, "items": documents, **told})
+    elif why_empty is not None:
+        _show_empty(title, why_empty)
     else:
         show(items, title, "score", reasons)
+
+
+def _show_empty(title: str, why: str) -> None:
+    render.line(f"{title}, {why[0].lower()}{why[1:]}")
 
 
 def _show_group(
@@ -248,13 +259,18 @@ def _show_group(
     rule: GroupRule,
     explain: bool,
     as_json: bool,
+    why_empty: str | None,
 ) -> None:
     """Render a list for several people, with the rank of each movie for each of them among all movies."""
     if as_json:
-        found = [item.to_json() for item in items]
-        render.print_json({"user_ids": list(people), "rule": rule, "model_id": recommender.model_id, "items": found})
+        told = {} if why_empty is None else {"why_empty": why_empty}
+        found = {"model_id": recommender.model_id, "items": [item.to_json() for item in items], **told}
+        render.print_json({"user_ids": list(people), "rule": rule, **found})
         return
     who = " and ".join(map(in_shell, people)) if len(people) < 3 else ", ".join(map(in_shell, people))
+    if why_empty is not None:
+        _show_empty(f"For users {who}", why_empty)
+        return
     if not items:
         render.line(f"For users {who}: no movies match.")
         return
@@ -327,17 +343,3 @@ def _is_plain(items: "Sequence[Recommendation]") -> bool:
 def _why(item: "Recommendation", explanation: "Explanation") -> str:
     likes = explanation.because() if item.source == "personal" else []
     return cards.because(likes) if likes else item.source
-
-
-def parse_years(text: str | None) -> tuple[int, int] | None:
-    """Parse a range of years: 1990-1999, 1990-, -1999 or 1990."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{4})?(-)?(\d{4})?", text.strip())
-    if not match or not (match[1] or match[3]):
-        raise UsageError(f"--years needs 1990-1999, 1990-, -1999 or 1990, not '{text}'.")
-    first = int(match[1]) if match[1] else 0
-    last = int(match[3]) if match[3] else 9999 if match[2] else first
-    if first > last:
-        raise UsageError(f"--years '{text}' ends before it begins. Put the earlier year first.")
-    return first, last

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlrec.cli import cards, render
-from mlrec.cli.commands.recommend import Genres, NotGenres, Rule, Years, parse_years
+from mlrec.cli.commands.recommend import Rule
+from mlrec.cli.list_options import FilterOptions, Genres, NotGenres, Only, Years
 from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, UsageError, examples
 from mlrec.cli.public_ids import parse_id
 from mlrec.errors import CannotExplainError, NothingToUndoError, SettingsError, in_shell
@@ -15,9 +16,10 @@ from mlrec.preferences import Swipe, from_bucket
 from mlrec.settings import ServeSettings
 
 if TYPE_CHECKING:
+    from mlrec.serving.list_filters import ListFilters
     from mlrec.serving.recommender import Recommender
     from mlrec.serving.results import UserState
-    from mlrec.serving.swipe import Effect, SwipeSession
+    from mlrec.serving.swipe import Aside, Effect, SwipeSession
 
 EXAMPLES = examples(
     "mlrec swipe --user 42",
@@ -32,6 +34,7 @@ _KEYS = {
     **{letter: name for name, (letter, _) in cards.REQUESTS.items()},
 }  # fmt: skip
 _KNOWN = ", ".join([*cards.ANSWERS, *cards.REQUESTS])
+_NOT_SEEN = ("not-seen", "notseen", "unseen")
 
 
 def swipe(
@@ -71,6 +74,7 @@ def swipe(
     genre: Genres = None,
     not_genre: NotGenres = None,
     years: Years = None,
+    only: Only = None,
     rule: Rule = ServeSettings.rule,
     store: StoreName = None,
     as_json: AsJson = False,
@@ -78,23 +82,24 @@ def swipe(
 ) -> None:
     """Swipe through movies one by one. Each answer is stored and learned at once.
 
-    On a terminal, answer with arrow keys or letters. In a pipe, write one word per line: like, dislike, superlike,
-    superdislike, skip, undo, why, help or quit. Each answer is stored before the next movie appears, so nothing is
-    lost, however a session ends.
+    "Not seen" puts a movie aside for this session. It stores nothing and says nothing about your taste. A skip means
+    that you have seen the movie and have no opinion, and is stored.
+
+    On a terminal, answer with arrow keys or letters. In a pipe, write one answer per line: like, dislike, superlike,
+    superdislike, skip, not seen, undo, why, help or quit. Each answer is stored before the next movie appears, so
+    nothing is lost, however a session ends.
     """
     given = _preference(preference, bucket)
     key = _key(idempotency_key, event_id)
     _check_usage(movie, given, undo, at, key)
-    filters: dict[str, Any] = {
-        "genres": genre or None,
-        "not_genres": not_genre or (),
-        "years": parse_years(years),
-    }
+    if only is not None and str(only) == "-":
+        raise UsageError("mlrec swipe reads answers from stdin, so --only needs a file.")
+    options = FilterOptions(genre, not_genre, years, only)
     from mlrec.serving.recommender import Recommender
 
     settings = ServeSettings(rule=rule)
     with Recommender.open(data_dir, store=store, settings=settings) as recommender:
-        user_id = parse_id(user, "user", recommender.user_id_kind)
+        user_id, filters = parse_id(user, "user", recommender.user_id_kind), options.read(recommender)
         if undo:
             _show_one(recommender, recommender.undo(user_id, idempotency_key=key), filters, as_json)
         elif movie is not None and given is not None:
@@ -104,8 +109,10 @@ def swipe(
         else:
             from mlrec.serving.swipe import SwipeSession
 
-            session = SwipeSession(recommender, user_id, **filters)
-            if _on_terminal() and not as_json:
+            session = SwipeSession(recommender, user_id, filters=filters)
+            if session.emptied is not None and not as_json:
+                render.line(session.emptied.told(options.called))
+            elif _on_terminal() and not as_json:
                 _on_screen(session)
             else:
                 _in_lines(session, as_json)
@@ -147,10 +154,10 @@ def _on_terminal() -> bool:
 # -- a single swipe ----------------------------------------------------------------------------------------------------
 
 
-def _show_one(recommender: "Recommender", state: "UserState", filters: dict[str, Any], as_json: bool) -> None:
+def _show_one(recommender: "Recommender", state: "UserState", filters: "ListFilters", as_json: bool) -> None:
     from mlrec.serving.swipe import TOP
 
-    items = recommender.get_top_n(state.user_id, TOP, **filters)
+    items = recommender.get_top_n(state.user_id, TOP, filters=filters)
     if as_json:
         render.print_json({**state.to_json(), "items": [item.to_json() for item in items]})
         return
@@ -209,7 +216,8 @@ def _in_lines(session: "SwipeSession", as_json: bool) -> None:
             render.warn(effect)
             continue
         say(f"   {cards.told(effect)}")
-        say("   now: " + ", ".join(f"{p.movie.rank} {p.movie.label} {cards.moved(p)}" for p in effect.top))
+        if effect.swipe is not None:  # otherwise the list is as it was
+            say("   now: " + ", ".join(f"{p.movie.rank} {p.movie.label} {cards.moved(p)}" for p in effect.top))
         if not _tell_card(session, say):
             break
     if as_json:
@@ -218,6 +226,7 @@ def _in_lines(session: "SwipeSession", as_json: bool) -> None:
                 "user_id": session.user_id,
                 "model_id": session.recommender.model_id,
                 "swipes": [effect.state.to_json() for effect in session.effects],
+                "not_seen": list(session.not_seen),
                 "items": [movie.to_json() for movie in session.top],
             }
         )
@@ -230,7 +239,7 @@ def _tell_card(session: "SwipeSession", say: Any) -> bool:
     if card is None:
         say("No more movies match.")
         return False
-    number = session.answers.total() + 1
+    number = session.answers.total() + len(session.not_seen) + 1
     parts = (card.movie.label, ", ".join(card.movie.genres), cards.match(card), cards.reason(card))
     say(f"{number}. {' · '.join(filter(None, parts))}")
     return True
@@ -241,27 +250,32 @@ def _request(word: str) -> str | None:
         return word
     if word in _KEYS:
         return _KEYS[word]
+    if word in _NOT_SEEN:
+        return "not seen"
     try:
         return Swipe.parse(word).label
     except SettingsError:
         return None
 
 
-def _do(session: "SwipeSession", request: str) -> "Effect | str":
-    """Answer or undo. Returns a text if it cannot be done, which says why."""
+def _do(session: "SwipeSession", request: str) -> "Effect | Aside | str":
+    """Answer, put aside or undo. Returns a text if it cannot be done, which says why."""
     if request == "undo":
         try:
             return session.undo()
         except NothingToUndoError as error:
             return error.message
+    if request == "not seen":
+        return session.put_aside()
     return session.answer(cards.ANSWERS[request][2])
 
 
 def _why(session: "SwipeSession") -> list[str]:
-    if not session.top:
+    movie = session.movie
+    if movie is None:
         return []
     try:
-        return cards.why_lines(session.why(session.top[0].movie_id))
+        return cards.why_lines(session.why(movie.movie_id))
     except CannotExplainError as error:
         return [error.message]
 
