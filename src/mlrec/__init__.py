@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlrec.errors import MlrecError as MlrecError
     from mlrec.export import export_vectors as export_vectors
+    from mlrec.own_films.importing import import_films as import_films
+    from mlrec.own_films.own_replay import replay_user as replay_user
     from mlrec.pipeline import evaluate as evaluate
     from mlrec.pipeline import prepare as prepare
     from mlrec.pipeline import run as run
@@ -46,8 +48,10 @@ _HOMES = {
     "UserState": "mlrec.serving.results",
     "evaluate": "mlrec.pipeline",
     "export_vectors": "mlrec.export",
+    "import_films": "mlrec.own_films.importing",
     "notebook_progress": "mlrec.progress_line",
     "prepare": "mlrec.pipeline",
+    "replay_user": "mlrec.own_films.own_replay",
     "run": "mlrec.pipeline",
     "train": "mlrec.pipeline",
     "update": "mlrec.pipeline",
@@ -70,8 +74,10 @@ __all__ = [
     "__version__",
     "evaluate",
     "export_vectors",
+    "import_films",
     "notebook_progress",
     "prepare",
+    "replay_user",
     "run",
     "train",
     "update",
