@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from mlrec import Recommender
+from mlrec.workspace import Workspace
 from tests.command_line import MLREC
+from tests.exports import films_of, letterboxd
 from tests.few_users import leave_few_users
 from tests.pages import PAGES, ROOT, blocks, python_blocks
 
@@ -25,6 +27,14 @@ APPLICATION = (ROOT / "examples" / "fastapi_app.py").read_text(encoding="utf-8")
 def commands() -> list[str]:
     lines = (line.split("#")[0].strip() for block in blocks("README.md", "bash") for line in block.splitlines())
     return [line for line in lines if line]
+
+
+def an_export(workspace: Workspace, folder: Path) -> None:
+    """Write the export that the README and the docs name, of films of the model, and a file of corrections."""
+    films = films_of(workspace, 30)
+    letterboxd(folder / "letterboxd-me.zip", [(film, 4.5, "2021-03-04") for film in films])
+    first = films[0]
+    (folder / "corrected.csv").write_text(f'title,year,movie_id\n"{first.title}",{first.year},{first.movie_id}\n')
 
 
 def execute(words: list[str], folder: Path) -> str:
@@ -39,6 +49,8 @@ def test_its_commands_run_one_after_the_other(tmp_path):
     ours = [shlex.split(command) for command in commands() if command.startswith("mlrec ")]
     assert len(ours) >= 9
     for words in ours:
+        if "import" in words:
+            an_export(Workspace(tmp_path / "data"), tmp_path)
         execute([MLREC, *words[1:]], tmp_path)
         if words[1:] == ["fetch", "demo"]:  # the commands that follow do the same with less
             leave_few_users(tmp_path / "data" / "raw", tmp_path / "data" / "raw")
@@ -65,6 +77,8 @@ def test_every_python_block_runs_or_stands_in_the_application_that_is_tested(few
         assert block in APPLICATION
         return
     shutil.copytree(few_raw, few_copy.raw)
+    if "import_films" in block:
+        an_export(few_copy, few_copy.root.parent)
     execute([sys.executable, "-W", "error", "-c", block], few_copy.root.parent)
 
 

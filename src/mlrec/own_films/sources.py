@@ -99,7 +99,8 @@ def read_export(path: Path | IO[bytes]) -> Export:
 def is_export(path: Path) -> bool:
     """Whether a path is an export of films rather than a file of swipes. It is not read further than its header."""
     if path.is_dir():
-        return True
+        files = [*path.glob("*.csv"), *path.glob("*.json"), *path.glob("likes/*.csv")]
+        return any(map(is_export, files[:_MOST_FILES]))
     if not path.is_file():
         return False
     if _starts_with(path, _ZIP) or path.suffix.lower() == ".json":

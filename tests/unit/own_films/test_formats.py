@@ -318,10 +318,11 @@ def test_what_is_an_export(tmp_path):
     swipes.write_text("user_id,movie_id,preference,at\n1,2,1,1600000000\n")
     assert not is_export(swipes)
     assert not is_export(tmp_path / "missing.csv")
-    assert is_export(tmp_path)
+    assert not is_export(tmp_path)
     ratings = tmp_path / "ratings.csv"
     ratings.write_text("Date,Name,Year,Letterboxd URI,Rating\n")
     assert is_export(ratings)
+    assert is_export(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "a,b,c\n1,2,3\n", "user_id,movie_id\n1,2\n", "{}", "[1, 2]"])
