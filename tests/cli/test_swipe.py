@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import struct
 import subprocess
@@ -22,6 +21,7 @@ import pytest
 from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
 from tests.command_line import MLREC
+from tests.waiting import is_readable
 
 NEW = 9_000_001
 
@@ -345,12 +345,12 @@ class Terminal:
         came, end = "", time.monotonic() + seconds
         while words not in plain(came):
             assert time.monotonic() < end, f"no {words!r} in {plain(came)!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
+            if is_readable(self.master, 0.1):
                 try:
                     came += os.read(self.master, 65536).decode(errors="replace")
                 except OSError:  # the other end is closed
                     break
-        while select.select([self.master], [], [], 0.1)[0]:  # the rest of what is being drawn
+        while is_readable(self.master, 0.1):  # the rest of what is being drawn
             try:
                 came += os.read(self.master, 65536).decode(errors="replace")
             except OSError:
@@ -367,9 +367,9 @@ class Terminal:
         end = time.monotonic() + 60
         while self.process.poll() is None:
             assert time.monotonic() < end, f"it goes on: {plain(self.output)!r}"
-            if select.select([self.master], [], [], 0.05)[0]:
+            if is_readable(self.master, 0.05):
                 self.output += os.read(self.master, 65536).decode(errors="replace")
-        while select.select([self.master], [], [], 0.05)[0]:
+        while is_readable(self.master, 0.05):
             try:
                 self.output += os.read(self.master, 65536).decode(errors="replace")
             except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import signal
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from mlrec.serving.stores import open_store
 from mlrec.workspace import Workspace
 from tests.command_line import MLREC, Finished, in_this_process
 from tests.processes import started
+from tests.waiting import is_readable
 
 LATER = 1_600_000_000
 NEW = 9_000_001
@@ -99,9 +99,9 @@ def on_a_terminal(data: Workspace, *arguments: str) -> str:
     with started(command, stdout=subprocess.DEVNULL, stderr=its, env=environment) as process:
         os.close(its)
         end = time.monotonic() + 120
-        while process.poll() is None or select.select([ours], [], [], 0)[0]:
+        while process.poll() is None or is_readable(ours, 0):
             assert time.monotonic() < end, text.decode()
-            if select.select([ours], [], [], 0.05)[0]:
+            if is_readable(ours, 0.05):
                 try:
                     text += os.read(ours, 65536)
                 except OSError:  # the other end is closed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
-import select
 import subprocess
 import time
 
 from tests.cli.swipe_log.log import MLREC
+from tests.waiting import is_readable
 
 
 class Terminal:
@@ -32,7 +32,7 @@ class Terminal:
         deadline = time.monotonic() + 60
         while until is None or until not in self.seen:
             assert time.monotonic() < deadline, self.seen
-            if not select.select([self.master], [], [], 1)[0]:
+            if not is_readable(self.master, 1):
                 continue
             try:
                 self.seen += os.read(self.master, 10_000).decode(errors="replace")
