@@ -10,6 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ _LONGEST_REST = 96
 
 @dataclass(frozen=True, eq=False)
 class UserView:
-    """One user with one model at one moment.
+    """One user with one model at one moment. It keeps its likes, at most 10 kB, from one list to the next.
 
     Attributes
     ----------
@@ -75,7 +76,7 @@ class UserView:
         """Whether the vector is not zero."""
         return bool(self.vector.any())
 
-    @property
+    @cached_property
     def is_personal(self) -> bool:
         """Whether movies are ranked by taste alone, without popularity."""
         return bool(self.served.ranker.is_personal(self.vector, len(self.history)))
@@ -85,7 +86,7 @@ class UserView:
         """The opinions in effect, in the form that ranking takes."""
         return Opinions(self.history.movie_idx, self.history.preference)
 
-    @property
+    @cached_property
     def likes(self) -> Likes | None:
         """What the user likes; None if the model has no second opinion."""
         return self.served.ranker.likes_of([self.opinions], decay=self.decay)
