@@ -69,7 +69,7 @@ class SwipeLog:
         added["movie_id"] = array_of((row[1] for row in kept), kind)
         return type(self)(**{name: np.concatenate([getattr(self, name), column]) for name, column in added.items()})
 
-    @property
+    @cached_property
     def alive(self) -> NDArray[np.bool_]:
         """Which events are swipes that have not been undone; bool (events,)."""
         swipes: NDArray[np.bool_] = self.undoes == 0
@@ -94,7 +94,9 @@ class SwipeLog:
         else:
             order = alive[np.lexsort((self.event_id[alive], at, numbers[alive]))]
         movies = numbers[order]
-        return order[np.append(movies[1:] != movies[:-1], True)] if len(order) else order
+        is_latest = np.ones(len(order), dtype=bool)
+        np.not_equal(movies[1:], movies[:-1], out=is_latest[:-1])
+        return order[is_latest]
 
 
 @dataclass(frozen=True)
