@@ -40,6 +40,7 @@ from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))  # the environments of the libraries do not have mlrec
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script has only its own folder on the path
 from benchmarks.bench import (
     HERE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import HeldOut
 from mlrec.evaluation.beyond_accuracy import (
+    Directions,
     genre_directions,
     intra_list_diversity,
     mean_over_list,
@@ -262,13 +264,18 @@ class Judge:
     ks: tuple[int, ...]
     threads: int
 
+    @cached_property
+    def _directions(self) -> Directions:
+        """The genres of the movies, which all models are judged by."""
+        return genre_directions(self.known.genres)
+
     def judge(self, lister: Lister, advance: Callable[[int], object]) -> Judged:
         """Evaluate one model. `advance` is called with the number of users that were done since the last call."""
         held_out, likes = self.held_out, self.known.likes_in_train
         popularity = likes.astype(np.float64)
         n_users, n_movies = len(held_out.users), len(popularity)
         information = self_information(likes, self.known.n_users_in_train)
-        directions = genre_directions(self.known.genres)
+        directions = self._directions
         names = [*self.metrics, "novelty", "diversity", "popularity", "disliked"]
         values = {f"{name}@{k}": np.empty(n_users) for k in self.ks for name in names}
         own_popularity, n_listed = np.empty(n_users), np.empty(n_users, dtype=np.int64)

@@ -56,13 +56,16 @@ class Seen(NamedTuple):
 
     def only(self, users: NDArray[np.int64], n_users: int) -> Seen:
         """Keep some of the `n_users` users, by their positions, in that order."""
+        if len(users) == n_users == 1:  # a single list should be fast
+            return self
         positions, kept = renumbered(self.positions, users, n_users)
         return Seen(positions, self.movie_idx[kept])
 
     def within(self, row: NDArray[np.int32]) -> Seen:
         """Give movies other rows, int32 (movies,); those with row −1 are left out."""
         movie_idx = row[self.movie_idx]
-        return Seen(self.positions[movie_idx >= 0], movie_idx[movie_idx >= 0])
+        has_row = movie_idx >= 0
+        return Seen(self.positions[has_row], movie_idx[has_row])
 
 
 class Lists(NamedTuple):
@@ -175,7 +178,7 @@ class BestUnseen:
     @staticmethod
     def _list(found: Lists, part: _Part, vectors: NDArray[np.float32], seen: Seen, users: NDArray[np.int64]) -> None:
         """Rank the movies of a part for some of the users, by their positions."""
-        scores = user_scores(vectors[users], part.factors)
+        scores = user_scores(vectors if len(vectors) == 1 else vectors[users], part.factors)
         scores[seen.only(users, len(vectors)).within(part.column)] = -np.inf
         found.rows[users], found.scores[users] = Lists.best(scores, part.rows, found.rows.shape[1])
 

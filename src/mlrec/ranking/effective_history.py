@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ids import IdArray, IdKind, array_of, empty, kind_of, rows_of
-from mlrec.ranking.runs import stable_order
 
 
 def _no_events() -> NDArray[np.int64]:
@@ -69,7 +69,7 @@ class SwipeLog:
         added["movie_id"] = array_of((row[1] for row in kept), kind)
         return type(self)(**{name: np.concatenate([getattr(self, name), column]) for name, column in added.items()})
 
-    @property
+    @cached_property
     def alive(self) -> NDArray[np.bool_]:
         """Which events are swipes that have not been undone; bool (events,)."""
         swipes: NDArray[np.bool_] = self.undoes == 0
@@ -90,11 +90,13 @@ class SwipeLog:
         alive = np.flatnonzero(self.alive)
         at = self.at[alive]
         if rows is not None and bool((at[1:] >= at[:-1]).all()):  # as usual: the log is in time order
-            order = alive[stable_order(rows[alive])]
+            order = alive[rows[alive].argsort(kind="stable")]
         else:
             order = alive[np.lexsort((self.event_id[alive], at, numbers[alive]))]
         movies = numbers[order]
-        return order[np.append(movies[1:] != movies[:-1], True)] if len(order) else order
+        is_latest = np.ones(len(order), dtype=bool)
+        np.not_equal(movies[1:], movies[:-1], out=is_latest[:-1])
+        return order[is_latest]
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,13 @@ class KnownHistory:
     preference: NDArray[np.int8]
     timestamp: NDArray[np.int64]
     learned: NDArray[np.bool_]
+
+    @cached_property
+    def is_by_movie(self) -> bool:
+        """Whether events of the same time are in the order of their movies."""
+        same_time = self.timestamp[1:] == self.timestamp[:-1]
+        both_known = (self.movie_idx[1:] >= 0) & (self.movie_idx[:-1] >= 0)
+        return not (same_time & both_known & (self.movie_idx[1:] < self.movie_idx[:-1])).any()
 
 
 STRANGER = KnownHistory(
@@ -212,23 +221,22 @@ def effective_history(
     swiped_at, signed = log.at[standing], log.preference[standing]
     stands, is_new = over.in_effect & (signed != 0), over.is_new
     learned = kept & known.learned
-    all_rows = np.concatenate([known.movie_idx[learned], rows[stands]])
+    known_rows = known.movie_idx[learned]
+    all_rows = np.concatenate([known_rows, rows[stands]])
     moments = np.concatenate([known.timestamp[learned], swiped_at[stands]])
     # Rows sort as ids do, and faster than texts. Only movies without a row need their ids.
     has_unknown = len(all_rows) > 0 and bool(all_rows.min() < 0)
-    all_ids = (
-        np.concatenate([movie_ids[known.movie_idx[learned]], log.movie_id[standing][stands]]) if has_unknown else None
-    )
+    all_ids = np.concatenate([movie_ids[known_rows], log.movie_id[standing][stands]]) if has_unknown else None
     # Data with a finer order within a second or a day keeps that order.
-    if _is_by_movie(known) and learned.any():
+    if known.is_by_movie and learned.any():
         order = np.lexsort((all_rows if all_ids is None else all_ids, moments))
     else:  # swipes alone stand by movie
-        order = stable_order(moments)
+        order = moments.argsort(kind="stable")
     return EffectiveHistory(
         movie_idx=all_rows[order],
         movie_ids=movie_ids,
         preference=np.concatenate([known.preference[learned], signed[stands].astype(np.int8)])[order],
-        is_new=np.concatenate([np.zeros(learned.sum(), dtype=bool), is_new[stands]])[order],
+        is_new=np.concatenate([np.zeros(len(known_rows), dtype=bool), is_new[stands]])[order],
         seen=np.concatenate([known.movie_idx[over.not_undone], rows[rows >= 0]]),
         in_effect=log.event_id[standing[over.in_effect]],
         unknown=empty(kind_of(movie_ids)) if all_ids is None else all_ids[order][all_rows[order] < 0],
@@ -260,8 +268,8 @@ class _Overlaid:
 def _overlaid(known: KnownHistory, log: SwipeLog, rows_of_log: NDArray[np.int32]) -> _Overlaid:
     kept = known.movie_idx >= 0
     alive = log.alive
-    dead = np.flatnonzero((log.undoes == 0) & ~alive & (rows_of_log >= 0))
-    if len(dead) and len(kept):
+    if len(kept) and not alive.all():
+        dead = np.flatnonzero((log.undoes == 0) & ~alive & (rows_of_log >= 0))
         said = list(zip(rows_of_log.tolist(), log.at.tolist(), log.preference.tolist(), strict=True))
         said_again = {said[position] for position in np.flatnonzero(alive)}
         for row, at, preference in {said[position] for position in dead} - said_again:
@@ -333,7 +341,7 @@ def merged(known: KnownHistory, split: NDArray[np.int8], log: SwipeLog, movie_id
     kept = over.kept | (known.movie_idx < 0)
     movie_idx = np.concatenate([known.movie_idx[kept], over.rows[stands]])
     timestamp = np.concatenate([known.timestamp[kept], log.at[over.standing][stands]])
-    order = np.lexsort((movie_idx, timestamp)) if _is_by_movie(known) else np.argsort(timestamp, kind="stable")
+    order = np.lexsort((movie_idx, timestamp)) if known.is_by_movie else np.argsort(timestamp, kind="stable")
     swiped = np.full(int(stands.sum()), learned, dtype=np.int8)
     found: dict[str, NDArray[Any]] = {
         "movie_idx": movie_idx[order].astype(np.int32),
@@ -345,10 +353,3 @@ def merged(known: KnownHistory, split: NDArray[np.int8], log: SwipeLog, movie_id
         np.array_equal(found[name], getattr(known, name)) for name in ("movie_idx", "preference", "timestamp")
     )
     return Merged(**found, n_new=int((stands & over.is_new).sum()), is_changed=is_changed)
-
-
-def _is_by_movie(known: KnownHistory) -> bool:
-    """Whether a user's known events of the same time are in the order of their movies."""
-    same_time = known.timestamp[1:] == known.timestamp[:-1]
-    both_known = (known.movie_idx[1:] >= 0) & (known.movie_idx[:-1] >= 0)
-    return not (same_time & both_known & (known.movie_idx[1:] < known.movie_idx[:-1])).any()

@@ -105,7 +105,7 @@ class ItemItem:
     def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
         """Score the movies of `targets` for some users, float32 (users, targets)."""
         bounds, entries = picked(self.indptr, likes.movie_idx.astype(np.int64))
-        lengths, n_targets = np.diff(bounds), len(self.targets)
+        lengths, n_targets = bounds[1:] - bounds[:-1], len(self.targets)
         column = self._column[entries]
         if n_users > 1:
             column += np.repeat(likes.positions * n_targets, lengths)
@@ -174,9 +174,13 @@ class ItemItem:
         decay: bool,
     ) -> Likes:
         counts = np.flatnonzero((preference > 0) & (movie_idx >= 0))
-        bounds = np.searchsorted(counts, indptr)
-        positions = np.repeat(np.arange(len(indptr) - 1), np.diff(bounds))
-        is_new = bounds[positions + 1] - np.arange(len(counts)) <= _MOST_LIKES
+        if len(indptr) == 2:  # a single list should be fast
+            positions, newer = np.zeros(len(counts), dtype=np.int64), np.arange(len(counts), 0, -1)
+        else:
+            bounds = np.searchsorted(counts, indptr)
+            positions = np.repeat(np.arange(len(indptr) - 1), np.diff(bounds))
+            newer = bounds[positions + 1] - np.arange(len(counts))
+        is_new = newer <= _MOST_LIKES
         weight = np.ones(len(counts))
         half_life = self.rule.half_life
         if decay and not math.isinf(half_life):
@@ -216,5 +220,8 @@ def ages_of(indptr: NDArray[np.int64], makes_older: NDArray[np.bool_]) -> NDArra
     makes_older
         Whether each event makes earlier ones older, bool (events,): not those on movies outside the core.
     """
+    if len(indptr) == 2:  # a single list should be fast
+        until = np.cumsum(makes_older)
+        return until[-1:] - until
     before = np.concatenate([[0], np.cumsum(makes_older)])
     return np.asarray(np.repeat(before[indptr[1:]], np.diff(indptr)) - before[1:])

@@ -132,4 +132,6 @@ def _merged(first: Lists, second: Lists) -> Lists:
     rows = np.concatenate([first.rows, second.rows], axis=1)
     scores = np.concatenate([first.scores, second.scores], axis=1)
     order = np.lexsort((rows, -scores), axis=1)[:, : first.rows.shape[1]]
+    if len(order) == 1:  # a single list should be fast
+        return Lists(rows[:, order[0]], scores[:, order[0]])
     return Lists(np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1))

@@ -13,17 +13,3 @@ def run_starts(values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     changes = np.ones(len(values), dtype=bool)
     np.not_equal(values[1:], values[:-1], out=changes[1:])
     return np.flatnonzero(changes)
-
-
-def stable_order(values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """The order of ascending values, equal ones as they are: `np.argsort(values, kind="stable")` for integers, (n,).
-
-    The position is put below the value in one number. NumPy sorts numbers several times as fast as it sorts positions
-    by numbers in no order.
-    """
-    n = len(values)
-    bits = max(n - 1, 0).bit_length()
-    if not n or max(abs(int(values.min())), abs(int(values.max()))) >= 1 << (62 - bits):
-        return np.argsort(values, kind="stable")
-    keys = np.sort((values.astype(np.int64) << bits) | np.arange(n))
-    return keys & ((1 << bits) - 1)

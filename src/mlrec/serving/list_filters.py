@@ -82,6 +82,9 @@ class ListFilters:
         return not self.diversity and self.max_per_genre is None
 
 
+_NONE = ListFilters()
+
+
 class NamedFilters(TypedDict, total=False):
     """The fields of `ListFilters` as keyword arguments."""
 
@@ -107,6 +110,8 @@ def combined(filters: ListFilters | None, named: NamedFilters) -> ListFilters:
     SettingsError
         If a value cannot be used.
     """
+    if filters is None and not named:
+        return _NONE
     if not isinstance(filters, ListFilters | None):
         raise unfit("filters", "ListFilters", filters)
     given: dict[str, Any] = {**named}

@@ -578,7 +578,7 @@ class Recommender:
         """
         served = self._served()
         key = arguments.idempotency_key(idempotency_key, event_id)
-        entry = _entry(served, SwipeRequest(user_id, movie_id, preference, at, key))
+        entry = self._entry(served, SwipeRequest(user_id, movie_id, preference, at, key))
         logged = self.store.append(entry.user_id, entry.draft, in_order=entry.in_order)
         assert logged is not None  # the store skips an append only with if_last
         return self._learned(served, entry, logged)
@@ -600,7 +600,7 @@ class Recommender:
         found: list[UserState | MlrecError | Entry] = []
         for swipe in swipes:
             try:
-                found.append(_entry(served, swipe))
+                found.append(self._entry(served, swipe))
             except MlrecError as error:
                 found.append(error)
         entries = [entry for entry in found if isinstance(entry, Entry)]
@@ -609,6 +609,20 @@ class Recommender:
         except StateError as error:
             logged = iter([error] * len(entries))
         return [self._learned_or_error(served, one, next(logged)) if isinstance(one, Entry) else one for one in found]
+
+    def _entry(self, served: ServedModel, swipe: SwipeRequest) -> Entry:
+        """Check a swipe for a model, and return the event to log."""
+        preference, user_id = Swipe.parse(swipe.preference), _user(served, swipe.user_id)
+        movie_id = arguments.movie_id(swipe.movie_id, served.model.movie_id_kind)
+        served.row_of(movie_id)  # raises an error if the model does not know the movie
+        seconds = self._now(served, user_id) if swipe.at is None else arguments.moment(swipe.at)
+        key = arguments.idempotency_key(swipe.idempotency_key, None)
+        return Entry(user_id, Draft(movie_id, int(preference), seconds, idempotency_key=key), in_order=swipe.at is None)
+
+    def _now(self, served: ServedModel, user_id: PublicId) -> int:
+        """The time now, but not before the user's latest event in the model's data: a clock may have been set back."""
+        known = self._users.known_history(served, user_id)
+        return max(int(time.time()), int(known.timestamp.max(initial=0)))
 
     def _learned_or_error(
         self, served: ServedModel, entry: Entry, logged: Appended | StateError
@@ -668,7 +682,7 @@ class Recommender:
                 return self._repeated_undo(served, user_id, key)
             undone, preference = (int(column[position]) for column in (view.log.event_id, view.log.preference))
             movie_id = public_at(view.log.movie_id, position)
-            draft = Draft(movie_id, 0, _now(served, user_id), undoes=undone, idempotency_key=key)
+            draft = Draft(movie_id, 0, self._now(served, user_id), undoes=undone, idempotency_key=key)
             logged = self.store.append(user_id, draft, if_last=view.head.token, in_order=True)
             if logged is None:
                 continue  # the user has swiped meanwhile: find the latest swipe again
@@ -904,18 +918,3 @@ def _user(served: ServedModel, user_id: object) -> PublicId:
 def _movie(served: ServedModel, movie_id: object) -> int:
     """Check a movie id for a model, and return the movie's row."""
     return served.row_of(arguments.movie_id(movie_id, served.model.movie_id_kind))
-
-
-def _entry(served: ServedModel, swipe: SwipeRequest) -> Entry:
-    """Check a swipe for a model, and return the event to log."""
-    preference, user_id = Swipe.parse(swipe.preference), _user(served, swipe.user_id)
-    movie_id = arguments.movie_id(swipe.movie_id, served.model.movie_id_kind)
-    served.row_of(movie_id)  # raises an error if the model does not know the movie
-    seconds = _now(served, user_id) if swipe.at is None else arguments.moment(swipe.at)
-    key = arguments.idempotency_key(swipe.idempotency_key, None)
-    return Entry(user_id, Draft(movie_id, int(preference), seconds, idempotency_key=key), in_order=swipe.at is None)
-
-
-def _now(served: ServedModel, user_id: PublicId) -> int:
-    """The time now, but not before the user's latest event in the model's data: the clock may have been set back."""
-    return max(int(time.time()), int(served.known_history(user_id).timestamp.max(initial=0)))

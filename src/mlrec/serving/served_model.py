@@ -61,6 +61,8 @@ class ServedModel:
         # Whether the saved vectors are the fold-in of what the model has learned, rather than those of ALS.
         self.saves_fold_in = model.train_settings.user_vectors == "fold-in"
         self.learned = np.array([name in model.info.trained_on for name in SPLITS])
+        # What lists say of the movies listed so far, by row.
+        self._told: dict[int, dict[str, Any]] = {}
 
     @cached_property
     def best_by_taste(self) -> BestByTaste:
@@ -197,16 +199,23 @@ class ServedModel:
     ) -> ResultList[Recommendation]:
         """Movie rows as a list of recommendations with ranks."""
         own: Iterable[float | None] = [None] * len(rows) if tastes is None else tastes
-        ranked = enumerate(zip(rows.tolist(), scores.tolist(), sources, own, strict=True), 1)
-        return ResultList(
-            (
-                Recommendation(rank=rank, **self._public(row), score=score, source=source, taste=taste)
-                for rank, (row, score, source, taste) in ranked
-            ),
-            Recommendation,
-        )
+        listed = []
+        for rank, (row, score, source, taste) in enumerate(
+            zip(rows.tolist(), scores.tolist(), sources, own, strict=True), 1
+        ):
+            one = Recommendation.__new__(Recommendation)
+            # What `__init__` would do. That of a frozen dataclass takes four times as long.
+            vars(one).update(self._public(row), rank=rank, score=score, source=source, taste=taste)
+            listed.append(one)
+        return ResultList(listed, Recommendation)
 
     def _public(self, row: int) -> dict[str, Any]:
+        found = self._told.get(row)
+        if found is None:
+            found = self._told[row] = self._public_anew(row)
+        return found
+
+    def _public_anew(self, row: int) -> dict[str, Any]:
         catalogue = self.model.catalogue
         return {
             "movie_id": self.public_movie_ids.item(row),

@@ -10,6 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from mlrec.errors import StoreUnavailableError, in_shell
 from mlrec.ids import PublicId, kind_of, rows_of
-from mlrec.ranking.effective_history import EffectiveHistory, SwipeLog, effective_history
+from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, KnownHistory, SwipeLog, effective_history
 from mlrec.ranking.fold_in import FoldIn, Sums
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.item_item import Likes
@@ -39,7 +40,7 @@ _LONGEST_REST = 96
 
 @dataclass(frozen=True, eq=False)
 class UserView:
-    """One user with one model at one moment.
+    """One user with one model at one moment. It keeps its likes, at most 10 kB, from one list to the next.
 
     Attributes
     ----------
@@ -49,6 +50,8 @@ class UserView:
         The state of the user's log.
     log
         The user's log.
+    known
+        What the model's data says about the user.
     history
         The opinions in effect.
     vector
@@ -64,6 +67,7 @@ class UserView:
     served: ServedModel
     head: Head
     log: SwipeLog
+    known: KnownHistory
     history: EffectiveHistory
     vector: NDArray[np.float32]
     decay: bool
@@ -75,7 +79,7 @@ class UserView:
         """Whether the vector is not zero."""
         return bool(self.vector.any())
 
-    @property
+    @cached_property
     def is_personal(self) -> bool:
         """Whether movies are ranked by taste alone, without popularity."""
         return bool(self.served.ranker.is_personal(self.vector, len(self.history)))
@@ -85,7 +89,7 @@ class UserView:
         """The opinions in effect, in the form that ranking takes."""
         return Opinions(self.history.movie_idx, self.history.preference)
 
-    @property
+    @cached_property
     def likes(self) -> Likes | None:
         """What the user likes; None if the model has no second opinion."""
         return self.served.ranker.likes_of([self.opinions], decay=self.decay)
@@ -158,6 +162,14 @@ class UserViews:
         self._keep(user_id, view, rows)
         return view
 
+    def known_history(self, served: ServedModel, user_id: PublicId) -> KnownHistory:
+        """Return what the data of a model says about a user, from the cached view if there is one."""
+        with self._lock:
+            kept = self._kept.get(user_id)
+        if kept is not None and kept.view is not None and kept.view.served is served:
+            return kept.view.known
+        return served.known_history(user_id)
+
     def _log(
         self, served: ServedModel, user_id: PublicId, head: Head, kept: _Kept | None
     ) -> tuple[SwipeLog, NDArray[np.int32], Head]:
@@ -185,7 +197,7 @@ class UserViews:
         else:
             vector = served.fold_in.user_vector(rows, preference, decay=False)
         is_folded_in = self._settings.rule == "fold-in"
-        return UserView(served, NOBODY, _empty_log(served), history, vector, False, is_folded_in)
+        return UserView(served, NOBODY, _empty_log(served), STRANGER, history, vector, False, is_folded_in)
 
     def _keep(self, user_id: PublicId, view: UserView, rows: NDArray[np.int32]) -> None:
         with self._lock:
@@ -208,15 +220,15 @@ class UserViews:
         known: bool = True,
     ) -> UserView:
         row = served.model.user_idx(user_id) if known else None
-        of_model = served.history_of_row(row)
+        of_model = served.history_of_row(row) if before is None else before.known
         history = effective_history(of_model, log, served.movie_ids, rows)
-        saved = served.saved_vector(row)
         if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
             # The log adds nothing to what the model has already learned.
+            saved = served.saved_vector(row)
             vector = _nothing(served) if saved is None else saved
-            return UserView(served, head, log, history, vector, True, served.saves_fold_in)
-        vector, sums = self._vector(served, user_id, head, history, saved, before)
-        return UserView(served, head, log, history, vector, True, self._settings.rule == "fold-in", sums)
+            return UserView(served, head, log, of_model, history, vector, True, served.saves_fold_in)
+        vector, sums = self._vector(served, user_id, head, history, row, before)
+        return UserView(served, head, log, of_model, history, vector, True, self._settings.rule == "fold-in", sums)
 
     def _vector(
         self,
@@ -224,7 +236,7 @@ class UserViews:
         user_id: PublicId,
         head: Head,
         history: EffectiveHistory,
-        saved: NDArray[np.float32] | None,
+        row: int | None,
         before: UserView | None,
     ) -> tuple[NDArray[np.float32], Sums | None]:
         """The vector by the update rule; taken from the store if it was derived from the same model, rule and log.
@@ -242,7 +254,7 @@ class UserViews:
             newest = served.fold_in.sums(history.movie_idx[n:], history.preference[n:], earlier=sums)
             vector = served.fold_in.vector_of(newest)
         else:
-            vector = self._stepped(served, saved, history)
+            vector = self._stepped(served, served.saved_vector(row), history)
         try:
             self._store.save_vector(user_id, StoredVector(stamp, vector.astype("<f4").tobytes()))
         except StoreUnavailableError as error:
