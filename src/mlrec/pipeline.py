@@ -36,6 +36,7 @@ from mlrec.errors import (
 )
 from mlrec.evaluation import choosing, protocol
 from mlrec.evaluation import gate as gating
+from mlrec.evaluation.memory import Memory
 from mlrec.evaluation.succession import succession
 from mlrec.evaluation.warm_start import model_to_start_from, require_warm_start
 from mlrec.ids import of_kind, public, rows_of
@@ -501,11 +502,12 @@ def run(
     trained = TrainResult(**vars(first), gate=gate, compared_with_published=successor)
     on_step(trained)
 
-    evaluations = []
+    evaluations, memory = [], Memory()
     for split in _JUDGED:
         try:
+            on_split = replace(judging, split=split)
             evaluation = protocol.evaluate(
-                workspace, replace(judging, split=split), model_id=trained.model_id, progress=progress
+                workspace, on_split, model_id=trained.model_id, memory=memory, progress=progress
             )
         except EmptyResultError as error:  # this says nothing against the model
             on_step(NotEvaluated(split, error.message))

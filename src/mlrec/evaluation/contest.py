@@ -17,8 +17,9 @@ from mlrec.artifacts.prepared import Manifest
 from mlrec.evaluation import listers
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known, Lister
+from mlrec.evaluation.memory import Memory
 from mlrec.model import baselines
-from mlrec.model.learn import learn
+from mlrec.model.learn import Learned, learn
 from mlrec.model.matrix import signed_matrix
 from mlrec.model.train import for_data
 from mlrec.ranking.content import Content
@@ -88,7 +89,7 @@ def _available_memory() -> int | None:
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """Makes the listers of the baselines. At most two of them are in memory at once.
+    """Makes the listers of the baselines.
 
     Attributes
     ----------
@@ -101,6 +102,9 @@ class Contest:
         take the usual one.
     fold_in, vectors
         The evaluated model's fold-in, and its vectors by user row, float32 (users, factors).
+    memory
+        Keeps what they learn, if it is small, for an evaluation on another split. Otherwise at most two of them are in
+        memory at once.
     half_lives
         The half-lives that were chosen so far.
     """
@@ -110,8 +114,8 @@ class Contest:
     validation: Callable[[], Jury] | None
     fold_in: FoldIn
     vectors: NDArray[np.float32]
+    memory: Memory = field(default_factory=Memory)
     half_lives: dict[str, float] = field(default_factory=dict)
-    _weights: dict[str, Any] = field(default_factory=dict)
 
     def lister(self, name: BaselineName) -> Lister:
         """Train a baseline on train. Raises `TrainingFailedError` if ALS finds no finite factors."""
@@ -125,21 +129,27 @@ class Contest:
         if name == "sequence":
             return self._sequence()
         kind = name.removesuffix("-recent")
-        if kind not in self._weights:
-            self._weights.clear()
-            self._weights[kind] = self._item_weights(kind)
-        of_half_life = partial(_by_item_weights, weights=self._weights[kind])
+        settings = self.jury.settings
+        key = kind, settings.cosine_neighbours if kind == "cosine" else settings.ease_regularization
+        of_half_life = partial(_by_item_weights, weights=self.memory.once(key, partial(self._item_weights, kind)))
         return of_half_life(self.jury, math.inf) if name == kind else self._dated(name, of_half_life)
 
     def _dated(self, name: BaselineName, of_half_life: Callable[[Jury, float], Lister]) -> Lister:
         """Choose the half-life on validation by NDCG@10, and return the lister."""
-        usual, jury = _HALF_LIVES[name][0], self._choosing
-        self.half_lives[name] = usual
-        if jury is not None and len(jury.users):
+
+        def chosen() -> float:
+            jury = self._choosing
+            if jury is None or not len(jury.users):
+                return _HALF_LIVES[name][0]
             figures = {
                 half_life: float(jury.ndcg(of_half_life(jury, half_life), _K).mean()) for half_life in _HALF_LIVES[name]
             }
-            self.half_lives[name] = max(figures, key=figures.__getitem__)
+            return max(figures, key=figures.__getitem__)
+
+        settings = self.jury.settings
+        on_what = self.validation is None, settings.relevance, settings.relevance_within, settings.random_seed
+        by_what = settings.ease_regularization, settings.cosine_neighbours
+        self.half_lives[name] = self.memory.once(("half-life", name, on_what, by_what), chosen, is_small=True)
         return of_half_life(self.jury, self.half_lives[name])
 
     def _item_weights(self, kind: str) -> Any:
@@ -154,8 +164,12 @@ class Contest:
         """What followed the user's last events in other histories, beside the evaluated model's vectors."""
         known, is_trained = self.jury.known.core, self.jury.known.is_trained
         n_movies = len(known.popularity)
-        with self.jury.progress.task("Training sequence"):
-            follows = baselines.following(known.train, n_movies)
+
+        def learned() -> Any:
+            with self.jury.progress.task("Training sequence"):
+                return baselines.following(known.train, n_movies)
+
+        follows = self.memory.once("sequence", learned)
         latest, factors = baselines.latest(known.history, n_movies), self.fold_in.movie_factors[is_trained]
         popular = popularity_scores(known.popularity)
 
@@ -177,17 +191,14 @@ class Contest:
     def _als(self, settings: TrainSettings) -> Lister:
         """Train ALS in memory on train. Users are folded in from their known history, as for the evaluated model."""
         known = self.jury.known.core
-        preferences = signed_matrix(known.train, len(known.popularity))
-        content = Content([None] * len(known.popularity), known.genres)
-        learned = learn(
-            known.train,
-            preferences,
-            known.is_trained,
-            content,
-            settings,
-            self.jury.judge.threads,
-            progress=self.jury.progress,
-        )
+
+        def fitted() -> Learned:
+            preferences = signed_matrix(known.train, len(known.popularity))
+            content = Content([None] * len(known.popularity), known.genres)
+            threads, progress = self.jury.judge.threads, self.jury.progress
+            return learn(known.train, preferences, known.is_trained, content, settings, threads, progress=progress)
+
+        learned = self.memory.once(settings, fitted)
         half_life = settings.popularity_half_life
         known = replace(
             known,

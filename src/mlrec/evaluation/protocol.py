@@ -25,6 +25,7 @@ from mlrec.evaluation.foreign_lists import ForeignLists, ListsReport
 from mlrec.evaluation.judging import Judged as JudgedUsers
 from mlrec.evaluation.jury import Jury
 from mlrec.evaluation.listers import Known
+from mlrec.evaluation.memory import Memory
 from mlrec.evaluation.metrics import HELD_OUT_USERS_METRICS, METRICS, PUBLISHED_METRICS
 from mlrec.evaluation.summary import Segment, segments, summarized
 from mlrec.machine import available_threads, blas_threads
@@ -192,6 +193,7 @@ def evaluate(
     *,
     model_id: str | None = None,
     recommendations: Mapping[str, Table] | None = None,
+    memory: Memory | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Evaluate a model on a held-out split.
@@ -212,6 +214,8 @@ def evaluate(
     recommendations
         Name → lists that another system made, as a file or a data frame, to be evaluated beside the model. They are not
         saved with it.
+    memory
+        Keeps what the baselines learn, for an evaluation of the same model on the other split.
     progress
         Is told what is being trained, and how many users are done.
 
@@ -264,7 +268,9 @@ def evaluate(
     lists = foreign_lists.read_all(recommendations, model, taken=(MODEL, *BASELINES), progress=progress)
     protocol = held_out.manifest.settings.split
     validation = partial(read_held_out, workspace, "val") if settings.split != "val" else lambda: held_out
-    result = _judge(model, held_out, settings, protocol, progress, validation, lists)
+    memory = memory or Memory()
+    memory.turn_to(model)
+    result = _judge(model, held_out, settings, protocol, progress, validation, lists, memory)
     if settings.seeds > 1:
         with progress.task("Reading prepared data"):
             data = read_prepared(workspace)
@@ -383,6 +389,7 @@ def _judge(
     progress: Progress,
     validation: Callable[[], HeldOut] | None = None,
     lists: Mapping[str, ForeignLists] | None = None,
+    memory: Memory | None = None,
 ) -> Evaluation:
     """Evaluate a model and the baselines.
 
@@ -407,7 +414,7 @@ def _judge(
     with blas_threads():
         vectors = jury.user_vectors(model)
         choosing = None if validation is None else partial(_jury_of_validation, model, validation, settings, threads)
-        contest = Contest(jury, held_out.manifest, choosing, model.solver(), vectors)
+        contest = Contest(jury, held_out.manifest, choosing, model.solver(), vectors, memory or Memory())
         chosen, skipped = chosen_baselines(model, known, held_out.manifest, protocol, settings)
         found[MODEL] = jury.judged(MODEL, jury.lister(model.solver(), vectors, model.item_item))
         for name in chosen:
