@@ -10,7 +10,6 @@ from mlrec.evaluation.memory import Memory
 from mlrec.model.learn import learn
 from mlrec.settings import EvaluateSettings, HeldOutSplit
 
-
 SPLITS: tuple[HeldOutSplit, ...] = ("val", "test")
 
 
