@@ -18,6 +18,7 @@ from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.files import keep_private, write_atomically
 from mlrec.artifacts.model_folder import Model
+from mlrec.artifacts.report_file import require_replaceable
 from mlrec.errors import ForgottenUserError
 from mlrec.ids import PublicId
 from mlrec.own_films.corrections import NO_CORRECTIONS, Corrections, read_corrections
@@ -38,6 +39,9 @@ from mlrec.workspace import Workspace, as_path
 FoundBy = Literal["by hand"] | Rule
 FOUND_BY: tuple[FoundBy, ...] = ("by hand", *get_args(Rule))
 """How a film can be found, the surest way first."""
+
+REPORT_HEADER = ("file", "line", "title", "year", "id", "text", "reason", "nearest", "movie_id")
+"""The columns of the report of films that were not imported; movie_id is for corrections by hand."""
 
 _DIGITS_OF_KEY = 24
 
@@ -97,7 +101,7 @@ class ImportedFilms:
     kept
         Number of films without a date, or without a rating, of which the user already has an opinion.
     corrected
-        Number of swipes from earlier imports that were undone, because their film is another one.
+        Number of films whose swipes from earlier imports were undone, because they are another movie.
     not_imported
         The rows that cannot be used, or whose film was not found.
     report
@@ -179,6 +183,8 @@ def import_films(
     ------
     InputError
         If the export or the corrections cannot be read, or no file is one of a known service.
+    SettingsError
+        If the report would replace anything but an earlier report, or one in which movie ids have been filled in.
     ModelMissingError
         If no model is published.
     ForgottenUserError
@@ -192,9 +198,11 @@ def import_films(
     export = read_export(as_path("source", source) if is_path else source)  # type: ignore[arg-type]
     name = None if store is None else str(store)
     path = workspace.film_rejects if report is None else as_path("report", report)
+    inputs = [Path(one) for one in (source, match) if isinstance(one, str | PathLike)]
     with closing(open_store(name, workspace)) as opened:
+        require_replaceable(path, REPORT_HEADER, inputs=[*inputs, Path(opened.place)], by_hand="movie_id")
         return _Import(model, opened, user_id, corrections, Scale(_stars(export) if scale_to_me else None)).of(
-            export, path, dry_run=dry_run
+            export, path, is_default=report is None, dry_run=dry_run
         )
 
 
@@ -216,11 +224,12 @@ class _Import:
         self._finder = FilmFinder(catalogue.title, catalogue.year, catalogue.imdb_id, catalogue.tmdb_id)
         self._not_imported: list[NotImported] = []
 
-    def of(self, export: Export, report: Path, *, dry_run: bool) -> ImportedFilms:
+    def of(self, export: Export, report: Path, *, is_default: bool, dry_run: bool) -> ImportedFilms:
         if self._store.head(self._user_id).forgotten:
             raise ForgottenUserError(self._user_id)
         films, bad = films_of(export.rows)
         self._not_imported += [_not_imported(row, row.reason) for row in bad]
+        all_films = films
         wanted = [film for film in films if film.row.says == "nothing"]
         films = [film for film in films if film.row.says != "nothing"]
         found = self._without_doubles(self._found(films))
@@ -237,7 +246,7 @@ class _Import:
         rows = sorted(self._not_imported, key=lambda row: (row.file, row.line))
         if rows:
             _write_report(rows, report)
-        else:
+        elif is_default and not dry_run:
             report.unlink(missing_ok=True)  # a report of an earlier import
         by = Counter(rule for _, rule in found.values())
         swipes = Counter(Swipe(draft.preference).label for draft in plan.drafts if not draft.undoes)
@@ -253,10 +262,10 @@ class _Import:
             already_there=plan.already_there,
             undone=plan.undone,
             kept=plan.kept,
-            corrected=sum(draft.undoes > 0 for draft in plan.drafts),
+            corrected=plan.corrected,
             not_imported=tuple(rows),
             report=report if rows else None,
-            notes=export.notes,
+            notes=(*export.notes, *self._corrections.without_film((film.row.film, film.row.key) for film in all_films)),
         )
 
     def _found(self, films: Iterable[FilmInExport]) -> dict[FilmInExport, tuple[int, FoundBy]]:
@@ -308,13 +317,13 @@ class _Plan:
     ----------
     drafts
         The events: swipes, and tombstones of swipes whose film is another one.
-    already_there, undone, kept
+    already_there, undone, kept, corrected
         As in `ImportedFilms`.
     """
 
     def __init__(self, served: ServedModel, store: SwipeStore, user_id: PublicId) -> None:
         self.drafts: list[Draft] = []
-        self.already_there = self.undone = self.kept = 0
+        self.already_there = self.undone = self.kept = self.corrected = 0
         self._served = served
         view = UserViews(store, ServeSettings()).get(served, user_id)
         self._opinions = set(view.history.movie_idx.tolist())
@@ -356,9 +365,9 @@ class _Plan:
 
     def withdraw(self, film: FilmInExport) -> None:
         """Undo the swipes that earlier imports made of a film."""
-        for event in self._earlier.get(_prefix_of(film), []):
-            if event.event_id not in self._undone:
-                self.drafts.append(Draft(event.movie_id, 0, event.at, undoes=event.event_id))
+        alive = [one for one in self._earlier.get(_prefix_of(film), []) if one.event_id not in self._undone]
+        self.drafts += [Draft(event.movie_id, 0, event.at, undoes=event.event_id) for event in alive]
+        self.corrected += bool(alive)
 
 
 def _prefix_of(film: FilmInExport) -> str:
@@ -383,7 +392,7 @@ def _not_imported(row: Any, reason: str, nearest: tuple[str, ...] = (), key: str
 def _write_report(rows: Sequence[NotImported], path: Path) -> None:
     text = io.StringIO()
     report = csv.writer(text, lineterminator="\n")
-    report.writerow(("file", "line", "title", "year", "id", "text", "reason", "nearest", "movie_id"))
+    report.writerow(REPORT_HEADER)
     report.writerows(_cells(rows))
 
     def write(file: IO[bytes]) -> None:

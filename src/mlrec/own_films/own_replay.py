@@ -22,6 +22,7 @@ from mlrec.evaluation.replay.arms import RECENT_DAYS, Arm, ReplayModel, served_a
 from mlrec.evaluation.replay.trials import predict
 from mlrec.evaluation.wording import span_name
 from mlrec.ids import IdArray, PublicId
+from mlrec.plurals import counted
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.scores import popularity_scores
@@ -275,10 +276,10 @@ def _summary(hits: dict[str, NDArray[np.bool_]], leads: dict[str, Difference], k
     counts = {rule: int(hit.sum()) for rule, hit in hits.items()}
     rival = max(_BASELINES, key=counts.__getitem__)
     lead, n = leads[rival], len(hits[PERSONAL])
-    of = f"{counts[PERSONAL]:,} of your {n:,} likes were among the first {k} before you gave them"
+    of = f"{counts[PERSONAL]:,} of {counted(n, 'like')} were among the first {k} before you gave them"
     there = f"with {_BASELINES[rival]}, {counts[rival]:,}"
     if lead.is_above:
-        return f"mlrec knows you: {of}; {there}."
+        return f"mlrec predicts your likes better than popularity: {of}; {there}."
     if lead.is_below:
-        return f"mlrec does not know you well: {of}; {there}, so popularity wins."
-    return f"Whether mlrec knows you better than popularity is not certain yet: {of}; {there}."
+        return f"Popularity predicts your likes better than mlrec: {of}; {there}."
+    return f"It is not certain yet whether mlrec predicts your likes better than popularity: {of}; {there}."

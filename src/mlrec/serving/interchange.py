@@ -29,6 +29,8 @@ _LONGEST_LINE = 100_000
 _BATCH = 10_000
 
 _BREAKS = re.compile("[\0\r\n]+")
+REJECTS_HEADER = ("file", "line", "text", "reason")
+"""The columns of the report of rejected rows."""
 _CONFLICT = "idempotency key of another swipe"
 
 _TABLES = """
@@ -317,7 +319,7 @@ class _Import:
         def write(file: IO[bytes]) -> None:
             keep_private(file.fileno(), self.rejects_file)
             report = csv.writer(_Utf8(file), lineterminator="\n")
-            report.writerow(("file", "line", "text", "reason"))
+            report.writerow(REJECTS_HEADER)
             rows = self.scratch.execute("SELECT line, text, reason FROM rejects ORDER BY line")
             label = for_spreadsheet(self.label)
             report.writerows((label, line, for_spreadsheet(text), reason) for line, text, reason in rows)

@@ -144,7 +144,7 @@ class Emptied:
     def told(self, names: Mapping[str, str] | None = None) -> str:
         """Return it as a sentence. `names` says what to call the filters."""
         named = {**_CALLED, **(names or {})}
-        what = [f"{named.get(name, name)} leaves {left or 'none'}" for name, left in self.steps]
+        what = [f"{named.get(name, name)} leaves {f'{left:,}' if left else 'none'}" for name, left in self.steps]
         if len(what) < 2:
             return f"No movie is left: {''.join(what)} of {self.movies:,} movies."
         others = ", ".join(what[:-1])

@@ -76,6 +76,21 @@ def test_the_rejects_do_not_take_the_place_of_the_input(run, empty, tmp_path):
     assert (tmp_path / "swipes.csv").read_text() == content
 
 
+def test_the_rejects_take_the_place_of_nothing_but_rejects(run, empty, tmp_path):
+    """Neither of a stranger's file nor of the store, which they would destroy; an earlier report is replaced."""
+    (tmp_path / "swipes.csv").write_text(f"user_id,movie_id,preference,at\n1,77,1,{AT}\nx,1,1,1\n")
+    (tmp_path / "notes.txt").write_text("mine")
+    few = ("--max-reject-share", "1")
+    run("users", "import", "swipes.csv", "--rejects", tmp_path / "notes.txt", *few, expect=2)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    store = str(tmp_path / "swipes.db")
+    run("users", "import", "swipes.csv", "--store", store, "--rejects", store, *few, expect=2)
+    assert run("users", "import", "swipes.csv", "--store", store, *few).stdout.startswith("Swipes imported: 1.")
+    for _ in range(2):
+        run("users", "import", "swipes.csv", "--rejects", tmp_path / "bad.csv", *few)
+    assert (tmp_path / "bad.csv").read_text().startswith("file,line,text,reason")
+
+
 def test_without_a_model_any_movie_is_taken_and_that_is_told(run, empty, tmp_path):
     (tmp_path / "swipes.csv").write_text(f"user_id,movie_id,preference,at\n1,77,1,{AT}\n")
     done = run("users", "import", "swipes.csv")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from mlrec import Recommender
-from mlrec.errors import ForgottenUserError, InputError
+from mlrec.errors import ForgottenUserError, InputError, SettingsError
 from mlrec.ids import PublicId
-from mlrec.own_films.importing import import_films
+from mlrec.own_films.importing import REPORT_HEADER, import_films
 from tests.exports import LETTERBOXD, Known, address, csv_text, films_of, letterboxd
 
 ME = 900_001
@@ -310,3 +312,91 @@ def test_text_ids(text_copy, tmp_path):
     assert outcome.imported == 1
     with Recommender.open(text_copy.root) as rec:
         assert [event.movie_id for event in rec.history("me")] == [public_at(model.movie_ids, row)]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(one): one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file()}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("with_rejects", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    ["export/ratings.csv", "corrected.csv", "notes.txt", "picture.png", "data/users.db", "filled.csv", "link.csv"],
+)
+def test_a_report_takes_the_place_of_nothing_but_a_report(name, with_rejects, dry_run, few_copy, films, tmp_path):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    rows = [["2021-03-04", film.title, film.year, address(film), 4] for film in films[:3]]
+    rows += [["2021-03-04", "No Such Film", 1999, "u", 4]] * with_rejects
+    (folder / "ratings.csv").write_text(csv_text([*LETTERBOXD, "Rating"], rows))
+    (tmp_path / "corrected.csv").write_text(
+        f"title,year,movie_id\n{films[0].title},{films[0].year},{films[0].movie_id}\n"
+    )
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff\x00")
+    (tmp_path / "filled.csv").write_text(csv_text(REPORT_HEADER, [["f", 1, "Heat", 1995, "", "", "", "", 6]]))
+    (tmp_path / "link.csv").symlink_to(tmp_path / "notes.txt")
+    with Recommender.open(few_copy.root) as rec:
+        rec.update_user(5, films[0].movie_id, "like")
+    before = contents(tmp_path)
+    with pytest.raises(SettingsError, match=r"would (replace|overwrite)"):
+        import_films(few_copy, folder, ME, match=tmp_path / "corrected.csv", report=tmp_path / name, dry_run=dry_run)
+    after = contents(tmp_path)
+    assert {path: after.get(path) for path in before if "users.db" not in path} == {
+        path: content for path, content in before.items() if "users.db" not in path
+    }
+    assert logged(few_copy) == []
+    assert logged(few_copy, 5) == [(films[0].movie_id, 1)]
+
+
+@pytest.mark.parametrize("with_rejects", [True, False])
+def test_a_report_takes_the_place_of_no_device(with_rejects, few_copy, films, tmp_path):
+    """A named pipe stands for devices, which a test must not risk."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    rated = [(films[0], 4.0, "2021-03-04"), *([(Known(1, "No Such Film", 1999), 4.0, "2021-03-04")] * with_rejects)]
+    with pytest.raises(SettingsError, match="is not a regular file"):
+        import_films(few_copy, letterboxd(tmp_path / "me.zip", rated), ME, report=pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_an_earlier_report_is_replaced_and_removed_only_by_an_import(few_copy, films, tmp_path):
+    bad = letterboxd(tmp_path / "bad.zip", [(Known(1, "No Such Film", 1999), 4, "2021-03-04")])
+    good = letterboxd(tmp_path / "good.zip", [(films[0], 4, "2021-03-04")])
+    for _ in range(2):
+        import_films(few_copy, bad, ME)
+    assert few_copy.film_rejects.exists()
+    import_films(few_copy, good, ME, dry_run=True)
+    assert few_copy.film_rejects.exists(), "a dry run removes nothing"
+    named = tmp_path / "named.csv"
+    import_films(few_copy, bad, ME, report=named)
+    import_films(few_copy, good, ME, report=named)
+    assert named.exists(), "a file that somebody named stays"
+    import_films(few_copy, good, ME)
+    assert not few_copy.film_rejects.exists()
+
+
+def test_corrections_filled_in_where_the_report_lies_are_not_lost(few_copy, films, tmp_path):
+    export = letterboxd(tmp_path / "me.zip", [(Known(1, "No Such Film", 1999), 4, "2021-03-04")])
+    report = import_films(few_copy, export, ME).report
+    assert report is not None
+    report.write_text(report.read_text().rstrip("\n") + str(films[0].movie_id) + "\n")
+    filled = report.read_bytes()
+    for match in (None, report):
+        with pytest.raises(SettingsError, match=r"(movie_id has been filled in|would overwrite)"):
+            import_films(few_copy, export, ME, match=match)
+    assert report.read_bytes() == filled
+
+
+def test_corrections_that_fit_no_film_or_contradict_each_other_are_told(few_copy, films, tmp_path):
+    export = letterboxd(tmp_path / "me.zip", [(films[0], 4, "2021-03-04"), (Known(1, "Amélie", 1899), 5, "2021-03-04")])
+    corrected = tmp_path / "corrected.csv"
+    one, other = films[1].movie_id, films[2].movie_id
+    corrected.write_text(f"title,year,movie_id\nNobody,1990,{one}\nAmélie,,{one}\nAMELIE,1899,{other}\n")
+    outcome = import_films(few_copy, export, ME, match=corrected)
+    assert outcome.found_by["by hand"] == 1
+    assert outcome.notes == ("2 corrections fit no film of the export: line 2, Nobody (1990); line 3, Amélie.",)
+    corrected.write_text(f"title,year,movie_id\nAmélie,1899,{one}\nAmelie,1899,{other}\n")
+    with pytest.raises(InputError, match="line 3 says another movie than an earlier line about the same film"):
+        import_films(few_copy, export, ME, match=corrected)

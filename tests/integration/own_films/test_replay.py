@@ -89,12 +89,12 @@ def test_nobody_and_nothing(few_copy):
 @pytest.mark.parametrize(
     ("own", "popular", "expected"),
     [
-        (60, 20, "mlrec knows you: 60 of your 100 likes were among the first 10 before you gave them; with"
-                 " popularity, 20."),
-        (20, 60, "mlrec does not know you well: 20 of your 100 likes were among the first 10 before you gave them;"
-                 " with popularity, 60, so popularity wins."),
-        (21, 20, "Whether mlrec knows you better than popularity is not certain yet: 21 of your 100 likes were among"
-                 " the first 10 before you gave them; with popularity, 20."),
+        (60, 20, "mlrec predicts your likes better than popularity: 60 of 100 likes were among the first 10 before you"
+                 " gave them; with popularity, 20."),
+        (20, 60, "Popularity predicts your likes better than mlrec: 20 of 100 likes were among the first 10 before you"
+                 " gave them; with popularity, 60."),
+        (21, 20, "It is not certain yet whether mlrec predicts your likes better than popularity: 21 of 100 likes were"
+                 " among the first 10 before you gave them; with popularity, 20."),
     ],
 )  # fmt: skip
 def test_the_sentence_is_as_plain_when_popularity_wins(own, popular, expected):

@@ -10,11 +10,11 @@ from mlrec.cli import render
 from mlrec.cli.progress import progress
 from mlrec.cli.public_ids import parse_id, readable_model
 from mlrec.errors import InputError, as_argument, in_shell
-from mlrec.evaluation.wording import interval, with_margin
 from mlrec.plurals import counted
 from mlrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from mlrec.evaluation.estimates import Estimate
     from mlrec.ids import PublicId
     from mlrec.own_films.importing import ImportedFilms, NotImported
     from mlrec.own_films.own_replay import OwnReplay
@@ -65,7 +65,8 @@ def import_own_films(
     if as_json:
         render.print_json(outcome.to_json())
     else:
-        _show_import(outcome, file)
+        options = " --scale-to-me" if scale_to_me else ""
+        _show_import(outcome, None if str(file) == "-" else f"{in_shell(str(file))}{options}", match)
 
 
 def replay_own_films(user: str, data_dir: Path, *, k: int, store: str | None, as_json: bool) -> None:
@@ -85,7 +86,7 @@ def _user_id(user: str, workspace: Workspace) -> "PublicId":
     return parse_id(user, "user", None if model is None else model.user_id_kind)
 
 
-def _show_import(outcome: "ImportedFilms", file: Path) -> None:
+def _show_import(outcome: "ImportedFilms", export: str | None, match: Path | None) -> None:
     from mlrec.own_films.rows import SERVICES
 
     services = Counter[str]()
@@ -107,7 +108,7 @@ def _show_import(outcome: "ImportedFilms", file: Path) -> None:
     )
     _show_stored(outcome)
     if outcome.not_imported:
-        _show_doubtful(outcome, file)
+        _show_doubtful(outcome, export, match)
     if outcome.dry_run:
         render.line("Nothing was stored. To import, leave out --dry-run.")
     elif outcome.imported or outcome.already_there:
@@ -130,7 +131,7 @@ def _show_stored(outcome: "ImportedFilms") -> None:
     render.line(" ".join(parts))
 
 
-def _show_doubtful(outcome: "ImportedFilms", file: Path) -> None:
+def _show_doubtful(outcome: "ImportedFilms", export: str | None, match: Path | None) -> None:
     """Show the films that were not found and have candidates, and count the rows that were not imported."""
     doubtful = sorted((row for row in outcome.not_imported if _is_doubtful(row)), key=_doubt)
     if doubtful:
@@ -145,10 +146,12 @@ def _show_doubtful(outcome: "ImportedFilms", file: Path) -> None:
     others = sum(count for _, count in reasons[_NOT_FOUND:])
     told += f"; {others:,} for other reasons" if others else ""
     render.warn(f"{counted(len(outcome.not_imported), 'row')} not imported ({told}). See {outcome.report}")
-    if doubtful:
+    if any(not row.reason.startswith("newer") for row in outcome.not_imported):
+        where = "save it under another name" if match is None else f"add the row to {match}"
+        again = f"mlrec users import {export or 'FILE'} --user {in_shell(outcome.user_id)} --match"
+        named = "CORRECTED" if match is None else in_shell(str(match))
         render.line(
-            "To correct a film, write its movie id into the report, save it under another name, and import again:"
-            f" mlrec users import {in_shell(str(file))} --user {in_shell(outcome.user_id)} --match FILE"
+            f"To correct a film, write its movie id into the report, {where}, and import again: {again} {named}"
         )
 
 
@@ -162,6 +165,10 @@ def _doubt(row: "NotImported") -> bool:
     return row.reason.startswith("no movie")
 
 
+def _rate(rate: "Estimate") -> str:
+    return f"{rate.value:.0%} ({rate.low or 0:.0%} to {rate.high or 0:.0%})"
+
+
 def _show_replay(outcome: "OwnReplay") -> None:
     from mlrec.own_films.own_replay import PERSONAL
 
@@ -170,18 +177,21 @@ def _show_replay(outcome: "OwnReplay") -> None:
         cells = [rule, f"{rate.value:.1%}", f"{rate.low or 0:.1%} to {rate.high or 0:.1%}"]
         if rule in outcome.leads:
             lead = outcome.leads[rule]
-            cells += [f"{lead.value:+.1%}", interval(lead)]
+            bounds = "none" if lead.low is None or lead.high is None else f"{lead.low:+.1%} to {lead.high:+.1%}"
+            cells += [f"{lead.value:+.1%}", bounds]
         rows.append(cells)
     render.table(
         ["lists of", "#hit rate", "#95% CI", f"#{PERSONAL} leads by", "#95% CI"],
         rows,
         title=f"Likes of user {in_shell(outcome.user_id)} in the top {outcome.k}, before each was given:"
         f" {counted(outcome.likes, 'like')}, {counted(outcome.opinions, 'opinion')}",
+        keys=1,
     )
     render.table(
         ["earlier opinions", "#likes", *(f"#{rule}" for rule in outcome.hit_rate)],
-        [(part.span, f"{part.likes:,}", *map(with_margin, part.hit_rate.values())) for part in outcome.curve],
-        title="Hit rate by number of earlier opinions, ± half the width of the 95% CI",
+        [(part.span, f"{part.likes:,}", *map(_rate, part.hit_rate.values())) for part in outcome.curve],
+        title="Hit rate by number of earlier opinions, with the 95% CI",
+        keys=1,
     )
     if outcome.learned_likes:
         render.line(f"{counted(outcome.learned_likes, 'like')} not predicted, because the model was trained on them.")

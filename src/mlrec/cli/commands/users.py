@@ -19,7 +19,7 @@ from mlrec.cli.options import DATA_DIR_DEFAULT, AsJson, DataDir, StoreName, Usag
 from mlrec.cli.output import STDOUT, write_output
 from mlrec.cli.progress import progress
 from mlrec.cli.public_ids import known_kind, parse_id, readable_model, user_of
-from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, SettingsError, in_shell
+from mlrec.errors import IncompatibleFormatError, InputError, ModelMissingError, in_shell
 from mlrec.plurals import counted
 from mlrec.settings import DEFAULT_TOP_N, DEFAULT_USERS, PrepareSettings
 
@@ -43,8 +43,8 @@ app = typer.Typer(
         "mlrec users show 42",
         "mlrec users forget 42",
         "mlrec users export swipes.csv",
-        "mlrec users import letterboxd-me.zip --user me",
-        "mlrec users replay me",
+        "mlrec users import letterboxd-me.zip --user 100000",
+        "mlrec users replay 100000",
     ),
 )
 
@@ -238,9 +238,9 @@ def allow_user(
         "mlrec users import swipes.csv",
         "mlrec users import swipes.csv --store redis://localhost:6379/0",
         "mlrec users export - | mlrec users import - --store redis://localhost:6379/0",
-        "mlrec users import letterboxd-me.zip --user me --dry-run",
-        "mlrec users import ratings.csv --user 42 --scale-to-me",
-        "mlrec users import letterboxd-me.zip --user me --match corrected.csv",
+        "mlrec users import letterboxd-me.zip --user 100000 --dry-run",
+        "mlrec users import ratings.csv --user 100000 --scale-to-me",
+        "mlrec users import letterboxd-me.zip --user 100000 --match corrected.csv",
     ),
 )
 def import_users(
@@ -321,8 +321,9 @@ def import_users(
 
     Swipes of forgotten users and of unknown movies are rejected, like rows that cannot be read.
     """
+    from mlrec.artifacts.report_file import require_replaceable
     from mlrec.ids import public
-    from mlrec.serving.interchange import import_swipes
+    from mlrec.serving.interchange import REJECTS_HEADER, import_swipes
     from mlrec.serving.stores import open_store
     from mlrec.workspace import Workspace
 
@@ -340,8 +341,8 @@ def import_users(
     workspace = Workspace(data_dir)
     report = rejects or workspace.swipe_rejects
     with _opened(file) as source, closing(open_store(store, workspace)) as opened:
-        if report.exists() and file != STDIN and report.samefile(file):
-            raise SettingsError(f"The rejects would overwrite {file}.", "Name another file with --rejects.")
+        inputs = [Path(opened.place), *([] if file == STDIN else [file])]
+        require_replaceable(report, REJECTS_HEADER, inputs=inputs)
         model = _model(workspace, any_movie=any_movie)
         outcome = import_swipes(
             source,
@@ -369,10 +370,12 @@ def import_users(
         render.warn(f"Bad rows left out: {sum(outcome.rejects.values()):,} ({reasons}). See {report}")
 
 
-@app.command("replay", epilog=examples("mlrec users replay 42", "mlrec users replay 42 -k 20 --json"))
+@app.command("replay", epilog=examples("mlrec users replay 100000", "mlrec users replay 100000 -k 20 --json"))
 def replay_user(
-    user: Annotated[str | None, typer.Argument(metavar="[ID]", help="User id.", show_default=False)] = None,
-    user_option: Annotated[str | None, typer.Option("--user", metavar="ID", help="The same.")] = None,
+    user: Annotated[str | None, typer.Argument(metavar="ID", help="User id.", show_default=False)] = None,
+    user_option: Annotated[
+        str | None, typer.Option("--user", metavar="ID", help="User id, instead of the argument.")
+    ] = None,
     k: Annotated[
         int, typer.Option("-k", "--k", metavar="K", min=1, help="A like among the first K of a list is a hit.")
     ] = DEFAULT_TOP_N,
@@ -388,7 +391,7 @@ def replay_user(
     Likes that the published model was trained on are not predicted, because it knows them.
     """
     if (user is None) == (user_option is None):
-        raise UsageError("Name one user: mlrec users replay 42.")
+        raise UsageError("Name one user: mlrec users replay 100000.")
     replay_own_films(user or user_option or "", data_dir, k=k, store=store, as_json=as_json)
 
 
