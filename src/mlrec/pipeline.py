@@ -7,7 +7,7 @@ Nothing here prints. A front end passes in a `Progress`, and `run` tells each st
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -502,19 +502,11 @@ def run(
     trained = TrainResult(**vars(first), gate=gate, compared_with_published=successor)
     on_step(trained)
 
-    evaluations, memory = [], Memory()
-    for split in _JUDGED:
-        try:
-            on_split = replace(judging, split=split)
-            evaluation = protocol.evaluate(
-                workspace, on_split, model_id=trained.model_id, memory=memory, progress=progress
-            )
-        except EmptyResultError as error:  # this says nothing against the model
-            on_step(NotEvaluated(split, error.message))
-        else:
-            result = EvaluateResult(**vars(evaluation))
-            evaluations.append(result)
-            on_step(result)
+    evaluations = []
+    for judged in _evaluated(workspace, judging, trained.model_id, progress):
+        if isinstance(judged, EvaluateResult):
+            evaluations.append(judged)
+        on_step(judged)
 
     last = None
     if final and (gate is None or gate.passed):
@@ -538,6 +530,22 @@ def run(
         last = TrainResult(**vars(everything), compared_with_published=successor)
         on_step(last)
     return RunResult(fetched, prepared, trained, tuple(evaluations), last)
+
+
+def _evaluated(
+    workspace: Workspace, judging: EvaluateSettings, model_id: str, progress: Progress
+) -> Iterator[EvaluateResult | NotEvaluated]:
+    """Evaluate a model on both held-out splits, for which baselines learn once."""
+    memory = Memory()
+    for split in _JUDGED:
+        try:
+            found = protocol.evaluate(
+                workspace, replace(judging, split=split), model_id=model_id, memory=memory, progress=progress
+            )
+        except EmptyResultError as error:  # this says nothing against the model
+            yield NotEvaluated(split, error.message)
+        else:
+            yield EvaluateResult(**vars(found))
 
 
 def _chooser(workspace: Workspace, settings: TrainSettings) -> training.Chooser:
