@@ -31,3 +31,8 @@ def for_spreadsheet(text: str) -> str:
     """The text as a one-line cell that a spreadsheet shows as it is. A would-be formula gets an apostrophe in front."""
     text = "\t".join(map(for_terminal, text.split("\t")))
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def from_spreadsheet(cell: str) -> str:
+    """The text of a cell that `for_spreadsheet` wrote, without the apostrophe in front of a would-be formula."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell

@@ -196,6 +196,14 @@ def test_a_file_that_is_no_list_of_ids(run, tmp_path, content, words):
     assert done.stdout == ""
 
 
+def test_a_file_of_ids_that_never_ends_is_not_read_to_the_end(run, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlrec.cli.list_options._MOST_BYTES", 1 << 20)
+    file = tmp_path / "ids.txt"
+    file.write_text("318\n" * (1 << 19))
+    done = run("recommend", "--user", 7, "--only", file, expect=3)
+    assert "is over 1 MiB long. Write one movie id per line" in " ".join(done.stderr.split())
+
+
 def test_filters_for_one_for_groups_and_for_visitors(run, demo, tmp_path):
     file = tmp_path / "shelf.txt"
     file.write_text("\n".join(map(str, range(1, 1_000))))

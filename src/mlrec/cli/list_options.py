@@ -6,6 +6,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,6 +79,8 @@ Diversity = Annotated[
 ]
 
 _SEPARATORS = ",;\t|"
+# Many times what 100,000 of the longest ids take.
+_MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -182,12 +185,17 @@ def read_ids(path: Path, kind: IdKind) -> list[PublicId]:
     """
     label = _label(path)
     try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
         lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"{label} cannot be read: {error.strerror}.", "Check the file and its permissions.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{label} is not text in UTF-8.", "Save it as UTF-8, with one movie id per line.") from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(
+            f"{label} is over {_MOST_BYTES >> 20} MiB long.", "Write one movie id per line, and only these."
+        )
     found: dict[PublicId, None] = {}
     for number, text in _fields(lines):
         try:

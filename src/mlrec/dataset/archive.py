@@ -80,6 +80,10 @@ class Archive:
         names = (info.filename for info in self._file.infolist())
         return [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")]
 
+    def size(self, name: str) -> int:
+        """Return how many bytes a file unpacks to, as the archive says."""
+        return self._file.getinfo(name).file_size
+
     def unpack(self, targets: Mapping[str, Path], progress: Progress = SILENT) -> None:
         """Unpack files to paths that do not exist yet. Nothing is written elsewhere.
 

@@ -11,8 +11,10 @@ from mlrec.artifacts.model_folder import Model
 from mlrec.errors import InputError
 from mlrec.ids import PublicId
 from mlrec.own_films.matching import Film
-from mlrec.own_films.rows import LARGEST_FILE, read_csv, year_of
+from mlrec.own_films.rows import read_csv, year_of
+from mlrec.own_films.sources import content_of
 from mlrec.plurals import counted
+from mlrec.untrusted_text import from_spreadsheet
 
 _SHOWN = 5
 NONE = "none"
@@ -83,10 +85,7 @@ def read_corrections(path: Path, model: Model) -> Corrections:
         one film.
     """
     try:
-        with path.open("rb") as opened:
-            file = read_csv(opened.read(LARGEST_FILE), path.name)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", _HINT) from error
+        file = read_csv(content_of(path, path.name), path.name)
     except InputError as error:
         raise InputError(error.message, _HINT) from error
     if not file.has("movie_id") or not (file.has("id") or file.has("title")):
@@ -99,7 +98,7 @@ def read_corrections(path: Path, model: Model) -> Corrections:
             continue
         place = f"{path.name}, line {row.line}"
         movie = _movie_row(row["movie_id"], model, place)
-        title, key = _plain(row["title"]), _plain(row["id"])
+        title, key = from_spreadsheet(row["title"]), from_spreadsheet(row["id"])
         if not (title or key):
             raise InputError(f"{place} names no film.", _HINT)
         named = _named(title, year_of(row["year"]))
@@ -124,7 +123,7 @@ _HINT = (
 def _movie_row(text: str, model: Model, place: str) -> int | None:
     if text.lower() == NONE:
         return None
-    text = _plain(text)
+    text = from_spreadsheet(text)
     wanted: PublicId | None = text
     if model.movie_id_kind == "integer":
         # Spreadsheets write whole numbers as 42.0.
@@ -136,8 +135,3 @@ def _movie_row(text: str, model: Model, place: str) -> int | None:
             f"{place}: the model does not know movie {text!r}.", f"Find ids with: mlrec search TITLE. Or write {NONE}."
         )
     return row
-
-
-def _plain(text: str) -> str:
-    """A text without the apostrophe that reports put before what a spreadsheet would take for a formula."""
-    return text[1:] if text[:1] == "'" and text[1:].lstrip()[:1] in ("=", "+", "-", "@") else text

@@ -194,32 +194,27 @@ def import_films(
     model = model_folder.open_model(registry.resolve(workspace))
     user_id = arguments.user_id(user_id, model.user_id_kind)
     corrections = NO_CORRECTIONS if match is None else read_corrections(as_path("match", match), model)
-    is_path = isinstance(source, str | PathLike)
-    export = read_export(as_path("source", source) if is_path else source)  # type: ignore[arg-type]
+    exported = as_path("source", source) if isinstance(source, str | PathLike) else source
+    export = read_export(exported)
     name = None if store is None else str(store)
     path = workspace.film_rejects if report is None else as_path("report", report)
-    inputs = [Path(one) for one in (source, match) if isinstance(one, str | PathLike)]
+    inputs = [Path(one) for one in (exported, match) if isinstance(one, str | PathLike)]
     with closing(open_store(name, workspace)) as opened:
         require_replaceable(path, REPORT_HEADER, inputs=[*inputs, Path(opened.place)], by_hand="movie_id")
-        return _Import(model, opened, user_id, corrections, Scale(_stars(export) if scale_to_me else None)).of(
+        return _Import(model, opened, user_id, corrections, scale_to_me=scale_to_me).of(
             export, path, is_default=report is None, dry_run=dry_run
         )
 
 
-def _stars(export: Export) -> list[float]:
-    films, _ = films_of(export.rows)
-    return [film.row.stars for film in films if film.row.stars is not None]
-
-
 class _Import:
     def __init__(
-        self, model: Model, store: SwipeStore, user_id: PublicId, corrections: Corrections, scale: Scale
+        self, model: Model, store: SwipeStore, user_id: PublicId, corrections: Corrections, *, scale_to_me: bool
     ) -> None:
         self._served = ServedModel(model, ServeSettings())
         self._store = store
         self._user_id = user_id
         self._corrections = corrections
-        self._scale = scale
+        self._scale_to_me = scale_to_me
         catalogue = model.catalogue
         self._finder = FilmFinder(catalogue.title, catalogue.year, catalogue.imdb_id, catalogue.tmdb_id)
         self._not_imported: list[NotImported] = []
@@ -232,13 +227,15 @@ class _Import:
         all_films = films
         wanted = [film for film in films if film.row.says == "nothing"]
         films = [film for film in films if film.row.says != "nothing"]
+        stars = [film.row.stars for film in films if film.row.stars is not None]
+        scale = Scale(stars if self._scale_to_me else None)
         found = self._without_doubles(self._found(films))
         plan = _Plan(self._served, self._store, self._user_id)
         now = int(time.time())
         for film, at in zip(films, moments(films, now), strict=True):
             movie = found.get(film)
             if movie is not None:
-                plan.add(film, movie[0], self._scale.swipe(film.row), at)
+                plan.add(film, movie[0], scale.swipe(film.row), at)
             elif self._corrections.knows(film.row.film, film.row.key)[0]:
                 plan.withdraw(film)
         if not dry_run and plan.drafts:

@@ -24,7 +24,8 @@ LARGEST_FILE = 64 << 20
 """Bytes of a file of an export. The largest that people have is a few megabytes."""
 _MOST_ROWS = 500_000
 _LONGEST_FIELD = 100_000
-_SHOWN = 300
+SHOWN = 300
+"""Characters of a row that messages and reports show."""
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -159,7 +160,7 @@ def read_csv(content: bytes, label: str) -> CsvFile:
             if len(rows) == _MOST_ROWS:
                 raise InputError(f"{label} has over {_MOST_ROWS:,} rows.", "Pass the export of one person.")
             named = {name: field for name, field in zip_longest(columns, fields, fillvalue="") if name}
-            rows.append(CsvRow(number, separator.join(fields)[:_SHOWN], named, len(fields) == len(columns)))
+            rows.append(CsvRow(number, separator.join(fields)[:SHOWN], named, len(fields) == len(columns)))
         return CsvFile(label, columns, rows)
     except csv.Error as error:
         raise InputError(f"{label} is not a CSV file: {error}.", "Pass the export as it was downloaded.") from error

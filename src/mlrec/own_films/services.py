@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from mlrec.errors import InputError
-from mlrec.own_films.dates import day_order, seconds_of
+from mlrec.own_films.dates import DayOrder, day_order, seconds_of
 from mlrec.own_films.matching import Film
 from mlrec.own_films.rows import (
+    SHOWN,
     BadRow,
     CsvFile,
     CsvRow,
@@ -25,8 +26,7 @@ from mlrec.own_films.rows import (
     stars_of,
     year_of,
 )
-
-_SHOWN = 300
+from mlrec.serving.stores.interface import latest_moment
 
 # -- Letterboxd --------------------------------------------------------------------------------------------------------
 
@@ -85,19 +85,17 @@ def is_imdb(file: CsvFile) -> bool:
 
 def read_imdb(file: CsvFile) -> Rows:
     """Read ratings.csv of IMDb, or a list or watchlist, whose rows without a rating say nothing."""
-    rating, date = (
+    rating, day = (
         next((name for name in names if name in file.columns), names[0]) for names in (_IMDB_RATING, _IMDB_DATE)
     )
-    if rating == "your rating" and "date rated" not in file.columns:
-        date = "created"
-    order, _ = day_order((row[date] for row in file.rows), _today())
+    order, _ = day_order((row[day] for row in file.rows), _today())
     found: Rows = []
     for row in file.rows:
         film = Film(row["title"], year_of(row["year"]), row["original title"] or None, imdb_id_of(row["const"]))
         says, stars, fault = _rating(row[rating], of=10, without="nothing")
         if _EPISODES.search(row["title type"]):
             fault = f"not a film, but a {row['title type']}"
-        found.append(_row("imdb", file, row, film, row["const"], says, stars, row[date], fault, order))
+        found.append(_row("imdb", file, row, film, row["const"], says, stars, row[day], fault, order))
     return found
 
 
@@ -181,13 +179,10 @@ def _of_trakt(entry: Mapping[str, Any], number: int, label: str) -> FilmRow | Ba
     without: Says = "nothing" if time in ("listed_at", "collected_at") else "seen"
     rating = entry.get("rating")
     says, stars, fault = _rating("" if rating is None else str(rating), of=10, without=without)
-    at = seconds_of(entry[time]) if time else None
-    if time and at is None:
-        fault = fault or f"unreadable date {entry[time][:40]!r}"
-    text = f"{film.title} ({film.year or '?'})"[:_SHOWN]
-    if fault is None and not title and film.imdb_id is None and film.tmdb_id is None:
-        fault = "no title"
-    if fault is not None:
+    written = entry[time] if time else ""
+    at = seconds_of(written)
+    text = f"{film.title} ({film.year or '?'})"[:SHOWN]
+    if (fault := fault or _fault(film, written, at)) is not None:
         return BadRow(label, number, text, film, fault)
     key = film.imdb_id or (f"tmdb {film.tmdb_id}" if film.tmdb_id else "")
     return FilmRow("trakt", label, number, text, film, key, says, stars, at)
@@ -219,33 +214,32 @@ def _row(
     key: str,
     says: Says,
     stars: float | None,
-    date: str,
+    written: str,
     fault: str | None,
-    order: Any = "month first",
+    order: DayOrder = "month first",
 ) -> FilmRow | BadRow:
-    at = seconds_of(date, order)
+    at = seconds_of(written, order)
     if not row.is_whole:
         fault = "another number of fields than the header"
-    elif fault is None and date and at is None:
-        fault = f"unreadable date {date[:40]!r}"
-    elif fault is None and at is not None and not 0 <= at <= _latest():
-        fault = "date before 1970" if at < 0 else "date in the future"
-    elif fault is None and not film.title and film.imdb_id is None:
-        fault = "no title"
-    if fault is not None:
+    if (fault := fault or _fault(film, written, at)) is not None:
         return BadRow(file.label, row.line, row.text, film, fault)
     return FilmRow(service, file.label, row.line, row.text, film, key, says, stars, at)
 
 
-def _today() -> Any:
+def _fault(film: Film, written: str, at: int | None) -> str | None:
+    """What is wrong with a row of any service, given its date as it is written and as it was read."""
+    if written and at is None:
+        return f"unreadable date {written[:40]!r}"
+    if at is not None and not 0 <= at <= latest_moment():
+        return "date before 1970" if at < 0 else "date in the future"
+    return None if film.title or film.imdb_id or film.tmdb_id else "no title"
+
+
+def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _latest() -> int:
-    return int(datetime.now(UTC).timestamp()) + 86_400
-
-
-def known_files(names: Iterator[str]) -> list[str]:
+def known_files(names: Iterable[str]) -> list[str]:
     """Names of the files that may be part of an export, without what Letterboxd calls deleted and orphaned."""
     found = []
     for name in names:

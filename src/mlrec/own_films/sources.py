@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -93,7 +92,7 @@ def read_export(path: Path | IO[bytes]) -> Export:
     if _starts_with(path, _ZIP):
         with TemporaryDirectory(prefix="mlrec-") as folder:
             return _read_each(_of_archive(path, Path(folder)), path.name)
-    return _read_each(iter([(path.name, path.name, _content(path, path.name))]), path.name)
+    return _read_each(iter([(path.name, path.name, content_of(path, path.name))]), path.name)
 
 
 def is_export(path: Path) -> bool:
@@ -164,8 +163,8 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, str, bytes]]:
         names += [(Path(parent) / file).relative_to(folder).as_posix() for file in files]
         if len(names) > _MOST_FILES:
             raise InputError(f"{folder} has over {_MOST_FILES:,} files.", _EXPECTED)
-    for name in known_files(iter(names)):
-        yield name, name, _content(folder / name, name)
+    for name in known_files(names):
+        yield name, name, content_of(folder / name, name)
 
 
 def _of_archive(path: Path, folder: Path) -> Iterator[tuple[str, str, bytes]]:
@@ -173,20 +172,15 @@ def _of_archive(path: Path, folder: Path) -> Iterator[tuple[str, str, bytes]]:
         names = archive.names()
         if len(names) > _MOST_FILES:
             raise InputError(f"{path.name} has over {_MOST_FILES:,} files.", _EXPECTED)
-        chosen = known_files(iter(names))
-        _refuse_large(path, chosen)
+        chosen = known_files(names)
+        for name in chosen:
+            if archive.size(name) > LARGEST_FILE:
+                raise _too_large(f"{path.name}:{name}")
         # Under numbers: names of an archive may be too long for a disk, or differ in case only.
         targets = {name: folder / str(number) for number, name in enumerate(chosen)}
         archive.unpack(targets)
         for name, target in targets.items():
-            yield name, f"{path.name}:{name}", _content(target, name)
-
-
-def _refuse_large(path: Path, names: list[str]) -> None:
-    with zipfile.ZipFile(path) as file:
-        for name in names:
-            if file.getinfo(name).file_size > LARGEST_FILE:
-                raise _too_large(f"{path.name}:{name}")
+            yield name, f"{path.name}:{name}", content_of(target, name)
 
 
 def _starts_with(path: Path, beginning: bytes) -> bool:
@@ -197,7 +191,8 @@ def _starts_with(path: Path, beginning: bytes) -> bool:
         raise _unreadable(path, error) from error
 
 
-def _content(path: Path, label: str) -> bytes:
+def content_of(path: Path, label: str) -> bytes:
+    """Return the content of a file of an export. Raises `InputError` if it cannot be read, or is too large for one."""
     try:
         with path.open("rb") as file:
             return _bounded(file, label)

@@ -255,6 +255,31 @@ def test_a_correction_takes_back_what_was_learned_of_the_wrong_film(few_copy, fi
     assert logged(few_copy) == [(films[2].movie_id, 2)]
 
 
+@pytest.mark.parametrize("title", ["=1+1", "＝1+1", "  -1", "'Round Midnight", "@Home"])
+def test_a_title_that_a_spreadsheet_would_run_can_be_corrected(title, few_copy, films, tmp_path):
+    """In the report, an apostrophe stands before it; the report names the film all the same."""
+    export = tmp_path / "ratings.csv"
+    export.write_text(csv_text([*LETTERBOXD, "Rating"], [["2021-03-04", title, 1899, "", 5]]))
+    report = import_films(few_copy, export, ME).report
+    assert report is not None
+    with report.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text(csv_text(list(row), [[*list(row.values())[:-1], films[0].movie_id]]))
+    outcome = import_films(few_copy, export, ME, match=corrected)
+    assert (outcome.found_by, outcome.notes) == ({"by hand": 1}, ())
+
+
+def test_corrections_that_are_too_long_are_not_cut_short(few_copy, films, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlrec.own_films.sources.LARGEST_FILE", 300)
+    export = tmp_path / "ratings.csv"
+    export.write_text(csv_text([*LETTERBOXD, "Rating"], [["2021-03-04", films[0].title, films[0].year, "u", 5]]))
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text("title,year,movie_id\n" + f"Heat,1995,{films[1].movie_id}\n" * 50)
+    with pytest.raises(InputError, match=r"corrected\.csv is larger than"):
+        import_films(few_copy, export, ME, match=corrected)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

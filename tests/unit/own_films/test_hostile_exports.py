@@ -139,6 +139,16 @@ def test_impossible_dates(date, tmp_path):
     assert row.reason == ("date before 1970" if date < "1970" else "date in the future")
 
 
+@pytest.mark.parametrize("moment", ["1950-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
+def test_impossible_moments(moment, tmp_path):
+    """A swipe of the future would outrank all that come later."""
+    path = tmp_path / "ratings-movies.json"
+    path.write_text(f'[{{"rated_at": "{moment}", "rating": 9, "movie": {{"title": "Heat", "year": 1995}}}}]')
+    (row,) = read_export(path).rows
+    assert isinstance(row, BadRow)
+    assert row.reason == ("date before 1970" if moment < "1970" else "date in the future")
+
+
 def test_one_unreadable_file_of_a_folder_is_told_and_the_others_are_read(tmp_path):
     (tmp_path / "ratings.csv").write_text(RATINGS)
     (tmp_path / "watched.csv").write_bytes(b"\0\0")
