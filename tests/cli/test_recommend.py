@@ -10,6 +10,7 @@ import pytest
 
 from mlrec import Recommender
 from tests.command_line import MLREC
+from tests.exports import LETTERBOXD, address, csv_text, films_of
 from tests.processes import started, wait_until
 
 
@@ -194,6 +195,19 @@ def test_a_file_that_is_no_list_of_ids(run, tmp_path, content, words):
     done = run("recommend", "--user", 7, "--only", file, expect=3)
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_a_watchlist_of_letterboxd_in_the_order_of_the_person(run, demo, tmp_path):
+    films = films_of(demo, 30)
+    file = tmp_path / "watchlist.csv"
+    rows = [("2021-03-04", film.title, film.year, address(film)) for film in films]
+    file.write_text(csv_text(LETTERBOXD, [*rows, ("2021-03-04", "A Film of Tomorrow", 2031, "u")]))
+    done = run("recommend", "--user", 7, "--only", file, "--include-seen", "-n", 40, "--json")
+    with Recommender.open(demo.root, store="memory") as rec:
+        wanted = rec.get_top_n(7, 40, only=[film.movie_id for film in films], seen="show")
+    assert [item["movie_id"] for item in json.loads(done.stdout)["items"]] == [item.movie_id for item in wanted]
+    assert len(wanted) == 30
+    assert "The model does not know 1 of the 31 movies in " in done.stderr
 
 
 def test_a_file_of_ids_that_never_ends_is_not_read_to_the_end(run, demo, tmp_path, monkeypatch):

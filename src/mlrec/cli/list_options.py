@@ -40,8 +40,8 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="FILE",
-        help="Only the movies whose ids are in this file, such as a watchlist: one id per line, or a CSV with a column"
-        " movie_id. The best one for the user comes first, whatever the order of the file. -: stdin.",
+        help="Only the movies in this file: one id per line, a CSV with a column movie_id, or a watchlist of"
+        " Letterboxd, IMDb or Trakt. The best one for the user comes first, whatever the order of the file. -: ids from stdin.",
     ),
 ]
 Exclude = Annotated[
@@ -162,11 +162,18 @@ def parse_years(text: str | None) -> tuple[int, int] | None:
 
 
 def _known_of(path: Path, recommender: Recommender) -> list[PublicId]:
-    """Return the ids in a file that the model knows, each once, and say how many it does not know."""
-    label, found = _label(path), read_ids(path, recommender.movie_id_kind)
-    known = recommender.known_movies(found)
-    if unknown := len(found) - len(known):
-        render.warn(f"The model does not know {unknown:,} of the {counted(len(found), 'movie')} in {label}.")
+    """Return the movies in a file that the model knows, each once, and say how many it does not know."""
+    from mlrec.own_films.shelf import movies_on
+    from mlrec.own_films.sources import is_export
+
+    label = _label(path)
+    if path.is_file() and is_export(path):
+        known, named = movies_on(path, recommender.movies())
+    else:
+        found = read_ids(path, recommender.movie_id_kind)
+        known, named = recommender.known_movies(found), len(found)
+    if unknown := named - len(known):
+        render.warn(f"The model does not know {unknown:,} of the {counted(named, 'movie')} in {label}.")
     return known
 
 
