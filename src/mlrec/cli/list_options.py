@@ -41,7 +41,8 @@ Only = Annotated[
         "--only",
         metavar="FILE",
         help="Only the movies in this file: one id per line, a CSV with a column movie_id, or a watchlist of"
-        " Letterboxd, IMDb or Trakt. The best one for the user comes first, whatever the order of the file. -: ids from stdin.",
+        " Letterboxd, IMDb or Trakt. The best one for the user comes first, whatever the order of the file. -: ids from"
+        " stdin.",
     ),
 ]
 Exclude = Annotated[

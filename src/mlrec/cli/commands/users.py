@@ -292,12 +292,12 @@ def import_users(
 ) -> None:
     """Import swipes from a CSV file, or with --user the films that a person rated elsewhere.
 
-    With --user, FILE is an export of Letterboxd, IMDb, Trakt or Netflix: the zip as it was downloaded, its folder, or
-    one of its files. Films are found by IMDb or TMDB id, or by title and year. A film that several movies fit
-    equally well is not imported, but reported with the nearest titles. Up to 2.5 of five stars is a superdislike, up to 3.5 a
-    dislike, up to 4.5 a like, and more is a superlike; ten points are halved. A film watched without a rating becomes a
-    skip. A watchlist is not an opinion. Importing an export twice changes nothing, and nothing is fetched from the
-    network.
+    With --user, FILE is an export of Letterboxd, IMDb, Trakt or Netflix: the zip as it was downloaded, its folder,
+    or one of its files. Films are found by IMDb or TMDB id, or by title and year. A film that several movies fit
+    equally well is not imported, but reported with the nearest titles. Up to 2.5 of five stars is a superdislike,
+    up to 3.5 a dislike, up to 4.5 a like, and more is a superlike; ten points are halved. A film watched without a
+    rating becomes a skip. A watchlist is not an opinion. Importing an export twice changes nothing, and nothing is
+    fetched from the network.
 
     Without --user, FILE is a CSV file of swipes that 'mlrec users export' wrote, or your own.
 
