@@ -79,10 +79,10 @@ def recent_share(history: History, n_movies: int, half_life: float) -> NDArray[n
         return np.zeros(n_movies, dtype=np.float32)
     timestamp = history.timestamp[likes]
     weight = _weights(timestamp, int(timestamp.max()), half_life)
-    user = np.searchsorted(history.indptr, likes, side="right") - 1
-    is_last = np.append(user[1:] != user[:-1], True)
+    ends = np.searchsorted(likes, history.indptr)
+    last = ends[1:][ends[:-1] < ends[1:]] - 1  # each user's
     dated = np.bincount(movie_idx, weight, n_movies).astype(np.float64)
-    return _Sums(dated, float(weight[is_last].sum()), counts, int(is_last.sum())).share
+    return _Sums(dated, float(weight[last].sum(dtype=np.float64)), counts, len(last)).share
 
 
 class _Sums(NamedTuple):
@@ -101,9 +101,10 @@ class _Sums(NamedTuple):
         return np.asarray(mixed / (self.users + _USERS_WITHOUT_DATES), dtype=np.float32)
 
 
-def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float64]:
-    weights: NDArray[np.float64] = np.exp2((timestamp - moment) / (half_life * _SECONDS_PER_DAY))
-    return weights
+def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float32]:
+    """The weights of likes at a moment that none of them comes after. In float32, this takes a tenth of the time."""
+    scale = math.log(2) / (half_life * _SECONDS_PER_DAY)
+    return np.exp(((timestamp - moment) * scale).astype(np.float32))
 
 
 class PopularityByDate:
@@ -121,13 +122,13 @@ class PopularityByDate:
 
     def __init__(self, history: History, n_movies: int, half_life: float) -> None:
         likes = np.flatnonzero((history.preference > 0) & (history.movie_idx >= 0))
-        user = np.searchsorted(history.indptr, likes, side="right") - 1
         timestamp = history.timestamp[likes]
-        is_first = np.insert(user[1:] != user[:-1], 0, True) if len(likes) else np.empty(0, dtype=bool)
-        has_former, former = ~is_first, np.roll(timestamp, 1)
-        order = np.argsort(timestamp)  # likes of the same second are always taken together
-        self._movie_idx = history.movie_idx[likes][order]
-        self._timestamp, self._former, self._has_former = timestamp[order], former[order], has_former[order]
+        has_former = np.ones(len(likes), dtype=bool)
+        bounds = np.searchsorted(likes, history.indptr)
+        has_former[bounds[:-1][bounds[:-1] < bounds[1:]]] = False
+        order = _in_time(timestamp)
+        self._movie_idx = history.movie_idx[likes[order]]
+        self._timestamp, self._former, self._has_former = timestamp[order], timestamp[order - 1], has_former[order]
         self._n_movies, self._half_life = n_movies, half_life
         self._block = max(_FEWEST_LIKES, -(-len(order) // _MOMENTS))
         nothing = _Sums(np.zeros(n_movies, np.float32), 0.0, np.zeros(n_movies, np.int32), 0)
@@ -152,15 +153,28 @@ class PopularityByDate:
         now = int(self._timestamp[end - 1])
         weight = _weights(self._timestamp[own], now, self._half_life)
         # A user's earlier like no longer counts for the user, but still for its movie.
-        former = _weights(self._former[own], now, self._half_life) * self._has_former[own]
+        former = _weights(self._former[own][self._has_former[own]], now, self._half_life)
         past = float(_weights(self._timestamp[start - 1 : start], now, self._half_life)[0]) if start else 0.0
         movies = self._movie_idx[own]
         return _Sums(
             (sums.likes * past + np.bincount(movies, weight, self._n_movies)).astype(np.float32),
-            sums.users * past + float(weight.sum() - former.sum()),
+            sums.users * past + float(weight.sum(dtype=np.float64) - former.sum(dtype=np.float64)),
             (sums.n_likes + np.bincount(movies, minlength=self._n_movies)).astype(np.int32),
-            sums.n_users + int(np.count_nonzero(~self._has_former[own])),
+            sums.n_users + len(weight) - len(former),
         )
+
+
+def _in_time(timestamp: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order of ascending times. Likes of the same second are always taken together.
+
+    The position is put below the time in one number. NumPy sorts numbers several times as fast as it sorts positions.
+    """
+    n = len(timestamp)
+    bits = max(n - 1, 0).bit_length()
+    first = int(timestamp.min(initial=0))
+    if int(timestamp.max(initial=0)) - first >= 1 << (63 - bits):
+        return np.argsort(timestamp)
+    return np.sort((timestamp - first) << bits | np.arange(n)) & ((1 << bits) - 1)
 
 
 def spread_order(
