@@ -86,6 +86,21 @@ def test_many_users_at_once_are_as_each_alone(users, threads):
         np.testing.assert_allclose(vector, fold_in.user_vector(*arrays(history)), atol=1e-6)
 
 
+@pytest.mark.parametrize("regularization", [1e-9, 1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("alpha", [1e-3, 10.0, 1e6])
+def test_many_users_are_solved_exactly_however_far_they_are_from_knowing_nothing(alpha, regularization):
+    """Where conjugate gradients need too many steps, elimination solves."""
+    rule = FoldInSettings(alpha=alpha, regularization=regularization, half_life=20.0)
+    draw = np.random.default_rng(3)
+    users = [
+        [(int(movie), int(draw.choice([-2, -1, 1, 2]))) for movie in draw.permutation(60)[:length]]
+        for length in (1, 2, 3, 8, 9, 30, 60)
+    ]
+    movies, preferences = arrays([event for history in users for event in history])
+    found = FoldIn(FACTORS, rule).user_vectors(np.cumsum([0, *map(len, users)]), movies, preferences)
+    np.testing.assert_allclose(found, [by_the_book(history, rule) for history in users], rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("dislikes", ["zero", "ignore", "as-likes"])
 @given(history=histories, cuts=st.lists(st.integers(0, 30), max_size=3), unknown=st.sets(st.integers(0, 29)))
 @settings(max_examples=40)

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,14 @@ from mlrec.settings import FoldInSettings
 
 # Floats in the two large arrays of a block together (64 MB in float64). Keeps memory flat for any number of users.
 _BLOCK_FLOATS = 8_000_000
+# Events of a block: few enough for the processor's cache, and so many that two threads seldom wait for the interpreter.
+_BLOCK_EVENTS = 8_192
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST_CONFIDENCE = 1e12
+# Vectors of many users are exact to this share, which is below the precision of float32, or are solved by elimination.
+_ROUNDING = 1e-8
+_MOST_STEPS = 30
+_TINY = float(np.finfo(np.float64).tiny)
 # v of a movie that is not trained.
 _OUTSIDE_WEIGHT = 0.5
 # Absurd settings overflow on the way; `_checked` finds that in the result.
@@ -384,7 +391,7 @@ class FoldIn:
         position = int(np.searchsorted(lengths[order], 1))
         n_factors = self._base.shape[0]
         while position < len(order):
-            size = 1 + 2048 // int(lengths[order[position]])
+            size = 1 + _BLOCK_EVENTS // int(lengths[order[position]])
             while True:
                 block = order[position : position + size]
                 per_user = n_factors * (int(lengths[block[-1]]) + n_factors)
@@ -414,14 +421,58 @@ class FoldIn:
 
         # Padding and movies without factors have preference 0, so c is 1 and weighs nothing.
         c, liked = self._weigh(rows, signed, ages)
-        Y = self._factors[rows]
-        b = np.matmul(np.where(liked, c, 0.0)[:, None, :], Y)
+        Y = self._factors.take(rows, axis=0, mode="wrap")  # row −1 is the last
+        b = np.matmul(np.where(liked, c, 0.0)[:, None, :], Y)[:, 0]
         if prior is not None:
-            b += (prior @ self._base)[:, None, :]
+            b += prior @ self._base
         # As in `_weighted_gram`: the oldest events of long histories have decayed to a weight of exactly 0.
         oldest = int(np.argmax((c > 1.0).any(axis=0)))
         Y, weights = Y[:, oldest:], c[:, oldest:] - 1.0
         Y *= np.sqrt(weights)[:, :, None]
         A = np.matmul(Y.transpose(0, 2, 1), Y)  # as in `_weighted_gram`
         A += self._base
-        return self._solve(A, b.transpose(0, 2, 1))[:, :, 0]
+        return self._solve_many(A, b)
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float64] | None:
+        """(YᵀY + λI)⁻¹; None if it is not certain, as with fewer movies than factors and a λ near 0."""
+        values, vectors = np.linalg.eigh(self._base)
+        if not values[0] > _ROUNDING * values[-1]:
+            return None
+        inverse: NDArray[np.float64] = (vectors / values) @ vectors.T
+        return inverse
+
+    def _solve_many(self, A: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Solve A x = b for many users, (users, factors, factors) and (users, factors).
+
+        What is known of a user changes YᵀY + λI little, so conjugate gradients with its inverse as the preconditioner
+        need about ten steps (Hestenes & Stiefel 1952; Saad 2003, algorithm 9.1), which is less work than elimination.
+        """
+        inverse = self._inverse
+        if inverse is None:
+            return self._solve(A, b[:, :, None])[:, :, 0]
+
+        def residual(x: NDArray[np.float64]) -> NDArray[np.float64]:
+            return b - np.matmul(A, x[:, :, None])[:, :, 0]
+
+        x = b @ inverse
+        r = residual(x)
+        p = z = r @ inverse
+        left = np.einsum("uf,uf->u", r, z)
+        enough = (_ROUNDING / 10) ** 2 * np.einsum("uf,uf->u", b, x)  # x is smaller than that by what A is larger
+        for _ in range(_MOST_STEPS):
+            if (left <= enough).all():
+                # A is larger than YᵀY + λI. So the error, measured by the one, is at most the residual by its inverse.
+                r = residual(x)
+                left = np.einsum("uf,uf->u", r, r @ inverse)
+                if (left <= _ROUNDING**2 * np.einsum("uf,uf->u", x @ self._base, x)).all():
+                    return self._checked(x)
+                break
+            Ap = np.matmul(A, p[:, :, None])[:, :, 0]
+            step = left / np.maximum(np.einsum("uf,uf->u", p, Ap), _TINY)
+            x += step[:, None] * p
+            r -= step[:, None] * Ap
+            z = r @ inverse
+            before, left = left, np.einsum("uf,uf->u", r, z)
+            p = z + (left / np.maximum(before, _TINY))[:, None] * p
+        return self._solve(A, b[:, :, None])[:, :, 0]
