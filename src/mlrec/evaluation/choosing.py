@@ -28,6 +28,7 @@ from mlrec.model.learn import Candidates
 from mlrec.model.train import Ground
 from mlrec.plurals import counted
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.item_item import ItemItem, Likes
 from mlrec.settings import CHOSEN, MOST_ITEM_ITEM, EvaluateSettings, FoldInSettings, TrainSettings
 
 METRIC, _K = "ndcg@10", 10
@@ -97,6 +98,27 @@ def sample_size(n_movies: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class _Remembered(ItemItem):
+    """Weights that keep the scores of the users who are asked about again and again."""
+
+    scores_of: dict[tuple[bytes, bytes], NDArray[np.float32]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, item_item: ItemItem | None) -> _Remembered | None:
+        """Remember the scores of some weights."""
+        if item_item is None:
+            return None
+        return cls(item_item.indptr, item_item.movie_idx, item_item.weight, item_item.rule)
+
+    def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
+        """As of any weights. The likes are the key, with their weights, which say the half-life."""
+        key = likes.movie_idx.tobytes(), likes.weight.tobytes() + likes.positions.tobytes()
+        if key not in self.scores_of:
+            self.scores_of[key] = super().scores(likes, n_users)
+        return self.scores_of[key].copy()
+
+
+@dataclass(frozen=True, eq=False)
 class _Bench:
     """Evaluates the lists that serving would make with some settings."""
 
@@ -104,6 +126,7 @@ class _Bench:
     candidates: Candidates
     tried: dict[tuple[float, ...], NDArray[np.float64]] = field(default_factory=dict)
     vectors: dict[FoldInSettings, tuple[FoldIn, NDArray[np.float32]]] = field(default_factory=dict)
+    item_item: _Remembered | None = None
 
     @classmethod
     def of(cls, ground: Ground, candidates: Candidates) -> _Bench:
@@ -121,7 +144,7 @@ class _Bench:
         judging = EvaluateSettings(users="others", sample=sample, random_seed=settings.random_seed)
         threads = settings.threads or available_threads()
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)
-        return cls(jury.sampled(), candidates)
+        return cls(jury.sampled(), candidates, item_item=_Remembered.of(candidates.item_item))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -201,7 +224,7 @@ class _Bench:
         return self.tried[point]
 
     def _lister(self, settings: TrainSettings) -> Lister:
-        rule, second, item_item = settings.fold_in, settings.second_opinion, self.candidates.item_item
+        rule, second, item_item = settings.fold_in, settings.second_opinion, self.item_item
         if rule not in self.vectors:
             fold_in = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
             self.vectors[rule] = fold_in, self.jury.folded_in(fold_in)

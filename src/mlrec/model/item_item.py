@@ -199,17 +199,16 @@ def weights_of(
     n, nearest, movies = len(G), min(_NEAREST, len(G) - 1), chosen.movies
     regularization = item_item_regularization_for(n_likes, n)
     length = 1.0 / np.sqrt(np.diag(G) + np.float32(regularization))
-    # Movies with equal cosines are taken in the order of their rows.
-    order = np.argsort(movies)
+    flat = G.ravel()
 
     def solve(block: slice) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-        own = order[block]
-        alike = (G[own] * length)[:, order]
-        alike[np.arange(len(own)), np.arange(block.start, block.stop)] = -1.0
-        near = order[top_n_rows(alike, nearest)]
-        A = G[near[:, :, None], near[:, None, :]].astype(np.float64)
+        own = np.arange(block.start, block.stop)
+        alike = G[block] * length
+        alike[np.arange(len(own)), own] = -1.0
+        near = top_n_rows(alike, nearest)  # of movies with equal cosines, the most liked
+        A = flat.take(near[:, :, None] * n + near[:, None, :]).astype(np.float64)
         A[:, np.arange(nearest), np.arange(nearest)] += regularization
-        b = G[own[:, None], near].astype(np.float64)
+        b = flat.take(own[:, None] * n + near).astype(np.float64)
         w = np.linalg.solve(A, b[:, :, None])[:, :, 0]
         if nearest > _KEPT:
             w[w < np.partition(w, nearest - _KEPT, axis=1)[:, nearest - _KEPT, None]] = 0.0

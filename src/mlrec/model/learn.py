@@ -210,6 +210,8 @@ def vectors_of_movies(
     user = np.searchsorted(history.indptr, outside, side="right") - 1
     opinions = OpinionsByMovie.of(user, history.movie_idx[outside], history.preference[outside], len(likes), rule)
     known = history.of_users(opinions.users).on(core.is_trained)
+    if rule.dislikes == "ignore":  # without decay, events that weigh nothing can be left out
+        known = known.liked()
     X = FoldIn(core.movie_factors, rule, core.is_trained).user_vectors(
         known.indptr, known.movie_idx, known.preference, threads=threads
     )

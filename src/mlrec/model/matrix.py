@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -68,11 +68,7 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...], catalogue: Id
     movie_ids = events.movie_ids[is_trained] if catalogue is None else catalogue
     movie_idx = rows_of(movie_ids, events.movie_ids)[events.movie]
     user_ids, history = history_of(events, movie_idx)
-    known = learned & (movie_idx >= 0)
-    n_ratings, popularity = (
-        np.bincount(movie_idx[chosen], minlength=len(movie_ids)).astype(np.int64)
-        for chosen in (known, known & (events.preference > 0))
-    )
+    n_ratings, popularity = _numbers(movie_idx, learned, events.preference > 0, len(movie_ids))
     return Interactions(
         user_ids=user_ids,
         movie_ids=movie_ids,
@@ -81,6 +77,16 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...], catalogue: Id
         popularity=popularity,
         n_ratings=n_ratings,
     )
+
+
+def _numbers(
+    movie_idx: NDArray[np.int32], learned: NDArray[np.bool_], liked: NDArray[np.bool_], n_movies: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many of the events that are learned each movie has, and how many of them are likes."""
+    # Both are counted in one pass. Unknown movies are counted first, and then left out.
+    counts = np.bincount(2 * (movie_idx[learned] + 1) + liked[learned], minlength=2 * (n_movies + 1))
+    by_movie = counts.reshape(-1, 2)[1:].astype(np.int64)
+    return by_movie.sum(axis=1), by_movie[:, 1].copy()
 
 
 def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[IdArray, History]:
@@ -106,9 +112,15 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[IdArray, H
 
 def core_matrix(history: History, is_trained: NDArray[np.bool_]) -> csr_matrix:
     """Matrix of the signed preferences that ALS learns from, CSR float32 (users, trained movies)."""
-    in_core = history.on(is_trained)
-    column = (np.cumsum(is_trained) - 1).astype(np.int32)
-    return signed_matrix(replace(in_core, movie_idx=column[in_core.movie_idx]), int(is_trained.sum()))
+    history = history.checked()
+    column = np.append(np.cumsum(is_trained) - 1, -1).astype(np.int32)
+    column[:-1][~is_trained] = -1
+    columns, preference, indptr = column[history.movie_idx], history.preference, history.indptr
+    keep = columns >= 0
+    if not keep.all():
+        columns, preference = columns[keep], preference[keep]
+        indptr = np.searchsorted(np.flatnonzero(keep), indptr)
+    return _signed(preference, columns, indptr, int(is_trained.sum()))
 
 
 def over_all_movies(matrix: csr_matrix, is_trained: NDArray[np.bool_]) -> csr_matrix:
@@ -121,13 +133,16 @@ def over_all_movies(matrix: csr_matrix, is_trained: NDArray[np.bool_]) -> csr_ma
 
 def signed_matrix(history: History, n_movies: int) -> csr_matrix:
     """Matrix of signed preferences, CSR float32 (users, movies), columns ascending within a row."""
+    return _signed(history.preference, history.movie_idx, history.indptr, n_movies)
+
+
+def _signed(
+    preference: NDArray[np.int8], column: NDArray[np.int32], indptr: NDArray[np.int64], n_columns: int
+) -> csr_matrix:
     from scipy import sparse
 
-    matrix = sparse.csr_matrix(
-        (history.preference.astype(np.float32), history.movie_idx, history.indptr),
-        shape=(len(history.indptr) - 1, n_movies),
-    )
-    # Sort a copy: the matrix above shares its indices with the history, which must stay in time order.
+    matrix = sparse.csr_matrix((preference.astype(np.float32), column, indptr), shape=(len(indptr) - 1, n_columns))
+    # Sort a copy: the matrix above may share its indices with a history, which must stay in time order.
     return matrix.sorted_indices()
 
 

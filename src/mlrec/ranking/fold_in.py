@@ -453,7 +453,8 @@ class FoldIn:
             return self._solve(A, b[:, :, None])[:, :, 0]
 
         def residual(x: NDArray[np.float64]) -> NDArray[np.float64]:
-            return b - np.matmul(A, x[:, :, None])[:, :, 0]
+            product: NDArray[np.float64] = np.matmul(A, x[:, :, None])[:, :, 0]
+            return b - product
 
         x = b @ inverse
         r = residual(x)

@@ -65,8 +65,14 @@ class History:
         events = self.checked()
         if movies.all() and not (events.movie_idx < 0).any():
             return events
-        keep = (events.movie_idx >= 0) & movies[events.movie_idx]
-        return events._picked(np.concatenate([[0], np.cumsum(keep)])[events.indptr], keep)
+        keep = np.append(movies, False)[events.movie_idx]  # the last is row −1
+        return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
+
+    def liked(self) -> History:
+        """Keep the likes; user rows stay the same."""
+        events = self.checked()
+        keep = events.preference > 0
+        return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
 
     def checked(self) -> History:
         """All events, validated. Events made in memory need no check; a subclass may check what it reads."""
