@@ -54,6 +54,8 @@ _NO_DECAY: Mapping[str, float] = {"half_life": math.inf, "feedback_weight": 2.0,
 # repeated. The weight takes the best of its values, because its curve is flat and often has two tops.
 _ROUNDS = 3
 _OF_ALL_VALUES = "item_item_weight"
+# The second opinion has to raise NDCG by this share: docs/decisions/0017.
+_LEAST_GAIN = 0.005
 # Scores for each point that is tried; that many users are drawn. With more users than the second number, the figures
 # hardly become more certain.
 _SCORES = 12_000_000
@@ -168,7 +170,13 @@ class _Bench:
         for name in left:
             if name.endswith("half_life"):
                 settings = self._without_decay(settings, name)
-        return settings
+        return self._worth_its_time(settings) if _OF_ALL_VALUES in left else settings
+
+    def _worth_its_time(self, settings: TrainSettings) -> TrainSettings:
+        """Drop the second opinion unless it helps so much that it is worth the time that it adds to each list."""
+        simpler = settings.with_values({_OF_ALL_VALUES: 0.0})
+        own = self._of(settings).mean()
+        return simpler if own - self._of(simpler).mean() < _LEAST_GAIN * own else settings
 
     def _without_decay(self, settings: TrainSettings, name: str) -> TrainSettings:
         """Drop a decay unless it helps by more than one standard error (Breiman et al. 1984, section 3.4.3)."""

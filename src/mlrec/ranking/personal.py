@@ -23,12 +23,12 @@ class Personal:
     movie_factors
         Float32 (movies, factors).
     item_item
-        The second opinion. None: the vectors alone count.
+        The second opinion. None: the vectors alone count, as with a weight of 0.
     """
 
     def __init__(self, movie_factors: NDArray[np.float32], item_item: ItemItem | None) -> None:
         self.movie_factors = np.ascontiguousarray(movie_factors)
-        self.item_item = item_item
+        self.item_item = item_item if item_item is not None and item_item.rule.weight else None
 
     @cached_property
     def weighted_factors(self) -> NDArray[np.float32]:
