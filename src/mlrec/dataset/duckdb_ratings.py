@@ -26,6 +26,8 @@ from mlrec.settings import SPLITS, PrepareSettings, SplitName
 
 # Rows by which the forms of a file are guessed.
 _SAMPLE = 2000
+# Pairs of an event outside the core and one in it, of the same user, that are compared in at most a second or two.
+_MOST_PAIRS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -368,7 +370,7 @@ class DuckDBRatings:
         self._sql.run("50_preferences", "Sorting")
         self._sql.run("50_outside", "Sorting")
         self._sql.run(f"51_{dealt}events", "Sorting")
-        self._sql.run(f"52_{dealt}outside_events", "Sorting")
+        self._sql.run(f"52_{dealt or self._counted}outside_events", "Sorting")
         if self._settings.split == "global-time":
             self._sql.run("60_cutoff_times", "Splitting")
             self._sql.run("61_split_global_time", "Splitting")
@@ -378,6 +380,13 @@ class DuckDBRatings:
             self._sql.run("62_last_train_times", "Counting ties")
             self._sql.run("63_ties", "Counting ties")
             self._sql.run("64_outside_user_time", "Splitting")
+
+    @property
+    def _counted(self) -> str:
+        """How the events outside the core find their places: by counting, if that compares few pairs of events."""
+        of_users = "SELECT n, count(*) AS n_outside FROM outside WHERE n IS NOT NULL GROUP BY user_id, n"
+        pairs = self._sql.value(f"SELECT coalesce(sum(n * n_outside), 0) FROM ({of_users})")
+        return "counted_" if pairs <= _MOST_PAIRS else ""
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""

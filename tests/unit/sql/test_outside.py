@@ -35,7 +35,11 @@ def place(
         db.run("52_dealt_outside_events")
     else:
         db.run("51_events")
+        db.run("52_counted_outside_events")
+        counted = db.rows("FROM outside_events ORDER BY ALL")
+        db.connection.execute("DROP TABLE outside_events")
         db.run("52_outside_events")
+        assert db.rows("FROM outside_events ORDER BY ALL") == counted
     return db.rows("SELECT user_id, movie_id, timestamp, n, position FROM outside_events ORDER BY ALL")
 
 
