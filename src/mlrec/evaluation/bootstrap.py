@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,12 +60,21 @@ class Bootstrap:
         """
         if np.count_nonzero(denominators) < 2:
             return np.full(len(self._times), np.nan)
-        above, below = (self._times @ self._sums(values) for values in (numerators, denominators))
+        above, below = (
+            self._drawn(numerators),
+            self._n_drawn if (denominators == 1).all() else self._drawn(denominators),
+        )
         return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
-    def _sums(self, values: Numbers) -> NDArray[np.float64]:
-        weights = values.astype(np.float64)
-        return np.bincount(self._group, weights=weights, minlength=self._n_groups).astype(np.float64)
+    @cached_property
+    def _n_drawn(self) -> NDArray[np.float64]:
+        """How many users each sample has: the denominators of a mean, which most figures are."""
+        return self._drawn(np.ones(len(self._group)))
+
+    def _drawn(self, values: Numbers) -> NDArray[np.float64]:
+        """The sum of some values, (users,), in each sample, (resamples,)."""
+        sums = np.bincount(self._group, weights=values.astype(np.float64), minlength=self._n_groups)
+        return np.asarray(self._times @ sums, dtype=np.float64)
 
 
 def ratio(numerators: Numbers, denominators: Numbers) -> float:
