@@ -77,6 +77,19 @@ def test_its_figure_is_that_of_evaluate(demo, model):
     assert choice.differences["vectors"].value == pytest.approx(lead)
 
 
+def test_a_second_opinion_that_hardly_helps_is_dropped(data, model, monkeypatch):
+    """Similar movies still look at its weights; lists do not."""
+    figures = choice_of(model).figures
+    gain = figures["model"].value / figures["vectors"].value - 1
+    assert (rule_of(model).weight > 0) == (gain > 0.005)
+    monkeypatch.setattr(choosing, "_LEAST_GAIN", 0.9)
+    without = built(data)
+    assert choice_of(without).values["item_item_weight"] == rule_of(without).weight == 0
+    assert choice_of(without).figures["model"] == choice_of(without).figures["vectors"]
+    assert without.item_item is not None
+    assert len(without.item_item.weight)
+
+
 def test_the_parts_alone_are_what_they_say(data, model):
     choice = choice_of(model)
     given = dict(choice.values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -334,3 +335,17 @@ def test_lists_are_those_of_a_full_sort(seed, n_users, n):
         assert row.tolist() == expected + [-1] * (n - len(expected))
         assert listed[: len(expected)].tolist() == own_scores[expected].tolist()
         assert np.isneginf(listed[len(expected) :]).all()
+
+
+def test_with_a_weight_of_zero_lists_are_those_of_the_vectors_alone():
+    draw = np.random.default_rng(2)
+    factors, vectors = (draw.normal(size=(rows, 4)).astype(np.float32) for rows in (30, 3))
+    indptr = np.arange(0, 31, dtype=np.int64)
+    item_item = ItemItem(indptr, draw.integers(0, 30, 30).astype(np.int32), np.ones(30, np.float32), RULE)
+    off = Personal(factors, item_item.with_rule(replace(RULE, weight=0.0)))
+    likes = item_item.likes_of([(np.arange(9, dtype=np.int32), np.ones(9, np.int8))] * 3, np.ones(31, bool))
+    np.testing.assert_array_equal(off.scores(vectors, likes), vectors @ factors.T)
+    nothing_seen = Seen(np.empty(0, np.int64), np.empty(0, np.int32))
+    expected = Personal(factors, None).best().lists(vectors, None, nothing_seen, 5)
+    for found, own in zip(off.best().lists(vectors, likes, nothing_seen, 5), expected, strict=True):
+        np.testing.assert_array_equal(found, own)
