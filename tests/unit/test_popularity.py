@@ -69,6 +69,16 @@ def test_the_shares_at_any_moment_are_those_of_the_likes_before_it(monkeypatch_b
 
 
 @settings(max_examples=100, deadline=None)
+@given(users=USERS, moments=st.lists(st.integers(0, 45), max_size=9), half_life=st.sampled_from([0.5, 7.0, 1000.0]))
+def test_walking_from_moment_to_moment_finds_the_same_shares(monkeypatch_blocks, users, moments, half_life):
+    popularity = PopularityByDate(history_of(users), 5, half_life)
+    walk = popularity.walk()
+    for moment in [*moments, *sorted(moments)]:
+        n_likes = popularity.n_before(moment * DAY)
+        np.testing.assert_allclose(walk(n_likes), popularity.at(n_likes), rtol=1e-5, atol=1e-7)
+
+
+@settings(max_examples=100, deadline=None)
 @given(users=USERS, half_life=st.sampled_from([0.5, 7.0, 1000.0]))
 def test_the_shares_now_are_those_after_all_likes(users, half_life):
     found = recent_share(history_of(users), 5, half_life)

@@ -181,7 +181,7 @@ class HeldOutMovies:
         return self.only(np.sort(np.random.default_rng(random_seed).choice(len(self.users), n, replace=False)))
 
     def only(self, positions: NDArray[np.int64]) -> HeldOutMovies:
-        """Keep the users at some positions, ascending."""
+        """Keep the users at some positions, in that order."""
         pauses = self.pauses
         if pauses is not None:
             _, events = picked(self.relevant.indptr, positions)
@@ -271,7 +271,9 @@ class Judge:
 
     def judge(self, lister: Lister, advance: Callable[[int], object]) -> Judged:
         """Evaluate one model. `advance` is called with the number of users that were done since the last call."""
-        held_out, likes = self.held_out, self.known.likes_in_train
+        # What most people liked at the moment of a list takes less time for the moments one after another.
+        order = np.argsort(self.held_out.moments, kind="stable")
+        held_out, likes = self.held_out.only(order), self.known.likes_in_train
         popularity = likes.astype(np.float64)
         n_users, n_movies = len(held_out.users), len(popularity)
         information = self_information(likes, self.known.n_users_in_train)
@@ -315,15 +317,18 @@ class Judge:
                 for k in self.ks:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
+        place = np.argsort(order)
+        values = {name: column[place] for name, column in values.items()}
+        pauses = self.held_out.pauses
         return Judged(
-            per_user=_per_user(values, own_popularity, n_listed),
+            per_user=_per_user(values, own_popularity[place], n_listed[place]),
             by_popularity={
-                name: tuple(map(PerUser, found, self._relevant_by(third))) for name, found in found_in.items()
+                name: tuple(map(PerUser, found[:, place], self._relevant_by(third))) for name, found in found_in.items()
             },
             by_pause={}
-            if held_out.pauses is None
+            if pauses is None
             else {
-                name: tuple(map(PerUser, found, (held_out.pauses.n_relevant > 0).astype(np.float64)))
+                name: tuple(map(PerUser, found[:, place], (pauses.n_relevant > 0).astype(np.float64)))
                 for name, found in after_pause.items()
             },
             coverage={f"coverage@{k}": float(seen[:-1].mean()) for k, seen in listed.items()},

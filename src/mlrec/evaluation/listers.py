@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -159,7 +159,7 @@ def recent(
 
     def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         n_likes, position = np.unique([popularity.n_before(int(moments[row])) for row in rows], return_inverse=True)
-        found = np.stack([popularity.at(int(n)) for n in n_likes])[position]
+        found = np.stack([*map(popularity.walk(), n_likes.tolist())])[position]
         if listed is not None:
             found[:, ~listed] = -np.inf
         return found
@@ -226,7 +226,7 @@ def factors(
 
         popular_of = None
         if by_date is not None and moments is not None:
-            popular_of = partial(by_date.of, moments[rows], serve.cold_diversity)
+            popular_of = by_date.walk(moments[rows], serve.cold_diversity)
         likes = ranker.likes(known.history, rows)
         scores = ranker.order(vectors[rows], likes, n_opinions[rows], opinions, popular_of)
         if listed is not None:
@@ -275,21 +275,34 @@ class PopularAtMoments:
         self._latest: OrderedDict[tuple[int, float], Popular] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, moments: NDArray[np.int64], diversity: float, position: int) -> Popular:
-        """What most people had liked at one of the moments."""
+    def walk(self, moments: NDArray[np.int64], diversity: float) -> Callable[[int], Popular]:
+        """Return a function that says what most people had liked at one of the moments, by its position.
+
+        It is fast if the moments ascend.
+        """
+        popularity = self._by_date()
+        share_at = popularity.walk()
+
+        def popular(position: int) -> Popular:
+            key = popularity.n_before(int(moments[position])), diversity
+            with self._lock:
+                found = self._latest.get(key)
+            if found is None:
+                found = Popular(share_at(key[0]), self._known.genres, diversity)
+                with self._lock:
+                    self._latest[key] = found
+                    while len(self._latest) > _KEPT_MOMENTS:
+                        self._latest.popitem(last=False)
+            return found
+
+        return popular
+
+    def _by_date(self) -> PopularityByDate:
         with self._lock:
             if self._popularity is None:
                 known = self._known
                 self._popularity = PopularityByDate(known.train, len(known.popularity), known.half_life or math.inf)
-            n_likes = self._popularity.n_before(int(moments[position]))
-            found = self._latest.get((n_likes, diversity))
-        if found is None:
-            found = Popular(self._popularity.at(n_likes), self._known.genres, diversity)
-            with self._lock:
-                self._latest[n_likes, diversity] = found
-                while len(self._latest) > _KEPT_MOMENTS:
-                    self._latest.popitem(last=False)
-        return found
+            return self._popularity
 
 
 def _half_life(model: Model) -> float | None:

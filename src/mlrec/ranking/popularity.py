@@ -17,7 +17,7 @@ docs/decisions/0014.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +93,10 @@ class _Sums(NamedTuple):
     n_likes: NDArray[np.integer[Any]]
     n_users: int
 
+    def in_single(self) -> _Sums:
+        """The same in half the memory."""
+        return self._replace(likes=self.likes.astype(np.float32), n_likes=self.n_likes.astype(np.int32))
+
     @property
     def share(self) -> NDArray[np.float32]:
         """The share of users who liked each movie, by date; see the docstring of this module."""
@@ -134,7 +138,7 @@ class PopularityByDate:
         nothing = _Sums(np.zeros(n_movies, np.float32), 0.0, np.zeros(n_movies, np.int32), 0)
         self._kept = [nothing]
         for start in range(0, len(order) - self._block + 1, self._block):
-            self._kept.append(self._after(self._kept[-1], start, start + self._block))
+            self._kept.append(self._after(self._kept[-1], start, start + self._block).in_single())
 
     def n_before(self, moment: int) -> int:
         """Return the number of likes before a moment, in epoch seconds. Moments of the same number are alike."""
@@ -142,8 +146,21 @@ class PopularityByDate:
 
     def at(self, n_likes: int) -> NDArray[np.float32]:
         """Return the shares after the first likes, float32 (movies,), 0 to 1; zeros before the first like."""
-        block = min(n_likes // self._block, len(self._kept) - 1)
-        return self._after(self._kept[block], block * self._block, n_likes).share
+        return self.walk()(n_likes)
+
+    def walk(self) -> Callable[[int], NDArray[np.float32]]:
+        """Return a function like `at`, which is fast for ascending numbers: it goes on from the one before."""
+        there, sums = 0, self._kept[0]
+
+        def at(n_likes: int) -> NDArray[np.float32]:
+            nonlocal there, sums
+            block = min(n_likes // self._block, len(self._kept) - 1)
+            if not block * self._block <= there <= n_likes:
+                there, sums = block * self._block, self._kept[block]
+            there, sums = n_likes, self._after(sums, there, n_likes)
+            return sums.share
+
+        return at
 
     def _after(self, sums: _Sums, start: int, end: int) -> _Sums:
         """The sums after the like `end − 1`, from those after `start − 1`."""
@@ -157,9 +174,9 @@ class PopularityByDate:
         past = float(_weights(self._timestamp[start - 1 : start], now, self._half_life)[0]) if start else 0.0
         movies = self._movie_idx[own]
         return _Sums(
-            (sums.likes * past + np.bincount(movies, weight, self._n_movies)).astype(np.float32),
+            sums.likes * past + np.bincount(movies, weight, self._n_movies),
             sums.users * past + float(weight.sum(dtype=np.float64) - former.sum(dtype=np.float64)),
-            (sums.n_likes + np.bincount(movies, minlength=self._n_movies)).astype(np.int32),
+            sums.n_likes + np.bincount(movies, minlength=self._n_movies),
             sums.n_users + len(weight) - len(former),
         )
 
