@@ -356,6 +356,8 @@ class DuckDBRatings:
 
     def drop_rare_movies(self) -> int:
         """See `Ratings`."""
+        for name in ("users", "movies"):  # as they were before the first round
+            self._sql.connection.execute(f"CREATE TABLE IF NOT EXISTS rated_{name} AS FROM core_{name}")
         self._sql.run("40_core_movies", "Filtering movies")
         return self._sql.value("SELECT count(*) FROM core_movies")
 

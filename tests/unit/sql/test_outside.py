@@ -28,6 +28,9 @@ def place(
     per_user = {user: sum(one[0] == user for one in in_core) for user in users}
     db.table("core_movies", "movie_id BIGINT, n BIGINT", [(movie, 1) for movie in movies])
     db.table("core_users", "user_id BIGINT, n BIGINT", [row for row in per_user.items() if row[1]])
+    for name, place in (("users", 0), ("movies", 1)):
+        rated = sorted({(one[place], 1) for one in ratings})
+        db.table(f"rated_{name}", f"{name[:-1]}_id BIGINT, n BIGINT", rated)
     db.run("50_preferences")
     db.run("50_outside")
     if dealt:
