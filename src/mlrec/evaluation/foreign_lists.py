@@ -22,8 +22,8 @@ from mlrec.evaluation.jury import Jury
 from mlrec.ids import public_at, rows_of
 from mlrec.plurals import counted
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.best_unseen import Seen, slices
-from mlrec.ranking.histories import picked
+from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.histories import picked, slices
 
 if TYPE_CHECKING:
     from mlrec.evaluation.protocol import Evaluation

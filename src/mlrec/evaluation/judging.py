@@ -28,8 +28,8 @@ from mlrec.evaluation.metrics import Metric, ndcg_at_k, precision_at_k, recall_a
 from mlrec.evaluation.segments import NO_PAUSE, PAUSES, THIRDS, pause_lengths, popularity_thirds
 from mlrec.ids import rows_of
 from mlrec.model.matrix import Interactions
-from mlrec.ranking.best_unseen import Seen, slices
-from mlrec.ranking.histories import picked
+from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.histories import picked, slices
 from mlrec.settings import Relevance
 
 # Users whose lists one thread makes at once. Each list needs few scores.

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from mlrec.errors import SettingsError
 from mlrec.machine import blas_threads
-from mlrec.ranking.best_unseen import slices
-from mlrec.ranking.histories import History
+from mlrec.ranking.histories import History, slices
 from mlrec.ranking.top_n import top_n_rows
 
 if TYPE_CHECKING:

@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.progress import SILENT, Progress
-from mlrec.ranking.best_unseen import slices
-from mlrec.ranking.histories import History
+from mlrec.ranking.histories import History, slices
 from mlrec.ranking.item_item import ItemItem
 from mlrec.ranking.top_n import top_n_rows
 from mlrec.settings import ItemItemSettings, item_item_regularization_for

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.histories import History, picked, renumbered
+from mlrec.ranking.histories import History, picked, renumbered, slices
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n, top_n_rows
 
@@ -205,9 +205,3 @@ class BestUnseen:
 def blocks(n_users: int, n_movies: int) -> Iterator[slice]:
     """Divide users so that the scores of a block, (users, movies), take little memory."""
     return slices(n_users, max(1, BLOCK_SCORES // max(n_movies, 1)))
-
-
-def slices(n: int, size: int) -> Iterator[slice]:
-    """Divide n positions into runs of a size; the last may be shorter."""
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))

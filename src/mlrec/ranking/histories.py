@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -107,3 +108,9 @@ def picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray
     lengths = indptr[users + 1] - indptr[users]
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     return bounds, np.arange(bounds[-1]) + np.repeat(indptr[users] - bounds[:-1], lengths)
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Divide n positions into runs of a size; the last may be shorter."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

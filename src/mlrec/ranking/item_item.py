@@ -20,20 +20,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.histories import History, picked, renumbered
+from mlrec.ranking.histories import History, picked, renumbered, slices
 from mlrec.settings import ItemItemSettings
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 # An older like weighs less than a thirtieth of the newest.
 _HALF_LIVES = 5
 _MOST_LIKES = 500
+# So few that what is added up for them stays in the processor's cache.
+_USERS_AT_ONCE = 16
 
 
 class Likes(NamedTuple):
@@ -84,7 +83,7 @@ class ItemItem:
         """Return the same weights under another rule."""
         other = replace(self, rule=rule)
         # What is derived from the weights alone does not change.
-        vars(other).update(targets=self.targets, _column=self._column, _by_liked=self._by_liked)
+        vars(other).update(targets=self.targets, _column=self._column)
         return other
 
     def with_rows(self, row: NDArray[np.int32], n_movies: int) -> Self:
@@ -107,28 +106,24 @@ class ItemItem:
 
     def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
         """Score the movies of `targets` for some users, float32 (users, targets)."""
-        if n_users > 1:
-            return self._scores_of_many(likes, n_users)
+        if n_users == 1:
+            return self._summed(likes, 1)
+        found = np.empty((n_users, len(self.targets)), dtype=np.float32)
+        for users in slices(n_users, _USERS_AT_ONCE):
+            own = slice(*np.searchsorted(likes.positions, [users.start, users.stop]).tolist())
+            part = Likes(likes.positions[own] - users.start, likes.movie_idx[own], likes.weight[own])
+            found[users] = self._summed(part, users.stop - users.start)
+        return found
+
+    def _summed(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
         bounds, entries = picked(self.indptr, likes.movie_idx.astype(np.int64))
-        values = self.weight[entries] * np.repeat(likes.weight, bounds[1:] - bounds[:-1])
-        return np.bincount(self._column[entries], values, len(self.targets)).astype(np.float32)[None]
-
-    def _scores_of_many(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
-        """The same numbers, for SciPy adds in the same order and the same precision."""
-        from scipy import sparse
-
-        bounds = np.searchsorted(likes.positions, np.arange(n_users + 1))
-        own = sparse.csr_matrix((likes.weight, likes.movie_idx, bounds), shape=(n_users, len(self.indptr) - 1))
-        summed: NDArray[np.float64] = (own @ self._by_liked).toarray()
-        return summed.astype(np.float32)
-
-    @cached_property
-    def _by_liked(self) -> csr_matrix:
-        """The weights as a matrix, CSR float64 (movies, targets)."""
-        from scipy import sparse
-
-        shape = (len(self.indptr) - 1, len(self.targets))
-        return sparse.csr_matrix((self.weight.astype(np.float64), self._column, self.indptr), shape=shape)
+        lengths, n_targets = bounds[1:] - bounds[:-1], len(self.targets)
+        column = self._column.take(entries)
+        if n_users > 1:
+            column += np.repeat(likes.positions * n_targets, lengths)
+        values = self.weight.take(entries) * np.repeat(likes.weight, lengths)
+        summed = np.bincount(column, values, n_users * n_targets)
+        return summed.astype(np.float32).reshape(n_users, n_targets)
 
     def towards(self, movie: int, movie_idx: NDArray[np.int32]) -> NDArray[np.float64]:
         """What each of some movies (−1: unknown) says about one movie if it is liked, float64 (movies,)."""
