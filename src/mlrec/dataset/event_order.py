@@ -56,8 +56,16 @@ class Joined(NamedTuple):
         return _ascend(self.user[self.in_core], self.timestamp[self.in_core])
 
     def by_time(self) -> Joined:
-        """Put each user's events in time order. An event outside the core comes after those of its time in the core."""
-        order = np.lexsort((~self.in_core, self.timestamp, self.user))
+        """Put each user's events in time order, where those in the core are already.
+
+        An event outside the core comes after those of the same time in it.
+        """
+        # The events of all other users are in order already.
+        has_outside = np.zeros(len(self.user_ids), dtype=bool)
+        has_outside[self.user[~self.in_core]] = True
+        own = np.flatnonzero(has_outside[self.user])
+        order = np.arange(len(self.user))
+        order[own] = own[np.lexsort((~self.in_core[own], self.timestamp[own], self.user[own]))]
         ids = ("user_ids", "movie_ids")
         return self._replace(**{name: values[order] for name, values in self._asdict().items() if name not in ids})
 
