@@ -82,7 +82,7 @@ def recent_share(history: History, n_movies: int, half_life: float) -> NDArray[n
     ends = np.searchsorted(likes, history.indptr)
     last = ends[1:][ends[:-1] < ends[1:]] - 1  # each user's
     dated = np.bincount(movie_idx, weight, n_movies).astype(np.float64)
-    return _Sums(dated, float(weight[last].sum(dtype=np.float64)), counts, len(last)).share
+    return _Sums(dated, float(weight[last].sum()), counts, len(last)).share
 
 
 class _Sums(NamedTuple):
@@ -105,10 +105,9 @@ class _Sums(NamedTuple):
         return np.asarray(mixed / (self.users + _USERS_WITHOUT_DATES), dtype=np.float32)
 
 
-def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float32]:
-    """The weights of likes at a moment that none of them comes after. In float32, this takes a tenth of the time."""
-    scale = math.log(2) / (half_life * _SECONDS_PER_DAY)
-    return np.exp(((timestamp - moment) * scale).astype(np.float32))
+def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float64]:
+    weights: NDArray[np.float64] = np.exp2((timestamp - moment) / (half_life * _SECONDS_PER_DAY))
+    return weights
 
 
 class PopularityByDate:
@@ -175,7 +174,7 @@ class PopularityByDate:
         movies = self._movie_idx[own]
         return _Sums(
             sums.likes * past + np.bincount(movies, weight, self._n_movies),
-            sums.users * past + float(weight.sum(dtype=np.float64) - former.sum(dtype=np.float64)),
+            sums.users * past + float(weight.sum() - former.sum()),
             sums.n_likes + np.bincount(movies, minlength=self._n_movies),
             sums.n_users + len(weight) - len(former),
         )
