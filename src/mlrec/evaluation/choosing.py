@@ -126,6 +126,7 @@ class _Bench:
 
     jury: Jury
     candidates: Candidates
+    by_row: NDArray[np.float32]
     tried: dict[tuple[float, ...], NDArray[np.float64]] = field(default_factory=dict)
     vectors: dict[FoldInSettings, tuple[FoldIn, NDArray[np.float32]]] = field(default_factory=dict)
     item_item: _Remembered | None = None
@@ -146,7 +147,8 @@ class _Bench:
         judging = EvaluateSettings(users="others", sample=sample, random_seed=settings.random_seed)
         threads = settings.threads or available_threads()
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)
-        return cls(jury.sampled(), candidates, item_item=_Remembered.of(candidates.item_item))
+        by_row = np.zeros((known.n_users, candidates.movies.vectors.shape[1]), dtype=np.float32)
+        return cls(jury.sampled(), candidates, by_row, item_item=_Remembered.of(candidates.item_item))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -235,10 +237,13 @@ class _Bench:
         rule, second, item_item = settings.fold_in, settings.second_opinion, self.item_item
         if rule not in self.vectors:
             fold_in = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
-            self.vectors[rule] = fold_in, self.jury.folded_in(fold_in)
+            self.vectors[rule] = fold_in, self.jury.folded_in(fold_in)[self.jury.users]
+        fold_in, vectors = self.vectors[rule]
+        # All listers share one array with rows for all users, because each is done with before the next one is made.
+        self.by_row[self.jury.users] = vectors
         if item_item is not None and second is not None:
             item_item = item_item.with_rule(second) if second.weight else None
-        return self.jury.lister(*self.vectors[rule], item_item)
+        return self.jury.lister(fold_in, self.by_row, item_item)
 
 
 def _finite(settings: Mapping[str, float]) -> dict[str, float | None]:

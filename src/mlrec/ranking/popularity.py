@@ -190,7 +190,12 @@ def _in_time(timestamp: NDArray[np.int64]) -> NDArray[np.int64]:
     first = int(timestamp.min(initial=0))
     if int(timestamp.max(initial=0)) - first >= 1 << (63 - bits):
         return np.argsort(timestamp)
-    return np.sort((timestamp - first) << bits | np.arange(n)) & ((1 << bits) - 1)
+    keys = timestamp - first  # and all else in place, for there may be very many
+    keys <<= bits
+    keys |= np.arange(n)
+    keys.sort()
+    keys &= (1 << bits) - 1
+    return keys
 
 
 def spread_order(
