@@ -15,7 +15,8 @@ from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.choice import Choice
 from mlrec.artifacts.metrics_file import Figure
 from mlrec.artifacts.settings_file import read_settings
-from mlrec.dataset.reading import Events, PreparedData, read_prepared
+from mlrec.dataset.events import Events
+from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.evaluation import choosing
 from mlrec.evaluation.choosing import on_validation, summary_of, warnings_of
 from mlrec.evaluation.protocol import evaluate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlrec.dataset.reading import Events
+from mlrec.dataset.events import Events
 from mlrec.model.als import confidence_matrix
 from mlrec.model.matrix import number_rows, signed_matrix
 

@@ -15,7 +15,7 @@ import pytest
 
 from mlrec.artifacts.documents import from_json
 from mlrec.artifacts.prepared import Cutoffs, Manifest
-from mlrec.dataset.reading import Events
+from mlrec.dataset.events import Events
 from mlrec.evaluation.estimates import Difference, Estimate
 from mlrec.evaluation.protocol import Evaluation, RelevantMovies, Seeds
 from mlrec.evaluation.replay.replay import Part, Replay

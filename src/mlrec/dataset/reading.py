@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.prepared import REMEDY, SEAL, Manifest, read_manifest
 from mlrec.dataset.database import connect, literal, load_duckdb
-from mlrec.dataset.event_order import joined, numbered
+from mlrec.dataset.events import Events, OfUsersAndMovies, joined
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
 from mlrec.ids import IdArray, IdKind, array_of, text_fault
@@ -30,80 +30,6 @@ T = TypeVar("T")
 _VARIABLE_FILES = "read_parquet(getvariable('parts'), hive_partitioning = false)"
 # Nobody prepares data so often that more attempts would help.
 _ATTEMPTS = 10
-
-
-class _OfUsersAndMovies:
-    """The public ids of events that hold positions of their users and movies."""
-
-    user: NDArray[np.int32]
-    movie: NDArray[np.int32]
-    user_ids: IdArray
-    movie_ids: IdArray
-
-    @property
-    def user_id(self) -> IdArray:
-        """The public id of each event's user, (events,)."""
-        return self.user_ids[self.user]
-
-    @property
-    def movie_id(self) -> IdArray:
-        """The public id of each event's movie, (events,)."""
-        return self.movie_ids[self.movie]
-
-
-@dataclass(frozen=True)
-class Events(_OfUsersAndMovies):
-    """The events of the users of the core, ordered by user, time and movie; all arrays but the ids are (events,).
-
-    Attributes
-    ----------
-    user, movie
-        Positions in `user_ids` and `movie_ids`, int32.
-    preference
-        −2, −1, +1 or +2, int8.
-    timestamp
-        Epoch seconds, int64.
-    split
-        Position in `SPLITS`, int8.
-    in_core
-        Whether the event is in the core, bool. The movies of the others were dropped by the core filter.
-    user_ids, movie_ids
-        Public ids, ascending; see `mlrec.ids`. Some may have no event.
-    """
-
-    user: NDArray[np.int32]
-    movie: NDArray[np.int32]
-    preference: NDArray[np.int8]
-    timestamp: NDArray[np.int64]
-    split: NDArray[np.int8]
-    in_core: NDArray[np.bool_]
-    user_ids: IdArray
-    movie_ids: IdArray
-
-    @classmethod
-    def of(
-        cls,
-        user_id: IdArray,
-        movie_id: IdArray,
-        preference: NDArray[np.int8],
-        timestamp: NDArray[np.int64],
-        split: NDArray[np.int8],
-    ) -> Events:
-        """Make events in the core from the public ids of each; all arrays are (events,)."""
-        user_ids, (user,) = numbered([user_id])
-        movie_ids, (movie,) = numbered([movie_id])
-        return cls(user, movie, preference, timestamp, split, np.ones(len(user), dtype=bool), user_ids, movie_ids)
-
-    def __len__(self) -> int:
-        """Return the number of events."""
-        return len(self.user)
-
-    def only(self, keep: NDArray[np.bool_]) -> Events:
-        """Keep some events; `keep` is (events,)."""
-        return replace(self, **{name: getattr(self, name)[keep] for name in _EVENT_COLUMNS})
-
-
-_EVENT_COLUMNS = ("user", "movie", "preference", "timestamp", "split", "in_core")
 
 
 @dataclass(frozen=True)
@@ -130,7 +56,7 @@ class Movies:
 
 
 @dataclass(frozen=True)
-class HeldOut(_OfUsersAndMovies):
+class HeldOut(OfUsersAndMovies):
     """One split, with the manifest of its folder; arrays as in `Events`."""
 
     manifest: Manifest
@@ -282,20 +208,18 @@ def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitNa
         }
         parts = {SPLITS.index(name): _in_order_of_users(_read_split(query, files.split(name), ids)) for name in splits}
         around = [_in_order_of_users(_read_outside(query, path, ids, splits)) for path in outside]
-    found = joined(parts, *around)
+    events = joined(parts, *around)
     # Only among all splits do positions mean something. Somebody may have rewritten a split since, too.
-    if not (found.is_in_time_order and set(splits) == set(SPLITS)):
-        if not found.is_core_in_time_order:
+    if not (events.are_in_time_order and set(splits) == set(SPLITS)):
+        if not events.only(events.in_core).are_in_time_order:
             raise IncompatibleFormatError(f"The events in {files.root} are not in time order.", REMEDY)
-        found = found.by_time()
+        events = events.by_time()
     # What was read of a text is its position among all of them.
-    user_ids, user = (found.user_ids, found.user)
     if "user_id" in texts:
-        user_ids, user = texts["user_id"], found.user_ids.astype(np.int32)[user]
-    movie_ids, movie = (found.movie_ids, found.movie)
+        events = replace(events, user=events.user_ids.astype(np.int32)[events.user], user_ids=texts["user_id"])
     if "movie_id" in texts:
-        movie_ids, movie = texts["movie_id"], found.movie_ids.astype(np.int32)[movie]
-    return Events(user, movie, found.preference, found.timestamp, found.split, found.in_core, user_ids, movie_ids)
+        events = replace(events, movie=events.movie_ids.astype(np.int32)[events.movie], movie_ids=texts["movie_id"])
+    return events
 
 
 def _read_outside(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
-from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_prepared
+from mlrec.dataset.events import Events
+from mlrec.dataset.reading import HeldOut, PreparedData, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError
 from mlrec.evaluation.bootstrap import Bootstrap
 from mlrec.evaluation.estimates import Difference, Figures

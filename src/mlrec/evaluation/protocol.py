@@ -14,8 +14,9 @@ from mlrec.artifacts import metrics_file, model_folder, registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
 from mlrec.artifacts.prepared import read_manifest
+from mlrec.dataset.events import Events
 from mlrec.dataset.finding import Table
-from mlrec.dataset.reading import Events, HeldOut, PreparedData, read_held_out, read_prepared
+from mlrec.dataset.reading import HeldOut, PreparedData, read_held_out, read_prepared
 from mlrec.errors import DataChangedError, EmptyResultError, SettingsError, StateError, TrainingFailedError
 from mlrec.evaluation import foreign_lists, splits
 from mlrec.evaluation.bootstrap import Bootstrap

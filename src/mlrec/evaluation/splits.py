@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.prepared import Manifest
-from mlrec.dataset.reading import Events
+from mlrec.dataset.events import Events
 from mlrec.errors import EmptyResultError, SettingsError
 from mlrec.settings import Relevance, SplitName
 

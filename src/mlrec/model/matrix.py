@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Catalogue
-from mlrec.dataset.reading import Events, Movies
+from mlrec.dataset.events import Events
+from mlrec.dataset.reading import Movies
 from mlrec.ids import IdArray, rows_of
 from mlrec.ranking.histories import History
 from mlrec.ranking.runs import run_starts

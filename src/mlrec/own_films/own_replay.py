@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mlrec.artifacts import model_folder, registry
 from mlrec.artifacts.documents import to_json
 from mlrec.artifacts.model_folder import Model
-from mlrec.dataset.reading import Events
+from mlrec.dataset.events import Events
 from mlrec.errors import EmptyResultError, ForgottenUserError, as_argument, in_shell, unfit
 from mlrec.evaluation.bootstrap import Bootstrap, difference
 from mlrec.evaluation.estimates import Difference, Estimate

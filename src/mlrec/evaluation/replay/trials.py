@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.dataset.reading import Events
+from mlrec.dataset.events import Events
 from mlrec.evaluation.replay.arms import Arm, ReplayModel
 from mlrec.ids import rows_of
 from mlrec.machine import blas_threads

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlrec.dataset.reading import Events
+from mlrec.dataset.events import Events
 from mlrec.errors import EmptyResultError
 
 

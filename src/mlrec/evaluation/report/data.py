@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.prepared import REMEDY, Cutoffs, Manifest, StepCount
-from mlrec.dataset.reading import Events, read_prepared
+from mlrec.dataset.events import Events
+from mlrec.dataset.reading import read_prepared
 from mlrec.errors import IncompatibleFormatError
 from mlrec.settings import SPLITS, SplitName
 from mlrec.workspace import Workspace

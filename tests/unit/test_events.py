@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mlrec.dataset.event_order import joined, numbered
+from mlrec.dataset.events import joined, numbered
 from mlrec.ids import array_of
 
 Event = tuple[int, int, int, int]
@@ -78,23 +78,23 @@ def test_events_outside_the_core_that_are_not_in_order_are_put_in_order():
     found = joined({2: core}, part([(1, 30, 1, 9), (1, 40, 1, 2), (2, 30, 1, 0)], position=[2, 0, 0], split=[2, 2, 2]))
     assert found.movie_ids[found.movie].tolist() == [40, 10, 20, 30, 30, 10]
     assert found.in_core.tolist() == [False, True, True, False, False, True]
-    assert found.is_in_time_order
+    assert found.are_in_time_order
 
 
 def test_by_time_an_event_outside_the_core_comes_after_those_of_its_time():
     core = part([(1, 10, 1, 5), (1, 20, 1, 6)])
     found = joined({0: core}, part([(1, 30, 1, 5)], position=[0], split=[0]))
-    assert found.is_in_time_order
+    assert found.are_in_time_order
     assert found.movie_ids[found.movie].tolist() == [30, 10, 20]
     assert found.by_time().movie_ids[found.by_time().movie].tolist() == [10, 30, 20]
 
 
 def test_times_that_descend_are_seen_wherever_they_are():
     backwards = part([(1, 10, 1, 6), (1, 20, 1, 5)])
-    assert not joined({0: backwards}).is_core_in_time_order
+    assert not joined({0: backwards}).are_in_time_order
     late = joined({0: part([(1, 10, 1, 5), (1, 20, 1, 6)])}, part([(1, 30, 1, 9)], position=[0], split=[0]))
-    assert late.is_core_in_time_order
-    assert not late.is_in_time_order
+    assert late.only(late.in_core).are_in_time_order
+    assert not late.are_in_time_order
 
 
 @pytest.mark.parametrize("kind", ["integer", "text"])

@@ -1,4 +1,4 @@
-"""Join the splits of prepared data, and the events outside its core, into one order: by user, and each user's in time.
+"""Events of prepared data, and how the splits and the events outside the core become one order: by user and time.
 
 Each file is in that order already. So nothing is sorted: a byte for each event says which file it comes from, and the
 columns of each file are poured into the places that are its own.
@@ -7,7 +7,8 @@ columns of each file are poured into the places that are its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,41 +22,83 @@ Part = Mapping[str, NDArray[Any]]
 _OUTSIDE = -1
 
 
-class Joined(NamedTuple):
-    """Events in order; all arrays but the ids are (events,).
+class OfUsersAndMovies:
+    """The public ids of events that hold positions of their users and movies."""
+
+    user: NDArray[np.int32]
+    movie: NDArray[np.int32]
+    user_ids: IdArray
+    movie_ids: IdArray
+
+    @property
+    def user_id(self) -> IdArray:
+        """The public id of each event's user, (events,)."""
+        return self.user_ids[self.user]
+
+    @property
+    def movie_id(self) -> IdArray:
+        """The public id of each event's movie, (events,)."""
+        return self.movie_ids[self.movie]
+
+
+@dataclass(frozen=True)
+class Events(OfUsersAndMovies):
+    """The events of the users of the core, ordered by user, time and movie; all arrays but the ids are (events,).
 
     Attributes
     ----------
-    user_ids, movie_ids
-        The distinct ids, ascending.
     user, movie
-        Positions in them, int32.
-    preference, timestamp, split
-        As in `Events`.
+        Positions in `user_ids` and `movie_ids`, int32.
+    preference
+        −2, −1, +1 or +2, int8.
+    timestamp
+        Epoch seconds, int64.
+    split
+        Position in `SPLITS`, int8.
     in_core
-        Whether the event is of a split, bool.
+        Whether the event is in the core, bool. The movies of the others were dropped by the core filter.
+    user_ids, movie_ids
+        Public ids, ascending; see `mlrec.ids`. Some may have no event.
     """
 
-    user_ids: NDArray[np.int64]
-    movie_ids: NDArray[np.int64]
     user: NDArray[np.int32]
     movie: NDArray[np.int32]
     preference: NDArray[np.int8]
     timestamp: NDArray[np.int64]
     split: NDArray[np.int8]
     in_core: NDArray[np.bool_]
+    user_ids: IdArray
+    movie_ids: IdArray
+
+    @classmethod
+    def of(
+        cls,
+        user_id: IdArray,
+        movie_id: IdArray,
+        preference: NDArray[np.int8],
+        timestamp: NDArray[np.int64],
+        split: NDArray[np.int8],
+    ) -> Events:
+        """Make events in the core from the public ids of each; all arrays are (events,)."""
+        user_ids, (user,) = numbered([user_id])
+        movie_ids, (movie,) = numbered([movie_id])
+        return cls(user, movie, preference, timestamp, split, np.ones(len(user), dtype=bool), user_ids, movie_ids)
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.user)
+
+    def only(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Events:
+        """Keep some events: bool (events,), or their positions in the order that they get."""
+        return replace(self, **{name: getattr(self, name)[keep] for name in _COLUMNS})
 
     @property
-    def is_in_time_order(self) -> bool:
+    def are_in_time_order(self) -> bool:
         """Whether each user's events are in time order."""
-        return _ascend(self.user, self.timestamp)
+        is_same_user = self.user[1:] == self.user[:-1]
+        return not ((self.timestamp[1:] < self.timestamp[:-1]) & is_same_user).any()
 
-    @property
-    def is_core_in_time_order(self) -> bool:
-        """Whether each user's events in the core are in time order."""
-        return _ascend(self.user[self.in_core], self.timestamp[self.in_core])
-
-    def by_time(self) -> Joined:
+    def by_time(self) -> Events:
         """Put each user's events in time order, where those in the core are already.
 
         An event outside the core comes after those of the same time in it.
@@ -64,17 +107,15 @@ class Joined(NamedTuple):
         has_outside = np.zeros(len(self.user_ids), dtype=bool)
         has_outside[self.user[~self.in_core]] = True
         own = np.flatnonzero(has_outside[self.user])
-        order = np.arange(len(self.user))
+        order = np.arange(len(self))
         order[own] = own[np.lexsort((~self.in_core[own], self.timestamp[own], self.user[own]))]
-        ids = ("user_ids", "movie_ids")
-        return self._replace(**{name: values[order] for name, values in self._asdict().items() if name not in ids})
+        return self.only(order)
 
 
-def _ascend(user: NDArray[np.int32], timestamp: NDArray[np.int64]) -> bool:
-    return not ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any()
+_COLUMNS = ("user", "movie", "preference", "timestamp", "split", "in_core")
 
 
-def joined(splits: Mapping[int, Part], outside: Part | None = None) -> Joined:
+def joined(splits: Mapping[int, Part], outside: Part | None = None) -> Events:
     """Join files whose users ascend.
 
     Parameters
@@ -103,7 +144,7 @@ def joined(splits: Mapping[int, Part], outside: Part | None = None) -> Joined:
         if number == _OUTSIDE:
             split[own] = part["split"]
     user = np.repeat(np.arange(len(user_ids), dtype=np.int32), counts.sum(axis=1))
-    return Joined(user_ids, movie_ids, user, movie, preference, timestamp, split, source != _OUTSIDE)
+    return Events(user, movie, preference, timestamp, split, source != _OUTSIDE, user_ids, movie_ids)
 
 
 def _counted(users: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
