@@ -64,7 +64,7 @@ USERS = st.lists(
 def test_the_shares_at_any_moment_are_those_of_the_likes_before_it(monkeypatch_blocks, users, moment, half_life):
     history = history_of(users)
     popularity = PopularityByDate(history, 5, half_life)
-    found = popularity.at(popularity.n_before(moment * DAY))
+    found = popularity.walk()(popularity.n_before(moment * DAY))
     np.testing.assert_allclose(found, by_hand(users, moment, half_life, 5), rtol=1e-5, atol=1e-7)
 
 
@@ -75,7 +75,7 @@ def test_walking_from_moment_to_moment_finds_the_same_shares(monkeypatch_blocks,
     walk = popularity.walk()
     for moment in [*moments, *sorted(moments)]:
         n_likes = popularity.n_before(moment * DAY)
-        np.testing.assert_allclose(walk(n_likes), popularity.at(n_likes), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(walk(n_likes), popularity.walk()(n_likes), rtol=1e-5, atol=1e-7)
 
 
 @settings(max_examples=100, deadline=None)

@@ -372,7 +372,7 @@ class DuckDBRatings:
         self._sql.run("50_preferences", "Sorting")
         self._sql.run("50_outside", "Sorting")
         self._sql.run(f"51_{dealt}events", "Sorting")
-        self._sql.run(f"52_{dealt or self._counted}outside_events", "Sorting")
+        self._sql.run(f"52_{dealt or self._counted()}outside_events", "Sorting")
         if self._settings.split == "global-time":
             self._sql.run("60_cutoff_times", "Splitting")
             self._sql.run("61_split_global_time", "Splitting")
@@ -383,9 +383,8 @@ class DuckDBRatings:
             self._sql.run("63_ties", "Counting ties")
             self._sql.run("64_outside_user_time", "Splitting")
 
-    @property
     def _counted(self) -> str:
-        """How the events outside the core find their places: by counting, if that compares few pairs of events."""
+        """Which step places the events outside the core: the one that counts, if it compares few pairs of events."""
         of_users = "SELECT n, count(*) AS n_outside FROM outside WHERE n IS NOT NULL GROUP BY user_id, n"
         pairs = self._sql.value(f"SELECT coalesce(sum(n * n_outside), 0) FROM ({of_users})")
         return "counted_" if pairs <= _MOST_PAIRS else ""

@@ -60,10 +60,8 @@ class Bootstrap:
         """
         if np.count_nonzero(denominators) < 2:
             return np.full(len(self._times), np.nan)
-        above, below = (
-            self._drawn(numerators),
-            self._n_drawn if (denominators == 1).all() else self._drawn(denominators),
-        )
+        above = self._drawn(numerators)
+        below = self._n_drawn if (denominators == 1).all() else self._drawn(denominators)
         return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
     @cached_property

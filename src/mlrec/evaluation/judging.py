@@ -317,18 +317,18 @@ class Judge:
                 for k in self.ks:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
-        place = np.argsort(order)
-        values = {name: column[place] for name, column in values.items()}
+        back = np.argsort(order)
+        values = {name: column[back] for name, column in values.items()}
         pauses = self.held_out.pauses
         return Judged(
-            per_user=_per_user(values, own_popularity[place], n_listed[place]),
+            per_user=_per_user(values, own_popularity[back], n_listed[back]),
             by_popularity={
-                name: tuple(map(PerUser, found[:, place], self._relevant_by(third))) for name, found in found_in.items()
+                name: tuple(map(PerUser, found[:, back], self._relevant_by(third))) for name, found in found_in.items()
             },
             by_pause={}
             if pauses is None
             else {
-                name: tuple(map(PerUser, found[:, place], (pauses.n_relevant > 0).astype(np.float64)))
+                name: tuple(map(PerUser, found[:, back], (pauses.n_relevant > 0).astype(np.float64)))
                 for name, found in after_pause.items()
             },
             coverage={f"coverage@{k}": float(seen[:-1].mean()) for k, seen in listed.items()},

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mlrec.errors import TrainingFailedError
 from mlrec.machine import blas_threads
 from mlrec.progress import SILENT, Progress
+from mlrec.ranking.histories import bounds_of_kept
 from mlrec.settings import START_ITERATIONS, Dislikes, TrainSettings, regularization_for
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def confidence_matrix(preferences: csr_matrix, alpha: float, dislikes: Dislikes)
     r, indices, indptr = preferences.data, preferences.indices, preferences.indptr
     if dislikes == "ignore":
         liked = r > 0
-        r, indices, indptr = r[liked], indices[liked], np.searchsorted(np.flatnonzero(liked), indptr)
+        r, indices, indptr = r[liked], indices[liked], bounds_of_kept(indptr, liked)
     with np.errstate(over="ignore"):  # an α too large for float32 becomes infinite; the fit reports it
         confidences = 1.0 + np.float32(alpha) * np.abs(r)
     if dislikes == "zero":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlrec.errors import SettingsError
 from mlrec.machine import blas_threads
-from mlrec.ranking.histories import History, slices
+from mlrec.ranking.histories import History, bounds_of_kept, slices
 from mlrec.ranking.top_n import top_n_rows
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def likes_matrix(history: History, n_movies: int, half_life: float = math.inf) -
     """
     from scipy.sparse import csr_matrix
 
-    kept = (history.preference > 0) & (history.movie_idx >= 0)
-    indptr = np.concatenate([[0], np.cumsum(kept)])[history.indptr]
-    weight = np.exp2(-_n_later(history)[kept] / half_life).astype(np.float32)
-    matrix = csr_matrix((weight, history.movie_idx[kept], indptr), shape=(len(indptr) - 1, n_movies))
+    keep = (history.preference > 0) & (history.movie_idx >= 0)
+    indptr = bounds_of_kept(history.indptr, keep)
+    weight = np.exp2(-_n_later(history)[keep] / half_life).astype(np.float32)
+    matrix = csr_matrix((weight, history.movie_idx[keep], indptr), shape=(len(indptr) - 1, n_movies))
     return matrix.sorted_indices()
 
 
@@ -112,7 +112,7 @@ def latest(history: History, n_movies: int) -> csr_matrix:
 
     n_later = _n_later(history)
     kept = n_later < SOON
-    indptr = np.concatenate([[0], np.cumsum(kept)])[history.indptr]
+    indptr = bounds_of_kept(history.indptr, kept)
     weight = (1.0 / (n_later[kept] + 1)).astype(np.float32)
     return csr_matrix((weight, history.movie_idx[kept], indptr), shape=(len(indptr) - 1, n_movies)).sorted_indices()
 

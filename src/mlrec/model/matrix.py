@@ -12,7 +12,7 @@ from mlrec.artifacts.model_folder import Catalogue
 from mlrec.dataset.events import Events
 from mlrec.dataset.reading import Movies
 from mlrec.ids import IdArray, rows_of
-from mlrec.ranking.histories import History
+from mlrec.ranking.histories import History, bounds_of_kept
 from mlrec.ranking.runs import run_starts
 from mlrec.settings import SPLITS, SplitName
 
@@ -69,7 +69,7 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...], catalogue: Id
     movie_ids = events.movie_ids[is_trained] if catalogue is None else catalogue
     movie_idx = rows_of(movie_ids, events.movie_ids)[events.movie]
     user_ids, history = history_of(events, movie_idx)
-    n_ratings, popularity = _numbers(movie_idx, learned, events.preference > 0, len(movie_ids))
+    n_ratings, popularity = counts_by_movie(movie_idx[learned], events.preference[learned], len(movie_ids))
     return Interactions(
         user_ids=user_ids,
         movie_ids=movie_ids,
@@ -80,12 +80,12 @@ def number_rows(events: Events, trained_on: tuple[SplitName, ...], catalogue: Id
     )
 
 
-def _numbers(
-    movie_idx: NDArray[np.int32], learned: NDArray[np.bool_], liked: NDArray[np.bool_], n_movies: int
+def counts_by_movie(
+    movie_idx: NDArray[np.int32], preference: NDArray[np.int8], n_movies: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many of the events that are learned each movie has, and how many of them are likes."""
+    """Count the ratings of each movie, and the likes among them, both int64 (movies,). −1 is an unknown movie."""
     # Both are counted in one pass. Unknown movies are counted first, and then left out.
-    counts = np.bincount(2 * (movie_idx[learned] + 1) + liked[learned], minlength=2 * (n_movies + 1))
+    counts = np.bincount(2 * (movie_idx + 1) + (preference > 0), minlength=2 * (n_movies + 1))
     by_movie = counts.reshape(-1, 2)[1:].astype(np.int64)
     return by_movie.sum(axis=1), by_movie[:, 1].copy()
 
@@ -114,13 +114,11 @@ def history_of(events: Events, movie_idx: NDArray[np.int32]) -> tuple[IdArray, H
 def core_matrix(history: History, is_trained: NDArray[np.bool_]) -> csr_matrix:
     """Matrix of the signed preferences that ALS learns from, CSR float32 (users, trained movies)."""
     history = history.checked()
-    column = np.append(np.cumsum(is_trained) - 1, -1).astype(np.int32)
-    column[:-1][~is_trained] = -1
+    column = np.append(np.where(is_trained, np.cumsum(is_trained) - 1, -1), -1).astype(np.int32)
     columns, preference, indptr = column[history.movie_idx], history.preference, history.indptr
     keep = columns >= 0
     if not keep.all():
-        columns, preference = columns[keep], preference[keep]
-        indptr = np.searchsorted(np.flatnonzero(keep), indptr)
+        columns, preference, indptr = columns[keep], preference[keep], bounds_of_kept(indptr, keep)
     return _signed(preference, columns, indptr, int(is_trained.sum()))
 
 

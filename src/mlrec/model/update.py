@@ -25,11 +25,11 @@ from mlrec.errors import StateError
 from mlrec.ids import IdArray, PublicId, array_of, public, rows_of
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model.learn import vectors_of_movies
-from mlrec.model.matrix import catalogue_of
+from mlrec.model.matrix import catalogue_of, counts_by_movie
 from mlrec.progress import SILENT, Progress
 from mlrec.ranking.effective_history import STRANGER, KnownHistory, Merged, SwipeLog, merged
 from mlrec.ranking.fold_in import FoldIn
-from mlrec.ranking.histories import EVENT_ARRAYS, History, picked
+from mlrec.ranking.histories import EVENT_ARRAYS, History, bounds_of_kept, picked
 from mlrec.ranking.movie_vectors import ORIGINS, Core
 from mlrec.ranking.popularity import recent_share
 from mlrec.settings import SPLITS
@@ -365,16 +365,13 @@ def _updated(model: Model, catalogue: _Catalogue, users: _Users) -> Model:
     history = users.history.only(model.info.trained_on)
     movies = vectors_of_movies(core, history, catalogue.content.content, settings, threads)
     known = history.movie_idx >= 0
-    n_ratings, popularity = (
-        np.bincount(history.movie_idx[chosen], minlength=n_movies).astype(np.int64)
-        for chosen in (known, known & (history.preference > 0))
-    )
+    n_ratings, popularity = counts_by_movie(history.movie_idx, history.preference, n_movies)
     vectors = np.zeros((len(users.user_ids), factors.shape[1]), dtype=np.float32)
     is_known = users.former >= 0
     vectors[is_known] = model.vectors_of(users.former[is_known])
     if settings.user_vectors == "fold-in":
         # Vectors of other users depend on the core alone.
-        outside = np.concatenate([[0], np.cumsum(known & ~is_trained[history.movie_idx])])[history.indptr]
+        outside = bounds_of_kept(history.indptr, known & ~is_trained[history.movie_idx])
         again = np.flatnonzero(users.is_swiped | (np.diff(outside) > 0))
         own = history.of_users(again)
         vectors[again] = FoldIn(movies.vectors, model.fold_in, is_trained).user_vectors(

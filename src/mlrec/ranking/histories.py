@@ -59,7 +59,7 @@ class History:
         if set(splits) == set(SPLITS):
             return events
         keep = np.array([name in splits for name in SPLITS])[events.split]
-        return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
+        return events._picked(bounds_of_kept(events.indptr, keep), keep)
 
     def on(self, movies: NDArray[np.bool_]) -> History:
         """Keep the events on some movies, bool (movies,); user and movie rows stay the same."""
@@ -67,13 +67,13 @@ class History:
         if movies.all() and not (events.movie_idx < 0).any():
             return events
         keep = np.append(movies, False)[events.movie_idx]  # the last is row −1
-        return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
+        return events._picked(bounds_of_kept(events.indptr, keep), keep)
 
     def liked(self) -> History:
         """Keep the likes; user rows stay the same."""
         events = self.checked()
         keep = events.preference > 0
-        return events._picked(np.searchsorted(np.flatnonzero(keep), events.indptr), keep)
+        return events._picked(bounds_of_kept(events.indptr, keep), keep)
 
     def checked(self) -> History:
         """All events, validated. Events made in memory need no check; a subclass may check what it reads."""
@@ -101,6 +101,11 @@ def renumbered(
     new[users] = np.arange(len(users))
     found = new[positions]
     return found[found >= 0], found >= 0
+
+
+def bounds_of_kept(indptr: NDArray[np.integer[Any]], keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Bounds of users' entries once some of all entries are left out; `keep` is (entries,)."""
+    return np.searchsorted(np.flatnonzero(keep), indptr)
 
 
 def picked(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -143,12 +143,12 @@ class PopularityByDate:
         """Return the number of likes before a moment, in epoch seconds. Moments of the same number are alike."""
         return int(np.searchsorted(self._timestamp, moment))
 
-    def at(self, n_likes: int) -> NDArray[np.float32]:
-        """Return the shares after the first likes, float32 (movies,), 0 to 1; zeros before the first like."""
-        return self.walk()(n_likes)
-
     def walk(self) -> Callable[[int], NDArray[np.float32]]:
-        """Return a function like `at`, which is fast for ascending numbers: it goes on from the one before."""
+        """Return a function that says the shares after the first likes, given their number.
+
+        The shares are float32 (movies,), 0 to 1; zeros before the first like. The function goes on from the number
+        before, so it is fast for ascending ones.
+        """
         there, sums = 0, self._kept[0]
 
         def at(n_likes: int) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from mlrec.progress import SILENT, Progress
 from mlrec.ranking.content import Content
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.gradient import gradient_vector, gradient_vectors
-from mlrec.ranking.histories import History
+from mlrec.ranking.histories import History, bounds_of_kept
 from mlrec.ranking.personal import Personal
 from mlrec.ranking.popularity import recent_share
 from mlrec.ranking.ranker import Opinions, Ranker
@@ -142,7 +142,7 @@ def learn_with_swipes(
     movie_idx = rows_of(model.movie_ids, events.movie_ids)[events.movie]
     n_before = np.arange(len(events)) - np.repeat(starts, counts)
     keep = (n_before < n_swipes) & (movie_idx >= 0)
-    kept_before = np.concatenate([[0], np.cumsum(keep)])[np.append(starts, len(events))]
+    kept_before = bounds_of_kept(np.append(starts, len(events)), keep)
     old = model.history
     both = History(
         indptr=np.concatenate([old.indptr, old.indptr[-1] + kept_before[1:]]),
