@@ -21,6 +21,7 @@ from mlrec.ranking.effective_history import effective_history
 from mlrec.serving import user_views
 from mlrec.settings import TrainSettings
 from tests.independent import popularity_by_date, rows_of
+from tests.processes import wait_until
 from tests.second_opinion import dense, personal_by_hand
 
 
@@ -252,6 +253,11 @@ def test_closing_lets_go_of_everything_though_the_object_lives_on(two_models):
     assert held(workspace.root)[1] == 0
 
 
+def answers(rec: Recommender) -> bool:
+    assert len(rec.get_top_n(42)) == 10
+    return True
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("of any kind"), OSError(24, "Too many open files"), MemoryError()])
 def test_a_new_model_that_cannot_be_opened_is_one_warning_and_serving_goes_on(two_models, monkeypatch, caplog, error):
     workspace, ids_ = two_models
@@ -263,19 +269,16 @@ def test_a_new_model_that_cannot_be_opened_is_one_warning_and_serving_goes_on(tw
         with monkeypatch.context() as patched:
             patched.setattr("mlrec.artifacts.registry.open_published", fail)
             registry.publish(workspace, ids_[1])
-            until = time.monotonic() + 1
-            while time.monotonic() < until:
-                assert len(rec.get_top_n(42)) == 10
+            wait_until(lambda: answers(rec) and caplog.records, pause=0.001)
+            for _ in range(100):
+                assert answers(rec)
                 time.sleep(0.001)
         assert len(caplog.records) == 1
         assert "goes on serving" in caplog.text
         assert rec.model_id == ids_[0]
-        for _ in range(500):  # when it can be opened, it is
-            rec.get_top_n(42)
-            if rec._served().folder_name == ids_[1]:
-                break
-            time.sleep(0.01)
-        assert rec._served().folder_name == ids_[1]
+        wait_until(
+            lambda: answers(rec) and rec._served().folder_name == ids_[1], pause=0.01
+        )  # when it can be opened, it is
 
 
 def test_a_model_folder_that_was_renamed_is_opened_once(two_models):

@@ -98,7 +98,7 @@ def test_a_model_that_cannot_be_served_is_refused_by_all_in_the_same_words(works
         with pytest.raises(IncompatibleFormatError) as caught:
             recommender.refresh()
         assert words in caught.value.message
-        assert serves_on(recommender, expected)
+        assert serves_on(recommender, expected, caplog)
         assert len(caplog.records) == 1
         assert words in caplog.text
         assert recommender.model_id == former
@@ -110,12 +110,16 @@ def test_a_model_that_cannot_be_served_is_refused_by_all_in_the_same_words(works
     assert caught.value.message in finding.detail
 
 
-def serves_on(recommender: Recommender, expected: object) -> bool:
-    """Whether the former model goes on answering while the new one is looked at, and the look has ended."""
-    until = time.monotonic() + 0.5
-    while time.monotonic() < until:
+def serves_on(recommender: Recommender, expected: object, caplog: pytest.LogCaptureFixture) -> bool:
+    """Whether the former model goes on answering until the new one has been refused, and for a while after that."""
+    refused_at = None
+    end = time.monotonic() + 60
+    while refused_at is None or time.monotonic() < refused_at + 0.3:
+        assert time.monotonic() < end, "the new model has not been refused"
         if recommender.get_top_n(1, 5) != expected:
             return False
+        if refused_at is None and caplog.records:
+            refused_at = time.monotonic()
         time.sleep(0.01)
     return True
 
@@ -130,7 +134,7 @@ def test_an_operating_system_that_refuses_is_one_warning(workspace, caplog, monk
         point_to(workspace, NEW)
         with monkeypatch.context() as patched:
             patched.setattr("numpy.lib.format.open_memmap", refuse)
-            assert serves_on(recommender, expected)
+            assert serves_on(recommender, expected, caplog)
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         assert "Input/output error" in caplog.text
 
@@ -147,7 +151,7 @@ def test_what_serving_alone_trips_over_is_a_problem_for_doctor_and_a_warning_for
         point_to(workspace, NEW)
         with monkeypatch.context() as patched:
             patched.setattr("mlrec.serving.served_model.FoldIn", trip)
-            assert serves_on(recommender, expected)
+            assert serves_on(recommender, expected, caplog)
             (finding,) = [one for one in diagnose(workspace).findings if one.name == "published model"]
         assert len(caplog.records) == 1
         assert "no such ranking" in caplog.text

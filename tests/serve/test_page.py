@@ -181,8 +181,8 @@ def test_the_list_beside_moves_and_says_so(shared, new_page):
         page.keyboard.press("ArrowUp")
         expect(card(page).locator("h2")).not_to_have_text(now)
     settled(page)
+    wait_until(lambda: page.locator(".top .place-title").all_inner_texts() != before, seconds=20, pause=0.05)
     expect(page.locator(".change")).to_contain_text("In:")
-    assert page.locator(".top .place-title").all_inner_texts() != before
     expect(page.locator(".top .moved").first).to_be_visible()
     expect(page.locator("#said")).to_contain_text(re.compile("Superliked|Your list"))
     expected = shared.client.get(f"/v1/users/{user(page)}/recommendations", params={"n": 8}).json()

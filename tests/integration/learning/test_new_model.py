@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from mlrec.model.train import train
 from mlrec.serving.swipe import SwipeSession
 from mlrec.settings import PrepareSettings, TrainSettings
 from tests.integration.learning.users import NEW, ids, vector_of
+from tests.processes import wait_until
 
 
 def test_swipes_survive_a_retrain_and_a_rollback(demo_copy):
@@ -40,16 +40,17 @@ def test_swipes_survive_a_retrain_and_a_rollback(demo_copy):
         assert rec.get_top_n(NEW) == listed
 
 
+def answers(rec: Recommender) -> bool:
+    """Lists go on all the while."""
+    assert len(rec.get_top_n(42)) == 10
+    return True
+
+
 def test_a_long_lived_recommender_finds_the_new_model_by_itself(demo_copy):
     with Recommender.open(demo_copy.root, settings=ServeSettings(refresh_seconds=0.1)) as rec:
         view, first = rec._view(42), rec.model_id
         second = train(demo_copy, TrainSettings(iterations=2)).model_id
-        for _ in range(200):
-            assert len(rec.get_top_n(42)) == 10  # answers go on all the while
-            if rec.model_id == second:
-                break
-            time.sleep(0.02)
-        assert rec.model_id == second
+        wait_until(lambda: answers(rec) and rec.model_id == second)
         assert view.served.model_id == first  # what a call under way holds stays as it was
 
 
@@ -58,11 +59,7 @@ def test_a_damaged_new_model_leaves_the_old_one_serving(demo_copy, caplog):
         first = rec.model_id
         second = train(demo_copy, TrainSettings(iterations=1)).model_id
         (demo_copy.model(second).root / "movie_embeddings.npy").write_bytes(b"")
-        for _ in range(100):
-            assert len(rec.get_top_n(42)) == 10
-            if caplog.records:
-                break
-            time.sleep(0.02)
+        wait_until(lambda: answers(rec) and caplog.records)
         assert "was not opened" in caplog.text
         assert rec.model_id == first
 
