@@ -422,7 +422,7 @@ START_ITERATIONS = 8
 """Sweeps of the start over these users."""
 ITERATIONS = 10
 """Sweeps over all users without a start."""
-ITERATIONS_AFTER_START = 4
+ITERATIONS_AFTER_START = 3
 """Sweeps over all users after a start."""
 ITERATIONS_OF_WARM_START = 3
 """Sweeps over all users from the movie factors of another model. See docs/decisions/0023."""
@@ -439,8 +439,8 @@ class TrainSettings(Settings):
     alpha: float = FoldInSettings.alpha
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
     iterations: int | Auto = "auto"
-    """Sweeps of ALS over all users and movies. auto: 4 after a start on a part of the users, 10 without one, and 3 from
-    the movie factors of another model."""
+    """Sweeps of ALS over all users and movies. auto: 10 from random factors, and 3 after a start on a part of the users
+    or from the movie factors of another model."""
     start_share: float | Auto = "auto"
     """Share of the users that ALS starts on, with 8 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
     likes on, and no start below."""

@@ -32,7 +32,7 @@ def mlrec(data: Path, *arguments: object) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str], code: int) -> tuple[str, str]:
     """What it printed until it ended with this code."""
-    output, messages = process.communicate(timeout=500)
+    output, messages = process.communicate(timeout=900)
     assert process.returncode == code, messages
     assert "Traceback" not in messages
     return output, messages

@@ -23,7 +23,7 @@ def test_python_blocks_run(page, block, few_raw, tmp_path):
     for there, instead in here.items():
         assert there in block
         block = block.replace(there, instead)
-    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["data"], "Spark left something in the current directory"
     workspace = Workspace(tmp_path / "data")

@@ -204,11 +204,11 @@ def test_regularization_follows_the_number_of_likes_unless_it_is_given():
     ("settings", "n_likes", "share", "sweeps"),
     [
         (TrainSettings(), 99_999, 0.0, 10),
-        (TrainSettings(), 100_000, 0.2, 4),
+        (TrainSettings(), 100_000, 0.2, 3),
         (TrainSettings(iterations=7), 99_999, 0.0, 7),
         (TrainSettings(iterations=7), 100_000, 0.2, 7),
         (TrainSettings(start_share=0), 100_000, 0.0, 10),
-        (TrainSettings(start_share=0.5), 10, 0.5, 4),
+        (TrainSettings(start_share=0.5), 10, 0.5, 3),
         (TrainSettings.preset("baseline"), 9_000_000, 0.0, 15),
         (TrainSettings().warm_started(), 9_000_000, 0.0, 3),
         (TrainSettings(iterations=2).warm_started(), 9_000_000, 0.0, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,10 +18,13 @@ from mlrec.ranking.histories import bounds_of_kept
 from mlrec.settings import START_ITERATIONS, Dislikes, TrainSettings, regularization_for
 
 if TYPE_CHECKING:
+    from implicit.cpu.als import AlternatingLeastSquares
     from scipy.sparse import csr_matrix
 
 
 _PERCENT = 100
+# The preconditioner's smallest eigenvalue, in parts of its largest: what float32 can tell apart.
+_LEAST_PART = 1e-7
 # Smaller factors are on their way to zero.
 _VANISHED = 1e-6
 
@@ -82,10 +86,12 @@ def fit(
     after_sweep: Callable[[int, NDArray[np.float32]], object] | None = None,
     movie_start: NDArray[np.float32] | None = None,
 ) -> Factors:
-    """Learn factors with alternating least squares (Hu, Koren & Volinsky 2008; conjugate gradient, 3 steps).
+    """Learn factors with alternating least squares (Hu, Koren & Volinsky 2008).
 
     The sweeps over all users begin with the movie factors that a fit on a random part of the users found, if the
-    settings have such a start (docs/decisions/0022).
+    settings have such a start (docs/decisions/0022). They and those of the start then improve the factors by one step
+    of conjugate gradients, with YᵀY + λI as the preconditioner (docs/decisions/0027). Without any factors to begin
+    with, `implicit` makes three steps without a preconditioner (Takács, Pilászy & Tikk 2011).
 
     Parameters
     ----------
@@ -134,14 +140,9 @@ def fit(
             shown = now
 
         if sample is not None:
-            movie_start, _ = _swept(
-                sample,
-                _on_sample(settings, sample, confidences),
-                START_ITERATIONS,
-                threads,
-                None,
-                lambda *_: advance(weight),
-            )
+            nothing = np.zeros((confidences.shape[1], settings.factors), dtype=np.float32)
+            smaller = _on_sample(settings, sample, confidences)
+            movie_start, _ = _swept(sample, smaller, START_ITERATIONS, threads, nothing, lambda *_: advance(weight))
             del sample
 
         def swept(iteration: int, movie_factors: NDArray[np.float32]) -> None:
@@ -150,7 +151,10 @@ def fit(
                 check_finite(settings, movie_factors)
                 after_sweep(iteration + 1, movie_factors)
 
-        movies, users = _swept(confidences, settings, settings.sweeps, threads, movie_start, swept)
+        if movie_start is None:
+            movies, users = _swept_from_random(confidences, settings, threads, swept)
+        else:
+            movies, users = _swept(confidences, settings, settings.sweeps, threads, movie_start, swept)
     user_factors = np.empty_like(users)
     user_factors[order] = users
     check_finite(settings, movies, user_factors)
@@ -180,30 +184,17 @@ def _on_sample(settings: TrainSettings, sample: csr_matrix, confidences: csr_mat
     return replace(settings, regularization=settings.fold_in.regularization * part / whole)
 
 
-def _swept(
+def _swept_from_random(
     confidences: csr_matrix,
     settings: TrainSettings,
-    sweeps: int,
     threads: int,
-    movie_start: NDArray[np.float32] | None,
     after_sweep: Callable[[int, NDArray[np.float32]], object],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sweep with `implicit`, from random factors or from movie factors. Returns the factors of movies and users."""
-    from implicit.cpu.als import AlternatingLeastSquares
+    """Sweep as `implicit` does, from random factors. Returns the factors of movies and users."""
     from implicit.recommender_base import ModelFitError
 
-    als = AlternatingLeastSquares(
-        factors=settings.factors,
-        regularization=settings.fold_in.regularization,
-        alpha=1.0,
-        iterations=sweeps,
-        num_threads=threads,
-        random_state=settings.random_seed,
-    )
-    if movie_start is not None:
-        # `implicit` keeps factors that are there, and changes them in place.
-        als.item_factors = _filled(movie_start, settings.random_seed)
-        als.user_factors = np.zeros((confidences.shape[0], settings.factors), dtype=np.float32)
+    als = _implicit_als(settings)
+    als.iterations, als.num_threads = settings.sweeps, threads
     try:
         with np.errstate(all="ignore"):  # the caller looks at the result
             als.fit(
@@ -212,6 +203,59 @@ def _swept(
     except ModelFitError as error:
         raise _not_finite(settings) from error
     return np.asarray(als.item_factors), np.asarray(als.user_factors)
+
+
+def _swept(
+    confidences: csr_matrix,
+    settings: TrainSettings,
+    sweeps: int,
+    threads: int,
+    movie_start: NDArray[np.float32],
+    after_sweep: Callable[[int, NDArray[np.float32]], object],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sweep from movie factors, with one well-conditioned step each. Returns the factors of movies and users."""
+    als = _implicit_als(settings)
+    als.cg_steps = 1
+    regularization = settings.fold_in.regularization
+    by_movie = confidences.T.tocsr()
+    movies = _filled(movie_start, settings.random_seed)
+    users = np.zeros((confidences.shape[0], settings.factors), dtype=np.float32)
+    with np.errstate(all="ignore"):  # the caller looks at the result
+        for sweep in range(sweeps):
+            for matrix, improved, fixed in ((confidences, users, movies), (by_movie, movies, users)):
+                try:
+                    to, back = _coordinates(fixed, regularization)
+                except np.linalg.LinAlgError as error:
+                    raise _not_finite(settings) from error
+                # Rows that no user and no movie has: they add λI, in these coordinates, to what is fixed.
+                others = np.concatenate([fixed @ to, math.sqrt(regularization) * to])
+                solved = improved @ back
+                als.solver(matrix, solved, others, 0.0, num_threads=threads)
+                np.matmul(solved, to.T, out=improved)
+            after_sweep(sweep, movies)
+    return movies, users
+
+
+def _coordinates(fixed: NDArray[np.float32], regularization: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Coordinates in which YᵀY + λI is the identity, as two matrices, float32 (factors, factors).
+
+    Rows of Y, which is fixed, times the first are in these coordinates, and so are rows that are to be improved times
+    the second. These times the transpose of the first are what they were.
+    """
+    values, vectors = np.linalg.eigh((fixed.T @ fixed).astype(np.float64) + regularization * np.eye(fixed.shape[1]))
+    roots = np.sqrt(np.maximum(values, values[-1] * _LEAST_PART))
+    return (vectors / roots).astype(np.float32), (vectors * roots).astype(np.float32)
+
+
+def _implicit_als(settings: TrainSettings) -> AlternatingLeastSquares:
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    return AlternatingLeastSquares(
+        factors=settings.factors,
+        regularization=settings.fold_in.regularization,
+        alpha=1.0,
+        random_state=settings.random_seed,
+    )
 
 
 def _filled(movie_start: NDArray[np.float32], random_seed: int) -> NDArray[np.float32]:
