@@ -7,8 +7,9 @@ movies is measured with users folded in as in mlrec. The seconds are those of th
 seed runs all variants in turn. Nothing is written.
 
 The study `start` compares fits that begin on a part of the users: docs/decisions/0022. Its sweeps are those over all
-users, and the cost is in such sweeps, by the number of likes that are read. The study `order` compares orders of the
-matrix and steps of the conjugate gradient: docs/decisions/0009.
+users, and the cost is in such sweeps, by the number of likes that are read. The study `steps` compares ways to solve in
+such fits: docs/decisions/0027. The study `order` compares orders of the matrix and steps of the conjugate gradient:
+docs/decisions/0009.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 from mlrec.artifacts.model_folder import Model
 from mlrec.dataset.reading import PreparedData, read_prepared
 from mlrec.machine import available_threads, blas_threads
-from mlrec.model.als import confidence_matrix
+from mlrec.model.als import confidence_matrix, improve
 from mlrec.model.matrix import core_matrix
 from mlrec.model.train import build_model
 from mlrec.settings import TrainSettings, regularization_for
@@ -51,7 +52,9 @@ class Variant:
     active_first, popular_first
         Whether active users, and popular movies, come first in the matrix.
     cg_steps
-        Steps of the conjugate gradient.
+        Steps of the conjugate gradient; 0: elimination.
+    preconditioned
+        Whether YᵀY + λI is the preconditioner; see `mlrec.model.als.improve`.
     start
         Shares of the users, and the sweeps over them alone, before the sweeps over all.
     most_active
@@ -61,6 +64,7 @@ class Variant:
     active_first: bool = True
     popular_first: bool = False
     cg_steps: int = 3
+    preconditioned: bool = False
     start: tuple[tuple[float, int], ...] = ()
     most_active: bool = False
 
@@ -87,6 +91,18 @@ STUDIES: dict[str, tuple[dict[str, Variant], tuple[int, ...]]] = {
             "most active fifth × 8": Variant(start=((0.2, 8),), most_active=True),
         },
         (1, 2, 3, 4, 5),
+    ),
+    "steps": (
+        {
+            "three CG steps": Variant(start=((0.2, 8),)),
+            "three with a preconditioner": Variant(start=((0.2, 8),), preconditioned=True),
+            "two with a preconditioner": Variant(start=((0.2, 8),), preconditioned=True, cg_steps=2),
+            "one with a preconditioner": Variant(start=((0.2, 8),), preconditioned=True, cg_steps=1),
+            "elimination": Variant(start=((0.2, 8),), cg_steps=0),
+            "from random factors, three": Variant(),
+            "from random factors, one with a preconditioner": Variant(preconditioned=True, cg_steps=1),
+        },
+        (1, 2, 3, 4),
     ),
 }
 _WITHOUT_START = (8, 10)
@@ -163,10 +179,10 @@ def fits(
     for share, n in variant.start:
         part = matrix[np.sort(drawn[: max(1, round(share * n_users))])]
         smaller = regularization * regularization_for(part.nnz) / regularization_for(matrix.nnz)
-        (last,) = _swept(part, smaller, seed, [n], variant.cg_steps, start)
+        (last,) = _swept(part, smaller, seed, [n], variant, start)
         start, seconds, cost = last.movie_factors, seconds + last.seconds, cost + n * part.nnz / matrix.nnz
     found = []
-    for fit in _swept(matrix, regularization, seed, sweeps, variant.cg_steps, start):
+    for fit in _swept(matrix, regularization, seed, sweeps, variant, start):
         factors = np.empty_like(fit.movie_factors)
         factors[columns] = fit.movie_factors
         found.append(Fit(fit.sweeps, seconds + fit.seconds, cost + fit.sweeps, factors))
@@ -178,35 +194,33 @@ def _swept(
     regularization: float,
     seed: int,
     sweeps: Sequence[int],
-    cg_steps: int,
+    variant: Variant,
     start: np.ndarray | None,
 ) -> list[Fit]:
     from implicit.cpu.als import AlternatingLeastSquares
 
     als = AlternatingLeastSquares(
-        factors=64,
-        regularization=regularization,
-        alpha=1.0,
-        iterations=max(sweeps),
-        num_threads=available_threads(),
-        random_state=seed,
+        factors=64, regularization=regularization, num_threads=available_threads(), use_cg=variant.cg_steps > 0
     )
-    als.cg_steps = cg_steps
+    als.cg_steps = variant.cg_steps
+    random = np.random.default_rng(seed)
+    users, movies = (random.random((size, 64), dtype=np.float32) * np.float32(0.01) for size in matrix.shape)
     if start is not None:
-        als.item_factors = start.copy()
-        als.user_factors = np.zeros((matrix.shape[0], 64), dtype=np.float32)
+        movies, users[:] = start.copy(), 0
+    by_movie = matrix.T.tocsr()
     found: list[Fit] = []
-    seconds, since = 0.0, time.perf_counter()
-
-    def swept(sweep: int, *_: object) -> None:
-        nonlocal seconds, since
-        seconds += time.perf_counter() - since
-        if sweep + 1 in sweeps:
-            found.append(Fit(sweep + 1, seconds, sweep + 1.0, als.item_factors.copy()))
-        since = time.perf_counter()
-
+    seconds = 0.0
     with blas_threads():
-        als.fit(matrix, show_progress=False, callback=swept)
+        for sweep in range(1, max(sweeps) + 1):
+            since = time.perf_counter()
+            for confidences, factors, fixed in ((matrix, users, movies), (by_movie, movies, users)):
+                if variant.preconditioned:
+                    improve(als, confidences, factors, fixed)
+                else:
+                    als.solver(confidences, factors, fixed, regularization, num_threads=als.num_threads)
+            seconds += time.perf_counter() - since
+            if sweep in sweeps:
+                found.append(Fit(sweep, seconds, float(sweep), movies.copy()))
     return found
 
 

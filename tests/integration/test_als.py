@@ -12,7 +12,7 @@ from scipy import sparse
 
 from mlrec.artifacts import registry
 from mlrec.machine import blas_threads
-from mlrec.model.als import Factors, confidence_matrix, fit
+from mlrec.model.als import Factors, confidence_matrix, fit, improve
 from mlrec.model.matrix import core_matrix
 from mlrec.settings import TrainSettings
 
@@ -112,6 +112,35 @@ def test_a_seed_gives_the_same_bits_with_a_start_however_many_threads(preference
     assert first == bits(fit(preferences, STARTED, threads=2))
     assert first != bits(fit(preferences, replace(STARTED, random_seed=7), threads=2))
     assert first != bits(fit(preferences, replace(STARTED, start_share=0.0), threads=2))
+
+
+@pytest.mark.parametrize("dislikes", ["zero", "ignore", "as-likes"])
+def test_factors_are_improved_by_one_preconditioned_step(preferences, dislikes):
+    """Hestenes & Stiefel (1952), in double precision, with YᵀY + λI as the preconditioner."""
+    rng = np.random.default_rng(1)
+    confidences = confidence_matrix(preferences, 2.0, dislikes)
+    Y, X = (rng.normal(size=(size, 8)).astype(np.float32) for size in confidences.T.shape)
+    als = AlternatingLeastSquares(factors=8, regularization=3.0, num_threads=2)
+    als.cg_steps = 1
+    improved = X.copy()
+    improve(als, confidences, improved, Y)
+    Y64 = Y.astype(np.float64)
+    M = Y64.T @ Y64 + 3.0 * np.eye(8)
+    for user in range(len(X)):
+        own = confidences[user]
+        y, c, liked = Y64[own.indices], np.abs(own.data).astype(np.float64), own.data > 0
+        A = M + y.T @ ((c - 1)[:, None] * y)
+        r = y.T @ (c * liked) - A @ X[user]
+        z = np.linalg.solve(M, r)
+        expected = X[user] + (r @ z) / (z @ A @ z) * z
+        assert improved[user] == pytest.approx(expected if own.nnz else np.zeros(8), rel=1e-3, abs=1e-4)
+
+
+def test_a_regularization_may_be_next_to_nothing():
+    """With fewer movies than factors, YᵀY + λI is then singular in single precision."""
+    own = TrainSettings(factors=8, regularization=1e-12, start_share=0.5, iterations=3).resolved(1)
+    factors = fit(sparse.csr_matrix(np.ones((6, 3), dtype=np.float32)), own, threads=1)
+    assert (factors.users @ factors.movies.T).min() > 0.5
 
 
 def test_a_start_gives_four_sweeps_the_loss_of_ten(preferences):

@@ -215,36 +215,53 @@ def _swept(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sweep from movie factors, with one well-conditioned step each. Returns the factors of movies and users."""
     als = _implicit_als(settings)
-    als.cg_steps = 1
-    regularization = settings.fold_in.regularization
+    als.cg_steps, als.num_threads = 1, threads
     by_movie = confidences.T.tocsr()
     movies = _filled(movie_start, settings.random_seed)
     users = np.zeros((confidences.shape[0], settings.factors), dtype=np.float32)
-    with np.errstate(all="ignore"):  # the caller looks at the result
-        for sweep in range(sweeps):
-            for matrix, improved, fixed in ((confidences, users, movies), (by_movie, movies, users)):
-                try:
-                    to, back = _coordinates(fixed, regularization)
-                except np.linalg.LinAlgError as error:
-                    raise _not_finite(settings) from error
-                # Rows that no user and no movie has: they add λI, in these coordinates, to what is fixed.
-                others = np.concatenate([fixed @ to, math.sqrt(regularization) * to])
-                solved = improved @ back
-                als.solver(matrix, solved, others, 0.0, num_threads=threads)
-                np.matmul(solved, to.T, out=improved)
-            after_sweep(sweep, movies)
+    try:
+        with np.errstate(all="ignore"):  # the caller looks at the result
+            for sweep in range(sweeps):
+                improve(als, confidences, users, movies)
+                improve(als, by_movie, movies, users)
+                after_sweep(sweep, movies)
+    except np.linalg.LinAlgError as error:
+        raise _not_finite(settings) from error
     return movies, users
 
 
-def _coordinates(fixed: NDArray[np.float32], regularization: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Coordinates in which YᵀY + λI is the identity, as two matrices, float32 (factors, factors).
+def improve(
+    als: AlternatingLeastSquares, confidences: csr_matrix, factors: NDArray[np.float32], fixed: NDArray[np.float32]
+) -> None:
+    """Improve the factors of users, in place, with those of movies fixed; or the other way round.
 
-    Rows of Y, which is fixed, times the first are in these coordinates, and so are rows that are to be improved times
-    the second. These times the transpose of the first are what they were.
+    Let Y be the fixed factors. Conjugate gradients run in coordinates in which YᵀY + λI is the identity. What a user
+    adds to it is little, so there a step goes far.
+
+    Parameters
+    ----------
+    als
+        Has λ, the number of steps and the threads.
+    confidences
+        As `confidence_matrix` returns them, CSR float32 (users, movies).
+    factors
+        Float32 (users, factors).
+    fixed
+        Y, float32 (movies, factors).
+
+    Raises
+    ------
+    LinAlgError
+        If Y is not finite.
     """
-    values, vectors = np.linalg.eigh((fixed.T @ fixed).astype(np.float64) + regularization * np.eye(fixed.shape[1]))
+    values, vectors = np.linalg.eigh((fixed.T @ fixed).astype(np.float64) + als.regularization * np.eye(als.factors))
     roots = np.sqrt(np.maximum(values, values[-1] * _LEAST_PART))
-    return (vectors / roots).astype(np.float32), (vectors * roots).astype(np.float32)
+    turn, turn_factors = (vectors / roots).astype(np.float32), (vectors * roots).astype(np.float32)
+    # The solver adds λI in its own coordinates. Movies that nobody has seen add it in ours instead.
+    turned = np.concatenate([fixed @ turn, math.sqrt(als.regularization) * turn])
+    solved = factors @ turn_factors
+    als.solver(confidences, solved, turned, 0.0, num_threads=als.num_threads)
+    np.matmul(solved, turn.T, out=factors)
 
 
 def _implicit_als(settings: TrainSettings) -> AlternatingLeastSquares:
