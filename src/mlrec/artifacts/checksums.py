@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 from mlrec.artifacts.documents import DocumentError, from_json
 
 _RECORD = "files"
+# Files that are read at the same time.
+_AT_ONCE = 2
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:
@@ -63,8 +66,11 @@ class Seal:
         others
             The other files of the folder and its subfolders. They must be complete.
         """
+        files = sorted(others)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            records = list(pool.map(FileRecord.of, files))
         record: dict[str, Any] = {
-            other.relative_to(path.parent).as_posix(): asdict(FileRecord.of(other)) for other in sorted(others)
+            file.relative_to(path.parent).as_posix(): asdict(one) for file, one in zip(files, records, strict=True)
         }
         own = {"sha256": self._own_sha256(document, record)}
         return self._with_record(document, record | {path.name: own})

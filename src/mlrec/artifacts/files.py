@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import IO, Any
 from mlrec.errors import IncompatibleFormatError, StateError
 from mlrec.locks import exclusive
 
+# Files that are flushed to disk at the same time.
+_AT_ONCE = 4
 # Another process can mistake a new temporary file for a leftover only in the moment before it is locked.
 _ATTEMPTS = 10
 # mlrec's own documents are far shallower. Printing a much deeper one would exhaust the stack.
@@ -35,8 +38,9 @@ def sync(path: Path) -> None:
 
 def sync_tree(folder: Path) -> None:
     """Flush every file of a folder, and the folder itself, to disk."""
-    for path in folder.rglob("*"):
-        sync(path)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(sync, folder.rglob("*")):
+            pass
     sync(folder)
 
 

@@ -215,9 +215,14 @@ class Ranker:
         personal = self.personal.scores(vectors, likes)
         has_taste = np.asarray(vectors.any(axis=1))
         for position in np.flatnonzero(~has_taste | (self.popular_weight(n_opinions) > 0)).tolist():
-            own = personal[position] if has_taste[position] else None
+            own, opinions = personal[position], opinions_of(position)
             popular = self.popular if popular_of is None else popular_of(position)
-            personal[position] = self._scores(own, opinions_of(position), popular).order
+            if has_taste[position]:
+                weight, times = self._shares(own, opinions, popular)
+                own *= 1 - weight
+                own += times * popular.share
+            else:
+                own[:] = self._without_taste(opinions, popular).order
         return personal
 
     def is_personal(
@@ -250,29 +255,37 @@ class Ranker:
         return personal, float(self.scores(vector, opinions, decay=decay).popular_part[movie_idx])
 
     def _scores(self, personal: NDArray[np.float32] | None, opinions: Opinions, popular: Popular) -> Scores:
-        """Apply the rule to one user; `personal` is None for a user without taste."""
+        """Apply the rule to one user; `personal` is None for a user without taste. The scores may be that array."""
         if personal is None:
-            disliked = opinions.preference < 0
-            if not disliked.any():
-                return Scores(popular.share, popular.spread, popular.share)
-            liked_instead = self.fold_in.user_vector(
-                opinions.movie_idx[disliked], np.abs(opinions.preference[disliked]), decay=False
-            )
-            wary = wary_share(popular.share, user_scores(liked_instead, self.personal.movie_factors))
-            return Scores(wary, wary, wary)
-        weight = np.float32(self.popular_weight(len(opinions)))
+            return self._without_taste(opinions, popular)
+        weight, times = self._shares(personal, opinions, popular)
         if not weight:
             return Scores(personal, personal, np.broadcast_to(np.float32(0), personal.shape))
-        popular_part = weight * self._bound(personal, opinions, popular) * popular.share
+        popular_part = times * popular.share
         mixed = (1 - weight) * personal + popular_part
         return Scores(mixed, mixed, popular_part)
 
-    def _bound(self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular) -> np.float32:
-        """The factor that keeps popularity from drowning a weak taste, 0 to 1."""
-        if math.isinf(self.most_times):
-            return np.float32(1)
-        unseen = personal.copy()
-        unseen[opinions.movie_idx[opinions.movie_idx >= 0]] = -np.inf
-        own, most_popular = max(float(unseen.max()), 0.0), float(popular.share.max())
-        allowed = min(len(opinions), self.most_times) * own
-        return np.float32(1.0 if allowed >= most_popular else allowed / most_popular)
+    def _without_taste(self, opinions: Opinions, popular: Popular) -> Scores:
+        disliked = opinions.preference < 0
+        if not disliked.any():
+            return Scores(popular.share, popular.spread, popular.share)
+        liked_instead = self.fold_in.user_vector(
+            opinions.movie_idx[disliked], np.abs(opinions.preference[disliked]), decay=False
+        )
+        wary = wary_share(popular.share, user_scores(liked_instead, self.personal.movie_factors))
+        return Scores(wary, wary, wary)
+
+    def _shares(
+        self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular
+    ) -> tuple[np.float32, np.float32]:
+        """The weight of popularity beside a taste, and what it is multiplied by, which is less for a weak taste."""
+        weight = np.float32(self.popular_weight(len(opinions)))
+        if not weight or math.isinf(self.most_times):
+            return weight, weight
+        known = opinions.movie_idx[opinions.movie_idx >= 0]
+        seen = personal[known]
+        personal[known] = -np.inf
+        own = max(float(personal.max()), 0.0)
+        personal[known] = seen
+        allowed, most_popular = min(len(opinions), self.most_times) * own, float(popular.share.max())
+        return weight, weight * np.float32(1.0 if allowed >= most_popular else allowed / most_popular)
