@@ -90,7 +90,7 @@ class _Sums(NamedTuple):
 
     likes: NDArray[np.floating[Any]]
     users: float
-    n_likes: NDArray[np.integer[Any]]
+    n_likes: NDArray[np.integer[Any] | np.floating[Any]]
     n_users: int
 
     def in_single(self) -> _Sums:
@@ -174,10 +174,10 @@ class PopularityByDate:
         former = _weights(self._former[own][self._has_former[own]], now, self._half_life)
         past = float(_weights(self._timestamp[start - 1 : start], now, self._half_life)[0]) if start else 0.0
         movies = self._movie_idx[own]
-        likes, n_likes = np.multiply(sums.likes, past, dtype=np.float64), sums.n_likes.astype(np.int64)
+        likes, n_likes = np.multiply(sums.likes, past, dtype=np.float64), sums.n_likes.astype(np.float64)
         if len(movies) < self._n_movies:
             np.add.at(likes, movies, weight)
-            np.add.at(n_likes, movies, 1)
+            np.add.at(n_likes, movies, 1.0)
         else:
             likes += np.bincount(movies, weight, self._n_movies)
             n_likes += np.bincount(movies, minlength=self._n_movies)

@@ -214,11 +214,12 @@ class Ranker:
         """
         personal = self.personal.scores(vectors, likes)
         has_taste = np.asarray(vectors.any(axis=1))
-        for position in np.flatnonzero(~has_taste | (self.popular_weight(n_opinions) > 0)).tolist():
-            own, opinions = personal[position], opinions_of(position)
+        weights = np.asarray(self.popular_weight(n_opinions), dtype=np.float32)
+        for position in np.flatnonzero(~has_taste | (weights > 0)).tolist():
+            own, opinions, weight = personal[position], opinions_of(position), weights[position]
             popular = self.popular if popular_of is None else popular_of(position)
             if has_taste[position]:
-                weight, times = self._shares(own, opinions, popular)
+                times = weight * self._bound(own, opinions, popular)
                 own *= 1 - weight
                 own += times * popular.share
             else:
@@ -258,10 +259,10 @@ class Ranker:
         """Apply the rule to one user; `personal` is None for a user without taste. The scores may be that array."""
         if personal is None:
             return self._without_taste(opinions, popular)
-        weight, times = self._shares(personal, opinions, popular)
+        weight = np.float32(self.popular_weight(len(opinions)))
         if not weight:
             return Scores(personal, personal, np.broadcast_to(np.float32(0), personal.shape))
-        popular_part = times * popular.share
+        popular_part = weight * self._bound(personal, opinions, popular) * popular.share
         mixed = (1 - weight) * personal + popular_part
         return Scores(mixed, mixed, popular_part)
 
@@ -275,17 +276,14 @@ class Ranker:
         wary = wary_share(popular.share, user_scores(liked_instead, self.personal.movie_factors))
         return Scores(wary, wary, wary)
 
-    def _shares(
-        self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular
-    ) -> tuple[np.float32, np.float32]:
-        """The weight of popularity beside a taste, and what it is multiplied by, which is less for a weak taste."""
-        weight = np.float32(self.popular_weight(len(opinions)))
-        if not weight or math.isinf(self.most_times):
-            return weight, weight
+    def _bound(self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular) -> np.float32:
+        """The factor that keeps popularity from drowning a weak taste, 0 to 1."""
+        if math.isinf(self.most_times):
+            return np.float32(1)
         known = opinions.movie_idx[opinions.movie_idx >= 0]
         seen = personal[known]
-        personal[known] = -np.inf
+        personal[known] = -np.inf  # for a moment: a copy of all would take longer than the rest
         own = max(float(personal.max()), 0.0)
         personal[known] = seen
         allowed, most_popular = min(len(opinions), self.most_times) * own, float(popular.share.max())
-        return weight, weight * np.float32(1.0 if allowed >= most_popular else allowed / most_popular)
+        return np.float32(1.0 if allowed >= most_popular else allowed / most_popular)
