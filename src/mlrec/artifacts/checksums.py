@@ -100,11 +100,11 @@ class Seal:
         str or None
             The first difference in words, such as "user_ids.npy is missing"; None if there is none.
         """
-        for name, entry in (self._record(document) or {}).items():
-            if name == path.name:
-                continue
+        record = {name: entry for name, entry in (self._record(document) or {}).items() if name != path.name}
+
+        def look_at(name: str) -> str | None:
             try:
-                then = from_json(FileRecord, entry, at=f"{_RECORD}.{name}")
+                then = from_json(FileRecord, record[name], at=f"{_RECORD}.{name}")
                 found = (path.parent / name).stat().st_size
                 if found != then.bytes:
                     return f"{name} has {found:,} bytes instead of {then.bytes:,}"
@@ -116,7 +116,10 @@ class Seal:
                 return f"{name} is missing"
             except OSError as error:
                 return f"{name} cannot be read ({error.strerror})"
-        return None
+            return None
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return next(filter(None, pool.map(look_at, record)), None)
 
     def is_altered(self, document: Mapping[str, Any], path: Path, other: Path) -> bool:
         """Return whether a file has its recorded size but other content. No program rewrites a file like that.

@@ -37,6 +37,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 _MOST_CONFIDENCE = 1e12
 # Vectors of many users are exact to this share of their length, or are solved by elimination.
 _EXACT = 1e-5
+_NEXT_TO_NOTHING = 1e-9
 _MOST_STEPS = 30
 # Beyond this ratio of eigenvalues, single precision is not tried.
 _LEAST_PART = 1e-6
@@ -424,8 +425,8 @@ class FoldIn:
         # weighs nothing.
         c, liked = self._weigh(rows, signed, np.maximum(lengths[:, None] - 1 - slots, 0))
         wanted = np.where(liked, c, 0.0)
-        # As in `_weighted_gram`: the oldest events of long histories have decayed to a weight of exactly 0.
-        oldest = int(np.argmax((c > 1.0).any(axis=0)))
+        # As in `_weighted_gram`, but single precision also loses the events that have decayed to next to nothing.
+        oldest = int(np.argmax((c > 1.0 + _NEXT_TO_NOTHING).any(axis=0)))
 
         def equations(factors: NDArray[_Float]) -> tuple[NDArray[_Float], NDArray[_Float]]:
             dtype = factors.dtype
