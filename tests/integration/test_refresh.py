@@ -19,6 +19,7 @@ from mlrec.doctor import diagnose
 from mlrec.errors import IncompatibleFormatError, MlrecError
 from mlrec.settings import ServeSettings
 from mlrec.workspace import ModelFiles, Workspace
+from tests.processes import wait_until
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NEW = "20990101T000000-als-0000"
@@ -112,16 +113,11 @@ def test_a_model_that_cannot_be_served_is_refused_by_all_in_the_same_words(works
 
 def serves_on(recommender: Recommender, expected: object, caplog: pytest.LogCaptureFixture) -> bool:
     """Whether the former model goes on answering until the new one has been refused, and for a while after that."""
-    refused_at = None
-    end = time.monotonic() + 60
-    while refused_at is None or time.monotonic() < refused_at + 0.3:
-        assert time.monotonic() < end, "the new model has not been refused"
-        if recommender.get_top_n(1, 5) != expected:
-            return False
-        if refused_at is None and caplog.records:
-            refused_at = time.monotonic()
+    wait_until(lambda: recommender.get_top_n(1, 5) != expected or caplog.records, seconds=60, pause=0.01)
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until and recommender.get_top_n(1, 5) == expected:
         time.sleep(0.01)
-    return True
+    return recommender.get_top_n(1, 5) == expected
 
 
 def test_an_operating_system_that_refuses_is_one_warning(workspace, caplog, monkeypatch):

@@ -68,10 +68,10 @@ class Seal:
         """
         files = sorted(others)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            records = list(pool.map(FileRecord.of, files))
-        record: dict[str, Any] = {
-            file.relative_to(path.parent).as_posix(): asdict(one) for file, one in zip(files, records, strict=True)
-        }
+            record: dict[str, Any] = {
+                file.relative_to(path.parent).as_posix(): asdict(one)
+                for file, one in zip(files, pool.map(FileRecord.of, files), strict=True)
+            }
         own = {"sha256": self._own_sha256(document, record)}
         return self._with_record(document, record | {path.name: own})
 

@@ -141,8 +141,8 @@ def fit(
 
         if sample is not None:
             nothing = np.zeros((confidences.shape[1], settings.factors), dtype=np.float32)
-            smaller = _on_sample(settings, sample, confidences)
-            movie_start, _ = _swept(sample, smaller, START_ITERATIONS, threads, nothing, lambda *_: advance(weight))
+            own = _on_sample(settings, sample, confidences)
+            movie_start, _ = _swept(sample, own, threads, nothing, lambda *_: advance(weight))
             del sample
 
         def swept(iteration: int, movie_factors: NDArray[np.float32]) -> None:
@@ -154,7 +154,7 @@ def fit(
         if movie_start is None:
             movies, users = _swept_from_random(confidences, settings, threads, swept)
         else:
-            movies, users = _swept(confidences, settings, settings.sweeps, threads, movie_start, swept)
+            movies, users = _swept(confidences, settings, threads, movie_start, swept)
     user_factors = np.empty_like(users)
     user_factors[order] = users
     check_finite(settings, movies, user_factors)
@@ -179,9 +179,10 @@ def _sample(confidences: csr_matrix, settings: TrainSettings, order: NDArray[np.
 
 
 def _on_sample(settings: TrainSettings, sample: csr_matrix, confidences: csr_matrix) -> TrainSettings:
-    """The settings of the start: λ is smaller for fewer likes, by the rule of the data."""
+    """The settings of the start: its own sweeps, and a λ that is smaller for fewer likes, by the rule of the data."""
     part, whole = (regularization_for(int(np.count_nonzero(matrix.data > 0))) for matrix in (sample, confidences))
-    return replace(settings, regularization=settings.fold_in.regularization * part / whole)
+    smaller = settings.fold_in.regularization * part / whole
+    return replace(settings, regularization=smaller, iterations=START_ITERATIONS)
 
 
 def _swept_from_random(
@@ -193,8 +194,7 @@ def _swept_from_random(
     """Sweep as `implicit` does, from random factors. Returns the factors of movies and users."""
     from implicit.recommender_base import ModelFitError
 
-    als = _implicit_als(settings)
-    als.iterations, als.num_threads = settings.sweeps, threads
+    als = _implicit_als(settings, threads)
     try:
         with np.errstate(all="ignore"):  # the caller looks at the result
             als.fit(
@@ -208,20 +208,19 @@ def _swept_from_random(
 def _swept(
     confidences: csr_matrix,
     settings: TrainSettings,
-    sweeps: int,
     threads: int,
     movie_start: NDArray[np.float32],
     after_sweep: Callable[[int, NDArray[np.float32]], object],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sweep from movie factors, with one well-conditioned step each. Returns the factors of movies and users."""
-    als = _implicit_als(settings)
-    als.cg_steps, als.num_threads = 1, threads
+    als = _implicit_als(settings, threads)
+    als.cg_steps = 1
     by_movie = confidences.T.tocsr()
     movies = _filled(movie_start, settings.random_seed)
     users = np.zeros((confidences.shape[0], settings.factors), dtype=np.float32)
     try:
         with np.errstate(all="ignore"):  # the caller looks at the result
-            for sweep in range(sweeps):
+            for sweep in range(settings.sweeps):
                 improve(als, confidences, users, movies)
                 improve(als, by_movie, movies, users)
                 after_sweep(sweep, movies)
@@ -264,13 +263,15 @@ def improve(
     np.matmul(solved, turn.T, out=factors)
 
 
-def _implicit_als(settings: TrainSettings) -> AlternatingLeastSquares:
+def _implicit_als(settings: TrainSettings, threads: int) -> AlternatingLeastSquares:
     from implicit.cpu.als import AlternatingLeastSquares
 
     return AlternatingLeastSquares(
         factors=settings.factors,
         regularization=settings.fold_in.regularization,
         alpha=1.0,
+        iterations=settings.sweeps,
+        num_threads=threads,
         random_state=settings.random_seed,
     )
 

@@ -37,6 +37,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 _MOST_CONFIDENCE = 1e12
 # Vectors of many users are exact to this share of their length, or are solved by elimination.
 _EXACT = 1e-5
+# A weight c − 1 up to which an event is left out: YᵀY has its movie with weight 1, so that is far below this share.
 _NEXT_TO_NOTHING = 1e-9
 _MOST_STEPS = 30
 # Beyond this ratio of eigenvalues, single precision is not tried.
@@ -44,8 +45,8 @@ _LEAST_PART = 1e-6
 _TINY = float(np.finfo(np.float32).tiny)
 # v of a movie that is not trained.
 _OUTSIDE_WEIGHT = 0.5
-# Absurd settings overflow on the way; `_checked` finds that in the result.
 _Float = TypeVar("_Float", np.float32, np.float64)
+# Absurd settings overflow on the way; `_checked` finds that in the result.
 _unwarned = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
@@ -425,7 +426,7 @@ class FoldIn:
         # weighs nothing.
         c, liked = self._weigh(rows, signed, np.maximum(lengths[:, None] - 1 - slots, 0))
         wanted = np.where(liked, c, 0.0)
-        # As in `_weighted_gram`, but single precision also loses the events that have decayed to next to nothing.
+        # As in `_weighted_gram`: the oldest events of long histories have decayed to next to nothing.
         oldest = int(np.argmax((c > 1.0 + _NEXT_TO_NOTHING).any(axis=0)))
 
         def equations(factors: NDArray[_Float]) -> tuple[NDArray[_Float], NDArray[_Float]]:

@@ -181,7 +181,7 @@ class Ranker:
         personal = None
         if vector.any():
             personal = self.personal.scores(vector[None], self.likes_of([opinions], decay=decay))[0]
-        return self._scores(personal, opinions, self.popular)
+        return self._scores(personal, np.float32(self.popular_weight(len(opinions))), opinions, self.popular)
 
     def order(
         self,
@@ -216,14 +216,9 @@ class Ranker:
         has_taste = np.asarray(vectors.any(axis=1))
         weights = np.asarray(self.popular_weight(n_opinions), dtype=np.float32)
         for position in np.flatnonzero(~has_taste | (weights > 0)).tolist():
-            own, opinions, weight = personal[position], opinions_of(position), weights[position]
+            own = personal[position] if has_taste[position] else None
             popular = self.popular if popular_of is None else popular_of(position)
-            if has_taste[position]:
-                times = weight * self._bound(own, opinions, popular)
-                own *= 1 - weight
-                own += times * popular.share
-            else:
-                own[:] = self._without_taste(opinions, popular).order
+            personal[position] = self._scores(own, weights[position], opinions_of(position), popular).order
         return personal
 
     def is_personal(
@@ -255,26 +250,28 @@ class Ranker:
             return personal, 0.0
         return personal, float(self.scores(vector, opinions, decay=decay).popular_part[movie_idx])
 
-    def _scores(self, personal: NDArray[np.float32] | None, opinions: Opinions, popular: Popular) -> Scores:
-        """Apply the rule to one user; `personal` is None for a user without taste. The scores may be that array."""
+    def _scores(
+        self, personal: NDArray[np.float32] | None, weight: np.float32, opinions: Opinions, popular: Popular
+    ) -> Scores:
+        """Apply the rule to one user, with a weight of popularity; `personal` is None for a user without taste.
+
+        The personal scores are changed in place, because evaluation asks often.
+        """
         if personal is None:
-            return self._without_taste(opinions, popular)
-        weight = np.float32(self.popular_weight(len(opinions)))
+            disliked = opinions.preference < 0
+            if not disliked.any():
+                return Scores(popular.share, popular.spread, popular.share)
+            liked_instead = self.fold_in.user_vector(
+                opinions.movie_idx[disliked], np.abs(opinions.preference[disliked]), decay=False
+            )
+            wary = wary_share(popular.share, user_scores(liked_instead, self.personal.movie_factors))
+            return Scores(wary, wary, wary)
         if not weight:
             return Scores(personal, personal, np.broadcast_to(np.float32(0), personal.shape))
         popular_part = weight * self._bound(personal, opinions, popular) * popular.share
-        mixed = (1 - weight) * personal + popular_part
-        return Scores(mixed, mixed, popular_part)
-
-    def _without_taste(self, opinions: Opinions, popular: Popular) -> Scores:
-        disliked = opinions.preference < 0
-        if not disliked.any():
-            return Scores(popular.share, popular.spread, popular.share)
-        liked_instead = self.fold_in.user_vector(
-            opinions.movie_idx[disliked], np.abs(opinions.preference[disliked]), decay=False
-        )
-        wary = wary_share(popular.share, user_scores(liked_instead, self.personal.movie_factors))
-        return Scores(wary, wary, wary)
+        personal *= 1 - weight
+        personal += popular_part
+        return Scores(personal, personal, popular_part)
 
     def _bound(self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular) -> np.float32:
         """The factor that keeps popularity from drowning a weak taste, 0 to 1."""
