@@ -340,7 +340,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def until(self, words: str, seconds: float = 20) -> str:
+    def until(self, words: str, seconds: float = 120) -> str:
         """Read until these words come; returns what came since the last call."""
         came, end = "", time.monotonic() + seconds
         while words not in plain(came):
@@ -364,7 +364,7 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the end, reading what comes, and return the exit code."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while self.process.poll() is None:
             assert time.monotonic() < end, f"it goes on: {plain(self.output)!r}"
             if is_readable(self.master, 0.05):
@@ -374,11 +374,11 @@ class Terminal:
                 self.output += os.read(self.master, 65536).decode(errors="replace")
             except OSError:
                 break
-        return self.process.wait(60)
+        return self.process.wait(120)
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(60)
+        self.process.wait(120)
         for handle in (self.master, self.slave):
             os.close(handle)
 

@@ -199,7 +199,7 @@ def test_a_user_of_whom_a_part_is_missing_is_told_and_can_begin_anew(demo, named
                     lambda holder=holder: holder.get_top_n(42),
                     lambda holder=holder: holder.store.extend([(42, Draft(1, 1, 1))]),
                 ):
-                    refused = within(20, call)
+                    refused = within(60, call)
                     assert isinstance(refused, IncompatibleFormatError), refused
                     assert "User 42 in " in refused.message
                     assert "mlrec users forget 42" in refused.hint
@@ -242,7 +242,7 @@ def test_a_user_with_a_text_id_is_told_and_can_begin_anew(tmp_path, request, kin
                     lambda holder=holder: holder.append(TEXT_USER, Draft("new", 1, 1)),
                     lambda holder=holder: holder.extend([(TEXT_USER, Draft("new", 1, 1))]),
                 ):
-                    refused = within(20, call)
+                    refused = within(60, call)
                     assert isinstance(refused, IncompatibleFormatError), refused
                     assert "User 'a b' in " in refused.message
                     assert "mlrec users forget 'a b'" in refused.hint
@@ -347,7 +347,7 @@ def test_an_undo_that_points_to_nothing_is_told(demo, tmp_path):
         rec.update_user(42, 318, 1)
         rec.undo(42, idempotency_key="u")
         do_damage(name, "UPDATE events SET undoes = 99 WHERE undoes = 1")
-        refused = within(20, lambda: rec.undo(42, idempotency_key="u"))
+        refused = within(60, lambda: rec.undo(42, idempotency_key="u"))
     with Recommender.open(demo.root, store=name) as rec:
         assert rec.undo(42).movie_id == 318  # the swipe itself is there, and nothing undoes it
     assert isinstance(refused, IncompatibleFormatError)
@@ -364,7 +364,7 @@ def test_an_undo_that_always_comes_too_late_ends(demo, monkeypatch):
             return append(user_id, draft, **options)
 
         monkeypatch.setattr(rec.store, "append", hurried)
-        refused = within(20, lambda: rec.undo(42))
+        refused = within(60, lambda: rec.undo(42))
     assert isinstance(refused, StoreUnavailableError)
     assert "during the attempt" in refused.message
 

@@ -243,13 +243,13 @@ def test_threads_see_each_others_swipes(store, user, movie):
     seen = threading.Event()
 
     def look() -> None:
-        wait_until(lambda: store.head(user(1)).last_event_id >= 1, seconds=10, pause=0)
+        wait_until(lambda: store.head(user(1)).last_event_id >= 1, pause=0)
         seen.set()
 
     thread = threading.Thread(target=look)
     thread.start()
     store.append(user(1), Draft(movie(10), 1, 100))
-    thread.join(10)
+    thread.join(120)
     assert seen.is_set()
 
 

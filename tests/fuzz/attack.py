@@ -87,7 +87,7 @@ class Fuzz:
 
     name: str
 
-    def run(self, cases: int, attack: Callable[[Case], object], *, seconds: float = 20) -> None:
+    def run(self, cases: int, attack: Callable[[Case], object], *, seconds: float = 60) -> None:
         """Run an attack many times.
 
         Parameters

@@ -49,7 +49,7 @@ def test_the_pointer_never_leads_nowhere(fuzz: Fuzz, copied, tmp_path, publish, 
         barrier = Barrier(2)
 
         def at_once(call: Callable[[Workspace, str], None], pause: float) -> bool:
-            barrier.wait(5)
+            barrier.wait(60)
             time.sleep(pause)
             return not isinstance(told(lambda: call(workspace, older)), MlrecError)
 

@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import itertools
 import math
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -214,11 +213,9 @@ def test_a_text_that_is_nearly_an_id_is_looked_for_as_a_title(rec, text):
     ],
 )
 def test_lists_have_a_limit_and_need_not_have_an_end(rec, method, given, limit):
-    started = time.monotonic()
     with pytest.raises(SettingsError) as caught:
         call(rec, method, given())
     assert limit in caught.value.message
-    assert time.monotonic() - started < 2
 
 
 def test_as_much_as_the_limit_is_taken(rec):

@@ -207,7 +207,7 @@ def test_a_call_under_way_does_not_bring_back_the_former_model(two_models, monke
 
     def slowly(*arguments):
         has_begun.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(120)
         return effective_history(*arguments)
 
     with Recommender.open(workspace.root, store="memory") as rec:
@@ -215,7 +215,7 @@ def test_a_call_under_way_does_not_bring_back_the_former_model(two_models, monke
         listed = []
         call = Thread(target=lambda: listed.append(rec.get_top_n(42)))
         call.start()
-        assert has_begun.wait(10)
+        assert has_begun.wait(120)
         registry.publish(workspace, ids_[1])
         assert rec.refresh() is True
         may_go_on.set()

@@ -26,7 +26,7 @@ class Service:
 
     def __init__(self, process: subprocess.Popen[str], address: str, log: Path) -> None:
         self.process, self.address, self._log = process, address, log
-        self.client = httpx.Client(base_url=address, timeout=20)
+        self.client = httpx.Client(base_url=address, timeout=60)
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log so far."""
@@ -41,6 +41,13 @@ class Service:
             ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True
         )
         return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
+
+    def has_pending(self, pool: str) -> bool:
+        """Whether a call runs or waits in the worker that happens to answer."""
+        with httpx.Client(base_url=self.address, timeout=60) as client:  # a new connection may reach another worker
+            found = re.search(rf'mlrec_pending_calls{{pool="{pool}"}} (\S+)', client.get("/metrics").text)
+        assert found is not None
+        return float(found[1]) > 0
 
     def stop(self, sig: int = signal.SIGTERM, seconds: float = 30) -> int:
         self.process.send_signal(sig)
@@ -86,7 +93,7 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     raise AssertionError(f"the service did not start: {log.read_text()}")
 
 
-def _wait_until_ready(service: Service, seconds: float = 60) -> None:
+def _wait_until_ready(service: Service, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

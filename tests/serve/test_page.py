@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
 
 SCREENSHOTS = os.environ.get("MLREC_SCREENSHOTS")
 """Folder in which the pictures of the session are kept, for a reviewer."""
+
+PATIENCE = 60_000
+"""Milliseconds in which a page shows what it is to show. A fast machine takes a few; a busy one many."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def new_page(browser):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on(
             "console",
@@ -100,7 +103,6 @@ def settled(page: Page) -> None:
     """Wait until no answer is on its way."""
     wait_until(
         lambda: page.evaluate("Object.keys(localStorage).every((key) => localStorage[key] === '[]')"),
-        seconds=20,
         pause=0.05,
     )
 
@@ -137,7 +139,7 @@ def test_a_session_from_the_beginning_to_the_reload(shared, new_page):
     assert [preference for preference, _ in swipes(shared, page)[2:]] == [1, -1, 2, -2, 0, 1, -1, 2, -2, 1]
 
     page.keyboard.press("Backspace")
-    wait_until(lambda: swipes(shared, page)[-1] == (1, True), seconds=10, pause=0.05)
+    wait_until(lambda: swipes(shared, page)[-1] == (1, True), pause=0.05)
     expect(card(page)).to_be_visible()
     shoot(page, "04-undo")
 
@@ -181,7 +183,7 @@ def test_the_list_beside_moves_and_says_so(shared, new_page):
         page.keyboard.press("ArrowUp")
         expect(card(page).locator("h2")).not_to_have_text(now)
     settled(page)
-    wait_until(lambda: page.locator(".top .place-title").all_inner_texts() != before, seconds=20, pause=0.05)
+    wait_until(lambda: page.locator(".top .place-title").all_inner_texts() != before, pause=0.05)
     expect(page.locator(".change")).to_contain_text("In:")
     expect(page.locator(".top .moved").first).to_be_visible()
     expect(page.locator("#said")).to_contain_text(re.compile("Superliked|Your list"))
@@ -190,7 +192,6 @@ def test_the_list_beside_moves_and_says_so(shared, new_page):
         lambda: (
             page.locator(".top .place-title").all_inner_texts() == [f"{m['title']} ({m['year']})" for m in expected]
         ),
-        seconds=10,
     )
 
 
@@ -224,9 +225,8 @@ def test_the_card_follows_the_pointer(shared, new_page, x, y, preference, pointe
             )
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     if preference is None:
-        time.sleep(0.3)
+        expect(card(page)).not_to_have_attribute("style", re.compile("."))
         assert title(page) == first
-        assert not card(page).get_attribute("style")
     else:
         expect(card(page).locator("h2")).not_to_have_text(first)
     settled(page)
@@ -284,7 +284,7 @@ def test_the_keyboard_alone_is_enough(shared, new_page):
     assert page.evaluate("document.activeElement.id") == "main"
     tab_to(".row .small")
     page.keyboard.press("Enter")
-    wait_until(lambda: swipes(shared, page)[-1] == (1, True), seconds=10, pause=0.05)
+    wait_until(lambda: swipes(shared, page)[-1] == (1, True), pause=0.05)
 
 
 def test_filters_are_those_of_the_deck_and_of_the_list(shared, new_page):
@@ -297,7 +297,6 @@ def test_filters_are_those_of_the_deck_and_of_the_list(shared, new_page):
     expect(page.locator("summary")).to_have_text("Filters: Film-Noir · not Crime · …–1955")
     wait_until(
         lambda: all("Film-Noir" in text and "Crime" not in text for text in page.locator(".row").all_inner_texts()),
-        seconds=10,
     )
     years = [int(year) for year in re.findall(r"\((\d{4})\)", " ".join(page.locator(".row h3").all_inner_texts()))]
     assert max(years) <= 1955
@@ -402,7 +401,7 @@ def test_undo_takes_back_what_is_stored_though_its_acknowledgement_was_lost(serv
 
     page.route("**/swipes", store_and_lose_the_answer)
     page.keyboard.press("ArrowRight")
-    wait_until(lambda: page.evaluate("1") and bool(lost), seconds=20, pause=0.05)
+    wait_until(lambda: page.evaluate("1") and bool(lost), pause=0.05)
     assert len(swipes(service, page)) == 2
     page.keyboard.press("ArrowLeft")  # never sent: it waits behind the first
     page.keyboard.press("Backspace")
@@ -420,7 +419,7 @@ def test_an_undo_behind_a_refused_answer_takes_nothing_else_back(serve, new_page
     held: list[Route] = []
     page.route("**/swipes", lambda route: held.append(route))
     page.keyboard.press("ArrowRight")
-    wait_until(lambda: page.evaluate("1") and bool(held), seconds=20, pause=0.05)
+    wait_until(lambda: page.evaluate("1") and bool(held), pause=0.05)
     page.keyboard.press("Backspace")
     problem = {"title": "Not found", "status": 404, "detail": "The model does not know the movie.", "hint": ""}
     held[0].fulfill(status=404, content_type="application/problem+json", body=json.dumps(problem))

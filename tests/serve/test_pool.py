@@ -22,7 +22,7 @@ class Calls:
 
     def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
         self.made.append(list(numbers))
-        assert self.may_go.wait(20)
+        assert self.may_go.wait(120)
         if 13 in numbers:
             raise OSError("the store is gone")
         return [ValueError(number) if number < 0 else 2 * number for number in numbers]
@@ -95,7 +95,7 @@ def test_too_many_are_refused_at_once_and_slow_ones_in_time():
     calls = Calls()
 
     async def test() -> None:
-        with together(calls, threads=1, seconds=0.5, waiting=3) as doubled:
+        with together(calls, threads=1, seconds=2, waiting=3) as doubled:
             first = asyncio.create_task(doubled.run(1))
             await begun(calls)
             waiting = [asyncio.create_task(doubled.run(number)) for number in (2, 3, 4)]

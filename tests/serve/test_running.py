@@ -26,7 +26,7 @@ KEY, OTHER_KEY = "k" * 32, "another-key-of-somebody"
 
 
 def refused(data, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(data, *options), capture_output=True, text=True, timeout=60)
+    return subprocess.run(command(data, *options), capture_output=True, text=True, timeout=120)
 
 
 def counts(service, client=None) -> dict[tuple[str, ...], float]:
@@ -55,7 +55,7 @@ def test_an_address_that_others_reach_needs_keys(demo_copy, tmp_path):
         assert process.stdout is not None
         assert process.stdout.readline().startswith("Swipe at http://0.0.0.0:")
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_without_a_model_it_says_what_to_do(tmp_path, workers):
 
 def test_a_port_that_is_taken_is_told(demo_copy, shared):
     port = shared.address.rpartition(":")[2]
-    done = subprocess.run([*command(demo_copy.root), "--port", port], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command(demo_copy.root), "--port", port], capture_output=True, text=True, timeout=120)
     assert done.returncode == 4
     assert f"Port {port}" in done.stderr
     assert "--port" in done.stderr
@@ -116,32 +116,30 @@ def test_settings_that_cannot_be_used_are_told(demo_copy):
 def test_requests_in_flight_finish_and_a_second_signal_ends_at_once(serve, demo_copy, workers):
     import sqlite3
 
-    service = serve("--workers", workers, "--wait", "3")
+    service = serve("--workers", workers, "--wait", "60")
     swipe = {"movie_id": SHAWSHANK, "swipe": "like"}
     assert service.client.post(f"/v1/users/{NEW_USER}/swipes", json=swipe).status_code == 200
     holder = sqlite3.connect(demo_copy.users_db, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(service.client.post, f"/v1/users/{NEW_USER}/swipes", json={**swipe, "movie_id": 1})
-        time.sleep(0.7)
+        wait_until(lambda: service.has_pending("writing"), pause=0.05)
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.4)
         holder.execute("COMMIT")
         assert waiting.result().status_code == 200  # it was in flight
-    assert service.process.wait(30) == 0
+    assert service.process.wait(60) == 0
 
-    service = serve("--workers", workers, "--wait", "20")
+    service = serve("--workers", workers, "--wait", "60")
     holder.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(service.client.post, f"/v1/users/{NEW_USER}/swipes", json={**swipe, "movie_id": 2})
-        time.sleep(0.7)
+        wait_until(lambda: service.has_pending("writing"), pause=0.05)
         service.process.send_signal(signal.SIGINT)
         time.sleep(0.7)
         assert service.process.poll() is None
-        started = time.monotonic()
         service.process.send_signal(signal.SIGINT)
-        service.process.wait(10)
-        assert time.monotonic() - started < 3
+        service.process.wait(30)  # long before the swipe has waited for its minute
         with pytest.raises(httpx.TransportError):
             waiting.result()
     holder.close()
@@ -175,11 +173,11 @@ def test_keys_are_needed_and_read_again_on_a_hangup(serve, tmp_path, workers):
 
     keys.write_text(f"app = {OTHER_KEY}\nsecond = {'s' * 20}\n")
     service.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: {status(Authorization=f"Bearer {OTHER_KEY}") for _ in range(20)} == {200}, seconds=20, pause=0.1)
+    wait_until(lambda: {status(Authorization=f"Bearer {OTHER_KEY}") for _ in range(20)} == {200}, pause=0.1)
     assert status(Authorization=f"Bearer {KEY}") == 401
     keys.write_text("broken\n")
     service.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "stay as they are" in service.log_text(), seconds=20)
+    wait_until(lambda: "stay as they are" in service.log_text())
     assert status(Authorization=f"Bearer {OTHER_KEY}") == 200
     entry = [line for line in service.log() if line.get("key")][-1]
     assert entry["key"] == "app"
@@ -252,17 +250,19 @@ def test_origins_that_may_use_it_from_a_browser(serve):
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_rate_limit_counts_over_all_workers(serve, workers):
     service = serve("--rate-limit", "60", "--workers", workers)
-    statuses, started = [], time.monotonic()
+    statuses, retry_after, started = [], [], time.monotonic()
     for _ in range(30):
         with httpx.Client(
             base_url=service.address, verify=False
         ) as client:  # a new connection may reach another worker
             answer = client.get("/v1/genres")
             statuses.append(answer.status_code)
+            if answer.status_code == 429:
+                retry_after.append(answer.headers["retry-after"])
     # A burst of a sixth of the minute's, and one more for each second that it took.
     assert 10 <= statuses.count(200) <= 11 + time.monotonic() - started
     assert statuses.count(429) == 30 - statuses.count(200)
-    assert int(answer.headers["retry-after"]) >= 1
+    assert all(int(seconds) >= 1 for seconds in retry_after)
     assert {service.client.get("/livez").status_code for _ in range(20)} == {200}
 
 
@@ -313,7 +313,7 @@ def test_the_access_log_knows_requests_and_no_users(serve):
     secret_user = 771_234_567
     service.client.get(f"/v1/users/{secret_user}/recommendations?genre=Film-Noir", headers={"X-Request-ID": "trace-1"})
     service.client.get("/v1/movies", params={"title": "a private search"})
-    wait_until(lambda: len(service.log()) >= 2, seconds=10)
+    wait_until(lambda: len(service.log()) >= 2)
     entry = next(line for line in service.log() if line.get("request_id") == "trace-1")
     assert {name: entry[name] for name in ("method", "path", "status", "level")} == {
         "method": "GET", "path": "/v1/users/{user_id}/recommendations", "status": 200, "level": "info",
@@ -345,16 +345,15 @@ def test_all_workers_pick_up_a_new_model_and_let_go_of_the_old_one(serve, demo_c
         return set(re.findall(r"models/([^/]+)/", maps))
 
     def all_have_turned_to(model_id: str) -> bool:
-        return all(model_id in mapped(worker) for worker in service.workers())
+        return all(mapped(worker) == {model_id} for worker in service.workers())
 
     for is_idle in (True, False):
         train(demo_copy, TrainSettings(iterations=1, factors=8))
         published = registry.published_id(demo_copy)
         assert published is not None
         if is_idle:  # nobody asks: the first who does gets the new model
-            wait_until(partial(all_have_turned_to, published), seconds=60, pause=0.2)
-            time.sleep(0.5)
-        end = time.monotonic() + 60
+            wait_until(partial(all_have_turned_to, published), pause=0.2)
+        end = time.monotonic() + 120
         while models() != {published}:
             assert not is_idle
             assert time.monotonic() < end, published
@@ -369,7 +368,7 @@ def test_a_worker_that_dies_is_started_again(serve):
     first = service.workers()
     assert len(first) == 2
     os.kill(first[0], signal.SIGKILL)
-    wait_until(lambda: len(set(service.workers()) - set(first)) == 1, seconds=30, pause=0.1)
+    wait_until(lambda: len(set(service.workers()) - set(first)) == 1, pause=0.1)
     assert service.client.get("/v1/genres").status_code == 200
 
 
@@ -399,13 +398,13 @@ def test_signals_of_a_terminal_change_no_number_of_workers(serve):
     time.sleep(1.5)
     assert len(service.workers()) == 2
     for _ in range(20):
-        assert httpx.get(f"{service.address}/livez", timeout=10).status_code == 200
+        assert httpx.get(f"{service.address}/livez", timeout=60).status_code == 200
 
 
 def test_connections_are_spread_over_the_workers(serve):
     service = serve("--workers", "2")
     pids = set()
     for _ in range(40):  # each connection on its own; all at one worker once in 2^39 times
-        text = httpx.get(f"{service.address}/metrics", timeout=10).text
+        text = httpx.get(f"{service.address}/metrics", timeout=60).text
         pids |= set(re.findall(r"^mlrec_worker_pid (\S+)", text, re.MULTILINE))
     assert len(pids) == 2

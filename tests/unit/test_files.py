@@ -135,7 +135,7 @@ def test_what_a_living_writer_is_writing_is_left_alone(tmp_path, kind):
         assert sorted(tmp_path.iterdir()) == [its, path]
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
     assert path.read_text() == ("half" if kind == "file" else "mine")
     assert list(tmp_path.iterdir()) == [path]
 
