@@ -104,6 +104,14 @@ STUDIES: dict[str, tuple[dict[str, Variant], tuple[int, ...]]] = {
         },
         (1, 2, 3, 4),
     ),
+    "parts": (
+        {
+            f"random {share:.1%} × {sweeps}": Variant(start=((share, sweeps),), preconditioned=True, cg_steps=1)
+            for share in (0.4, 0.2, 0.1, 0.05, 0.025)
+            for sweeps in (8, 12, 16, 24)
+        },
+        (1, 2, 3, 4),
+    ),
 }
 _WITHOUT_START = (8, 10)
 

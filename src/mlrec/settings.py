@@ -418,14 +418,25 @@ LIKES_FOR_A_START = 100_000
 """From this many likes on, ALS starts on a part of the users by default. See docs/decisions/0022."""
 START_SHARE = 0.2
 """The share of the users that it starts on."""
-START_ITERATIONS = 8
+MANY_LIKES = 2_000_000
+"""From this many likes on, it starts on as many users as have a fifth of these. See docs/decisions/0028."""
+START_ITERATIONS = 12
 """Sweeps of the start over these users."""
 ITERATIONS = 10
 """Sweeps over all users without a start."""
 ITERATIONS_AFTER_START = 3
 """Sweeps over all users after a start."""
+ITERATIONS_OF_MANY_LIKES = 2
+"""The same, from `MANY_LIKES` on."""
 ITERATIONS_OF_WARM_START = 3
 """Sweeps over all users from the movie factors of another model. See docs/decisions/0023."""
+
+
+def start_share_for(n_likes: int) -> float:
+    """Share of the users that ALS starts on, for data with the given number of likes; 0: no start."""
+    if n_likes < LIKES_FOR_A_START:
+        return 0.0
+    return round(START_SHARE * min(1.0, MANY_LIKES / n_likes), 4)
 
 
 @dataclass(frozen=True)
@@ -440,10 +451,10 @@ class TrainSettings(Settings):
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
     iterations: int | Auto = "auto"
     """Sweeps of ALS over all users and movies. auto: 10 from random factors, and 3 after a start on a part of the users
-    or from the movie factors of another model."""
+    or from the movie factors of another model; after a start, 2 from 2,000,000 likes on."""
     start_share: float | Auto = "auto"
-    """Share of the users that ALS starts on, with 8 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
-    likes on, and no start below."""
+    """Share of the users that ALS starts on, with 12 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
+    likes on, and no start below; from 2,000,000 likes on, the share that has 400,000 of them."""
     dislikes: Dislikes = "ignore"
     """How to treat a dislike in training; see `FoldInSettings`."""
     fold_in_dislikes: Dislikes = FoldInSettings.dislikes
@@ -513,9 +524,10 @@ class TrainSettings(Settings):
         """
         share, iterations = self.start_share, self.iterations
         if share == "auto":
-            share = START_SHARE if n_likes >= LIKES_FOR_A_START else 0.0
+            share = start_share_for(n_likes)
         if iterations == "auto":
-            iterations = ITERATIONS_AFTER_START if share else ITERATIONS
+            after_start = ITERATIONS_AFTER_START if n_likes < MANY_LIKES else ITERATIONS_OF_MANY_LIKES
+            iterations = after_start if share else ITERATIONS
         regularization = regularization_for(n_likes) if self.regularization is None else self.regularization
         return replace(self, regularization=regularization, start_share=share, iterations=iterations)
 

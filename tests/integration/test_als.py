@@ -165,7 +165,7 @@ def test_sweeps_are_counted_and_looked_at_once_they_are_over_all_users(preferenc
     assert seen == [1, 2, 3, 4]
     assert progress.tasks == [(100, "%")]
     assert sum(progress.steps) == 100
-    assert max(progress.steps[:8]) < min(progress.steps[8:])  # a sweep of the start is quick
+    assert max(progress.steps[:12]) < min(progress.steps[12:])  # a sweep of the start is quick
     assert factors.users.shape == (preferences.shape[0], 16)
 
 

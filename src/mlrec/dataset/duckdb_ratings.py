@@ -15,7 +15,7 @@ from mlrec.dataset.database import literal, located
 from mlrec.dataset.forms import TICKS_PER_SECOND, Forms, IdCounts, Look, TimeForm, decided, joined
 from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, Scale, recognized
-from mlrec.dataset.sources import RawFile
+from mlrec.dataset.sources import CSV_COLUMNS, RawFile
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import Survey, count_blank_lines, survey
 from mlrec.dataset.text_rows import LineBlock, Record, record_blocks
@@ -24,6 +24,8 @@ from mlrec.errors import InputError
 from mlrec.ids import IdKind
 from mlrec.settings import SPLITS, PrepareSettings, SplitName
 
+# Clocks whose times are whole numbers.
+_NUMBER_CLOCKS = ("s", "ms", "us", "ns")
 # Rows by which the forms of a file are guessed.
 _SAMPLE = 2000
 # Pairs of an event outside the core and one in it, of the same user, that are compared in at most a second or two.
@@ -168,23 +170,51 @@ class DuckDBRatings:
     def _read_text(self, file: RawFile, *, knows_scale: bool) -> _Found:
         if file.layout != "delimited" or file.skip_blanks:
             return self._read_by_row(file, survey(file.path, file.label))
+        of_numbers = self._is_of_numbers(file)
         with ThreadPoolExecutor(1) as surveying:
-            counting = surveying.submit(survey, file.path, file.label)
-            is_read = self._read_quickly(file, knows_scale=knows_scale)
+            counting = surveying.submit(survey, file.path, file.label, file.header_lines)
+            is_read = self._read_quickly(file, knows_scale=knows_scale, of_numbers=of_numbers)
             surveyed = counting.result()
+        if is_read and of_numbers and not self._are_written_as_usual(file, surveyed):
+            is_read = self._read_quickly(file, knows_scale=knows_scale)
         if is_read and self._is_accounted_for(file, surveyed):
             return self._quickly_found()
         return self._read_by_row(file, surveyed)
 
-    def _read_quickly(self, file: RawFile, *, knows_scale: bool) -> bool:
+    def _is_of_numbers(self, file: RawFile) -> bool:
+        """Whether all columns of a text file seem to be numbers, without quotes."""
+        forms = self.forms
+        return (
+            set(file.columns) == set(CSV_COLUMNS["ratings"])
+            and forms.users == forms.movies == "integer"
+            and forms.clock in _NUMBER_CLOCKS
+            and not (forms.words or file.quoted_start)
+        )
+
+    def _are_written_as_usual(self, file: RawFile, found: Survey) -> bool:
+        """Whether all numbers that DuckDB has read were written in their usual form.
+
+        See 20_rating_numbers_delimited.sql.
+        """
+        if found.has_letters or found.has_quotes:
+            return False
+        self._sql.execute("21_length_of_numbers")
+        rows, length = self._sql.rows("SELECT (SELECT count(*) FROM ratings), length FROM length_of_numbers")[0]
+        self._sql.connection.execute("ALTER TABLE ratings DROP COLUMN rating_length")
+        separators = (len(file.columns) - 1) * len(file.delimiter.encode())
+        return int(found.row_bytes) == (length or 0) + rows * separators
+
+    def _read_quickly(self, file: RawFile, *, knows_scale: bool, of_numbers: bool = False) -> bool:
         """Read the file with DuckDB's reader. Returns whether all rows were read and seem good.
 
-        If the scale is not known yet, ratings off the scale are not looked for.
+        If the scale is not known yet, ratings off the scale are not looked for. Of a file of numbers, it remains to be
+        seen how they are written.
         """
         sql = self._sql
+        fields, rows = ("numbers", "numbers") if of_numbers else ("fields", "typed")
         try:
-            sql.run(f"20_rating_fields_{file.layout}", "Reading ratings", file)
-            sql.run("21_ratings_typed", "Reading ratings", file)
+            sql.run(f"20_rating_{fields}_{file.layout}", "Reading ratings", file)
+            sql.run(f"21_ratings_{rows}", "Reading ratings", file)
             sql.run("25_tally", "Reading ratings", file)
         except InputError:
             if file.layout == "delimited":  # e.g. mixed line ends, which the slow reader accepts
@@ -215,7 +245,7 @@ class DuckDBRatings:
         by_value = self._by_value("ratings")
         rows = sum(by_value.values())
         times: dict[TimeForm, int] = {}
-        if forms.clock in ("s", "ms", "us", "ns"):
+        if forms.clock in _NUMBER_CLOCKS:
             times = dict(sql.rows("SELECT clock_of(timestamp), count(*) FROM ratings GROUP BY ALL"))
         elif forms.clock in ("fraction", "date", "ymd"):
             times = {forms.clock: rows}
@@ -369,6 +399,8 @@ class DuckDBRatings:
     def split(self) -> None:
         """See `Ratings`."""
         dealt = "dealt_" if self._settings.ties == "random" else ""
+        if not self.forms.has_texts:
+            self._narrow()
         self._sql.run("50_preferences", "Sorting")
         self._sql.run("50_outside", "Sorting")
         self._sql.run(f"51_{dealt}events", "Sorting")
@@ -382,6 +414,16 @@ class DuckDBRatings:
             self._sql.run("62_last_train_times", "Counting ties")
             self._sql.run("63_ties", "Counting ties")
             self._sql.run("64_outside_user_time", "Splitting")
+
+    def _narrow(self) -> None:
+        """Let the sort hold what fits into 32 bits in as many."""
+        sql = self._sql
+        sql.run("50_widths", "Sorting")
+        narrow_ids, narrow_times = sql.rows("SELECT narrow_ids, narrow_times FROM widths")[0]
+        if narrow_ids:
+            sql.run("50_narrow_ids", "Sorting")
+        if narrow_times:
+            sql.run("50_narrow_times", "Sorting")
 
     def _counted(self) -> str:
         """Which step places the events outside the core: the one that counts, if it compares few pairs of events."""

@@ -195,6 +195,7 @@ class RawFile:
                 name if name in self.wanted else f"unused_{position}": "VARCHAR"
                 for position, name in enumerate(self.columns)
             },
+            "numbers": {name: "VARCHAR" if name == "rating" else "BIGINT" for name in self.columns},
         }
 
     def selected(self) -> str:

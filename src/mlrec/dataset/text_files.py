@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ Encoding = Literal["utf-8", "latin-1", "windows-1252"]
 
 _BLOCK = 1 << 23
 _LF = ord("\n")
+_A = ord("A")
 _LONGEST_LINE = 1 << 24
 _READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 
@@ -48,12 +50,18 @@ class Survey:
         Whether all lines end the same way.
     has_quotes
         Whether the file contains a double quote.
+    has_letters
+        Whether a byte of the rows is an A or beyond, as all letters are.
+    row_bytes
+        Number of bytes of the rows, without line ends.
     """
 
     encoding: Encoding
     lines: int
     is_uniform: bool
     has_quotes: bool
+    has_letters: bool
+    row_bytes: int
 
 
 def open_binary(path: Path) -> IO[bytes]:
@@ -72,8 +80,17 @@ def readable(label: object) -> Iterator[None]:
         ) from error
 
 
-def survey(path: Path, label: str) -> Survey:
-    """Read all bytes of a text file once; `label` is its name in messages.
+def survey(path: Path, label: str, header_lines: int = 0) -> Survey:
+    """Read all bytes of a text file once.
+
+    Parameters
+    ----------
+    path
+        The file.
+    label
+        Its name in messages.
+    header_lines
+        Number of lines before the first row.
 
     Raises
     ------
@@ -82,11 +99,16 @@ def survey(path: Path, label: str) -> Survey:
     """
     utf_8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
     lf = cr = crlf = 0
-    has_c1 = has_quotes = False
+    has_c1 = has_quotes = has_letters = False
+    row_bytes = 0
     last = b"\n"
-    for block in _blocks(path, label):
+    for number, block in enumerate(_blocks(path, label)):
+        bytes_ = np.frombuffer(block, dtype=np.uint8)
         # For such a frequent byte, numpy counts much faster than bytes.count.
-        lf += int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _LF))
+        lf += int(np.count_nonzero(bytes_ == _LF))
+        header = _first_lines(block, header_lines) if number == 0 else b""
+        row_bytes += len(block) - len(header.translate(None, b"\r\n"))
+        has_letters = has_letters or int(bytes_[len(header) :].max(initial=0)) >= _A
         crlf += last == b"\r" and block.startswith(b"\n")
         if b"\r" in block:
             cr += block.count(b"\r")
@@ -102,7 +124,15 @@ def survey(path: Path, label: str) -> Survey:
         lines=lf + cr - crlf + (last not in (b"\n", b"\r")),
         is_uniform=[lf - crlf, cr - crlf, crlf].count(0) >= 2,
         has_quotes=has_quotes,
+        has_letters=has_letters,
+        row_bytes=row_bytes - lf - cr,
     )
+
+
+def _first_lines(block: bytes, n: int) -> bytes:
+    """The first n lines of a block with their ends, or nothing if it has not so many."""
+    found = re.match(rb"(?:[^\r\n]*+(?:\r\n|\r|\n)){%d}" % n, block)
+    return b"" if found is None else found[0]
 
 
 def _still_utf_8(

@@ -54,7 +54,8 @@ _NO_DECAY: Mapping[str, float] = {"half_life": math.inf, "feedback_weight": 2.0,
 # repeated. The weight takes the best of its values, because its curve is flat and often has two tops.
 _ROUNDS = 3
 _OF_ALL_VALUES = "item_item_weight"
-# The second opinion has to raise NDCG by this share: docs/decisions/0017.
+_OF_ITEM_ITEM = ("item_item_half_life", "item_item_weight")
+# The second opinion has to raise NDCG by this share, or the search goes on without it: docs/decisions/0017.
 _LEAST_GAIN = 0.005
 # Scores for each point that is tried; that many users are drawn. With more users than the second number, the figures
 # hardly become more certain.
@@ -162,15 +163,18 @@ class _Bench:
         for _ in range(_ROUNDS):
             before = settings
             for name in left:
+                if name in _OF_ITEM_ITEM and not settings.item_item_weight:
+                    continue  # dropped: it makes no difference any more
                 if name == _OF_ALL_VALUES:
                     others = [settings.with_values({name: value}) for value in _VALUES[name]]
                     settings = max([settings, *others], key=lambda one: float(self._of(one).mean()))
+                    settings = self._worth_its_time(settings)
                 else:
                     settings = self._moved(self._moved(settings, name, 1), name, -1)
             if settings == before:
                 break
         for name in left:
-            if name.endswith("half_life"):
+            if name.endswith("half_life") and (name not in _OF_ITEM_ITEM or settings.item_item_weight):
                 settings = self._without_decay(settings, name)
         return self._worth_its_time(settings) if _OF_ALL_VALUES in left else settings
 

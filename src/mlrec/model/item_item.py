@@ -32,8 +32,8 @@ from mlrec.settings import ItemItemSettings, item_item_regularization_for
 # Movies that a regression looks at, and weights that are kept of it.
 _NEAREST = 100
 _KEPT = 50
-# Pairs of likes that are counted: two seconds of two processors.
-_MOST_PAIRS = 250_000_000
+# Pairs of likes that are counted: one second of two processors.
+_MOST_PAIRS = 125_000_000
 # G in float32: 256 MiB. A count is exact up to 16 million.
 _MOST_MOVIES = 8_192
 _ROWS = 256

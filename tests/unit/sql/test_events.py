@@ -88,3 +88,44 @@ def test_ratings_outside_the_core_are_not_events(db):
     db.run("50_preferences")
     db.run("51_events")
     assert db.rows("FROM events") == [(1, 2, 1, 1, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("user", "movie", "time", "widths"),
+    [
+        (1, 1, 0, (True, True)),
+        (-(2**31), 2**31 - 1, 2**32 - 1, (True, True)),
+        (2**31, 1, 0, (False, True)),
+        (-(2**31) - 1, 1, 0, (False, True)),
+        (1, 2**31, 0, (False, True)),
+        (1, 1, 2**32, (True, False)),
+        (1, 1, -1, (True, False)),
+    ],
+)
+def test_what_fits_is_sorted_in_half_of_the_width(db, user, movie, time, widths):
+    ratings = [(1, 1, 4.0, 5), (user, movie, 4.5, time), (user, 3, 5.0, time)]
+    load_ratings(db, *ratings)
+    db.run("25_tally")
+    db.run("50_widths")
+    assert db.rows("FROM widths") == [widths]
+    wide = sort_events(db, *ratings)
+    kinds = "SELECT typeof(user_id), typeof(movie_id), typeof(timestamp), typeof(start) FROM sorted_events LIMIT 1"
+    assert db.rows(kinds) == [("BIGINT",) * 4]
+    db.connection.execute("DROP VIEW events; DROP TABLE sorted_events")
+    if widths[0]:
+        db.run("50_narrow_ids")
+    if widths[1]:
+        db.run("50_narrow_times")
+    assert sort_events(db, *ratings) == wide
+    ids, times = "INTEGER" if widths[0] else "BIGINT", "UINTEGER" if widths[1] else "BIGINT"
+    assert db.rows(kinds) == [(ids, ids, times, ids)]
+    assert {row[:3] for row in db.rows("SELECT typeof(user_id), typeof(movie_id), typeof(timestamp) FROM events")} == {
+        ("BIGINT",) * 3
+    }
+
+
+def test_without_ratings_nothing_is_narrow(db):
+    load_ratings(db)
+    db.run("25_tally")
+    db.run("50_widths")
+    assert db.rows("FROM widths") == [(False, False)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlrec.dataset.sources import CSV_COLUMNS
+from mlrec.dataset.text_files import survey
 from tests.unit.sql.steps import DOUBLE_EXACT, INT64_MAX, INT64_MIN, Database, parquet_file, raw_file
 
 RATING_ROW_COLUMNS = (
@@ -70,6 +72,53 @@ def test_rating_fields_of_parquet(db, tmp_path):
 )
 def test_values_of_parquet_as_text(db, value, text):
     assert db.value(f"SELECT field_text({value})") == text
+
+
+def read_numbers(db: Database, path: Path, *rows: str, user_offset: int = 0) -> bool:
+    """Read a file of numbers, and say whether it has as many characters as its numbers."""
+    file = raw_file("ratings", path, "".join(f"{row}\n" for row in ("userId,movieId,rating,timestamp", *rows)))
+    db.set_file(file)
+    db.set(user_offset=user_offset)
+    db.run("20_rating_numbers_delimited")
+    db.run("21_ratings_numbers")
+    db.run("25_tally")
+    db.run("21_length_of_numbers")
+    n_separators = 3 * len(rows)
+    is_usual = db.value("SELECT length FROM length_of_numbers") == survey(path, "", 1).row_bytes - n_separators
+    return is_usual and not db.value("SELECT count(*) FROM reject_errors")
+
+
+def test_numbers_in_their_usual_form(db, tmp_path):
+    rows = ("1,2,4.5,10", "-7,30,4.50,999999999", "0,2,.5,9999999999", "123456789012,2,5,253402300800")
+    assert read_numbers(db, tmp_path / "ratings.csv", *rows, user_offset=100)
+    assert db.rows("SELECT user_id, movie_id, rating, timestamp, valid FROM ratings ORDER BY timestamp") == [
+        (101, 2, 4.5, 10, True),
+        (93, 30, 4.5, 999999999, True),
+        (100, 2, 0.5, 9999999999, True),
+        (123456789112, 2, 5.0, 253402300800, False),  # after the year 9999
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd", ["007", "+7", "7.0", "7.", "6.9", " 7", "7 ", "0b11", "1_000", "-0", "99999999999999999999", "x"]
+)
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_numbers_in_another_form_change_the_length(db, tmp_path, odd, place):
+    fields = ["1", "2", "4.5", "10"]
+    fields[place] = odd
+    assert not read_numbers(db, tmp_path / "ratings.csv", "1,2,4.5,10", ",".join(fields), "12,345,5,6789")
+
+
+@pytest.mark.parametrize("odd", ["1e2", "1E5", "0xFFFFFFFFFF", "1,2"])
+def test_shorter_forms_have_a_letter_or_do_not_fit(db, tmp_path, odd):
+    read_numbers(db, tmp_path / "ratings.csv", f"1,2,4.5,{odd}")
+    assert survey(tmp_path / "ratings.csv", "", 1).has_letters or db.value("SELECT count(*) FROM reject_errors")
+
+
+@pytest.mark.parametrize("row", ["1,2,,10", "1,2,nan,10", "1,2,4_5,10", ",2,4,10", "1,,4,10", "1,2,4,", "1,2,4,-1"])
+def test_numbers_that_cannot_be_used(db, tmp_path, row):
+    read_numbers(db, tmp_path / "ratings.csv", row)
+    assert db.value("SELECT count(*) FROM ratings WHERE valid") == 0
 
 
 def type_ratings(db: Database, *rows: tuple[str | None, ...], user_offset: int = 0) -> list[tuple[Any, ...]]:

@@ -27,8 +27,10 @@ from mlrec.settings import (
     DEFAULT_PRESET,
     ITERATIONS,
     ITERATIONS_AFTER_START,
+    ITERATIONS_OF_MANY_LIKES,
     ITERATIONS_OF_WARM_START,
     LIKES_FOR_A_START,
+    MANY_LIKES,
     START_ITERATIONS,
     START_SHARE,
     Dislikes,
@@ -150,8 +152,9 @@ def train(
         typer.Option(
             parser=count_or_auto,
             metavar="N",
-            help=f"Sweeps of ALS over all users. auto: {ITERATIONS_AFTER_START} after a start on a part of the users,"
-            f" {ITERATIONS} without one, {ITERATIONS_OF_WARM_START} with --warm-start.",
+            help=f"Sweeps of ALS over all users. auto: {ITERATIONS_AFTER_START} after a start on a part of the users"
+            f" ({ITERATIONS_OF_MANY_LIKES} from {MANY_LIKES:,} likes on), {ITERATIONS} without one,"
+            f" {ITERATIONS_OF_WARM_START} with --warm-start.",
             show_default=str(_DEFAULTS.iterations),
         ),
     ] = None,
@@ -161,7 +164,8 @@ def train(
             parser=share_or_auto,
             metavar="SHARE",
             help=f"Share of the users, drawn at random, that ALS starts on with {START_ITERATIONS} quick sweeps; 0: no"
-            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on.",
+            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on; from {MANY_LIKES:,} on, the share"
+            f" that has {START_SHARE * MANY_LIKES:,.0f} of them.",
             show_default=str(_DEFAULTS.start_share),
         ),
     ] = None,

@@ -194,6 +194,13 @@ CREATE MACRO is_on_scale(rating) AS coalesce(rating_in_range(rating) OR rating =
 -- 1970 to the end of the year 9999.
 CREATE MACRO timestamp_in_range(seconds) AS seconds BETWEEN 0 AND 253402300799;
 
+-- How the sort holds ids and times, and the other way round: as they are, unless 50_narrow_ids.sql and 50_narrow_times.sql have been
+-- run.
+CREATE MACRO sorted_id(id) AS id;
+CREATE MACRO unsorted_id(id) AS id;
+CREATE MACRO sorted_time(ticks) AS ticks;
+CREATE MACRO unsorted_time(ticks) AS ticks;
+
 CREATE TABLE rejects (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR);
 
 -- Genres that are written as a list of Python or JSON, and the genres in it.
