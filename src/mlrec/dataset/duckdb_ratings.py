@@ -202,7 +202,7 @@ class DuckDBRatings:
         rows, length = self._sql.rows("SELECT (SELECT count(*) FROM ratings), length FROM length_of_numbers")[0]
         self._sql.connection.execute("ALTER TABLE ratings DROP COLUMN rating_length")
         separators = (len(file.columns) - 1) * len(file.delimiter.encode())
-        return int(found.row_bytes) == (length or 0) + rows * separators
+        return found.row_bytes == int(length or 0) + int(rows) * separators
 
     def _read_quickly(self, file: RawFile, *, knows_scale: bool, of_numbers: bool = False) -> bool:
         """Read the file with DuckDB's reader. Returns whether all rows were read and seem good.
