@@ -418,7 +418,7 @@ LIKES_FOR_A_START = 100_000
 """From this many likes on, ALS starts on a part of the users by default. See docs/decisions/0022."""
 START_SHARE = 0.2
 """The share of the users that it starts on."""
-MANY_LIKES = 2_000_000
+MANY_LIKES = 4_000_000
 """From this many likes on, it starts on as many users as have a fifth of these. See docs/decisions/0028."""
 START_ITERATIONS = 12
 """Sweeps of the start over these users."""
@@ -426,7 +426,7 @@ ITERATIONS = 10
 """Sweeps over all users without a start."""
 ITERATIONS_AFTER_START = 3
 """Sweeps over all users after a start."""
-ITERATIONS_OF_MANY_LIKES = 2
+ITERATIONS_OF_MANY_LIKES = 1
 """The same, from `MANY_LIKES` on."""
 ITERATIONS_OF_WARM_START = 3
 """Sweeps over all users from the movie factors of another model. See docs/decisions/0023."""
@@ -451,10 +451,10 @@ class TrainSettings(Settings):
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
     iterations: int | Auto = "auto"
     """Sweeps of ALS over all users and movies. auto: 10 from random factors, and 3 after a start on a part of the users
-    or from the movie factors of another model; after a start, 2 from 2,000,000 likes on."""
+    or from the movie factors of another model; after a start, 1 from 4,000,000 likes on."""
     start_share: float | Auto = "auto"
     """Share of the users that ALS starts on, with 12 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
-    likes on, and no start below; from 2,000,000 likes on, the share that has 400,000 of them."""
+    likes on, and no start below; from 4,000,000 likes on, the share that has 800,000 of them."""
     dislikes: Dislikes = "ignore"
     """How to treat a dislike in training; see `FoldInSettings`."""
     fold_in_dislikes: Dislikes = FoldInSettings.dislikes

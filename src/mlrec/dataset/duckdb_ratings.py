@@ -366,10 +366,8 @@ class DuckDBRatings:
         """Find out whether the order of the rows rules out duplicates."""
         sql = self._sql
         sql.run("26_disorder", "Looking for duplicates")
-        self._may_repeat &= bool(
-            sql.value("SELECT count(*) FROM (FROM out_of_order LIMIT 1)")  # ends with the first
-            or sql.value("SELECT n > (SELECT count(*) FROM core_users) FROM user_runs")
-        )
+        query = "SELECT is_out_of_order OR user_runs > (SELECT count(*) FROM core_users) FROM disorder"
+        self._may_repeat &= bool(sql.value(query))
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""
@@ -411,7 +409,6 @@ class DuckDBRatings:
             self._sql.run("64_outside_global_time", "Splitting")
         else:
             self._sql.run("61_split_user_time", "Splitting")
-            self._sql.run("62_last_train_times", "Counting ties")
             self._sql.run("63_ties", "Counting ties")
             self._sql.run("64_outside_user_time", "Splitting")
 

@@ -5,7 +5,7 @@ Users are judged in blocks, so memory does not grow with their number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,10 +32,9 @@ from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.histories import picked, slices
 from mlrec.settings import Relevance
 
-# Users whose lists one thread makes at once. Each list needs few scores.
-_BLOCK_USERS = 1024
-# Where fewer users are judged, every thread should have some.
-_FEW_USERS = 128
+# Users whose lists one thread makes at once: so many that threads seldom wait for each other, and so few that each
+# thread has some.
+_FEWEST_USERS, _MOST_USERS, _BLOCKS = 128, 4096, 64
 _PAUSE_METRICS: Mapping[str, Metric] = {"ndcg": ndcg_at_k, "recall": recall_at_k}
 # How many movies a list must have so that it has such a figure.
 _FEWEST_LISTED = {"novelty": 1, "diversity": 2}
@@ -313,7 +312,7 @@ class Judge:
             return len(rows), ranked
 
         with ThreadPoolExecutor(self.threads) as pool:
-            for done, ranked in pool.map(judge_block, slices(n_users, _BLOCK_USERS)):
+            for done, ranked in pool.map(judge_block, _blocks(n_users)):
                 for k in self.ks:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
@@ -346,7 +345,7 @@ class Judge:
             values[block] = ndcg_at_k(hits, held_out.n_relevant[block], k)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(look, slices(len(values), _FEW_USERS)))
+            list(pool.map(look, _blocks(len(values))))
         return values
 
     def _judge_pauses(
@@ -367,6 +366,10 @@ class Judge:
         user = np.repeat(np.arange(n_users), np.diff(relevant.indptr))
         counts = np.bincount(third[relevant.movie_idx].astype(np.int64) * n_users + user, minlength=THIRDS * n_users)
         return counts.reshape(THIRDS, n_users).astype(np.float64)
+
+
+def _blocks(n_users: int) -> Iterator[slice]:
+    return slices(n_users, min(max(n_users // _BLOCKS, _FEWEST_USERS), _MOST_USERS))
 
 
 def _per_user(

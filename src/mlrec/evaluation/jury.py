@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -64,12 +65,16 @@ class Jury:
         within: RelevanceWithin = "core" if held_out.manifest.outside_core is None else settings.relevance_within
         if within == "core":
             held_out = held_out.only(held_out.in_core)
-        pauses_mean_something = held_out.manifest.reading.has_times and settings.protocol != "held-out-users"
-        last_times = known.last_times if pauses_mean_something else None
-        movies = HeldOutMovies.of(rows, held_out, settings.relevance, last_times)
-        if settings.users != "all":
-            in_holdout = is_held_back(rows.user_ids[movies.users])
-            movies = movies.only(np.flatnonzero(in_holdout == (settings.users == "holdout")))
+        with ThreadPoolExecutor(1) as pool:
+            preparing = None if known.half_life is None else pool.submit(known.by_date.prepare)
+            pauses_mean_something = held_out.manifest.reading.has_times and settings.protocol != "held-out-users"
+            last_times = known.last_times if pauses_mean_something else None
+            movies = HeldOutMovies.of(rows, held_out, settings.relevance, last_times)
+            if settings.users != "all":
+                in_holdout = is_held_back(rows.user_ids[movies.users])
+                movies = movies.only(np.flatnonzero(in_holdout == (settings.users == "holdout")))
+            if preparing is not None:
+                preparing.result()
         return cls(Judge(movies, known, metrics, ks, threads), settings, progress, within)
 
     def sampled(self) -> Jury:

@@ -297,6 +297,10 @@ class PopularAtMoments:
 
         return popular
 
+    def prepare(self) -> None:
+        """Derive what all moments share, in whatever thread has time for it."""
+        self._by_date()
+
     def _by_date(self) -> PopularityByDate:
         with self._lock:
             if self._popularity is None:

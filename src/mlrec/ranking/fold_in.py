@@ -32,13 +32,13 @@ from mlrec.settings import FoldInSettings
 # Floats in the two large arrays of a block together (64 MB in float64). Keeps memory flat for any number of users.
 _BLOCK_FLOATS = 8_000_000
 # Events of a block: few enough for the processor's cache, and so many that two threads seldom wait for the interpreter.
-_BLOCK_EVENTS = 8_192
+_BLOCK_EVENTS = 16_384
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST_CONFIDENCE = 1e12
 # Vectors of many users are exact to this share of their length, or are solved by elimination.
 _EXACT = 1e-5
 # A weight c − 1 up to which an event is left out: YᵀY has its movie with weight 1, so that is far below this share.
-_NEXT_TO_NOTHING = 1e-9
+_NEXT_TO_NOTHING = 1e-7
 _MOST_STEPS = 30
 # Beyond this ratio of eigenvalues, single precision is not tried.
 _LEAST_PART = 1e-6

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.sql.steps import PREFERENCES, SPLIT_COLUMNS, Database, load_ratings
+from tests.unit.sql.steps import PREFERENCES, Database, load_ratings
 
 EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, position BIGINT"
 
@@ -98,23 +98,29 @@ def test_dealt_events_keep_their_order_and_get_places_by_time_and_hash(server, p
     assert events == sorted(expected, key=lambda event: (event[0], event[2], event[1]))
 
 
-def count_ties(db: Database, *splits: str) -> tuple[Any, ...]:
-    """Run the step on users whose histories are spelled as time and part of each event: "1a 2a 2v 3t"."""
-    parts = {"a": "train", "v": "val", "t": "test"}
+def count_ties(db: Database, ratio: tuple[int, int, int], *histories: Sequence[int]) -> tuple[Any, ...]:
+    """Run the step on the times of each user's events."""
+    db.set(split_ratio=list(ratio))
     rows = [
-        (user_id, movie_id, 1, int(event[:-1]), parts[event[-1]])
-        for user_id, history in enumerate(splits)
-        for movie_id, event in enumerate(history.split())
+        (user_id, movie_id, 1, time, len(history), movie_id)
+        for user_id, history in enumerate(histories)
+        for movie_id, time in enumerate(history)
     ]
-    db.table("split_events", SPLIT_COLUMNS, rows)
-    # Of ten events the eighth is the last to learn from: that is how the step finds it, whatever else there is.
-    last_learned = {user_id: movie_id for user_id, movie_id, _, _, split in rows if split == "train"}
-    events = [(*row[:4], 10, 7 if last_learned.get(row[0]) == row[1] else 0) for row in rows]
-    db.set(split_ratio=[8, 1, 1])
-    db.table("events", EVENT_COLUMNS, events)
-    db.run("62_last_train_times")
+    db.table("events", EVENT_COLUMNS, rows)
     db.run("63_ties")
     return db.rows("FROM ties")[0]
+
+
+def ties_of(ratio: tuple[int, int, int], history: Sequence[int]) -> tuple[int, int, int]:
+    """What the step counts, for one user, by its definition."""
+    n_train, n_val = (len(history) * part // sum(ratio) for part in ratio[:2])
+    train, held_out = history[:n_train], history[n_train:]
+    if len(history) < 3 or not held_out:
+        return 0, 0, 0
+    val, test = held_out[:n_val], held_out[n_val:]
+    n_tied = sum(time == train[-1] for time in held_out) if train else 0
+    is_cut = n_tied > 0 or bool(val and test and val[-1] == test[0])
+    return 1, int(is_cut), int(2 * n_tied >= len(held_out))
 
 
 @pytest.mark.parametrize(
@@ -127,14 +133,28 @@ def count_ties(db: Database, *splits: str) -> tuple[Any, ...]:
         ("1a 2a 3v 3t", 1, 0),
         ("1a 1a 2t 2t", 0, 0),
         ("1a 2a 2t 3t", 1, 1),
-        ("1v 1t", 1, 0),
+        ("1v 1t 2t", 1, 0),
         ("7a 7a 7a", 0, 0),
+        ("7a 7v", 0, 0),  # too few events: all go to train
     ],
 )
 def test_ties_at_the_cuts_worked_out_by_hand(db, history, cut, mostly):
-    users = 0 if history == "7a 7a 7a" else 1
-    assert count_ties(db, history) == (users, cut, mostly)
-    assert count_ties(db, history, "1a 2v 3t", history, "1a 1a") == (2 * users + 1, 2 * cut, 2 * mostly)
+    """A history is spelled as time and part of each event; its parts are the ratio."""
+    times = [int(event[:-1]) for event in history.split()]
+    ratio = history.count("a"), history.count("v"), history.count("t")
+    users = 0 if history in ("7a 7a 7a", "7a 7v") else 1
+    assert ties_of(ratio, times) == (users, cut, mostly)
+    assert count_ties(db, ratio, times) == (users, cut, mostly)
+    assert count_ties(db, ratio, times, [1, 1], times) == (2 * users, 2 * cut, 2 * mostly)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_ties_at_the_cuts_by_their_definition(db, ratio):
+    chance = random.Random(31)
+    histories = [sorted(chance.choices(range(1, 2 + n // 2), k=n)) for n in range(1, 31) for _ in range(5)]
+    expected = tuple(map(sum, zip(*(ties_of(ratio, history) for history in histories), strict=True)))
+    assert count_ties(db, ratio, *histories) == expected
+    assert ratio[0] == sum(ratio) or min(expected) > 0
 
 
 def split_globally(
