@@ -417,26 +417,28 @@ def regularization_for(n_likes: int) -> float:
 LIKES_FOR_A_START = 100_000
 """From this many likes on, ALS starts on a part of the users by default. See docs/decisions/0022."""
 START_SHARE = 0.2
-"""The share of the users that it starts on."""
-MANY_LIKES = 4_000_000
-"""From this many likes on, it starts on as many users as have a fifth of these. See docs/decisions/0028."""
+"""The largest share of the users that it starts on."""
+START_LIKES = 800_000
+"""So many likes are enough for a start, and then one sweep over all users is. See docs/decisions/0028."""
 START_ITERATIONS = 12
 """Sweeps of the start over these users."""
 ITERATIONS = 10
 """Sweeps over all users without a start."""
 ITERATIONS_AFTER_START = 3
-"""Sweeps over all users after a start."""
-ITERATIONS_OF_MANY_LIKES = 1
-"""The same, from `MANY_LIKES` on."""
-ITERATIONS_OF_WARM_START = 3
-"""Sweeps over all users from the movie factors of another model. See docs/decisions/0023."""
+"""Sweeps over all users after a start with fewer likes, or from the movie factors of another model."""
+ITERATIONS_AFTER_LARGE_START = 1
+"""Sweeps over all users after a start with so many likes, or on data that would have such a start."""
 
 
 def start_share_for(n_likes: int) -> float:
     """Share of the users that ALS starts on, for data with the given number of likes; 0: no start."""
     if n_likes < LIKES_FOR_A_START:
         return 0.0
-    return round(START_SHARE * min(1.0, MANY_LIKES / n_likes), 4)
+    return min(START_SHARE, math.ceil(10_000 * START_LIKES / n_likes) / 10_000)
+
+
+def _iterations_after(likes_of_start: float) -> int:
+    return ITERATIONS_AFTER_START if likes_of_start < START_LIKES else ITERATIONS_AFTER_LARGE_START
 
 
 @dataclass(frozen=True)
@@ -451,10 +453,10 @@ class TrainSettings(Settings):
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
     iterations: int | Auto = "auto"
     """Sweeps of ALS over all users and movies. auto: 10 from random factors, and 3 after a start on a part of the users
-    or from the movie factors of another model; after a start, 1 from 4,000,000 likes on."""
+    or from the movie factors of another model; 1 instead of 3 from 4,000,000 likes on."""
     start_share: float | Auto = "auto"
     """Share of the users that ALS starts on, with 12 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
-    likes on, and no start below; from 4,000,000 likes on, the share that has 800,000 of them."""
+    likes on, and no start below; from 4,000,000 likes on, the share that has 800,000."""
     dislikes: Dislikes = "ignore"
     """How to treat a dislike in training; see `FoldInSettings`."""
     fold_in_dislikes: Dislikes = FoldInSettings.dislikes
@@ -526,8 +528,7 @@ class TrainSettings(Settings):
         if share == "auto":
             share = start_share_for(n_likes)
         if iterations == "auto":
-            after_start = ITERATIONS_AFTER_START if n_likes < MANY_LIKES else ITERATIONS_OF_MANY_LIKES
-            iterations = after_start if share else ITERATIONS
+            iterations = _iterations_after(n_likes * share) if share else ITERATIONS
         regularization = regularization_for(n_likes) if self.regularization is None else self.regularization
         return replace(self, regularization=regularization, start_share=share, iterations=iterations)
 
@@ -546,8 +547,8 @@ class TrainSettings(Settings):
             )
         return replace(self, start_share=0.0)
 
-    def warm_started(self) -> Self:
-        """The same settings for a fit from the movie factors of another model.
+    def warm_started(self, n_likes: int = 0) -> Self:
+        """The same settings for a fit from the movie factors of another model, for data with a number of likes.
 
         Raises
         ------
@@ -558,7 +559,7 @@ class TrainSettings(Settings):
             raise SettingsError(
                 "A warm start and a start on a part of the users exclude each other.", "Leave out one of the two."
             )
-        iterations = ITERATIONS_OF_WARM_START if self.iterations == "auto" else self.iterations
+        iterations = _iterations_after(n_likes * START_SHARE) if self.iterations == "auto" else self.iterations
         return replace(self, start_share=0.0, iterations=iterations)
 
     @property

@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlrec.artifacts import registry
 from mlrec.artifacts.choice import Choice
 from mlrec.artifacts.documents import to_json
@@ -284,7 +286,7 @@ def build_model(
             preferences,
             interactions.is_trained,
             catalogue_of(data.movies, interactions.movie_ids).content,
-            settings if start is None else settings.warm_started(),
+            settings if start is None else settings.warm_started(int(np.count_nonzero(preferences.data > 0))),
             threads,
             progress=progress,
             stage=stage,

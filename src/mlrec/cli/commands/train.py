@@ -26,12 +26,11 @@ from mlrec.settings import (
     DEFAULT_ENGINE,
     DEFAULT_PRESET,
     ITERATIONS,
+    ITERATIONS_AFTER_LARGE_START,
     ITERATIONS_AFTER_START,
-    ITERATIONS_OF_MANY_LIKES,
-    ITERATIONS_OF_WARM_START,
     LIKES_FOR_A_START,
-    MANY_LIKES,
     START_ITERATIONS,
+    START_LIKES,
     START_SHARE,
     Dislikes,
     EngineName,
@@ -152,9 +151,9 @@ def train(
         typer.Option(
             parser=count_or_auto,
             metavar="N",
-            help=f"Sweeps of ALS over all users. auto: {ITERATIONS_AFTER_START} after a start on a part of the users"
-            f" ({ITERATIONS_OF_MANY_LIKES} from {MANY_LIKES:,} likes on), {ITERATIONS} without one,"
-            f" {ITERATIONS_OF_WARM_START} with --warm-start.",
+            help=f"Sweeps of ALS over all users. auto: {ITERATIONS} from random factors; after a start on a part of the"
+            f" users and with --warm-start {ITERATIONS_AFTER_START}, or {ITERATIONS_AFTER_LARGE_START} from"
+            f" {START_LIKES / START_SHARE:,.0f} likes on.",
             show_default=str(_DEFAULTS.iterations),
         ),
     ] = None,
@@ -164,8 +163,8 @@ def train(
             parser=share_or_auto,
             metavar="SHARE",
             help=f"Share of the users, drawn at random, that ALS starts on with {START_ITERATIONS} quick sweeps; 0: no"
-            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on; from {MANY_LIKES:,} on, the share"
-            f" that has {START_SHARE * MANY_LIKES:,.0f} of them.",
+            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on, or less if that has {START_LIKES:,}"
+            f" likes.",
             show_default=str(_DEFAULTS.start_share),
         ),
     ] = None,

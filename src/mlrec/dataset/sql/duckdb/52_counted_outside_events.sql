@@ -19,5 +19,6 @@ WITH numbered AS (
     )
     GROUP BY number
 )
-SELECT user_id, movie_id, preference, timestamp, n, CASE WHEN n IS NULL THEN -1 ELSE CAST(coalesce(position, 0) AS BIGINT) END AS position
+SELECT user_id, movie_id, preference, timestamp, n,
+       CASE WHEN n IS NULL THEN -1 ELSE CAST(coalesce(position, 0) AS BIGINT) END AS position
 FROM numbered LEFT JOIN preceded USING (number);
