@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.evaluation.segments import NEVER
-from mlrec.ranking.best_unseen import BestUnseen, Seen, blocks
+from mlrec.ranking.best_unseen import Seen, blocks
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _KEPT_MOMENTS = 256
+# Where all users have one order, so many movies beyond the length of a list are looked at first.
+_LOOK_AHEAD = 246
 
 Lister = Callable[[NDArray[np.int64], Seen, int], NDArray[np.int64]]
 """Takes user rows (users,), what these users have seen, and the length n of the lists.
@@ -134,8 +136,34 @@ class Known:
 
 def popularity(known: Known, listed: NDArray[np.bool_] | None = None) -> Lister:
     """Return a lister that ranks by likes in train, alike for all users; for `listed` see `factors`."""
-    best = BestUnseen(popularity_scores(known.popularity)[:, None], listed)
-    return lambda rows, seen, n: best.lists(np.ones((len(rows), 1), dtype=np.float32), seen, n).rows
+    order = np.argsort(-popularity_scores(known.popularity), kind="stable")
+    return in_order(order if listed is None else order[listed[order]], len(known.popularity))
+
+
+def in_order(order: NDArray[np.int64], n_movies: int) -> Lister:
+    """Return a lister of the first unseen movies in one order for all users, given as movie rows, best first."""
+    place = np.full(n_movies, len(order), dtype=np.int32)
+    place[order] = np.arange(len(order))
+
+    def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        ranked = np.full((len(rows), n), -1, dtype=np.int64)
+        left, width = np.arange(len(rows)), n + _LOOK_AHEAD
+        while len(left):
+            # Few users have seen so many of the first movies that more have to be looked at.
+            width = min(width, len(order))
+            own = seen.only(left, len(rows))
+            places = place[own.movie_idx]
+            there = places < width
+            unseen = np.ones((len(left), width), dtype=bool)
+            unseen[own.positions[there], places[there]] = False
+            rank = np.cumsum(unseen, axis=1, dtype=np.int32)
+            is_done = (rank[:, -1] >= n) | (width == len(order)) if width else np.ones(len(left), dtype=bool)
+            users, columns = np.nonzero(unseen & (rank <= n) & is_done[:, None])
+            ranked[left[users], rank[users, columns] - 1] = order[columns]
+            left, width = left[~is_done], 4 * width
+        return ranked
+
+    return lists
 
 
 def recent(
