@@ -425,9 +425,12 @@ START_ITERATIONS = 12
 ITERATIONS = 10
 """Sweeps over all users without a start."""
 ITERATIONS_AFTER_START = 3
-"""Sweeps over all users after a start with fewer likes, or from the movie factors of another model."""
+"""Sweeps over all users after a start with fewer likes."""
 ITERATIONS_AFTER_LARGE_START = 1
-"""Sweeps over all users after a start with so many likes, or on data that would have such a start."""
+"""Sweeps over all users after a start with so many likes."""
+ITERATIONS_OF_WARM_START, ITERATIONS_OF_LARGE_WARM_START = 3, 2
+"""Sweeps over all users from the movie factors of another model; the second on data that would have such a start. See
+docs/decisions/0023."""
 
 
 def start_share_for(n_likes: int) -> float:
@@ -435,10 +438,6 @@ def start_share_for(n_likes: int) -> float:
     if n_likes < LIKES_FOR_A_START:
         return 0.0
     return min(START_SHARE, math.ceil(10_000 * START_LIKES / n_likes) / 10_000)
-
-
-def _iterations_after(likes_of_start: float) -> int:
-    return ITERATIONS_AFTER_START if likes_of_start < START_LIKES else ITERATIONS_AFTER_LARGE_START
 
 
 @dataclass(frozen=True)
@@ -452,8 +451,8 @@ class TrainSettings(Settings):
     alpha: float = FoldInSettings.alpha
     """Confidence of a training event with preference r: C = 1 + alpha · |r|."""
     iterations: int | Auto = "auto"
-    """Sweeps of ALS over all users and movies. auto: 10 from random factors, and 3 after a start on a part of the users
-    or from the movie factors of another model; 1 instead of 3 from 4,000,000 likes on."""
+    """Sweeps of ALS over all users and movies. auto: 10 from random factors; 3 after a start on a part of the users, or
+    1 if the start has 800,000 likes; 3 from the movie factors of another model, or 2 from 4,000,000 likes on."""
     start_share: float | Auto = "auto"
     """Share of the users that ALS starts on, with 12 sweeps over these users alone; 0: no start. auto: 0.2 from 100,000
     likes on, and no start below; from 4,000,000 likes on, the share that has 800,000."""
@@ -528,7 +527,9 @@ class TrainSettings(Settings):
         if share == "auto":
             share = start_share_for(n_likes)
         if iterations == "auto":
-            iterations = _iterations_after(n_likes * share) if share else ITERATIONS
+            is_large = n_likes * share >= START_LIKES
+            after_start = ITERATIONS_AFTER_LARGE_START if is_large else ITERATIONS_AFTER_START
+            iterations = after_start if share else ITERATIONS
         regularization = regularization_for(n_likes) if self.regularization is None else self.regularization
         return replace(self, regularization=regularization, start_share=share, iterations=iterations)
 
@@ -547,7 +548,7 @@ class TrainSettings(Settings):
             )
         return replace(self, start_share=0.0)
 
-    def warm_started(self, n_likes: int = 0) -> Self:
+    def warm_started(self, n_likes: int) -> Self:
         """The same settings for a fit from the movie factors of another model, for data with a number of likes.
 
         Raises
@@ -559,7 +560,10 @@ class TrainSettings(Settings):
             raise SettingsError(
                 "A warm start and a start on a part of the users exclude each other.", "Leave out one of the two."
             )
-        iterations = _iterations_after(n_likes * START_SHARE) if self.iterations == "auto" else self.iterations
+        iterations = self.iterations
+        if iterations == "auto":
+            is_large = n_likes * START_SHARE >= START_LIKES
+            iterations = ITERATIONS_OF_LARGE_WARM_START if is_large else ITERATIONS_OF_WARM_START
         return replace(self, start_share=0.0, iterations=iterations)
 
     @property

@@ -87,6 +87,9 @@ def test_a_second_opinion_that_hardly_helps_is_dropped(data, model, monkeypatch)
     without = built(data)
     assert choice_of(without).values["item_item_weight"] == rule_of(without).weight == 0
     assert choice_of(without).figures["model"] == choice_of(without).figures["vectors"]
+    # From the first look at all weights on, the search goes on without it; the last point is that of its weights alone.
+    weights = [point["item_item_weight"] for point in choice_of(without).tried]
+    assert set(weights[weights.index(0.95) + 1 : -1]) == {0.0}
     assert without.item_item is not None
     assert len(without.item_item.weight)
 

@@ -95,15 +95,15 @@ def test_swipes_that_wait_for_a_lock_stop_neither_lists_nor_health(serve, demo_c
     with (
         swiper,
         closing(sqlite3.connect(demo_copy.users_db, isolation_level=None)) as holder,
-        ThreadPoolExecutor(100) as pool,
+        ThreadPoolExecutor(130) as pool,
     ):
         holder.execute("BEGIN IMMEDIATE")  # as a long import does
 
         def swipe(number: int) -> httpx.Response:
             return swiper.post(f"/v1/users/{NEW_USER + number}/swipes", json=SWIPE)
 
-        swipes = [pool.submit(swipe, number) for number in range(90)]
-        # More than may wait are refused at once, which says that the others wait.
+        # 64 may wait, and up to 32 are tried together. More are refused at once, which says that the others wait.
+        swipes = [pool.submit(swipe, number) for number in range(120)]
         wait_until(lambda: sum(one.done() for one in swipes) >= 20)
         answered = 0
         while not all(one.done() for one in swipes):

@@ -218,7 +218,7 @@ def test_regularization_follows_the_number_of_likes_unless_it_is_given():
         (TrainSettings(iterations=4), 8_000_000, 0.1, 4),
         (TrainSettings.preset("baseline"), 9_000_000, 0.0, 15),
         (TrainSettings().warm_started(3_999_999), 9_000_000, 0.0, 3),
-        (TrainSettings().warm_started(4_000_000), 9_000_000, 0.0, 1),
+        (TrainSettings().warm_started(4_000_000), 9_000_000, 0.0, 2),
         (TrainSettings(iterations=2).warm_started(9_000_000), 9_000_000, 0.0, 2),
     ],
 )
@@ -244,7 +244,7 @@ def test_a_start_is_on_a_share_of_the_users(value):
 
 def test_what_starts_from_a_model_does_not_start_on_a_part_of_the_users():
     with pytest.raises(errors.SettingsError, match="exclude each other"):
-        TrainSettings(start_share=0.2).warm_started()
+        TrainSettings(start_share=0.2).warm_started(31_000)
 
 
 def test_spark_has_no_start():

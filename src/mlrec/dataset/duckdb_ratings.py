@@ -18,7 +18,7 @@ from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, Scale, recognized
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.text_files import Survey, count_blank_lines, survey
-from mlrec.dataset.text_rows import LineBlock, Record, record_blocks
+from mlrec.dataset.text_rows import LineBlock, record_blocks
 from mlrec.dataset.ties import Ties
 from mlrec.errors import InputError
 from mlrec.ids import IdKind
@@ -189,6 +189,7 @@ class DuckDBRatings:
             and forms.users == forms.movies == "integer"
             and forms.clock in _NUMBER_CLOCKS
             and not (forms.words or file.quoted_start)
+            and file.delimiter.encode() < b"A"  # letters are told by the largest byte
         )
 
     def _are_written_as_usual(self, file: RawFile, found: Survey) -> bool:
@@ -212,6 +213,8 @@ class DuckDBRatings:
         """
         sql = self._sql
         fields, rows = ("numbers", "numbers") if of_numbers else ("fields", "typed")
+        for table in ("reject_errors", "reject_scans"):  # of an earlier reading
+            sql.connection.execute(f"DROP TABLE IF EXISTS {table}")
         try:
             sql.run(f"20_rating_{fields}_{file.layout}", "Reading ratings", file)
             sql.run(f"21_ratings_{rows}", "Reading ratings", file)
@@ -456,7 +459,3 @@ def outside_core(sql: SqlSteps, files: str) -> OutsideCore:
     events, movies, users = sql.rows(f"SELECT {counts} FROM read_parquet($path)", path=files)[0]
     splits = dict(sql.rows("SELECT split, count(*) FROM read_parquet($path) GROUP BY split", path=files))
     return OutsideCore(events, movies, users, {name: splits.get(name, 0) for name in SPLITS})
-
-
-def _beginning(block: LineBlock | list[Record]) -> LineBlock | list[Record]:
-    return block[:_SAMPLE] if isinstance(block, list) else LineBlock(block.first, block.lines[:_SAMPLE])

@@ -30,7 +30,7 @@ def require_warm_start(workspace: Workspace, settings: TrainSettings) -> None:
     ModelMissingError, IncompatibleFormatError
         If no model is published, or it cannot be opened.
     """
-    settings.warm_started()
+    settings.warm_started(n_likes=0)
     require_same_length(_published(workspace), settings)
 
 

@@ -125,7 +125,7 @@ def fit(
     sample = _sample(confidences, settings, order)
     confidences = confidences[order]
     weight = sample.nnz if sample is not None else 0
-    # A start has more sweeps than follow it, and each takes a fifth of the time of those, so iterations would mislead.
+    # A start has more sweeps than follow it, and each takes a fifth of their time or less, so iterations would mislead.
     steps, unit = (_PERCENT, "%") if sample is not None else (settings.sweeps, "iterations")
     work = START_ITERATIONS * weight + settings.sweeps * confidences.nnz
     # The limit reaches only libraries that are already loaded, and `implicit` warns if it is missing.

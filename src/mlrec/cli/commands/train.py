@@ -28,6 +28,8 @@ from mlrec.settings import (
     ITERATIONS,
     ITERATIONS_AFTER_LARGE_START,
     ITERATIONS_AFTER_START,
+    ITERATIONS_OF_LARGE_WARM_START,
+    ITERATIONS_OF_WARM_START,
     LIKES_FOR_A_START,
     START_ITERATIONS,
     START_LIKES,
@@ -151,8 +153,9 @@ def train(
         typer.Option(
             parser=count_or_auto,
             metavar="N",
-            help=f"Sweeps of ALS over all users. auto: {ITERATIONS} from random factors; after a start on a part of the"
-            f" users and with --warm-start {ITERATIONS_AFTER_START}, or {ITERATIONS_AFTER_LARGE_START} from"
+            help=f"Sweeps of ALS over all users. auto: {ITERATIONS} from random factors; {ITERATIONS_AFTER_START} after"
+            f" a start on a part of the users, or {ITERATIONS_AFTER_LARGE_START} if that has {START_LIKES:,} likes;"
+            f" {ITERATIONS_OF_WARM_START} with --warm-start, or {ITERATIONS_OF_LARGE_WARM_START} from"
             f" {START_LIKES / START_SHARE:,.0f} likes on.",
             show_default=str(_DEFAULTS.iterations),
         ),
@@ -163,8 +166,8 @@ def train(
             parser=share_or_auto,
             metavar="SHARE",
             help=f"Share of the users, drawn at random, that ALS starts on with {START_ITERATIONS} quick sweeps; 0: no"
-            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on, or less if that has {START_LIKES:,}"
-            f" likes.",
+            f" start. auto: {START_SHARE:.0%} from {LIKES_FOR_A_START:,} likes on, or the share that has"
+            f" {START_LIKES:,} likes if it is smaller.",
             show_default=str(_DEFAULTS.start_share),
         ),
     ] = None,

@@ -56,7 +56,7 @@ BEST, DEFAULT = "best", "default"
 # was below the median after 6 sweeps, and 3 of 14 were after 2. The ranks after 6 and after 2 sweeps correlate with
 # those after 24 by 0.95 and 0.69.
 _CHECKED_SWEEPS = (6, 12, 24)
-# The same after a start on a part of the users, which replaces about six of the sweeps.
+# The same after a start on a part of the users, which replaces most of the sweeps.
 _CHECKED_AFTER_START = (2, 6)
 
 _SHOWN_TRIALS = 5
