@@ -177,6 +177,7 @@ def test_keys_are_needed_and_read_again_on_a_hangup(serve, tmp_path, workers):
     assert {client.get(path).status_code for path in ("/livez", "/readyz", "/", "/docs", "/page/app.js")} == {200}
 
     keys.write_text(f"app = {OTHER_KEY}\nsecond = {'s' * 20}\n")
+    running = service.workers()  # one of them may still begin
     service.process.send_signal(signal.SIGHUP)
     wait_until(lambda: statuses(OTHER_KEY) == {200} and statuses(KEY) == {401}, pause=0.1)
     keys.write_text("broken\n")
@@ -184,6 +185,7 @@ def test_keys_are_needed_and_read_again_on_a_hangup(serve, tmp_path, workers):
     wait_until(lambda: "stay as they are" in service.log_text())
     assert status(Authorization=f"Bearer {OTHER_KEY}") == 200
     wait_until(lambda: {line["key"] for line in service.log() if line.get("key")} == {"app"})
+    assert service.workers() == running
     assert OTHER_KEY not in service.log_text()
 
 

@@ -112,6 +112,7 @@ class Service:
         if self.keys.are_needed:
             with suppress(RuntimeError, ValueError):  # not in the main thread, as in some tests
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.keys.reload)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came while a worker began
 
     async def _look_for_models(self) -> None:
         """Turn to a newly published model even if nobody asks: the first who does should not get the former one."""

@@ -211,7 +211,12 @@ class _Workers(Multiprocess):
 
     def _started(self, number: int) -> Process:
         process = Process(self.config, [self.sockets[number % len(self.sockets)]])
-        process.start()
+        # A SIGHUP would end a worker that does not handle it yet. It inherits the mask, and `Service.start` lifts it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return process
 
     def keep_subprocess_alive(self) -> None:
