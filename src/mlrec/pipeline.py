@@ -185,7 +185,7 @@ def train(
     note
         A note about this training, up to 500 characters, which `mlrec models list` shows.
     warm_start
-        Whether ALS begins with the movie factors of the published model, and makes fewer sweeps from there. If that
+        Whether ALS begins with the movie factors of the published model, which takes less time. If that
         model has learned from the held-out events, the one that was evaluated in its place is taken. The result then
         depends on that model too, and not only on the data and the settings.
     spark

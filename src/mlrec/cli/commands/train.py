@@ -114,7 +114,7 @@ WarmStart = Annotated[
     bool,
     typer.Option(
         "--warm-start",
-        help="Begin with the movie factors of the published model, which takes fewer sweeps. The new model then depends"
+        help="Begin with the movie factors of the published model, which takes less time. The new model then depends"
         " on that one too, and not only on the data and the settings.",
     ),
 ]
