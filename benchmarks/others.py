@@ -1,6 +1,7 @@
 """Compares the time of mlrec with LensKit and RecTools, which do the same work on the same raw data.
 
-    python benchmarks/others.py compare [--scale 0.1] [--rounds 3] [--work-dir data/bench] [--python python3.12]
+    python benchmarks/others.py compare [--library rectools] [--scale 0.1] [--rounds 3] [--work-dir data/bench]
+                                        [--python python3.12]
     python benchmarks/others.py lenskit|rectools prepare RAW_DIR WORK_DIR
     python benchmarks/others.py lenskit|rectools train WORK_DIR
     python benchmarks/others.py lenskit|rectools evaluate WORK_DIR
@@ -279,18 +280,20 @@ def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str
         "train": [Contestant(OURS, [MLREC, "train", "--iterations", str(SWEEPS), "--start-share", "0"])],
         "evaluate": [Contestant(OURS, [MLREC, "evaluate", f"-k{K}", "--baseline", "popularity", "--json"], ndcg)],
     }[step]
-    for library, name in LIBRARIES.items():
+    for library, interpreter in interpreters.items():
         folders = [raw, work / library] if step == "prepare" else [work / library]
-        found.append(Contestant(name, [interpreters[library], __file__, library, step, *map(str, folders)], last_line))
+        command = [interpreter, __file__, library, step, *map(str, folders)]
+        found.append(Contestant(LIBRARIES[library], command, last_line))
     return found
 
 
 def compare(arguments: argparse.Namespace) -> None:
     """Run all steps of all contestants, and print the table."""
-    interpreters = {name: environment(name, arguments.work_dir, arguments.python) for name in LIBRARIES}
+    chosen = [name for name in LIBRARIES if name in (arguments.library or LIBRARIES)]
+    interpreters = {name: environment(name, arguments.work_dir, arguments.python) for name in chosen}
     raw = generated(arguments.work_dir, arguments.scale)
     work = raw.with_name("others")
-    inputs = (raw, *(work / library for library in LIBRARIES), work / OURS / "prepared")
+    inputs = (raw, *(work / library for library in interpreters), work / OURS / "prepared")
     plain = plain_environment()
     with_implicit = plain | {"MLREC_DATA_DIR": str(work / OURS), "OPENBLAS_NUM_THREADS": "1"}
     results = {}
@@ -341,6 +344,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     comparing = commands.add_parser("compare", help="time mlrec and the libraries, and print a table")
+    comparing.add_argument(
+        "--library", choices=LIBRARIES, action="append", help="compare with this one only; repeatable"
+    )
     comparing.add_argument("--scale", type=float, default=0.1)
     comparing.add_argument("--rounds", type=int, default=3)
     comparing.add_argument("--work-dir", type=Path, default=Path("data/bench"))

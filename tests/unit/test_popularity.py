@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec.ranking.histories import History
+from mlrec.ranking.parts import Part
 from mlrec.ranking.popularity import PopularityByDate, recent_share
 
 DAY = 86_400
@@ -60,22 +61,32 @@ USERS = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(users=USERS, moment=st.integers(0, 45), half_life=st.sampled_from([0.5, 7.0, 1000.0]))
-def test_the_shares_at_any_moment_are_those_of_the_likes_before_it(monkeypatch_blocks, users, moment, half_life):
-    history = history_of(users)
-    popularity = PopularityByDate(history, 5, half_life)
-    found = popularity.walk()(popularity.n_before(moment * DAY))
-    np.testing.assert_allclose(found, by_hand(users, moment, half_life, 5), rtol=1e-5, atol=1e-7)
-
-
-@settings(max_examples=100, deadline=None)
 @given(users=USERS, moments=st.lists(st.integers(0, 45), max_size=9), half_life=st.sampled_from([0.5, 7.0, 1000.0]))
-def test_walking_from_moment_to_moment_finds_the_same_shares(monkeypatch_blocks, users, moments, half_life):
+def test_the_shares_at_any_moment_are_those_of_the_likes_before_it(monkeypatch_blocks, users, moments, half_life):
     popularity = PopularityByDate(history_of(users), 5, half_life)
-    walk = popularity.walk()
-    for moment in [*moments, *sorted(moments)]:
-        n_likes = popularity.n_before(moment * DAY)
-        np.testing.assert_allclose(walk(n_likes), popularity.walk()(n_likes), rtol=1e-5, atol=1e-7)
+    found, most_of_others = popularity.at(np.array(moments, dtype=np.int64) * DAY)
+    expected = [by_hand(users, moment, half_life, 5) for moment in moments]
+    np.testing.assert_allclose(found, np.reshape(expected, (-1, 5)), rtol=1e-5, atol=1e-7)
+    assert not most_of_others.any()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    users=USERS,
+    moments=st.lists(st.integers(0, 45), max_size=9),
+    half_life=st.sampled_from([0.5, 7.0, 1000.0]),
+    rows=st.sets(st.integers(0, 4), min_size=1, max_size=4),
+)
+def test_the_shares_of_some_movies_are_the_same_and_no_other_share_exceeds_the_bound(
+    monkeypatch_blocks, users, moments, half_life, rows
+):
+    popularity = PopularityByDate(history_of(users), 5, half_life)
+    at = np.array(moments, dtype=np.int64) * DAY
+    part = Part.of(np.isin(np.arange(5), sorted(rows)))
+    everything, _ = popularity.at(at)
+    found, most_of_others = popularity.at(at, part)
+    np.testing.assert_allclose(found, everything[:, part.rows], rtol=1e-6, atol=1e-9)
+    assert (everything[:, part.others] <= most_of_others[:, None]).all()
 
 
 @settings(max_examples=100, deadline=None)

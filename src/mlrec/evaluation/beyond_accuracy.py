@@ -44,9 +44,10 @@ def genre_directions(genres: Sequence[Sequence[str]]) -> Directions:
     names = sorted({name for own in genres for name in own})
     column = {name: position for position, name in enumerate(names)}
     vectors = np.zeros((len(genres) + 1, len(names)))
-    for row, own in enumerate(genres):
-        if own:
-            vectors[row, [column[name] for name in own]] = 1.0 / np.sqrt(len(own))
+    n_genres = np.array([len(own) for own in genres], dtype=np.int64)
+    columns = np.array([column[name] for own in genres for name in own], dtype=np.int64)
+    rows = np.repeat(np.arange(len(genres)), n_genres)
+    vectors[rows, columns] = 1.0 / np.sqrt(n_genres[rows])
     return Directions(vectors, np.any(vectors, axis=1).astype(np.float64))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,21 +58,28 @@ class Bootstrap:
             float64 (resamples,). NaN for a sample whose denominators sum to 0; all NaN if fewer than two users have a
             denominator other than 0.
         """
-        if np.count_nonzero(denominators) < 2:
-            return np.full(len(self._times), np.nan)
-        above = self._drawn(numerators)
-        below = self._n_drawn if (denominators == 1).all() else self._drawn(denominators)
-        return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
+        found: NDArray[np.float64] = self.ratios_of([(numerators, denominators)])[0]
+        return found
 
-    @cached_property
-    def _n_drawn(self) -> NDArray[np.float64]:
-        """How many users each sample has: the denominators of a mean, which most figures are."""
-        return self._drawn(np.ones(len(self._group)))
+    def ratios_of(self, columns: Sequence[tuple[Numbers, Numbers]]) -> NDArray[np.float64]:
+        """Return `ratios` for many pairs of numerators and denominators at once, float64 (pairs, resamples)."""
+        n, (n_samples, n_groups) = len(columns), self._times.shape
+        # The samples are summed in one product. One after another, each would read them all again.
+        sums = np.empty((2 * n, n_groups))
+        for row, (numerators, denominators) in enumerate(columns):
+            sums[row], sums[n + row] = self._sums(numerators), self._sums(denominators)
+            if np.count_nonzero(denominators) < 2:
+                sums[n + row] = 0
+        drawn = sums @ self._times.T
+        above, below = drawn[:n], drawn[n:]
+        found = np.full((n, n_samples), np.nan)
+        np.divide(above, below, out=found, where=below != 0)
+        return found
 
-    def _drawn(self, values: Numbers) -> NDArray[np.float64]:
-        """The sum of some values, (users,), in each sample, (resamples,)."""
-        sums = np.bincount(self._group, weights=values.astype(np.float64), minlength=self._n_groups)
-        return np.asarray(self._times @ sums, dtype=np.float64)
+    def _sums(self, values: Numbers) -> NDArray[np.float64]:
+        """The sum of some values, (users,), in each group, (groups,)."""
+        weights = values.astype(np.float64, copy=False)
+        return np.asarray(np.bincount(self._group, weights=weights, minlength=self._n_groups), dtype=np.float64)
 
 
 def ratio(numerators: Numbers, denominators: Numbers) -> float:

@@ -141,30 +141,33 @@ class HeldOutMovies:
         """
         is_liked = held_out.preference > 0
         is_relevant = is_liked if relevance == "liked" else np.ones_like(is_liked)
-        users, n_relevant = np.unique(held_out.user[is_relevant], return_counts=True)
+        n_relevant_of_all = np.bincount(held_out.user[is_relevant], minlength=len(held_out.user_ids))
+        users = np.flatnonzero(n_relevant_of_all)
+        place = np.full(len(held_out.user_ids), -1, dtype=np.int64)
+        place[users] = np.arange(len(users))
+        position = place[held_out.user]  # of each event's user, −1 if the user is left out
         movie_idx = rows_of(model.movie_ids, held_out.movie_ids).astype(np.int64)[held_out.movie]
         user_rows = np.searchsorted(model.user_ids, held_out.user_ids[users])
         is_known = movie_idx >= 0
 
         def rows(chosen: NDArray[np.bool_]) -> Rows:
-            chosen = chosen & is_known & np.isin(held_out.user, users)
-            position = np.searchsorted(users, held_out.user[chosen])
+            chosen = chosen & is_known & (position >= 0)
             # Held-out events are ordered by user, so these are already in the order of a CSR matrix.
-            return Rows(np.searchsorted(position, np.arange(len(users) + 1)), movie_idx[chosen])
+            return Rows(np.concatenate([[0], np.cumsum(counts(chosen))]), movie_idx[chosen])
 
         def counts(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-            return np.bincount(np.searchsorted(users, held_out.user[chosen]), minlength=len(users)).astype(np.int64)
+            return np.bincount(position[chosen], minlength=len(users)).astype(np.int64)
 
         pauses = None
         if last_known is not None:
             length = np.full(len(movie_idx), NO_PAUSE, dtype=np.int8)
-            position = np.searchsorted(users, held_out.user[is_relevant])
-            length[is_relevant] = pause_lengths(last_known[user_rows[position]], held_out.timestamp[is_relevant])
+            last = last_known[user_rows][position[is_relevant]]
+            length[is_relevant] = pause_lengths(last, held_out.timestamp[is_relevant])
             n_relevant_after = [counts(is_relevant & (length == number)) for number in range(len(PAUSES))]
             pauses = Pauses(length[is_relevant & is_known], np.array(n_relevant_after))
         return cls(
             users=user_rows,
-            n_relevant=n_relevant,
+            n_relevant=n_relevant_of_all[users],
             relevant=rows(is_relevant),
             disliked=rows(~is_liked),
             moments=_first_times(held_out, users),
@@ -197,7 +200,7 @@ class HeldOutMovies:
         )
 
 
-def _first_times(held_out: HeldOut, users: NDArray[np.int32]) -> NDArray[np.int64]:
+def _first_times(held_out: HeldOut, users: NDArray[np.int64]) -> NDArray[np.int64]:
     """The time of the first event of each user, int64 (users,)."""
     earliest = np.full(len(held_out.user_ids), np.iinfo(np.int64).max)
     np.minimum.at(earliest, held_out.user, held_out.timestamp)
@@ -286,29 +289,30 @@ class Judge:
         listed = {k: np.zeros(n_movies + 1, dtype=bool) for k in self.ks}  # the last is row −1
 
         def judge_block(block: slice) -> tuple[int, NDArray[np.int64]]:
-            rows = held_out.users[block]
+            rows, own = held_out.users[block], order[block]
             seen = Seen.of(self.known.history, rows)
             users, masked = seen
             n_masked = np.bincount(users, minlength=len(rows))
-            own_popularity[block] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
+            own_popularity[own] = np.bincount(users, popularity[masked], len(rows)) / np.maximum(n_masked, 1)
             ranked = lister(rows, seen, max(self.ks))
-            n_listed[block] = np.count_nonzero(ranked >= 0, axis=1)
+            n_listed[own] = np.count_nonzero(ranked >= 0, axis=1)
             place = held_out.relevant.places(block, ranked, n_movies)
             hits, disliked = place >= 0, held_out.disliked.are_in(block, ranked, n_movies)
             if held_out.pauses is not None:
-                self._judge_pauses(after_pause, held_out.pauses, block, place)
+                for name, by_pause in self._judged_pauses(held_out.pauses, block, place):
+                    after_pause[name][:, own] = by_pause
             n_relevant = held_out.n_relevant[block]
             third_of_rank = third[np.maximum(ranked, 0)]
             for k in self.ks:
                 for number in range(THIRDS):
                     there = (hits & (third_of_rank == number))[:, :k]
-                    found_in[f"recall@{k}"][number, block] = there.sum(axis=1)
+                    found_in[f"recall@{k}"][number, own] = there.sum(axis=1)
                 for name, metric in self.metrics.items():
-                    values[f"{name}@{k}"][block] = metric(hits, n_relevant, k)
-                values[f"novelty@{k}"][block] = mean_over_list(ranked, information, k)
-                values[f"diversity@{k}"][block] = intra_list_diversity(ranked, directions, k)
-                values[f"popularity@{k}"][block] = mean_over_list(ranked, popularity, k)
-                values[f"disliked@{k}"][block] = precision_at_k(disliked, n_relevant, k)
+                    values[f"{name}@{k}"][own] = metric(hits, n_relevant, k)
+                values[f"novelty@{k}"][own] = mean_over_list(ranked, information, k)
+                values[f"diversity@{k}"][own] = intra_list_diversity(ranked, directions, k)
+                values[f"popularity@{k}"][own] = mean_over_list(ranked, popularity, k)
+                values[f"disliked@{k}"][own] = precision_at_k(disliked, n_relevant, k)
             return len(rows), ranked
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -316,18 +320,14 @@ class Judge:
                 for k in self.ks:
                     listed[k][ranked[:, :k]] = True
                 advance(done)
-        back = np.argsort(order)
-        values = {name: column[back] for name, column in values.items()}
-        pauses = self.held_out.pauses
+        pauses, relevant_in = self.held_out.pauses, self._relevant_by(third)
         return Judged(
-            per_user=_per_user(values, own_popularity[back], n_listed[back]),
-            by_popularity={
-                name: tuple(map(PerUser, found[:, back], self._relevant_by(third))) for name, found in found_in.items()
-            },
+            per_user=_per_user(values, own_popularity, n_listed),
+            by_popularity={name: tuple(map(PerUser, found, relevant_in)) for name, found in found_in.items()},
             by_pause={}
             if pauses is None
             else {
-                name: tuple(map(PerUser, found[:, back], (pauses.n_relevant > 0).astype(np.float64)))
+                name: tuple(map(PerUser, found, (pauses.n_relevant > 0).astype(np.float64)))
                 for name, found in after_pause.items()
             },
             coverage={f"coverage@{k}": float(seen[:-1].mean()) for k, seen in listed.items()},
@@ -348,17 +348,16 @@ class Judge:
             list(pool.map(look, _blocks(len(values))))
         return values
 
-    def _judge_pauses(
-        self, found: dict[str, NDArray[np.float64]], pauses: Pauses, block: slice, place: NDArray[np.int64]
-    ) -> None:
-        """Judge the lists of a block as if only the relevant movies after one pause were relevant."""
+    def _judged_pauses(
+        self, pauses: Pauses, block: slice, place: NDArray[np.int64]
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Judge the lists of a block as if only the relevant movies after one pause were relevant, (pauses, users)."""
         length = np.where(place >= 0, np.append(pauses.length, NO_PAUSE)[place], NO_PAUSE)
-        for number in range(len(PAUSES)):
-            n_relevant = pauses.n_relevant[number, block]
-            for name, metric in _PAUSE_METRICS.items():
-                for k in self.ks:
-                    values = metric(length == number, np.maximum(n_relevant, 1), k)
-                    found[f"{name}@{k}"][number, block] = np.where(n_relevant > 0, values, 0.0)
+        is_after, n_relevant = [length == number for number in range(len(PAUSES))], pauses.n_relevant[:, block]
+        for name, metric in _PAUSE_METRICS.items():
+            for k in self.ks:
+                found = [metric(hits, np.maximum(own, 1), k) for hits, own in zip(is_after, n_relevant, strict=True)]
+                yield f"{name}@{k}", np.where(n_relevant > 0, np.stack(found), 0.0)
 
     def _relevant_by(self, third: NDArray[np.int8]) -> NDArray[np.float64]:
         """Number of each user's relevant movies in each popularity third, float64 (thirds, users)."""

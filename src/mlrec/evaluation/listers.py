@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from mlrec.artifacts.model_folder import Model
 from mlrec.evaluation.segments import NEVER
+from mlrec.ranking.best_mixed import BestMixed, MixedUsers
 from mlrec.ranking.best_unseen import Seen, blocks
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem
+from mlrec.ranking.parts import Part, Parts, lists_by_parts
 from mlrec.ranking.popularity import PopularityByDate
 from mlrec.ranking.ranker import Opinions, Popular, Ranker
 from mlrec.ranking.scores import popularity_scores
@@ -130,8 +132,10 @@ class Known:
     @property
     def last_times(self) -> NDArray[np.int64]:
         """Time of each user's last known event, int64 (users,); `NEVER` for users without a known event."""
-        indptr, times = self.history.indptr, np.append(self.history.timestamp, NEVER)
-        return np.where(np.diff(indptr) > 0, times[indptr[1:] - 1], NEVER)
+        indptr, has_events = self.history.indptr, np.diff(self.history.indptr) > 0
+        times = np.full(self.n_users, NEVER)
+        times[has_events] = self.history.timestamp[indptr[1:][has_events] - 1]
+        return times
 
 
 def popularity(known: Known, listed: NDArray[np.bool_] | None = None) -> Lister:
@@ -185,14 +189,18 @@ def recent(
     n_movies = len(known.popularity)
     popularity = PopularityByDate(known.train, n_movies, half_life)
 
-    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        n_likes, position = np.unique([popularity.n_before(int(moments[row])) for row in rows], return_inverse=True)
-        found = np.stack([*map(popularity.walk(), n_likes.tolist())])[position]
-        if listed is not None:
-            found[:, ~listed] = -np.inf
-        return found
+    parts = Parts([np.argsort(-known.popularity, kind="stable")])
 
-    return by_scores(scores, n_movies)
+    def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+            found, most_of_others = popularity.at(moments[rows[own]], part)
+            if listed is not None:
+                found[:, ~listed[part.rows]] = -np.inf
+            return found, most_of_others if len(part.rows) < n_movies else np.full(len(own), -np.inf)
+
+        return lists_by_parts(parts.of_lists(n), scores, len(rows), seen, n).rows
+
+    return lists
 
 
 def over_all_movies(lister: Lister, is_trained: NDArray[np.bool_]) -> Lister:
@@ -240,36 +248,54 @@ def factors(
     """
     ranker = Ranker.of(fold_in, known.share, known.genres, serve, item_item)
     n_opinions = np.diff(known.history.indptr)
-    best = ranker.personal.best(listed)
-    by_date = None
-    if moments is not None and known.half_life is not None:
-        by_date = known.by_date
+    best, mixed = ranker.personal.best(listed), BestMixed(ranker, known.popularity, listed)
+    by_date = known.by_date if moments is not None and known.half_life is not None else None
 
-    def mixed_scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores with popularity in them, which are not inner products."""
+    def of_untaught(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of users without taste."""
 
         def opinions(position: int) -> Opinions:
             events = known.history.of(int(rows[position]))
             return Opinions(known.history.movie_idx[events], known.history.preference[events])
 
-        popular_of = None
-        if by_date is not None and moments is not None:
-            popular_of = by_date.walk(moments[rows], serve.cold_diversity)
-        likes = ranker.likes(known.history, rows)
-        scores = ranker.order(vectors[rows], likes, n_opinions[rows], opinions, popular_of)
+        def popular(position: int) -> Popular:
+            if by_date is None or moments is None:
+                return ranker.popular
+            return by_date.popular(int(moments[rows[position]]), serve.cold_diversity)
+
+        scores = ranker.order(vectors[rows], None, n_opinions[rows], opinions, popular)
         if listed is not None:
             scores[:, ~listed] = -np.inf
         return scores
 
-    mixed = by_scores(mixed_scores, len(known.popularity))
+    untaught = by_scores(of_untaught, len(known.popularity))
+
+    def of_mixed(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        def shares(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
+            if by_date is not None and moments is not None:
+                return by_date.popularity.at(moments[rows[own]], part)
+            return known.share[part.rows][None], known.share[part.others].max(initial=0.0, keepdims=True)
+
+        users = MixedUsers(
+            vectors[rows], ranker.likes(known.history, rows), n_opinions[rows], Seen.of(known.history, rows)
+        )
+        return mixed.lists(users, shares, seen, n).rows
+
+    def of_personal(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        return best.lists(vectors[rows], ranker.likes(known.history, rows), seen, n).rows
 
     def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
+        has_taste = vectors[rows].any(axis=1)
         is_personal = ranker.is_personal(vectors[rows], n_opinions[rows])
-        own, others = np.flatnonzero(is_personal), np.flatnonzero(~is_personal)
         ranked = np.empty((len(rows), n), dtype=np.int64)
-        likes = ranker.likes(known.history, rows[own])
-        ranked[own] = best.lists(vectors[rows[own]], likes, seen.only(own, len(rows)), n).rows
-        ranked[others] = mixed(rows[others], seen.only(others, len(rows)), n)
+        for chosen, listed_by in (
+            (is_personal, of_personal),
+            (has_taste & ~is_personal, of_mixed),
+            (~has_taste, untaught),
+        ):
+            own = np.flatnonzero(chosen)
+            if len(own):
+                ranked[own] = listed_by(rows[own], seen.only(own, len(rows)), n)
         return ranked
 
     return lists
@@ -295,7 +321,7 @@ def by_scores(scores_of: Callable[[NDArray[np.int64]], NDArray[np.float32]], n_m
 
 
 class PopularAtMoments:
-    """What most people liked at the moments of users' lists; moments that no like separates share it."""
+    """What most people liked at the moments of users' lists."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
@@ -303,38 +329,28 @@ class PopularAtMoments:
         self._latest: OrderedDict[tuple[int, float], Popular] = OrderedDict()
         self._lock = Lock()
 
-    def walk(self, moments: NDArray[np.int64], diversity: float) -> Callable[[int], Popular]:
-        """Return a function that says what most people had liked at one of the moments, by its position.
-
-        It is fast if the moments ascend.
-        """
-        popularity = self._by_date()
-        share_at = popularity.walk()
-
-        def popular(position: int) -> Popular:
-            key = popularity.n_before(int(moments[position])), diversity
-            with self._lock:
-                found = self._latest.get(key)
-            if found is None:
-                found = Popular(share_at(key[0]), self._known.genres, diversity)
-                with self._lock:
-                    self._latest[key] = found
-                    while len(self._latest) > _KEPT_MOMENTS:
-                        self._latest.popitem(last=False)
-            return found
-
-        return popular
-
-    def prepare(self) -> None:
-        """Derive what all moments share, in whatever thread has time for it."""
-        self._by_date()
-
-    def _by_date(self) -> PopularityByDate:
+    @property
+    def popularity(self) -> PopularityByDate:
+        """The shares at any moment, which are derived once, in whatever thread asks first."""
         with self._lock:
             if self._popularity is None:
                 known = self._known
                 self._popularity = PopularityByDate(known.train, len(known.popularity), known.half_life or math.inf)
             return self._popularity
+
+    def popular(self, moment: int, diversity: float) -> Popular:
+        """What most people had liked at a moment. Moments that no like separates share it."""
+        at = np.array([moment])
+        key = int(self.popularity.n_before(at)[0]), diversity
+        with self._lock:
+            found = self._latest.get(key)
+        if found is None:
+            found = Popular(self.popularity.at(at)[0][0], self._known.genres, diversity)
+            with self._lock:
+                self._latest[key] = found
+                while len(self._latest) > _KEPT_MOMENTS:
+                    self._latest.popitem(last=False)
+        return found
 
 
 def _half_life(model: Model) -> float | None:

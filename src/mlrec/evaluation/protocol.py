@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, assert_never
@@ -260,7 +261,10 @@ def evaluate(
             " events.",
             f"Evaluate the model that was trained: mlrec evaluate --model {model.info.judged_by or since.model_id}",
         )
-    held_out = read_held_out(workspace, settings.split)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_held_out, workspace, settings.split)
+        known = Known.of(model, settings.history_splits)
+        held_out = reading.result()
     if held_out.manifest.fingerprint != model.info.prepared_fingerprint:
         raise DataChangedError(
             f"The prepared data has changed since model {model.model_id} was trained.",
@@ -271,7 +275,7 @@ def evaluate(
     validation = partial(read_held_out, workspace, "val") if settings.split != "val" else lambda: held_out
     memory = memory or Memory()
     memory.turn_to(model)
-    result = _judge(model, held_out, settings, protocol, progress, validation, lists, memory)
+    result = _judge(model, known, held_out, settings, protocol, progress, validation, lists, memory)
     if settings.seeds > 1:
         with progress.task("Reading prepared data"):
             data = read_prepared(workspace)
@@ -317,7 +321,8 @@ def _evaluate_anew(
         # Whichever split is asked for, what is folded in of these users is marked as validation and the rest as test.
         judged_as = replace(settings, split="test", history="known")
     validation = partial(data.held_out, "val") if protocol != "held-out-users" else None
-    result = _judge(model, data.held_out(judged_as.split), judged_as, protocol, progress, validation)
+    known = Known.of(model, judged_as.history_splits)
+    result = _judge(model, known, data.held_out(judged_as.split), judged_as, protocol, progress, validation)
     if settings.seeds > 1:
         result = replace(result, seeds=_seeds(result, model, data, judged_as, protocol, progress))
     if protocol == "held-out-users":
@@ -350,7 +355,8 @@ def _seeds(
         trained = replace(model.settings_elsewhere, on="train", threads=settings.threads, random_seed=seed)
         other, _ = build_model(data, trained, progress=progress)
         alone = replace(settings, baselines=(), resamples=1000)
-        found.append(_judge(other, data.held_out(settings.split), alone, protocol, progress).models[MODEL])
+        known = Known.of(other, alone.history_splits)
+        found.append(_judge(other, known, data.held_out(settings.split), alone, protocol, progress).models[MODEL])
     figures = {metric: tuple(own[metric].value for own in found) for metric in found[0]}
     return Seeds(seeds, figures, {metric: _spread(values) for metric, values in figures.items()})
 
@@ -384,6 +390,7 @@ def _divided(data: PreparedData, protocol: ProtocolName, settings: EvaluateSetti
 
 def _judge(
     model: Model,
+    known: Known,
     held_out: HeldOut,
     settings: EvaluateSettings,
     protocol: ProtocolName,
@@ -402,7 +409,6 @@ def _judge(
         **(PUBLISHED_METRICS if settings.published_ndcg else {}),
     }
     ks, threads = settings.ks or DEFAULT_KS[protocol], settings.threads or available_threads()
-    known = Known.of(model, settings.history_splits)
     everybody = Jury.of(model, known, held_out, settings, metrics, ks, threads, progress)
     if not len(everybody.users):
         raise EmptyResultError(

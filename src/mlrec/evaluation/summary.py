@@ -52,10 +52,17 @@ Columns = Mapping[str, Mapping[str, PerUser]]
 
 def figures_of(columns: Columns, bootstrap: Bootstrap) -> Figures:
     """Return figures with confidence intervals. The bootstrap has the same users as the columns."""
+    resampled = _resampled(columns, bootstrap)
     return {
-        name: {metric: estimate(ratio(*own), bootstrap.ratios(*own)) for metric, own in of_model.items()}
+        name: {metric: estimate(ratio(*own), resampled[name, metric]) for metric, own in of_model.items()}
         for name, of_model in columns.items()
     }
+
+
+def _resampled(columns: Columns, bootstrap: Bootstrap) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """The resampled values of each figure, by model and metric."""
+    keys = [(name, metric) for name, of_model in columns.items() for metric in of_model]
+    return dict(zip(keys, bootstrap.ratios_of([columns[name][metric] for name, metric in keys]), strict=True))
 
 
 def compared(columns: Columns, bootstrap: Bootstrap, first: str) -> tuple[Figures, Differences]:
@@ -70,13 +77,14 @@ def compared(columns: Columns, bootstrap: Bootstrap, first: str) -> tuple[Figure
     """
     figures: Figures = {name: {} for name in columns}
     differences: Differences = {f"{first} - {name}": {} for name in columns if name != first}
+    resampled = _resampled(columns, bootstrap)
     for metric in columns[first]:
         values = {name: ratio(*own[metric]) for name, own in columns.items()}
-        resampled = {name: bootstrap.ratios(*own[metric]) for name, own in columns.items()}
         for name in columns:
-            figures[name][metric] = estimate(values[name], resampled[name])
+            figures[name][metric] = estimate(values[name], resampled[name, metric])
             if name != first:
-                lead = difference(values[first] - values[name], resampled[first] - resampled[name])
+                gaps = resampled[first, metric] - resampled[name, metric]
+                lead = difference(values[first] - values[name], gaps)
                 differences[f"{first} - {name}"][metric] = lead
     return figures, holm(differences)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlrec.ranking.best_unseen import BestUnseen, Lists, Seen, blocks
 from mlrec.ranking.item_item import ItemItem, Likes
+from mlrec.ranking.parts import Part
 from mlrec.ranking.scores import user_scores
 
 
@@ -60,6 +61,20 @@ class Personal:
                 scores[0, :][self.item_item.targets] += second[0]
             else:
                 scores[:, self.item_item.targets] += second
+        return scores
+
+    def scores_of_part(
+        self, vectors: NDArray[np.float32], likes: Likes | None, part: Part, factors: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Score the movies of a part, float32 (users, movies of the part), a new array; see `scores`.
+
+        `factors` are `weighted_factors` of the part. It must have all movies with an item-item score.
+        """
+        scores = user_scores(vectors, factors)
+        if self.item_item is not None and likes is not None:
+            second = self.item_item.scores(likes, len(vectors))
+            second *= np.float32(self.item_item.rule.weight)
+            scores[:, part.column[self.item_item.targets]] += second
         return scores
 
     def best(self, candidates: NDArray[np.bool_] | None = None) -> BestByTaste:

@@ -17,14 +17,15 @@ docs/decisions/0014.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.diversity import maximal_marginal_relevance
-from mlrec.ranking.histories import History
+from mlrec.ranking.histories import History, slices
+from mlrec.ranking.parts import Part
 
 # As many cards as a new user may see before the first like; after these, plain popularity ranks.
 _SPREAD_OVER = 300
@@ -33,6 +34,10 @@ _SECONDS_PER_DAY = 86_400
 _MOMENTS = 256
 _USERS_WITHOUT_DATES = 5.0
 _FEWEST_LIKES = 1024
+# Sums that one thread derives at once.
+_MOST_SUMS = 500_000
+_KEPT_PARTS = 8
+_ROUNDING = 1 + 1e-4
 
 
 def liked_share(popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float32]:
@@ -78,36 +83,48 @@ def recent_share(history: History, n_movies: int, half_life: float) -> NDArray[n
     if not len(likes):
         return np.zeros(n_movies, dtype=np.float32)
     timestamp = history.timestamp[likes]
-    weight = _weights(timestamp, int(timestamp.max()), half_life)
+    weight = _weights(timestamp, timestamp.max(), half_life)
     ends = np.searchsorted(likes, history.indptr)
     last = ends[1:][ends[:-1] < ends[1:]] - 1  # each user's
-    dated = np.bincount(movie_idx, weight, n_movies).astype(np.float64)
-    return _Sums(dated, float(weight[last].sum()), counts, len(last)).share
+    dated = _summed(movie_idx, weight, n_movies)
+    sums = _Sums(dated[None], counts[None], weight[last].sum(keepdims=True), np.array([len(last)]))
+    share: NDArray[np.float32] = sums.share[0]
+    return share
 
 
 class _Sums(NamedTuple):
-    """Weights of the likes of each movie, (movies,), and of the users; and their numbers."""
+    """Sums over the likes before some moments; weights are those at the moment.
+
+    Attributes
+    ----------
+    likes
+        Weights of the likes of each movie, (moments, movies).
+    n_likes
+        Their number, (moments, movies).
+    users
+        Weights of the users, float64 (moments,).
+    n_users
+        Their number, int64 (moments,).
+    """
 
     likes: NDArray[np.floating[Any]]
-    users: float
-    n_likes: NDArray[np.integer[Any] | np.floating[Any]]
-    n_users: int
-
-    def in_single(self) -> _Sums:
-        """The same in half the memory."""
-        return self._replace(likes=self.likes.astype(np.float32), n_likes=self.n_likes.astype(np.int32))
+    n_likes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
+    users: NDArray[np.float64]
+    n_users: NDArray[np.int64]
 
     @property
     def share(self) -> NDArray[np.float32]:
         """The share of users who liked each movie, by date; see the docstring of this module."""
-        mixed = self.n_likes / max(self.n_users, 1)  # without dates; and all else in place, for evaluation asks often
+        mixed: NDArray[np.float64] = self.n_likes / np.maximum(self.n_users, 1)[:, None]  # without dates
         mixed *= _USERS_WITHOUT_DATES
         mixed += self.likes
-        mixed /= self.users + _USERS_WITHOUT_DATES
+        mixed /= (self.users + _USERS_WITHOUT_DATES)[:, None]
         return mixed.astype(np.float32)
 
 
-def _weights(timestamp: NDArray[np.int64], moment: int, half_life: float) -> NDArray[np.float64]:
+def _weights(
+    timestamp: NDArray[np.int64], moment: NDArray[np.int64] | np.int64, half_life: float
+) -> NDArray[np.float64]:
     weights: NDArray[np.float64] = np.exp2((timestamp - moment) / (half_life * _SECONDS_PER_DAY))
     return weights
 
@@ -136,53 +153,135 @@ class PopularityByDate:
         self._timestamp, self._former, self._has_former = timestamp[order], timestamp[order - 1], has_former[order]
         self._n_movies, self._half_life = n_movies, half_life
         self._block = max(_FEWEST_LIKES, -(-len(order) // _MOMENTS))
-        nothing = _Sums(np.zeros(n_movies, np.float32), 0.0, np.zeros(n_movies, np.int32), 0)
-        self._kept = [nothing]
-        for start in range(0, len(order) - self._block + 1, self._block):
-            self._kept.append(self._after(self._kept[-1], start, start + self._block).in_single())
+        self._kept = self._sums_after_blocks()
+        self._largest: dict[bytes, NDArray[np.float64]] = {}
 
-    def n_before(self, moment: int) -> int:
-        """Return the number of likes before a moment, in epoch seconds. Moments of the same number are alike."""
-        return int(np.searchsorted(self._timestamp, moment))
+    def _sums_after_blocks(self) -> _Sums:
+        """The sums after 0, 1, 2 and more blocks of likes, in single precision because there may be many movies."""
+        n = 1 + len(self._timestamp) // self._block
+        found = _Sums(
+            np.zeros((n, self._n_movies), np.float32),
+            np.zeros((n, self._n_movies), np.int32),
+            np.zeros(n),
+            np.zeros(n, np.int64),
+        )
+        for number in range(1, n):
+            own = slice((number - 1) * self._block, number * self._block)
+            now = self._timestamp[own.stop - 1]
+            weight = _weights(self._timestamp[own], now, self._half_life)
+            # A user's earlier like no longer counts for the user, but still for its movie.
+            former = _weights(self._former[own][self._has_former[own]], now, self._half_life)
+            past = _weights(self._timestamp[own.start - 1], now, self._half_life) if own.start else np.float64(0)
+            movies = self._movie_idx[own]
+            found.likes[number] = found.likes[number - 1] * past + np.bincount(movies, weight, self._n_movies)
+            found.n_likes[number] = found.n_likes[number - 1] + np.bincount(movies, minlength=self._n_movies)
+            found.users[number] = found.users[number - 1] * past + weight.sum() - former.sum()
+            found.n_users[number] = found.n_users[number - 1] + len(weight) - len(former)
+        return found
 
-    def walk(self) -> Callable[[int], NDArray[np.float32]]:
-        """Return a function that says the shares after the first likes, given their number.
+    def n_before(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of likes before each moment, in epoch seconds. Moments of the same number are alike."""
+        return np.searchsorted(self._timestamp, moments)
 
-        The shares are float32 (movies,), 0 to 1; zeros before the first like. The function goes on from the number
-        before, so it is fast for ascending ones.
+    def at(
+        self, moments: NDArray[np.int64], part: Part | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the shares at some moments, and what no other movie's share exceeds.
+
+        Parameters
+        ----------
+        moments
+            Epoch seconds, in any order, (moments,).
+        part
+            The movies. None: all.
+
+        Returns
+        -------
+        tuple
+            Float32 (moments, movies of the part), 0 to 1; zeros before the first like. And float64 (moments,); 0 if
+            there is no other movie.
         """
-        there, sums = 0, self._kept[0]
+        part = part or Part.of(np.ones(self._n_movies, dtype=bool))
+        n_likes, position = np.unique(self.n_before(moments), return_inverse=True)
+        n_movies, largest = len(part.rows), self._largest_others(part)
+        shares, most = np.zeros((len(n_likes), n_movies), dtype=np.float32), np.zeros(len(n_likes))
+        first = int(np.searchsorted(n_likes, 0, side="right"))
+        for some in slices(len(n_likes) - first, max(1, _MOST_SUMS // (n_movies + 1))):
+            own = slice(first + some.start, first + some.stop)
+            sums = self._sums_after(n_likes[own], part)
+            shares[own] = sums.share
+            weight, number = largest[:, self._block_of(n_likes[own])]
+            most[own] = weight + _USERS_WITHOUT_DATES * number / np.maximum(sums.n_users, 1)
+            most[own] *= _ROUNDING / (sums.users + _USERS_WITHOUT_DATES)
+        if len(n_likes) == len(moments) and (position[1:] > position[:-1]).all():
+            return shares, most
+        return shares[position], most[position]
 
-        def at(n_likes: int) -> NDArray[np.float32]:
-            nonlocal there, sums
-            block = min(n_likes // self._block, len(self._kept) - 1)
-            if not block * self._block <= there <= n_likes:
-                there, sums = block * self._block, self._kept[block]
-            there, sums = n_likes, self._after(sums, there, n_likes)
-            return sums.share
+    def _block_of(self, n_likes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many blocks are complete within the first likes."""
+        return np.minimum(n_likes // self._block, len(self._kept.users) - 1)
 
-        return at
+    def _sums_after(self, n_likes: NDArray[np.int64], part: Part) -> _Sums:
+        """The sums over the first likes for a part of the movies, given ascending numbers of likes, at least 1.
 
-    def _after(self, sums: _Sums, start: int, end: int) -> _Sums:
-        """The sums after the like `end − 1`, from those after `start − 1`."""
-        if start == end:
-            return sums
-        own = slice(start, end)
-        now = int(self._timestamp[end - 1])
-        weight = _weights(self._timestamp[own], now, self._half_life)
-        # A user's earlier like no longer counts for the user, but still for its movie.
-        former = _weights(self._former[own][self._has_former[own]], now, self._half_life)
-        past = float(_weights(self._timestamp[start - 1 : start], now, self._half_life)[0]) if start else 0.0
-        movies = self._movie_idx[own]
-        likes, n_likes = np.multiply(sums.likes, past, dtype=np.float64), sums.n_likes.astype(np.float64)
-        if len(movies) < self._n_movies:
-            np.add.at(likes, movies, weight)
-            np.add.at(n_likes, movies, 1.0)
-        else:
-            likes += np.bincount(movies, weight, self._n_movies)
-            n_likes += np.bincount(movies, minlength=self._n_movies)
-        n_users = sums.n_users + len(weight) - len(former)
-        return _Sums(likes, sums.users * past + float(weight.sum() - former.sum()), n_likes, n_users)
+        Each goes on from the sums before, or from those that are kept, whichever have more of the likes.
+        """
+        n, width, kept = len(n_likes), len(part.rows) + 1, self._kept  # the likes of all other movies go into the last
+        block = self._block_of(n_likes)
+        before = np.concatenate([[-1], n_likes[:-1]])
+        goes_on = before > block * self._block
+        start = np.where(goes_on, before, block * self._block)
+        number = np.repeat(np.arange(n), n_likes - start)
+        likes = np.arange(len(number)) + (n_likes - np.cumsum(n_likes - start))[number]
+
+        now = self._timestamp[n_likes - 1]
+        weight = _weights(self._timestamp[likes], now[number], self._half_life)
+        has_former = self._has_former[likes]
+        leaving = number[has_former]
+        former = _weights(self._former[likes[has_former]], now[leaving], self._half_life)
+        past = np.where(start > 0, _weights(self._timestamp[start - 1], now, self._half_life), 0.0)
+
+        column = part.column[self._movie_idx[likes]]
+        cell = number * width + np.where(column < 0, width - 1, column)
+        of_likes = _summed(cell, weight, n * width).reshape(n, width)[:, :-1]
+        of_n_likes = np.bincount(cell, minlength=n * width).reshape(n, width)[:, :-1].astype(np.float64)
+        users = _summed(number, weight, n) - _summed(leaving, former, n)
+        n_users = n_likes - start - np.bincount(leaving, minlength=n)
+        for row, own in enumerate(block.tolist()):
+            if goes_on[row]:
+                of_likes[row] += past[row] * of_likes[row - 1]
+                of_n_likes[row] += of_n_likes[row - 1]
+                users[row] += past[row] * users[row - 1]
+                n_users[row] += n_users[row - 1]
+            else:
+                of_likes[row] += past[row] * kept.likes[own, part.rows]
+                of_n_likes[row] += kept.n_likes[own, part.rows]
+                users[row] += past[row] * kept.users[own]
+                n_users[row] += kept.n_users[own]
+        return _Sums(of_likes, of_n_likes, users, n_users)
+
+    def _largest_others(self, part: Part) -> NDArray[np.float64]:
+        """The most weight and the most likes that a movie outside a part can have within each block, (2, blocks).
+
+        The weight is that before the block, and all likes in the block as if they did not age.
+        """
+        key = part.rows.tobytes()
+        if key not in self._largest:
+            rest = self._movie_idx[(len(self._kept.users) - 1) * self._block :]
+            at_the_end = self._kept.n_likes[-1] + np.bincount(rest, minlength=self._n_movies)
+            others, found = part.others, np.zeros((2, len(self._kept.users)))
+            for block, end in enumerate([*self._kept.n_likes[1:], at_the_end] if len(others) else []):
+                more = (end - self._kept.n_likes[block])[others]
+                found[:, block] = (self._kept.likes[block, others] + more).max(), end[others].max()
+            if len(self._largest) == _KEPT_PARTS:
+                self._largest = {}
+            self._largest[key] = found
+        return self._largest[key]
+
+
+def _summed(positions: NDArray[np.integer[Any]], values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The sum of the values at each of n positions, float64 (n,)."""
+    return np.bincount(positions, values, n).astype(np.float64, copy=False)  # integers if there is nothing to sum
 
 
 def _in_time(timestamp: NDArray[np.int64]) -> NDArray[np.int64]:

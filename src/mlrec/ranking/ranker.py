@@ -268,19 +268,56 @@ class Ranker:
             return Scores(wary, wary, wary)
         if not weight:
             return Scores(personal, personal, np.broadcast_to(np.float32(0), personal.shape))
-        popular_part = weight * self._bound(personal, opinions, popular) * popular.share
+        known = opinions.movie_idx[opinions.movie_idx >= 0]
+        kept = personal[known]
+        personal[known] = -np.inf  # for a moment: a copy of all would take longer than the rest
+        best = personal.max()
+        personal[known] = kept
+        factor = self._popular_factor(len(opinions), best, popular.share.max())
+        popular_part = weight * factor * popular.share
         personal *= 1 - weight
         personal += popular_part
         return Scores(personal, personal, popular_part)
 
-    def _bound(self, personal: NDArray[np.float32], opinions: Opinions, popular: Popular) -> np.float32:
-        """The factor that keeps popularity from drowning a weak taste, 0 to 1."""
+    def mix(
+        self,
+        personal: NDArray[np.float32],
+        n_opinions: NDArray[np.integer[Any]],
+        best: NDArray[np.float32],
+        share: NDArray[np.float32],
+        largest: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Apply the rule to users with taste, for some or all of the movies. The scores are changed in place.
+
+        Parameters
+        ----------
+        personal
+            Personal scores, float32 (users, movies).
+        n_opinions
+            How many opinions each user has, (users,).
+        best
+            Each user's best personal score of all movies that the opinions are not about, float32 (users,).
+        share
+            Liked shares, float32 (users, movies), or (1, movies) if they are the same for all users.
+        largest
+            The largest share of all movies, float32 (users,) or (1,).
+
+        Returns
+        -------
+        tuple
+            The weight of popularity and the factor of the shares, each float32 (users,).
+        """
+        weight = np.asarray(self.popular_weight(n_opinions), dtype=np.float32)
+        factor = self._popular_factor(n_opinions, best, largest)
+        personal *= (1 - weight)[:, None]
+        personal += (weight * factor)[:, None] * share
+        return weight, factor
+
+    def _popular_factor(
+        self, n_opinions: NDArray[np.integer[Any]] | int, best: NDArray[np.float32], largest: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """What keeps popularity from drowning a weak taste, 0 to 1, for one user or for several."""
         if math.isinf(self.most_times):
-            return np.float32(1)
-        known = opinions.movie_idx[opinions.movie_idx >= 0]
-        seen = personal[known]
-        personal[known] = -np.inf  # for a moment: a copy of all would take longer than the rest
-        own = max(float(personal.max()), 0.0)
-        personal[known] = seen
-        allowed, most_popular = min(len(opinions), self.most_times) * own, float(popular.share.max())
-        return np.float32(1.0 if allowed >= most_popular else allowed / most_popular)
+            return np.ones_like(best)
+        allowed = np.minimum(n_opinions, self.most_times) * np.maximum(np.asarray(best, dtype=np.float64), 0.0)
+        return np.minimum(allowed / np.maximum(largest, np.finfo(np.float32).tiny), 1.0).astype(np.float32)

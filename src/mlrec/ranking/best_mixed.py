@@ -1,0 +1,132 @@
+"""The best unseen movies of users with taste and with popularity in their scores, without a score for every movie.
+
+The score is that of `mlrec.ranking.ranker`. Few movies have a long vector or many likes, and the list is among these.
+Each of the other movies scores at most what the longest other vector and the largest other share would give together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrec.ranking.best_unseen import Lists, Seen
+from mlrec.ranking.item_item import Likes
+from mlrec.ranking.parts import Part, Parts, lists_by_parts
+from mlrec.ranking.ranker import Ranker
+
+# How far rounding may raise a score above the bound.
+_ROUNDING = 1 + 1e-4
+
+SharesOfPart = Callable[[Part, NDArray[np.int64]], tuple[NDArray[np.float32], NDArray[np.floating]]]
+"""Takes a part, and the positions of some of the users, (users,).
+
+Returns the liked shares of its movies at each user's moment, float32 (users, movies of the part), which are only read.
+And what no other movie's share exceeds, (users,); 0 if there is none.
+"""
+
+
+class MixedUsers(NamedTuple):
+    """Users with taste who are ranked by popularity too.
+
+    Attributes
+    ----------
+    vectors
+        Float32 (users, factors), none of them zeros.
+    likes
+        What these users like. None if there is no second opinion.
+    n_opinions
+        How many opinions each has, (users,).
+    known
+        The movies that these are about.
+    """
+
+    vectors: NDArray[np.float32]
+    likes: Likes | None
+    n_opinions: NDArray[np.integer]
+    known: Seen
+
+
+class _OfPart(NamedTuple):
+    """What is needed of a part."""
+
+    factors: NDArray[np.float32]
+    hidden: NDArray[np.int64]  # positions in the part of movies that must not be listed
+    longest_other: float | None  # length of the longest vector outside; None if there is none
+
+
+class BestMixed:
+    """Lists the best unseen movies of such users.
+
+    Parameters
+    ----------
+    ranker
+        The rule.
+    popularity
+        What says which movies are likely to have large shares: likes by movie row, (movies,).
+    candidates
+        Which movies may be listed, bool (movies,); None: all.
+    """
+
+    def __init__(
+        self, ranker: Ranker, popularity: NDArray[np.number], candidates: NDArray[np.bool_] | None = None
+    ) -> None:
+        self._ranker, self._candidates = ranker, candidates
+        self._lengths = np.linalg.norm(ranker.personal.weighted_factors, axis=1)
+        item_item = ranker.personal.item_item
+        orders = [np.argsort(-self._lengths, kind="stable"), np.argsort(-popularity, kind="stable")]
+        self._parts = Parts(orders, None if item_item is None else item_item.targets)
+        self._known: dict[int, _OfPart] = {}
+
+    def lists(self, users: MixedUsers, shares: SharesOfPart, seen: Seen, n: int) -> Lists:
+        """Rank for some users.
+
+        Parameters
+        ----------
+        users
+            Their taste and their opinions.
+        shares
+            What most people like, or had liked at each user's moment.
+        seen
+            What these users have seen. None of it is listed.
+        n
+            Length of the lists.
+        """
+        n_users = len(users.vectors)
+        lengths = np.linalg.norm(users.vectors, axis=1).astype(np.float64)
+
+        def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
+            of_part = self._of(part)
+            likes = None if users.likes is None else users.likes.only(own, n_users)
+            found = self._ranker.personal.scores_of_part(users.vectors[own], likes, part, of_part.factors)
+            known = users.known.only(own, n_users).within(part.column)
+            kept = found[known]
+            found[known] = -np.inf
+            best = found.max(axis=1)
+            found[known] = kept
+            share, largest_other = shares(part, own)
+            largest = share.max(axis=1)
+            weight, factor = self._ranker.mix(found, users.n_opinions[own], best, share, largest)
+            found[:, of_part.hidden] = -np.inf
+            if of_part.longest_other is None:
+                return found, np.full(len(own), -np.inf)
+            best_other = lengths[own] * of_part.longest_other * _ROUNDING
+            most = (1 - weight) * best_other + weight * factor * largest_other * _ROUNDING
+            # The rule looks at the best and at the most popular of all movies.
+            is_known = (best >= best_other) & (largest >= largest_other)
+            return found, np.where(is_known, most, np.inf)
+
+        return lists_by_parts(self._parts.of_lists(n), scores, n_users, seen, n)
+
+    def _of(self, part: Part) -> _OfPart:
+        size = len(part.rows)
+        if size not in self._known:
+            others, factors = self._lengths[part.others], self._ranker.personal.weighted_factors
+            hidden = np.empty(0, np.int64) if self._candidates is None else np.flatnonzero(~self._candidates[part.rows])
+            found = _OfPart(
+                factors[part.rows] if len(others) else factors, hidden, float(others.max()) if len(others) else None
+            )
+            self._known.setdefault(size, found)
+        return self._known[size]
