@@ -41,7 +41,9 @@ def by_hand(
     found = np.empty(personal.shape)
     for user, n in enumerate(n_opinions.tolist()):
         weight = min(max(0, handover - n) / (handover + 4 * n), 0.4)
-        best = max(0.0, *(float(score) for score, is_known in zip(personal[user], known[user]) if not is_known))
+        best = max(
+            0.0, *(float(score) for score, is_known in zip(personal[user], known[user], strict=True) if not is_known)
+        )
         largest = float(share[user].max())
         factor = min(1.0, min(n, 2) * best / largest) if largest else 1.0
         found[user] = (1 - weight) * personal[user] + weight * factor * share[user]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrec.ranking.effective_history import STRANGER, KnownHistory, SwipeLog, effective_history
+from mlrec.ranking.effective_history import STRANGER, KnownHistory, SwipeLog, effective_history, with_one_more
 
 MOVIE_IDS = np.array([2, 3, 5, 7, 11, 13], dtype=np.int64)
 UNKNOWN = 6  # between two known ids
@@ -76,6 +76,29 @@ def test_it_is_what_the_definition_says(events, log):
     assert set(MOVIE_IDS[found.seen].tolist()) == seen
     rows = [MOVIE_IDS.tolist().index(m) if m in MOVIE_IDS else -1 for m, _ in opinions]
     assert found.movie_idx.tolist() == rows
+
+
+@given(known_events, logs(), st.tuples(st.sampled_from([*MOVIE_IDS.tolist(), UNKNOWN]), st.sampled_from([-2, 0, 1])))
+@settings(max_examples=400)
+def test_one_more_event_gives_what_the_whole_log_gives(events, log, swipe):
+    known, later = known_history(events), (len(log) + 1, *swipe, 13, 0)
+    for grown in (log, [*log, later]):
+        if not grown:
+            continue
+        one_less, whole = SwipeLog().extended(grown[:-1]), SwipeLog().extended(grown)
+        rows = np.array([MOVIE_IDS.tolist().index(m) if m in MOVIE_IDS else -1 for _, m, *_ in grown], dtype=np.int32)
+        before, after = (effective_history(known, one, MOVIE_IDS, rows[: len(one)]) for one in (one_less, whole))
+        found = with_one_more(before, known, whole, rows)
+        if grown[-1] is later and swipe[0] != UNKNOWN and rows[-1] not in before.seen:
+            assert found is not None
+        if found is None:
+            continue
+        for name in ("movie_idx", "preference", "is_new", "unknown", "movie_id"):
+            assert getattr(found, name).tolist() == getattr(after, name).tolist()
+            assert getattr(found, name).dtype == getattr(after, name).dtype
+        assert set(found.seen.tolist()) == set(after.seen.tolist())
+        assert set(found.in_effect.tolist()) == set(after.in_effect.tolist())
+        assert (found.seen.dtype, found.in_effect.dtype) == (after.seen.dtype, after.in_effect.dtype)
 
 
 @given(logs())

@@ -66,5 +66,5 @@ class MappedHistory(History):
         if self.split.min() < 0 or self.split.max() >= len(SPLITS):
             yield "split", "an event that belongs to no split"
         earlier_than_the_last = np.flatnonzero(self.timestamp[1:] < self.timestamp[:-1]) + 1
-        if not np.isin(earlier_than_the_last, self.indptr).all():
+        if len(earlier_than_the_last) and not np.isin(earlier_than_the_last, self.indptr).all():
             yield "timestamp", "events that are not in time order"

@@ -9,7 +9,7 @@ earlier opinion.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -240,6 +240,43 @@ def effective_history(
         seen=np.concatenate([known.movie_idx[over.not_undone], rows[rows >= 0]]),
         in_effect=log.event_id[standing[over.in_effect]],
         unknown=empty(kind_of(movie_ids)) if all_ids is None else all_ids[order][all_rows[order] < 0],
+    )
+
+
+def with_one_more(
+    before: EffectiveHistory, known: KnownHistory, log: SwipeLog, rows: NDArray[np.int32]
+) -> EffectiveHistory | None:
+    """Add the last event of a log to the history before it: what `effective_history` returns, in less time.
+
+    Parameters
+    ----------
+    before
+        The effective history of the same log without its last event.
+    known, log, rows
+        As in `effective_history`.
+
+    Returns
+    -------
+    EffectiveHistory or None
+        None if the event does more than to come last: if it is a tombstone, or not later than all others, or about a
+        movie that has an opinion already or that the model does not know.
+    """
+    row, at = rows[-1], log.at[-1]
+    if row < 0 or log.undoes[-1] or (before.seen == row).any():
+        return None
+    if (log.at[:-1] >= at).any() or (len(known.timestamp) and known.timestamp[-1] >= at):
+        return None
+    seen, in_effect = np.append(before.seen, row), np.append(before.in_effect, log.event_id[-1])
+    if not log.preference[-1]:
+        return replace(before, seen=seen, in_effect=in_effect)
+    return EffectiveHistory(
+        movie_idx=np.append(before.movie_idx, row),
+        movie_ids=before.movie_ids,
+        preference=np.append(before.preference, log.preference[-1].astype(np.int8)),
+        is_new=np.append(before.is_new, True),
+        seen=seen,
+        in_effect=in_effect,
+        unknown=before.unknown,
     )
 
 

@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from mlrec.errors import StoreUnavailableError, in_shell
 from mlrec.ids import PublicId, kind_of, rows_of
-from mlrec.ranking.effective_history import STRANGER, EffectiveHistory, KnownHistory, SwipeLog, effective_history
+from mlrec.ranking.effective_history import (
+    STRANGER,
+    EffectiveHistory,
+    KnownHistory,
+    SwipeLog,
+    effective_history,
+    with_one_more,
+)
 from mlrec.ranking.fold_in import FoldIn, Sums
 from mlrec.ranking.gradient import gradient_vector
 from mlrec.ranking.item_item import Likes
@@ -156,9 +163,9 @@ class UserViews:
         if head.forgotten:
             log = _empty_log(served)
             return self._derived(served, user_id, head, log, _rows(served, log), known=False)
-        log, rows, head = self._log(served, user_id, head, kept)
+        log, rows, head, n_kept = self._log(served, user_id, head, kept)
         before = None if kept is None or kept.view is None or kept.view.served is not served else kept.view
-        view = self._derived(served, user_id, head, log, rows, before)
+        view = self._derived(served, user_id, head, log, rows, before, n_kept=n_kept)
         self._keep(user_id, view, rows)
         return view
 
@@ -172,21 +179,24 @@ class UserViews:
 
     def _log(
         self, served: ServedModel, user_id: PublicId, head: Head, kept: _Kept | None
-    ) -> tuple[SwipeLog, NDArray[np.int32], Head]:
-        """The user's log as it was read, the movie rows of its events, and its state. Nothing cached is read again."""
+    ) -> tuple[SwipeLog, NDArray[np.int32], Head, int]:
+        """The user's log as it was read, the movie rows of its events, and its state. Nothing cached is read again.
+
+        And how many of the events, the first ones, are those that were cached.
+        """
         if kept is not None and kind_of(kept.log.movie_id) != served.model.movie_id_kind:
             kept = None  # it was read for a model of a former data set, with movie ids of the other kind
         if kept is not None and kept.head == head:
-            return kept.log, _rows(served, kept.log, kept.rows), head
+            return kept.log, _rows(served, kept.log, kept.rows), head, len(kept.log)
         if kept is not None and kept.head.token:
             # Read again from the last cached event, to check that it is still the same log.
             events = self._store.events(user_id, after=kept.head.last_event_id - 1)
             if events and events[0].token == kept.head.token:
                 log = kept.log.extended(events[1:])
-                return log, _rows(served, log, kept.rows), _head_at(events, head)
+                return log, _rows(served, log, kept.rows), _head_at(events, head), len(kept.log)
         events = self._store.events(user_id)
         log = _empty_log(served).extended(events)
-        return log, _rows(served, log), _head_at(events, head)
+        return log, _rows(served, log), _head_at(events, head), 0
 
     def visitor(self, served: ServedModel, movie_idx: NDArray[np.int32], preference: NDArray[np.int8]) -> UserView:
         """Return the view of a visitor without an account, whose opinions have no order."""
@@ -217,11 +227,16 @@ class UserViews:
         rows: NDArray[np.int32],
         before: UserView | None = None,
         *,
+        n_kept: int = 0,
         known: bool = True,
     ) -> UserView:
         row = served.model.user_idx(user_id) if known else None
         of_model = served.history_of_row(row) if before is None else before.known
-        history = effective_history(of_model, log, served.movie_ids, rows)
+        history = None
+        if before is not None and len(before.log) == n_kept == len(log) - 1:
+            history = with_one_more(before.history, of_model, log, rows)
+        if history is None:
+            history = effective_history(of_model, log, served.movie_ids, rows)
         if not history.is_new.any() and len(history) == np.count_nonzero(of_model.learned):
             # The log adds nothing to what the model has already learned.
             saved = served.saved_vector(row)
