@@ -66,7 +66,8 @@ def movie_similarity(
     if evidence is not None:
         cosines *= evidence
     if between is not None:
-        cosines += (1.0 - cosines) * -np.expm1(-_WORTH_OF_WEIGHTS * between)
+        related = np.flatnonzero(between)  # few
+        cosines[related] += (1.0 - cosines[related]) * -np.expm1(-_WORTH_OF_WEIGHTS * between[related])
     cosines[movie_idx] = np.nan
     return np.asarray(cosines, dtype=np.float32)
 
