@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _KEPT_MOMENTS = 256
+_KEPT_BLOCKS = 8
 # Where all users have one order, so many movies beyond the length of a list are looked at first.
 _LOOK_AHEAD = 246
 
@@ -39,6 +40,10 @@ Lister = Callable[[NDArray[np.int64], Seen, int], NDArray[np.int64]]
 
 Returns ranked lists of unseen movies: movie rows, int64 (users, n); −1 where a list has fewer candidates.
 """
+
+
+Shares = tuple[NDArray[np.float32], NDArray[np.floating]]
+"""Liked shares of a part of the movies, and what no other movie's share exceeds; see `PopularityByDate.at`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,9 +276,9 @@ def factors(
     untaught = by_scores(of_untaught, len(known.popularity))
 
     def of_mixed(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
-        def shares(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
+        def shares(part: Part, own: NDArray[np.int64]) -> Shares:
             if by_date is not None and moments is not None:
-                return by_date.popularity.at(moments[rows[own]], part)
+                return by_date.shares(part, moments[rows[own]])
             return known.share[part.rows][None], known.share[part.others].max(initial=0.0, keepdims=True)
 
         users = MixedUsers(
@@ -327,6 +332,7 @@ class PopularAtMoments:
         self._known = known
         self._popularity: PopularityByDate | None = None
         self._latest: OrderedDict[tuple[int, float], Popular] = OrderedDict()
+        self._shares: OrderedDict[tuple[bytes, bytes], Shares] = OrderedDict()
         self._lock = Lock()
 
     @property
@@ -337,6 +343,19 @@ class PopularAtMoments:
                 known = self._known
                 self._popularity = PopularityByDate(known.train, len(known.popularity), known.half_life or math.inf)
             return self._popularity
+
+    def shares(self, part: Part, moments: NDArray[np.int64]) -> Shares:
+        """The shares of a part of the movies; see `PopularityByDate.at`. The latest are kept for the next model."""
+        key = part.rows.tobytes(), moments.tobytes()
+        with self._lock:
+            found = self._shares.get(key)
+        if found is None:
+            found = self.popularity.at(moments, part)
+            with self._lock:
+                self._shares[key] = found
+                while len(self._shares) > _KEPT_BLOCKS:
+                    self._shares.popitem(last=False)
+        return found
 
     def popular(self, moment: int, diversity: float) -> Popular:
         """What most people had liked at a moment. Moments that no like separates share it."""

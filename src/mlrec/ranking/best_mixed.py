@@ -74,9 +74,8 @@ class BestMixed:
         self, ranker: Ranker, popularity: NDArray[np.number], candidates: NDArray[np.bool_] | None = None
     ) -> None:
         self._ranker, self._candidates = ranker, candidates
-        self._lengths = np.linalg.norm(ranker.personal.weighted_factors, axis=1)
-        item_item = ranker.personal.item_item
-        orders = [np.argsort(-self._lengths, kind="stable"), np.argsort(-popularity, kind="stable")]
+        self._longest, item_item = ranker.personal.longest, ranker.personal.item_item
+        orders = [self._longest.rows, np.argsort(-popularity, kind="stable")]
         self._parts = Parts(orders, None if item_item is None else item_item.targets)
         self._known: dict[int, _OfPart] = {}
 
@@ -123,10 +122,9 @@ class BestMixed:
     def _of(self, part: Part) -> _OfPart:
         size = len(part.rows)
         if size not in self._known:
-            others, factors = self._lengths[part.others], self._ranker.personal.weighted_factors
+            is_outside, factors = part.column[self._longest.rows] < 0, self._ranker.personal.weighted_factors
+            longest_other = float(self._longest.lengths[np.argmax(is_outside)]) if is_outside.any() else None
             hidden = np.empty(0, np.int64) if self._candidates is None else np.flatnonzero(~self._candidates[part.rows])
-            found = _OfPart(
-                factors[part.rows] if len(others) else factors, hidden, float(others.max()) if len(others) else None
-            )
+            found = _OfPart(factors if longest_other is None else factors[part.rows], hidden, longest_other)
             self._known.setdefault(size, found)
         return self._known[size]

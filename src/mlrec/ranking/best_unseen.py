@@ -121,6 +121,39 @@ class _Part(NamedTuple):
     longest_other: float  # length of the longest vector outside; −1 if there is none
 
 
+class Longest(NamedTuple):
+    """Movies in the order of the length of their vectors, longest first; both arrays are (movies,).
+
+    Attributes
+    ----------
+    rows
+        Movie rows, int64.
+    lengths
+        Their lengths, float32.
+    """
+
+    rows: NDArray[np.int64]
+    lengths: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, movie_factors: NDArray[np.float32]) -> Self:
+        """Order all movies, given float32 (movies, factors)."""
+        lengths = np.linalg.norm(movie_factors, axis=1)
+        rows = np.argsort(-lengths, kind="stable")
+        return cls(rows, lengths[rows])
+
+    def only(self, candidates: NDArray[np.bool_] | None) -> Longest:
+        """Keep some of the movies, bool (movies,); None: all."""
+        if candidates is None:
+            return self
+        kept = candidates[self.rows]
+        return Longest(self.rows[kept], self.lengths[kept])
+
+    def times(self, factor: float) -> Longest:
+        """The order if all vectors are multiplied by a number of at least 0."""
+        return Longest(self.rows, self.lengths * np.float32(factor))
+
+
 class BestUnseen:
     """Lists the best unseen movies of users whose scores are inner products.
 
@@ -130,14 +163,18 @@ class BestUnseen:
         Float32 (movies, factors).
     candidates
         Which movies may be listed, bool (movies,); None: all.
+    longest
+        The movies by length, if that is known.
     """
 
-    def __init__(self, movie_factors: NDArray[np.float32], candidates: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        movie_factors: NDArray[np.float32],
+        candidates: NDArray[np.bool_] | None = None,
+        longest: Longest | None = None,
+    ) -> None:
         self._factors = movie_factors
-        rows = np.arange(len(movie_factors)) if candidates is None else np.flatnonzero(candidates)
-        lengths = np.linalg.norm(movie_factors[rows], axis=1)
-        order = np.argsort(-lengths, kind="stable")
-        self._rows, self._lengths = rows[order], lengths[order]
+        self._rows, self._lengths = (longest or Longest.of(movie_factors)).only(candidates)
         # How far rounding may raise a score above the product of the lengths.
         self._rounding = 1 + 2 * movie_factors.shape[1] * float(np.finfo(np.float32).eps)
         self._known_parts: dict[int, _Part] = {}

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import TrainingFailedError
+from mlrec.ranking.best_unseen import Longest
 from mlrec.settings import FoldInSettings
 
 # Floats in the two large arrays of a block together (64 MB in float64). Keeps memory flat for any number of users.
@@ -180,6 +181,11 @@ class FoldIn:
             Y = self._factors if self._makes_older is None else self._factors[is_trained]
             gram = Y.T @ Y
         self._base = gram + settings.regularization * np.eye(len(gram))
+
+    @cached_property
+    def longest(self) -> Longest:
+        """The movies by the length of their vectors."""
+        return Longest.of(self.movie_factors)
 
     def with_settings(self, settings: FoldInSettings) -> FoldIn:
         """Return a solver on the same movies by another rule."""

@@ -5,12 +5,13 @@ Every list of users who are ranked by taste alone comes from here: single lists,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.best_unseen import BestUnseen, Lists, Seen, blocks
+from mlrec.ranking.best_unseen import BestUnseen, Lists, Longest, Seen, blocks
 from mlrec.ranking.item_item import ItemItem, Likes
 from mlrec.ranking.parts import Part
 from mlrec.ranking.scores import user_scores
@@ -25,11 +26,25 @@ class Personal:
         Float32 (movies, factors).
     item_item
         The second opinion. None: the vectors alone count, as with a weight of 0.
+    longest
+        Returns the movies by length, if that is known.
     """
 
-    def __init__(self, movie_factors: NDArray[np.float32], item_item: ItemItem | None) -> None:
+    def __init__(
+        self,
+        movie_factors: NDArray[np.float32],
+        item_item: ItemItem | None,
+        longest: Callable[[], Longest] | None = None,
+    ) -> None:
         self.movie_factors = np.ascontiguousarray(movie_factors)
         self.item_item = item_item if item_item is not None and item_item.rule.weight else None
+        self._longest = longest
+
+    @cached_property
+    def longest(self) -> Longest:
+        """The movies by the length of `weighted_factors`."""
+        longest = Longest.of(self.movie_factors) if self._longest is None else self._longest()
+        return longest if self.item_item is None else longest.times(1.0 - self.item_item.rule.weight)
 
     @cached_property
     def weighted_factors(self) -> NDArray[np.float32]:
@@ -91,13 +106,13 @@ class BestByTaste:
     def __init__(self, personal: Personal, candidates: NDArray[np.bool_] | None) -> None:
         self._item_item = personal.item_item
         if self._item_item is None:
-            self._others = BestUnseen(personal.movie_factors, candidates)
+            self._others = BestUnseen(personal.movie_factors, candidates, personal.longest)
             return
         targets, n_movies = self._item_item.targets, len(personal.movie_factors)
         is_target = np.zeros(n_movies, dtype=bool)
         is_target[targets] = True
         allowed = np.ones(n_movies, dtype=bool) if candidates is None else candidates
-        self._others = BestUnseen(personal.weighted_factors, allowed & ~is_target)
+        self._others = BestUnseen(personal.weighted_factors, allowed & ~is_target, personal.longest)
         self._rows, self._weight = targets, np.float32(self._item_item.rule.weight)
         self._factors = personal.weighted_factors[targets]
         self._column = np.full(n_movies, -1, dtype=np.int32)

@@ -155,7 +155,7 @@ class Ranker:
         """Derive a ranker from a model; see `Popular` for the parameters."""
         return cls(
             fold_in,
-            Personal(fold_in.movie_factors, item_item),
+            Personal(fold_in.movie_factors, item_item, lambda: fold_in.longest),
             Popular(share, movie_genres, settings.cold_diversity),
             partial(popular_weight, handover=settings.handover),
         )
