@@ -5,20 +5,24 @@
     python benchmarks/others.py lenskit|rectools prepare RAW_DIR WORK_DIR
     python benchmarks/others.py lenskit|rectools train WORK_DIR
     python benchmarks/others.py lenskit|rectools evaluate WORK_DIR
+    python benchmarks/others.py lenskit|rectools|mlrec all RAW_DIR WORK_DIR
 
 Neither library is a dependency of mlrec. `compare` creates an environment for each in the work directory, with the
 versions in `benchmarks/others/` and Python 3.11 or 3.12. LensKit's takes 6 GB, most of it CUDA for PyTorch; its version
-is the newest for Python 3.11. Then each step runs in its own process, in turn, round after round. A library's step ends
-with one JSON line: the seconds of its stages and, from evaluate, its metrics.
+is the newest for Python 3.11. Then each step runs in its own process, in turn, round after round; and after that, all
+three in one process, which pays for imports once. A library's step ends with one JSON line: the seconds of its stages
+and, from evaluate, its metrics.
 
 All use the same buckets, core filter, split, factors, sweeps, mlrec's rule for λ, confidence 1 + 2|r| on likes, and
-lists of ten without the movies known from train, evaluated on the likes in validation. The libraries' own tools do the
-work. pandas does the two things that they have no tool for: the core filter, and the split for RecTools. Differences:
+lists of ten without the movies known from train, evaluated on the likes in validation, within the core. The libraries'
+own tools do the work. pandas does the two things that they have no tool for: the core filter, and the split for
+RecTools. Differences:
 
 - The solver: LensKit solves for each user and movie exactly; `implicit`, which RecTools and mlrec use, takes three
   conjugate gradient steps.
 - The initial factors: LensKit's are smaller, and need about 20 sweeps to get where the others are after 10.
-- The users: mlrec computes their vectors again after training, with recency and dislikes.
+- The users: mlrec computes their vectors again after training, with recency and dislikes. It also learns a second
+  opinion, and chooses on validation how both count.
 - The metrics: mlrec also evaluates popularity, and reports 11 metrics with confidence intervals. The libraries print
   the means of three. LensKit divides recall by at most ten.
 - Threads: all use all processors, each by its own defaults, but `implicit` requires one thread of BLAS. LensKit makes
@@ -70,6 +74,7 @@ from benchmarks.usual import (
 
 LIBRARIES = {"lenskit": "LensKit", "rectools": "RecTools"}
 STEPS = ("prepare", "train", "evaluate")
+ALL = "all"
 
 
 def core(raw: Path) -> Any:
@@ -247,6 +252,20 @@ def rectools_evaluate(work: Path) -> None:
         SECONDS.update({name: float(value) for name, value in calc_metrics(metrics, lists, answers).items()})
 
 
+def mlrec_all(raw: Path, work: Path) -> None:
+    """The three steps of mlrec in one process, with the settings of the commands above."""
+    import mlrec
+    from mlrec import EvaluateSettings, TrainSettings
+
+    with stage("prepare"):
+        mlrec.prepare(work, raw=raw)
+    with stage("train"):
+        mlrec.train(work, settings=TrainSettings(iterations=SWEEPS, start_share=0.0))
+    with stage("evaluate"):
+        settings = EvaluateSettings(ks=(K,), baselines=("popularity",), relevance_within="core")
+        SECONDS["ndcg"] = mlrec.evaluate(work, settings=settings).models["als"][f"ndcg@{K}"].value
+
+
 WORKERS: Mapping[tuple[str, str], Callable[..., None]] = {
     ("lenskit", "prepare"): lenskit_prepare,
     ("lenskit", "train"): lenskit_train,
@@ -278,10 +297,17 @@ def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str
     found = {
         "prepare": [Contestant(OURS, [MLREC, "prepare", "--raw", str(raw)])],
         "train": [Contestant(OURS, [MLREC, "train", "--iterations", str(SWEEPS), "--start-share", "0"])],
-        "evaluate": [Contestant(OURS, [MLREC, "evaluate", f"-k{K}", "--baseline", "popularity", "--json"], ndcg)],
+        "evaluate": [
+            Contestant(
+                OURS,
+                [MLREC, "evaluate", f"-k{K}", "--baseline", "popularity", "--relevance-within", "core", "--json"],
+                ndcg,
+            )
+        ],
+        ALL: [Contestant(OURS, [PYTHON, __file__, OURS, ALL, str(raw), str(work / f"{OURS}-all")], last_line)],
     }[step]
     for library, interpreter in interpreters.items():
-        folders = [raw, work / library] if step == "prepare" else [work / library]
+        folders = [raw, work / library] if step in ("prepare", ALL) else [work / library]
         command = [interpreter, __file__, library, step, *map(str, folders)]
         found.append(Contestant(LIBRARIES[library], command, last_line))
     return found
@@ -297,7 +323,7 @@ def compare(arguments: argparse.Namespace) -> None:
     plain = plain_environment()
     with_implicit = plain | {"MLREC_DATA_DIR": str(work / OURS), "OPENBLAS_NUM_THREADS": "1"}
     results = {}
-    for step in STEPS:
+    for step in (*STEPS, ALL):
         results[step] = contestants(step, raw, work, interpreters)
         for number in range(arguments.rounds):
             for own in results[step]:
@@ -321,6 +347,7 @@ def report(results: Mapping[str, list[Contestant]]) -> str:
     lines = [f"| step | | seconds | range | peak memory | against mlrec | NDCG@{K} |"]
     lines.append("|---|---|---:|---:|---:|---:|---:|")
     for step, all_ in results.items():
+        step = ", ".join(STEPS) + " in one process" if step == ALL else step
         for own in all_:
             ratio = "" if own.name == OURS else f"{median(own.seconds) / median(all_[0].seconds):.2f} ×"
             spread = f"{min(own.seconds):.2f} to {max(own.seconds):.2f}"
@@ -330,7 +357,7 @@ def report(results: Mapping[str, list[Contestant]]) -> str:
                 f" | {ratio} | {ndcg} |"
             )
     totals = {
-        own.name: sum(median(all_[place].seconds) for all_ in results.values())
+        own.name: sum(median(results[step][place].seconds) for step in STEPS)
         for place, own in enumerate(results[STEPS[0]])
     }
     for name, total in totals.items():
@@ -351,17 +378,22 @@ def main() -> None:
     comparing.add_argument("--rounds", type=int, default=3)
     comparing.add_argument("--work-dir", type=Path, default=Path("data/bench"))
     comparing.add_argument("--python", default=PYTHON, help="makes the environments (default: the one that runs this)")
-    for library, name in LIBRARIES.items():
+    for library, name in {**LIBRARIES, OURS: OURS}.items():
         command = commands.add_parser(library, help=f"one step by {name}, in an environment that has it")
-        command.add_argument("step", choices=STEPS)
+        command.add_argument("step", choices=(ALL,) if library == OURS else (*STEPS, ALL))
         command.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     arguments = parser.parse_args()
     if arguments.command == "compare":
         compare(arguments)
-    elif len(arguments.folders) != (2 if arguments.step == "prepare" else 1):
-        parser.error("prepare takes RAW_DIR and WORK_DIR, the other steps WORK_DIR")
+    elif len(arguments.folders) != (2 if arguments.step in ("prepare", ALL) else 1):
+        parser.error("prepare and all take RAW_DIR and WORK_DIR, the other steps WORK_DIR")
     else:
-        WORKERS[arguments.command, arguments.step](*arguments.folders)
+        if arguments.command == OURS:
+            mlrec_all(*arguments.folders)
+        else:
+            for step in STEPS if arguments.step == ALL else (arguments.step,):
+                folders = arguments.folders if step == "prepare" else arguments.folders[-1:]
+                WORKERS[arguments.command, step](*folders)
         print(json.dumps(SECONDS))
 
 
