@@ -9,9 +9,9 @@
 
 Neither library is a dependency of mlrec. `compare` creates an environment for each in the work directory, with the
 versions in `benchmarks/others/` and Python 3.11 or 3.12. LensKit's takes 6 GB, most of it CUDA for PyTorch; its version
-is the newest for Python 3.11. Then each step runs in its own process, in turn, round after round; and after that, all
-three in one process, which pays for imports once. A library's step ends with one JSON line: the seconds of its stages
-and, from evaluate, its metrics.
+is the newest for Python 3.11. Then each step runs in its own process, in turn, round after round. After that, each
+contestant runs all three steps in one process, which pays for imports once. A library's step ends with one JSON line:
+the seconds of its stages and, from evaluate, its metrics.
 
 All use the same buckets, core filter, split, factors, sweeps, mlrec's rule for λ, confidence 1 + 2|r| on likes, and
 lists of ten without the movies known from train, evaluated on the likes in validation, within the core. The libraries'
@@ -38,7 +38,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -253,7 +253,7 @@ def rectools_evaluate(work: Path) -> None:
 
 
 def mlrec_all(raw: Path, work: Path) -> None:
-    """The three steps of mlrec in one process, with the settings of the commands above."""
+    """The three steps of mlrec in one process, with the settings of the commands in `contestants`."""
     import mlrec
     from mlrec import EvaluateSettings, TrainSettings
 
@@ -331,14 +331,14 @@ def compare(arguments: argparse.Namespace) -> None:
                 print(f"{step}, round {number + 1}: {own.name} {own.seconds[-1]:.2f} s", file=sys.stderr)
         if step == "train":
             one_model(work / OURS)
-    print(f"Scale {arguments.scale:g}; " + "; ".join([*machine().values(), *pinned()]))
+    print(f"Scale {arguments.scale:g}; " + "; ".join([*machine().values(), *pinned(interpreters)]))
     print()
     print(report(results))
 
 
-def pinned() -> list[str]:
-    """The pinned versions of the libraries."""
-    lines = [line for name in LIBRARIES for line in (HERE / "others" / f"{name}.txt").read_text().split()]
+def pinned(libraries: Iterable[str]) -> list[str]:
+    """The pinned versions of some libraries."""
+    lines = [line for name in libraries for line in (HERE / "others" / f"{name}.txt").read_text().split()]
     return [line.replace("==", " ") for line in lines if line.split("==")[0].lower() in LIBRARIES]
 
 
@@ -372,7 +372,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     comparing = commands.add_parser("compare", help="time mlrec and the libraries, and print a table")
     comparing.add_argument(
-        "--library", choices=LIBRARIES, action="append", help="compare with this one only; repeatable"
+        "--library", choices=LIBRARIES, action="append", help="compare with this one; repeatable (default: all)"
     )
     comparing.add_argument("--scale", type=float, default=0.1)
     comparing.add_argument("--rounds", type=int, default=3)

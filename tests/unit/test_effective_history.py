@@ -130,3 +130,15 @@ def test_nothing_known_and_nothing_swiped_is_nothing():
     found = effective_history(STRANGER, SwipeLog(), MOVIE_IDS)
     assert len(found) == 0
     assert len(found.seen) == 0
+
+
+def test_an_unknown_movie_between_events_of_one_time_does_not_hide_their_order():
+    known = KnownHistory(
+        np.array([2, -1, 0], np.int32), np.array([1, 1, 1], np.int8), np.array([5, 5, 5]), np.array([True, False, True])
+    )
+    log = SwipeLog().extended([(1, 7, 1, 9, 0)])
+    rows = np.array([3], np.int32)
+    one_more = with_one_more(effective_history(known, SwipeLog(), MOVIE_IDS), known, log, rows)
+    assert one_more is not None
+    assert one_more.movie_idx.tolist() == [2, 0, 3]
+    assert effective_history(known, log, MOVIE_IDS, rows).movie_idx.tolist() == [2, 0, 3]

@@ -49,6 +49,7 @@ def by_hand(users: list[list[Event]], before: float, half_life: float, n_movies:
     return found
 
 
+HALF_LIVES = st.sampled_from([0.01, 0.5, 7.0, 1000.0, math.inf])
 USERS = st.lists(
     st.lists(
         st.tuples(st.integers(0, 4), st.sampled_from([-2, -1, 1, 2]), st.integers(0, 40)),
@@ -61,7 +62,7 @@ USERS = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(users=USERS, moments=st.lists(st.integers(0, 45), max_size=9), half_life=st.sampled_from([0.5, 7.0, 1000.0]))
+@given(users=USERS, moments=st.lists(st.integers(0, 45), max_size=9), half_life=HALF_LIVES)
 def test_the_shares_at_any_moment_are_those_of_the_likes_before_it(monkeypatch_blocks, users, moments, half_life):
     popularity = PopularityByDate(history_of(users), 5, half_life)
     found, most_of_others = popularity.at(np.array(moments, dtype=np.int64) * DAY)
@@ -74,7 +75,7 @@ def test_the_shares_at_any_moment_are_those_of_the_likes_before_it(monkeypatch_b
 @given(
     users=USERS,
     moments=st.lists(st.integers(0, 45), max_size=9),
-    half_life=st.sampled_from([0.5, 7.0, 1000.0]),
+    half_life=HALF_LIVES,
     rows=st.sets(st.integers(0, 4), min_size=1, max_size=4),
 )
 def test_the_shares_of_some_movies_are_the_same_and_no_other_share_exceeds_the_bound(
@@ -98,9 +99,10 @@ def test_the_shares_now_are_those_after_all_likes(users, half_life):
 
 @pytest.fixture(autouse=True, scope="module")
 def monkeypatch_blocks():
-    """So few likes in a block that there are several."""
+    """So few likes in a block that there are several, and so few sums at once that there are several groups."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlrec.ranking.popularity._FEWEST_LIKES", 3)
+        patch.setattr("mlrec.ranking.popularity._MOST_SUMS", 7)
         yield
 
 

@@ -32,9 +32,9 @@ from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.histories import picked, slices
 from mlrec.settings import Relevance
 
-# Users whose lists one thread makes at once: so many that threads seldom wait for each other, and so few that each
-# thread has some.
-_FEWEST_USERS, _MOST_USERS, _BLOCKS = 330, 4096, 64
+# Users whose lists one thread makes at once. Blocks are equal. There are at most 64 of them, unless a block would then
+# have more than 4096 users, and no more than needed for 330 users each: with smaller ones, threads wait for each other.
+_MOST_USERS_OF_SMALL, _MOST_USERS, _BLOCKS = 330, 4096, 64
 _PAUSE_METRICS: Mapping[str, Metric] = {"ndcg": ndcg_at_k, "recall": recall_at_k}
 # How many movies a list must have so that it has such a figure.
 _FEWEST_LISTED = {"novelty": 1, "diversity": 2}
@@ -368,7 +368,7 @@ class Judge:
 
 
 def _blocks(n_users: int) -> Iterator[slice]:
-    most = min(max(n_users // _BLOCKS, _FEWEST_USERS), _MOST_USERS)
+    most = min(max(n_users // _BLOCKS, _MOST_USERS_OF_SMALL), _MOST_USERS)
     n_blocks = -(-n_users // most)
     return slices(n_users, max(1, -(-n_users // max(n_blocks, 1))))
 

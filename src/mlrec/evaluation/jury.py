@@ -66,6 +66,7 @@ class Jury:
         if within == "core":
             held_out = held_out.only(held_out.in_core)
         with ThreadPoolExecutor(1) as pool:
+            # Sums that all moments share are derived meanwhile.
             preparing = None if known.half_life is None else pool.submit(lambda: known.by_date.popularity)
             pauses_mean_something = held_out.manifest.reading.has_times and settings.protocol != "held-out-users"
             last_times = known.last_times if pauses_mean_something else None

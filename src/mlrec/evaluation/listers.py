@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _KEPT_MOMENTS = 256
-_KEPT_BLOCKS = 8
+# The shares of so many blocks of users are kept, if they take at most 4 MB each. Only small evaluations are repeated.
+_KEPT_BLOCKS, _KEPT_SHARES = 8, 1_000_000
 # Where all users have one order, so many movies beyond the length of a list are looked at first.
 _LOOK_AHEAD = 246
 
@@ -351,10 +352,11 @@ class PopularAtMoments:
             found = self._shares.get(key)
         if found is None:
             found = self.popularity.at(moments, part)
-            with self._lock:
-                self._shares[key] = found
-                while len(self._shares) > _KEPT_BLOCKS:
-                    self._shares.popitem(last=False)
+            if found[0].size <= _KEPT_SHARES:
+                with self._lock:
+                    self._shares[key] = found
+                    while len(self._shares) > _KEPT_BLOCKS:
+                        self._shares.popitem(last=False)
         return found
 
     def popular(self, moment: int, diversity: float) -> Popular:

@@ -17,14 +17,14 @@ from mlrec.ranking.item_item import Likes
 from mlrec.ranking.parts import Part, Parts, lists_by_parts
 from mlrec.ranking.ranker import Ranker
 
-# How far rounding may raise a score above the bound.
+# How far rounding may raise a score above the bound, with up to 400 factors.
 _ROUNDING = 1 + 1e-4
 
 SharesOfPart = Callable[[Part, NDArray[np.int64]], tuple[NDArray[np.float32], NDArray[np.floating]]]
 """Takes a part, and the positions of some of the users, (users,).
 
 Returns the liked shares of its movies at each user's moment, float32 (users, movies of the part), which are only read.
-And what no other movie's share exceeds, (users,); 0 if there is none.
+And what no other movie's share exceeds, (users,); 0 if there is none. The first axis is 1 if all users share a moment.
 """
 
 
@@ -50,7 +50,7 @@ class MixedUsers(NamedTuple):
 
 
 class _OfPart(NamedTuple):
-    """What is needed of a part."""
+    """Vectors, hidden movies and bound of a part."""
 
     factors: NDArray[np.float32]
     hidden: NDArray[np.int64]  # positions in the part of movies that must not be listed
@@ -58,7 +58,7 @@ class _OfPart(NamedTuple):
 
 
 class BestMixed:
-    """Lists the best unseen movies of such users.
+    """Lists the best unseen movies of users with taste and with popularity in their scores.
 
     Parameters
     ----------

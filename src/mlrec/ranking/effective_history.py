@@ -123,10 +123,10 @@ class KnownHistory:
 
     @cached_property
     def is_by_movie(self) -> bool:
-        """Whether events of the same time are in the order of their movies."""
-        same_time = self.timestamp[1:] == self.timestamp[:-1]
-        both_known = (self.movie_idx[1:] >= 0) & (self.movie_idx[:-1] >= 0)
-        return not (same_time & both_known & (self.movie_idx[1:] < self.movie_idx[:-1])).any()
+        """Whether events of the same time are in the order of their movies, as far as the model knows these."""
+        has_row = self.movie_idx >= 0
+        rows, times = self.movie_idx[has_row], self.timestamp[has_row]
+        return not ((times[1:] == times[:-1]) & (rows[1:] < rows[:-1])).any()
 
 
 STRANGER = KnownHistory(

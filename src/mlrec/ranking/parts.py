@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mlrec.ranking.best_unseen import Lists, Seen, blocks
 
-# The first part has at least so many movies of each order, and so many for each rank of the list.
+# As in `best_unseen`: the first part has at least so many movies of each order, and so many for each rank of the list;
+# each further part has more.
 _LEAST_MOVIES = 1024
 _MOVIES_PER_RANK = 16
 _GROWTH = 4

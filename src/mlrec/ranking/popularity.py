@@ -17,14 +17,15 @@ docs/decisions/0014.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.diversity import maximal_marginal_relevance
-from mlrec.ranking.histories import History, slices
+from mlrec.ranking.histories import History
 from mlrec.ranking.parts import Part
 
 # As many cards as a new user may see before the first like; after these, plain popularity ranks.
@@ -33,10 +34,13 @@ _SECONDS_PER_DAY = 86_400
 # Sums of weights are kept at this many moments, so that those at any other need only the likes in between.
 _MOMENTS = 256
 _USERS_WITHOUT_DATES = 5.0
+# With fewer likes in between, sums are not worth keeping.
 _FEWEST_LIKES = 1024
-# Sums that one thread derives at once.
+# Likes and sums that one thread looks at together, unless a single moment needs more.
 _MOST_SUMS = 500_000
+# For so many parts of the movies, the bounds on all other shares are kept.
 _KEPT_PARTS = 8
+# How far rounding may raise a share above its bound.
 _ROUNDING = 1 + 1e-4
 
 
@@ -203,11 +207,9 @@ class PopularityByDate:
         """
         part = part or Part.of(np.ones(self._n_movies, dtype=bool))
         n_likes, position = np.unique(self.n_before(moments), return_inverse=True)
-        n_movies, largest = len(part.rows), self._largest_others(part)
-        shares, most = np.zeros((len(n_likes), n_movies), dtype=np.float32), np.zeros(len(n_likes))
-        first = int(np.searchsorted(n_likes, 0, side="right"))
-        for some in slices(len(n_likes) - first, max(1, _MOST_SUMS // (n_movies + 1))):
-            own = slice(first + some.start, first + some.stop)
+        shares, most = np.zeros((len(n_likes), len(part.rows)), dtype=np.float32), np.zeros(len(n_likes))
+        largest = self._largest_others(part)
+        for own in self._groups(n_likes, len(part.rows)):
             sums = self._sums_after(n_likes[own], part)
             shares[own] = sums.share
             weight, number = largest[:, self._block_of(n_likes[own])]
@@ -216,6 +218,22 @@ class PopularityByDate:
         if len(n_likes) == len(moments) and (position[1:] > position[:-1]).all():
             return shares, most
         return shares[position], most[position]
+
+    def _groups(self, n_likes: NDArray[np.int64], n_movies: int) -> Iterator[slice]:
+        """Divide ascending numbers of likes so that summing takes little memory; those of 0 are left out."""
+        first = int(np.searchsorted(n_likes, 0, side="right"))
+        rest = n_likes[first:]
+        numbers = np.cumsum(rest - self._starts(rest)[0] + n_movies) // _MOST_SUMS
+        bounds = first + np.concatenate([[0], np.flatnonzero(np.diff(numbers)) + 1, [len(rest)]])
+        yield from (slice(start, end) for start, end in pairwise(bounds.tolist()) if start < end)
+
+    def _starts(self, n_likes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """How many of the first likes are summed already, and whether that is in the sums before this number.
+
+        Otherwise, it is in those that are kept.
+        """
+        before, kept = np.concatenate([[-1], n_likes])[:-1], self._block_of(n_likes) * self._block
+        return np.maximum(before, kept), before > kept
 
     def _block_of(self, n_likes: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many blocks are complete within the first likes."""
@@ -227,10 +245,7 @@ class PopularityByDate:
         Each goes on from the sums before, or from those that are kept, whichever have more of the likes.
         """
         n, width, kept = len(n_likes), len(part.rows) + 1, self._kept  # the likes of all other movies go into the last
-        block = self._block_of(n_likes)
-        before = np.concatenate([[-1], n_likes[:-1]])
-        goes_on = before > block * self._block
-        start = np.where(goes_on, before, block * self._block)
+        start, goes_on = self._starts(n_likes)
         number = np.repeat(np.arange(n), n_likes - start)
         likes = np.arange(len(number)) + (n_likes - np.cumsum(n_likes - start))[number]
 
@@ -239,7 +254,7 @@ class PopularityByDate:
         has_former = self._has_former[likes]
         leaving = number[has_former]
         former = _weights(self._former[likes[has_former]], now[leaving], self._half_life)
-        past = np.where(start > 0, _weights(self._timestamp[start - 1], now, self._half_life), 0.0)
+        past = np.where(start > 0, _weights(self._timestamp[np.maximum(start - 1, 0)], now, self._half_life), 0.0)
 
         column = part.column[self._movie_idx[likes]]
         cell = number * width + np.where(column < 0, width - 1, column)
@@ -247,7 +262,7 @@ class PopularityByDate:
         of_n_likes = np.bincount(cell, minlength=n * width).reshape(n, width)[:, :-1].astype(np.float64)
         users = _summed(number, weight, n) - _summed(leaving, former, n)
         n_users = n_likes - start - np.bincount(leaving, minlength=n)
-        for row, own in enumerate(block.tolist()):
+        for row, own in enumerate(self._block_of(n_likes).tolist()):
             if goes_on[row]:
                 of_likes[row] += past[row] * of_likes[row - 1]
                 of_n_likes[row] += of_n_likes[row - 1]
@@ -265,18 +280,22 @@ class PopularityByDate:
 
         The weight is that before the block, and all likes in the block as if they did not age.
         """
+        others = part.others
+        if not len(others):
+            return np.zeros((2, len(self._kept.users)))
         key = part.rows.tobytes()
-        if key not in self._largest:
+        found = self._largest.get(key)
+        if found is None:
             rest = self._movie_idx[(len(self._kept.users) - 1) * self._block :]
             at_the_end = self._kept.n_likes[-1] + np.bincount(rest, minlength=self._n_movies)
-            others, found = part.others, np.zeros((2, len(self._kept.users)))
-            for block, end in enumerate([*self._kept.n_likes[1:], at_the_end] if len(others) else []):
+            found = np.zeros((2, len(self._kept.users)))
+            for block, end in enumerate([*self._kept.n_likes[1:], at_the_end]):
                 more = (end - self._kept.n_likes[block])[others]
                 found[:, block] = (self._kept.likes[block, others] + more).max(), end[others].max()
-            if len(self._largest) == _KEPT_PARTS:
+            if len(self._largest) >= _KEPT_PARTS:  # threads may work it out twice
                 self._largest = {}
             self._largest[key] = found
-        return self._largest[key]
+        return found
 
 
 def _summed(positions: NDArray[np.integer[Any]], values: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -182,7 +182,7 @@ class UserViews:
     ) -> tuple[SwipeLog, NDArray[np.int32], Head, int]:
         """The user's log as it was read, the movie rows of its events, and its state. Nothing cached is read again.
 
-        And how many of the events, the first ones, are those that were cached.
+        The last number says how many events come from the cache. They are the first.
         """
         if kept is not None and kind_of(kept.log.movie_id) != served.model.movie_id_kind:
             kept = None  # it was read for a model of a former data set, with movie ids of the other kind
