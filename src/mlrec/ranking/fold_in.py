@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -180,6 +181,7 @@ class FoldIn:
         if gram is None:
             Y = self._factors if self._makes_older is None else self._factors[is_trained]
             gram = Y.T @ Y
+        self._gram = gram
         self._base = gram + settings.regularization * np.eye(len(gram))
 
     @cached_property
@@ -188,8 +190,13 @@ class FoldIn:
         return Longest.of(self.movie_factors)
 
     def with_settings(self, settings: FoldInSettings) -> FoldIn:
-        """Return a solver on the same movies by another rule."""
-        return FoldIn(self.movie_factors, settings, self.is_trained)
+        """Return a solver on the same movies by another rule. What depends on the movies alone is shared."""
+        require_solvable(settings)
+        other = copy(self)
+        other.settings = settings
+        other._base = self._gram + settings.regularization * np.eye(len(self._gram))
+        vars(other).pop("_inverse", None)
+        return other
 
     @_unwarned
     def user_vector(
