@@ -185,9 +185,9 @@ def train(
     note
         A note about this training, up to 500 characters, which `mlrec models list` shows.
     warm_start
-        Whether ALS begins with the movie factors of the published model, which takes less time. If that
-        model has learned from the held-out events, the one that was evaluated in its place is taken. The result then
-        depends on that model too, and not only on the data and the settings.
+        Whether ALS begins with the movie factors of the published model, which saves time up to a few million ratings.
+        If that model has learned from the held-out events, the one that was evaluated in its place is taken. The result
+        then depends on that model too, and not only on the data and the settings.
     spark
         The Spark session to train on. Without one, `implicit` trains on this machine.
     progress

@@ -114,8 +114,8 @@ WarmStart = Annotated[
     bool,
     typer.Option(
         "--warm-start",
-        help="Begin with the movie factors of the published model, which takes less time. The new model then depends"
-        " on that one too, and not only on the data and the settings.",
+        help="Begin with the movie factors of the published model, which saves time up to a few million ratings. The"
+        " new model then depends on that one too, and not only on the data and the settings.",
     ),
 ]
 SettingsFile = Annotated[
