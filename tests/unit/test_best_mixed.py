@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrec.ranking import parts
+from mlrec.ranking import best_unseen
 from mlrec.ranking.best_mixed import BestMixed, MixedUsers
-from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.best_unseen import Part, Parts, Seen, lists_by_parts
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.item_item import ItemItem
-from mlrec.ranking.parts import Part, Parts, lists_by_parts
 from mlrec.ranking.ranker import Ranker
 from mlrec.settings import FoldInSettings, ItemItemSettings, ServeSettings
 
@@ -23,9 +22,9 @@ N_MOVIES = 60
 def small_parts():
     """So small that a list may need several."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "_LEAST_MOVIES", 3)
-        patch.setattr(parts, "_MOVIES_PER_RANK", 1)
-        patch.setattr(parts, "_GROWTH", 2)
+        patch.setattr(best_unseen, "_LEAST_MOVIES", 3)
+        patch.setattr(best_unseen, "_MOVIES_PER_RANK", 1)
+        patch.setattr(best_unseen, "_GROWTH", 2)
         yield
 
 
@@ -132,7 +131,7 @@ def test_a_part_is_enough_only_if_no_other_movie_can_be_listed(seed, n, n_movies
         return scores[users][:, part.rows], scores[users][:, part.others].max(axis=1, initial=-np.inf)
 
     orders = [draw.permutation(n_movies), draw.permutation(n_movies)]
-    found = lists_by_parts(Parts(orders).of_lists(n), scores_of, 3, positions_of(own), n)
+    found = lists_by_parts(Parts(orders, n_movies).of_lists(n), scores_of, positions_of(own), 3, n)
     for row, seen, listed in zip(scores, own, found.rows, strict=True):
         order = np.argsort(-row, kind="stable")
         expected = order[~seen[order]][:n].tolist()

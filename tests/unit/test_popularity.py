@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlrec.ranking.best_unseen import Part
 from mlrec.ranking.histories import History
-from mlrec.ranking.parts import Part
 from mlrec.ranking.popularity import PopularityByDate, recent_share
 
 DAY = 86_400

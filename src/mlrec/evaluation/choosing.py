@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,14 +156,6 @@ class _Bench:
         """The settings that make a point."""
         return CHOSEN if self.candidates.item_item is not None else ("half_life", "feedback_weight")
 
-    @cached_property
-    def _fold_in(self) -> FoldIn:
-        """The fold-in by the settings to start from. What all others share is derived here."""
-        rule = self.candidates.settings.started().fold_in
-        fold_in = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
-        _ = fold_in.longest
-        return fold_in
-
     def chosen(self, settings: TrainSettings, left: list[str]) -> TrainSettings:
         """Vary each setting that is left open, one after another, until none of them helps any more."""
         without = settings.with_values({name: value for name, value in _NO_DECAY.items() if name in left})
@@ -249,7 +240,7 @@ class _Bench:
     def _lister(self, settings: TrainSettings) -> Lister:
         rule, second, item_item = settings.fold_in, settings.second_opinion, self.item_item
         if rule not in self.vectors:
-            fold_in = self._fold_in.with_settings(rule)
+            fold_in = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
             self.vectors[rule] = fold_in, self.jury.folded_in(fold_in)[self.jury.users]
         fold_in, vectors = self.vectors[rule]
         # All listers share one array with rows for all users, because each is done with before the next one is made.

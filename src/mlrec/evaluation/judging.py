@@ -5,6 +5,7 @@ Users are judged in blocks, so memory does not grow with their number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -369,8 +370,8 @@ class Judge:
 
 def _blocks(n_users: int) -> Iterator[slice]:
     most = min(max(n_users // _BLOCKS, _MOST_USERS_OF_SMALL), _MOST_USERS)
-    n_blocks = -(-n_users // most)
-    return slices(n_users, max(1, -(-n_users // max(n_blocks, 1))))
+    n_blocks = max(1, math.ceil(n_users / most))
+    return slices(n_users, max(1, math.ceil(n_users / n_blocks)))
 
 
 def _per_user(

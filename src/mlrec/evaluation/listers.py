@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from mlrec.artifacts.model_folder import Model
 from mlrec.evaluation.segments import NEVER
 from mlrec.ranking.best_mixed import BestMixed, MixedUsers
-from mlrec.ranking.best_unseen import Seen, blocks
+from mlrec.ranking.best_unseen import Part, Parts, Seen, blocks, lists_by_parts
 from mlrec.ranking.fold_in import FoldIn
 from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem
-from mlrec.ranking.parts import Part, Parts, lists_by_parts
 from mlrec.ranking.popularity import PopularityByDate
 from mlrec.ranking.ranker import Opinions, Popular, Ranker
 from mlrec.ranking.scores import popularity_scores
@@ -30,9 +29,11 @@ from mlrec.settings import ServeSettings, SplitName
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+T = TypeVar("T")
+
 _KEPT_MOMENTS = 256
 # The shares of so many blocks of users are kept, if they take at most 4 MB each. Only small evaluations are repeated.
-_KEPT_BLOCKS, _KEPT_SHARES = 8, 1_000_000
+_KEPT_BLOCKS, _MOST_SHARES = 8, 1_000_000
 # Where all users have one order, so many movies beyond the length of a list are looked at first.
 _LOOK_AHEAD = 246
 
@@ -194,17 +195,16 @@ def recent(
     """
     n_movies = len(known.popularity)
     popularity = PopularityByDate(known.train, n_movies, half_life)
-
-    parts = Parts([np.argsort(-known.popularity, kind="stable")])
+    parts = Parts([np.argsort(-known.popularity, kind="stable")], n_movies)
 
     def lists(rows: NDArray[np.int64], seen: Seen, n: int) -> NDArray[np.int64]:
         def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
             found, most_of_others = popularity.at(moments[rows[own]], part)
             if listed is not None:
                 found[:, ~listed[part.rows]] = -np.inf
-            return found, most_of_others if len(part.rows) < n_movies else np.full(len(own), -np.inf)
+            return found, most_of_others
 
-        return lists_by_parts(parts.of_lists(n), scores, len(rows), seen, n).rows
+        return lists_by_parts(parts.of_lists(n), scores, seen, len(rows), n).rows
 
     return lists
 
@@ -326,14 +326,34 @@ def by_scores(scores_of: Callable[[NDArray[np.int64]], NDArray[np.float32]], n_m
     return lists
 
 
+class _Latest(Generic[T]):
+    """The latest results, by what they were derived from, for several threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = Lock()
+
+    def once(self, key: Hashable, derive: Callable[[], T]) -> T:
+        """Return what is kept under a key, or derive it and keep it. Two threads may derive the same."""
+        with self._lock:
+            if key in self._kept:
+                return self._kept[key]
+        found = derive()
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return found
+
+
 class PopularAtMoments:
     """What most people liked at the moments of users' lists."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
         self._popularity: PopularityByDate | None = None
-        self._latest: OrderedDict[tuple[int, float], Popular] = OrderedDict()
-        self._shares: OrderedDict[tuple[bytes, bytes], Shares] = OrderedDict()
+        self._popular, self._shares = _Latest[Popular](_KEPT_MOMENTS), _Latest[Shares](_KEPT_BLOCKS)
         self._lock = Lock()
 
     @property
@@ -347,31 +367,16 @@ class PopularAtMoments:
 
     def shares(self, part: Part, moments: NDArray[np.int64]) -> Shares:
         """The shares of a part of the movies; see `PopularityByDate.at`. The latest are kept for the next model."""
-        key = part.rows.tobytes(), moments.tobytes()
-        with self._lock:
-            found = self._shares.get(key)
-        if found is None:
-            found = self.popularity.at(moments, part)
-            if found[0].size <= _KEPT_SHARES:
-                with self._lock:
-                    self._shares[key] = found
-                    while len(self._shares) > _KEPT_BLOCKS:
-                        self._shares.popitem(last=False)
-        return found
+        popularity = self.popularity
+        if len(moments) * len(part.rows) > _MOST_SHARES:
+            return popularity.at(moments, part)
+        return self._shares.once((part.rows.tobytes(), moments.tobytes()), lambda: popularity.at(moments, part))
 
     def popular(self, moment: int, diversity: float) -> Popular:
         """What most people had liked at a moment. Moments that no like separates share it."""
-        at = np.array([moment])
-        key = int(self.popularity.n_before(at)[0]), diversity
-        with self._lock:
-            found = self._latest.get(key)
-        if found is None:
-            found = Popular(self.popularity.at(at)[0][0], self._known.genres, diversity)
-            with self._lock:
-                self._latest[key] = found
-                while len(self._latest) > _KEPT_MOMENTS:
-                    self._latest.popitem(last=False)
-        return found
+        at, popularity, genres = np.array([moment]), self.popularity, self._known.genres
+        key = int(popularity.n_before(at)[0]), diversity
+        return self._popular.once(key, lambda: Popular(popularity.at(at)[0][0], genres, diversity))
 
 
 def _half_life(model: Model) -> float | None:

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.best_unseen import Lists, Seen
+from mlrec.ranking.best_unseen import Lists, Part, PartOfFactors, Parts, Seen, lists_by_parts
 from mlrec.ranking.item_item import Likes
-from mlrec.ranking.parts import Part, Parts, lists_by_parts
 from mlrec.ranking.ranker import Ranker
 
 # How far rounding may raise a score above the bound, with up to 400 factors.
@@ -24,7 +23,7 @@ SharesOfPart = Callable[[Part, NDArray[np.int64]], tuple[NDArray[np.float32], ND
 """Takes a part, and the positions of some of the users, (users,).
 
 Returns the liked shares of its movies at each user's moment, float32 (users, movies of the part), which are only read.
-And what no other movie's share exceeds, (users,); 0 if there is none. The first axis is 1 if all users share a moment.
+And what no other movie's share exceeds, (users,). The first axis is 1 if all users share a moment.
 """
 
 
@@ -49,14 +48,6 @@ class MixedUsers(NamedTuple):
     known: Seen
 
 
-class _OfPart(NamedTuple):
-    """Vectors, hidden movies and bound of a part."""
-
-    factors: NDArray[np.float32]
-    hidden: NDArray[np.int64]  # positions in the part of movies that must not be listed
-    longest_other: float | None  # length of the longest vector outside; None if there is none
-
-
 class BestMixed:
     """Lists the best unseen movies of users with taste and with popularity in their scores.
 
@@ -74,10 +65,11 @@ class BestMixed:
         self, ranker: Ranker, popularity: NDArray[np.number], candidates: NDArray[np.bool_] | None = None
     ) -> None:
         self._ranker, self._candidates = ranker, candidates
-        self._longest, item_item = ranker.personal.longest, ranker.personal.item_item
-        orders = [self._longest.rows, np.argsort(-popularity, kind="stable")]
-        self._parts = Parts(orders, None if item_item is None else item_item.targets)
-        self._known: dict[int, _OfPart] = {}
+        personal = ranker.personal
+        orders = [personal.longest.rows, np.argsort(-popularity, kind="stable")]
+        targets = None if personal.item_item is None else personal.item_item.targets
+        self._parts = Parts(orders, len(personal.movie_factors), targets)
+        self._of_parts: dict[int, PartOfFactors] = {}
 
     def lists(self, users: MixedUsers, shares: SharesOfPart, seen: Seen, n: int) -> Lists:
         """Rank for some users.
@@ -100,31 +92,23 @@ class BestMixed:
             of_part = self._of(part)
             likes = None if users.likes is None else users.likes.only(own, n_users)
             found = self._ranker.personal.scores_of_part(users.vectors[own], likes, part, of_part.factors)
-            known = users.known.only(own, n_users).within(part.column)
-            kept = found[known]
-            found[known] = -np.inf
-            best = found.max(axis=1)
-            found[known] = kept
             share, largest_other = shares(part, own)
-            largest = share.max(axis=1)
-            weight, factor = self._ranker.mix(found, users.n_opinions[own], best, share, largest)
-            found[:, of_part.hidden] = -np.inf
-            if of_part.longest_other is None:
-                return found, np.full(len(own), -np.inf)
+            weight = self._ranker.popular_weight(users.n_opinions[own]).astype(np.float32)
+            known = users.known.only(own, n_users).within(part.column)
+            mixed = self._ranker.mix(found, weight, users.n_opinions[own], known, share)
+            if self._candidates is not None:
+                found[:, ~self._candidates[part.rows]] = -np.inf
             best_other = lengths[own] * of_part.longest_other * _ROUNDING
-            most = (1 - weight) * best_other + weight * factor * largest_other * _ROUNDING
+            most = (1 - weight) * best_other + weight * mixed.factor * largest_other * _ROUNDING
             # The rule looks at the best and at the most popular of all movies.
-            is_known = (best >= best_other) & (largest >= largest_other)
+            is_known = (mixed.best >= best_other) & (mixed.largest >= largest_other)
             return found, np.where(is_known, most, np.inf)
 
-        return lists_by_parts(self._parts.of_lists(n), scores, n_users, seen, n)
+        return lists_by_parts(self._parts.of_lists(n), scores, seen, n_users, n)
 
-    def _of(self, part: Part) -> _OfPart:
-        size = len(part.rows)
-        if size not in self._known:
-            is_outside, factors = part.column[self._longest.rows] < 0, self._ranker.personal.weighted_factors
-            longest_other = float(self._longest.lengths[np.argmax(is_outside)]) if is_outside.any() else None
-            hidden = np.empty(0, np.int64) if self._candidates is None else np.flatnonzero(~self._candidates[part.rows])
-            found = _OfPart(factors if longest_other is None else factors[part.rows], hidden, longest_other)
-            self._known.setdefault(size, found)
-        return self._known[size]
+    def _of(self, part: Part) -> PartOfFactors:
+        size, personal = len(part.rows), self._ranker.personal
+        if size not in self._of_parts:  # two threads may pick the same; one of them is kept
+            found = PartOfFactors.of(part, personal.weighted_factors, personal.longest)
+            self._of_parts.setdefault(size, found)
+        return self._of_parts[size]

@@ -1,15 +1,18 @@
 """The best unseen movies of many users, without a score for every movie.
 
-A score is an inner product, so it is at most the product of both lengths (Cauchy-Schwarz). Movies are scored in the
-order of the length of their vectors, until no other one can reach the last place of a list. The lists are exact. Most
-vectors are short, since most movies have few likes: of 27,000 movies, about a thousand are scored for a user.
+The movies that are likely to be listed are scored first, and others only as long as one of them might be. The lists are
+exact: a part of the movies is enough for a user if the last of the list scores more than any other movie can.
+
+A score that is an inner product is at most the product of both lengths (Cauchy-Schwarz). So movies are scored in the
+order of the length of their vectors. Most vectors are short, since most movies have few likes: of 27,000 movies, about
+a thousand are scored for a user. Scores with popularity in them have a bound as well: `mlrec.ranking.best_mixed`.
 
 Source: Teflioudi, Gemulla and Mykytiuk, LEMP: Fast Retrieval of Large Entries in a Matrix Product, SIGMOD 2015.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -19,7 +22,8 @@ from mlrec.ranking.histories import History, picked, renumbered, slices
 from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n, top_n_rows
 
-# The first part has at least so many movies, and so many for each rank of the list; each further part has more.
+# The first part has at least so many movies of each order, and so many for each rank of the list; each further part has
+# more.
 _LEAST_MOVIES = 1024
 _MOVIES_PER_RANK = 16
 _GROWTH = 4
@@ -112,13 +116,130 @@ class Lists(NamedTuple):
         return found
 
 
-class _Part(NamedTuple):
-    """The movies with the longest vectors, in the order of their rows."""
+class Part(NamedTuple):
+    """Some of the movies.
+
+    Attributes
+    ----------
+    rows
+        Their rows, ascending, int64 (movies of the part,).
+    column
+        The position of each movie among these, −1 for all others, int32 (movies,).
+    """
 
     rows: NDArray[np.int64]
-    factors: NDArray[np.float32]
-    column: NDArray[np.int32]  # of each movie row in this part, or −1
-    longest_other: float  # length of the longest vector outside; −1 if there is none
+    column: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, is_in_it: NDArray[np.bool_]) -> Part:
+        """The movies that are marked, bool (movies,)."""
+        rows = np.flatnonzero(is_in_it)
+        column = np.full(len(is_in_it), -1, dtype=np.int32)
+        column[rows] = np.arange(len(rows))
+        return cls(rows, column)
+
+    @property
+    def others(self) -> NDArray[np.int64]:
+        """Rows of all other movies."""
+        return np.flatnonzero(self.column < 0)
+
+
+ScoresOfPart = Callable[[Part, NDArray[np.int64]], tuple[NDArray[np.float32], NDArray[np.floating]]]
+"""Takes a part, and the positions of some of the users, (users,).
+
+Returns the users' scores of its movies, float32 (users, movies of the part), a new array; −∞ where a movie must not be
+listed. And what no other movie's score exceeds, (users,): ∞ if that is not known. If there is no other movie, it does
+not matter.
+"""
+
+
+class Parts:
+    """Larger and larger parts of the movies that may be listed, up to all of them.
+
+    Parameters
+    ----------
+    orders
+        Orders of these movies as rows, best first, each int64 (listed movies,). A part has the first movies of each.
+    n_movies
+        Number of all movies.
+    always
+        Movies that every part has, as rows.
+    """
+
+    def __init__(
+        self, orders: Sequence[NDArray[np.int64]], n_movies: int, always: NDArray[np.integer] | None = None
+    ) -> None:
+        self._orders, self._n_movies, self._always = orders, n_movies, always
+        self._known: dict[int, Part] = {}
+
+    def of_lists(self, n: int) -> Iterator[Part]:
+        """The parts to rank one after another for lists of a length."""
+        n_listed = len(self._orders[0])
+        size = max(_LEAST_MOVIES, _MOVIES_PER_RANK * n)
+        while n and size < n_listed:
+            part = self._part(size)
+            if 2 * len(part.rows) >= n_listed:
+                break
+            yield part
+            size *= _GROWTH
+        if n and n_listed:
+            yield self._part(n_listed)
+
+    def _part(self, size: int) -> Part:
+        if size not in self._known:  # two threads may make the same part; one of them is kept
+            is_in_it = np.zeros(self._n_movies, dtype=bool)
+            for order in self._orders:
+                is_in_it[order[:size]] = True
+            if self._always is not None:
+                is_in_it[self._always] = True
+            self._known.setdefault(size, Part.of(is_in_it))
+        return self._known[size]
+
+
+def lists_by_parts(
+    parts: Iterable[Part],
+    scores_of: ScoresOfPart,
+    seen: Seen,
+    n_users: int,
+    n: int,
+    *,
+    users: NDArray[np.int64] | None = None,
+    reached: NDArray[np.float32] | None = None,
+) -> Lists:
+    """Rank for some users.
+
+    Parameters
+    ----------
+    parts
+        From `Parts.of_lists`.
+    scores_of
+        Scores the movies of a part.
+    seen
+        What the users have seen. None of it is listed.
+    n_users
+        Number of users.
+    n
+        Length of the lists.
+    users
+        Positions of the users to list for; the lists of all others are empty. None: all.
+    reached
+        Scores that a movie must reach to be listed, float32 (users,). Lower ones may be listed or not. None: all are.
+    """
+    found = Lists.nothing(n_users, n)
+    left = np.arange(n_users) if users is None else users
+    for part in parts:
+        is_done = np.zeros(len(left), dtype=bool)
+        for block in blocks(len(left), len(part.rows)):
+            own = left[block]
+            scores, most_of_others = scores_of(part, own)
+            scores[seen.only(own, n_users).within(part.column)] = -np.inf
+            found.rows[own], found.scores[own] = Lists.best(scores, part.rows, n)
+            last = found.scores[own, -1] if reached is None else np.maximum(found.scores[own, -1], reached[own])
+            is_done[block] = last > most_of_others
+        left = left[~is_done]
+        if not len(left):
+            break
+    return found
 
 
 class Longest(NamedTuple):
@@ -149,9 +270,31 @@ class Longest(NamedTuple):
         kept = candidates[self.rows]
         return Longest(self.rows[kept], self.lengths[kept])
 
-    def times(self, factor: float) -> Longest:
-        """The order if all vectors are multiplied by a number of at least 0."""
-        return Longest(self.rows, self.lengths * np.float32(factor))
+    def outside(self, part: Part) -> float:
+        """The length of the longest vector outside a part; −1 if there is none."""
+        is_outside = part.column[self.rows] < 0
+        return float(self.lengths[np.argmax(is_outside)]) if is_outside.any() else -1.0
+
+
+class PartOfFactors(NamedTuple):
+    """The vectors of a part, and how long others are.
+
+    Attributes
+    ----------
+    factors
+        Float32 (movies of the part, factors).
+    longest_other
+        Length of the longest vector outside; −1 if there is none.
+    """
+
+    factors: NDArray[np.float32]
+    longest_other: float
+
+    @classmethod
+    def of(cls, part: Part, movie_factors: NDArray[np.float32], longest: Longest) -> Self:
+        """Pick them from float32 (movies, factors)."""
+        is_whole = len(part.rows) == len(movie_factors)
+        return cls(movie_factors if is_whole else movie_factors[part.rows], longest.outside(part))
 
 
 class BestUnseen:
@@ -174,10 +317,11 @@ class BestUnseen:
         longest: Longest | None = None,
     ) -> None:
         self._factors = movie_factors
-        self._rows, self._lengths = (longest or Longest.of(movie_factors)).only(candidates)
+        self._longest = (longest or Longest.of(movie_factors)).only(candidates)
         # How far rounding may raise a score above the product of the lengths.
         self._rounding = 1 + 2 * movie_factors.shape[1] * float(np.finfo(np.float32).eps)
-        self._known_parts: dict[int, _Part] = {}
+        self._parts = Parts([self._longest.rows], len(movie_factors))
+        self._of_parts: dict[int, PartOfFactors] = {}
 
     def lists(
         self, vectors: NDArray[np.float32], seen: Seen, n: int, reached: NDArray[np.float32] | None = None
@@ -193,50 +337,26 @@ class BestUnseen:
         n
             Length of the lists.
         reached
-            Scores that a movie must reach to be listed, float32 (users,). Lower ones may be listed or not. None: all
-            are.
+            As in `lists_by_parts`.
         """
-        found = Lists.nothing(len(vectors), n)
-        lengths = np.linalg.norm(vectors, axis=1)
-        left = np.arange(len(vectors))
-        if reached is not None and len(self._lengths):
-            left = left[reached <= lengths * self._lengths[0] * self._rounding]
-            if not len(left):
-                return found
-        for part in self._parts(n):
-            for own in blocks(len(left), len(part.rows)):
-                self._list(found, part, vectors, seen, left[own])
-            last = found.scores[left, -1] if reached is None else np.maximum(found.scores[left, -1], reached[left])
-            left = left[last <= lengths[left] * part.longest_other * self._rounding]
-            if not len(left):
-                break
-        return found
+        lengths, users = np.linalg.norm(vectors, axis=1), None
+        if reached is not None and len(self._longest.lengths):
+            users = np.flatnonzero(reached <= lengths * self._longest.lengths[0] * self._rounding)
+            if not len(users):
+                return Lists.nothing(len(vectors), n)
 
-    @staticmethod
-    def _list(found: Lists, part: _Part, vectors: NDArray[np.float32], seen: Seen, users: NDArray[np.int64]) -> None:
-        """Rank the movies of a part for some of the users, by their positions."""
-        scores = user_scores(vectors if len(vectors) == 1 else vectors[users], part.factors)
-        scores[seen.only(users, len(vectors)).within(part.column)] = -np.inf
-        found.rows[users], found.scores[users] = Lists.best(scores, part.rows, found.rows.shape[1])
+        def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
+            of_part = self._of(part)
+            found = user_scores(vectors if len(vectors) == 1 else vectors[own], of_part.factors)
+            return found, lengths[own] * of_part.longest_other * self._rounding
 
-    def _parts(self, n: int) -> Iterator[_Part]:
-        """Larger and larger parts, up to all candidates."""
-        size = max(_LEAST_MOVIES, _MOVIES_PER_RANK * n)
-        while n and 2 * size < len(self._rows):
-            yield self._part(size)
-            size *= _GROWTH
-        if n and len(self._rows):
-            yield self._part(len(self._rows))
+        return lists_by_parts(self._parts.of_lists(n), scores, seen, len(vectors), n, users=users, reached=reached)
 
-    def _part(self, size: int) -> _Part:
-        if size not in self._known_parts:  # two threads may make the same part; one of them is kept
-            rows = np.sort(self._rows[:size])
-            column = np.full(len(self._factors), -1, dtype=np.int32)
-            column[rows] = np.arange(len(rows))
-            factors = self._factors if len(rows) == len(self._factors) else self._factors[rows]
-            longest_other = float(self._lengths[size]) if size < len(self._rows) else -1.0
-            self._known_parts[size] = _Part(rows, factors, column, longest_other)
-        return self._known_parts[size]
+    def _of(self, part: Part) -> PartOfFactors:
+        size = len(part.rows)
+        if size not in self._of_parts:  # two threads may pick the same; one of them is kept
+            self._of_parts.setdefault(size, PartOfFactors.of(part, self._factors, self._longest))
+        return self._of_parts[size]
 
 
 def blocks(n_users: int, n_movies: int) -> Iterator[slice]:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -28,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import TrainingFailedError
-from mlrec.ranking.best_unseen import Longest
 from mlrec.settings import FoldInSettings
 
 # Floats in the two large arrays of a block together (64 MB in float64). Keeps memory flat for any number of users.
@@ -181,22 +179,11 @@ class FoldIn:
         if gram is None:
             Y = self._factors if self._makes_older is None else self._factors[is_trained]
             gram = Y.T @ Y
-        self._gram = gram
         self._base = gram + settings.regularization * np.eye(len(gram))
 
-    @cached_property
-    def longest(self) -> Longest:
-        """The movies by the length of their vectors."""
-        return Longest.of(self.movie_factors)
-
     def with_settings(self, settings: FoldInSettings) -> FoldIn:
-        """Return a solver on the same movies by another rule. What depends on the movies alone is shared."""
-        require_solvable(settings)
-        other = copy(self)
-        other.settings = settings
-        other._base = self._gram + settings.regularization * np.eye(len(self._gram))
-        vars(other).pop("_inverse", None)
-        return other
+        """Return a solver on the same movies by another rule."""
+        return FoldIn(self.movie_factors, settings, self.is_trained)
 
     @_unwarned
     def user_vector(

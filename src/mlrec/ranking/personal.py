@@ -5,15 +5,13 @@ Every list of users who are ranked by taste alone comes from here: single lists,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.best_unseen import BestUnseen, Lists, Longest, Seen, blocks
+from mlrec.ranking.best_unseen import BestUnseen, Lists, Longest, Part, Seen, blocks
 from mlrec.ranking.item_item import ItemItem, Likes
-from mlrec.ranking.parts import Part
 from mlrec.ranking.scores import user_scores
 
 
@@ -26,25 +24,16 @@ class Personal:
         Float32 (movies, factors).
     item_item
         The second opinion. None: the vectors alone count, as with a weight of 0.
-    longest
-        Returns the movies by length, if that is known.
     """
 
-    def __init__(
-        self,
-        movie_factors: NDArray[np.float32],
-        item_item: ItemItem | None,
-        longest: Callable[[], Longest] | None = None,
-    ) -> None:
+    def __init__(self, movie_factors: NDArray[np.float32], item_item: ItemItem | None) -> None:
         self.movie_factors = np.ascontiguousarray(movie_factors)
         self.item_item = item_item if item_item is not None and item_item.rule.weight else None
-        self._longest = longest
 
     @cached_property
     def longest(self) -> Longest:
         """The movies by the length of `weighted_factors`."""
-        longest = Longest.of(self.movie_factors) if self._longest is None else self._longest()
-        return longest if self.item_item is None else longest.times(1.0 - self.item_item.rule.weight)
+        return Longest.of(self.weighted_factors)
 
     @cached_property
     def weighted_factors(self) -> NDArray[np.float32]:
@@ -68,15 +57,8 @@ class Personal:
         ndarray
             Float32 (users, movies), a new array.
         """
-        scores = user_scores(vectors, self.weighted_factors)
-        if self.item_item is not None and likes is not None:
-            second = self.item_item.scores(likes, len(vectors))
-            second *= np.float32(self.item_item.rule.weight)
-            if len(scores) == 1:  # a single list should be fast, and picking out of a row is
-                scores[0, :][self.item_item.targets] += second[0]
-            else:
-                scores[:, self.item_item.targets] += second
-        return scores
+        columns = None if self.item_item is None else self.item_item.targets
+        return self._scored(vectors, likes, self.weighted_factors, columns)
 
     def scores_of_part(
         self, vectors: NDArray[np.float32], likes: Likes | None, part: Part, factors: NDArray[np.float32]
@@ -85,11 +67,27 @@ class Personal:
 
         `factors` are `weighted_factors` of the part. It must have all movies with an item-item score.
         """
+        columns = None if self.item_item is None else part.column[self.item_item.targets]
+        return self._scored(vectors, likes, factors, columns)
+
+    def _scored(
+        self,
+        vectors: NDArray[np.float32],
+        likes: Likes | None,
+        factors: NDArray[np.float32],
+        columns: NDArray[np.integer] | None,
+    ) -> NDArray[np.float32]:
+        """Score movies by their weighted factors, with the item-item scores in some ascending columns."""
         scores = user_scores(vectors, factors)
-        if self.item_item is not None and likes is not None:
+        if self.item_item is not None and likes is not None and columns is not None:
             second = self.item_item.scores(likes, len(vectors))
             second *= np.float32(self.item_item.rule.weight)
-            scores[:, part.column[self.item_item.targets]] += second
+            if len(columns) == len(factors):
+                scores += second
+            elif len(scores) == 1:  # a single list should be fast, and picking out of a row is
+                scores[0, :][columns] += second[0]
+            else:
+                scores[:, columns] += second
         return scores
 
     def best(self, candidates: NDArray[np.bool_] | None = None) -> BestByTaste:
@@ -104,20 +102,18 @@ class BestByTaste:
     """
 
     def __init__(self, personal: Personal, candidates: NDArray[np.bool_] | None) -> None:
-        self._item_item = personal.item_item
-        if self._item_item is None:
+        self._personal = personal
+        if personal.item_item is None:
             self._others = BestUnseen(personal.movie_factors, candidates, personal.longest)
             return
-        targets, n_movies = self._item_item.targets, len(personal.movie_factors)
+        n_movies = len(personal.movie_factors)
         is_target = np.zeros(n_movies, dtype=bool)
-        is_target[targets] = True
+        is_target[personal.item_item.targets] = True
         allowed = np.ones(n_movies, dtype=bool) if candidates is None else candidates
         self._others = BestUnseen(personal.weighted_factors, allowed & ~is_target, personal.longest)
-        self._rows, self._weight = targets, np.float32(self._item_item.rule.weight)
-        self._factors = personal.weighted_factors[targets]
-        self._column = np.full(n_movies, -1, dtype=np.int32)
-        self._column[targets] = np.arange(len(targets))
-        self._hidden = np.flatnonzero(~allowed[targets])
+        self._targets = Part.of(is_target)
+        self._factors = personal.weighted_factors[self._targets.rows]
+        self._hidden = np.flatnonzero(~allowed[self._targets.rows])
 
     def lists(self, vectors: NDArray[np.float32], likes: Likes | None, seen: Seen, n: int) -> Lists:
         """Rank for some users.
@@ -133,24 +129,23 @@ class BestByTaste:
         n
             Length of the lists.
         """
-        if self._item_item is None or likes is None:
+        if self._personal.item_item is None or likes is None:
             return self._others.lists(vectors, seen, n)
-        parts = list(blocks(len(vectors), len(self._rows)))
+        parts = list(blocks(len(vectors), len(self._targets.rows)))
         if len(parts) == 1:
-            return self._of_block(self._item_item, vectors, likes, seen, n)
+            return self._of_block(vectors, likes, seen, n)
         found = Lists.nothing(len(vectors), n)
         for block in parts:
             users = np.arange(block.start, block.stop)
             own, known = likes.only(users, len(vectors)), seen.only(users, len(vectors))
-            found.rows[block], found.scores[block] = self._of_block(self._item_item, vectors[block], own, known, n)
+            found.rows[block], found.scores[block] = self._of_block(vectors[block], own, known, n)
         return found
 
-    def _of_block(self, item_item: ItemItem, vectors: NDArray[np.float32], likes: Likes, seen: Seen, n: int) -> Lists:
-        scores = user_scores(vectors, self._factors)
-        scores += self._weight * item_item.scores(likes, len(vectors))
-        scores[seen.within(self._column)] = -np.inf
+    def _of_block(self, vectors: NDArray[np.float32], likes: Likes, seen: Seen, n: int) -> Lists:
+        scores = self._personal.scores_of_part(vectors, likes, self._targets, self._factors)
+        scores[seen.within(self._targets.column)] = -np.inf
         scores[:, self._hidden] = -np.inf
-        first = Lists.best(scores, self._rows, n)
+        first = Lists.best(scores, self._targets.rows, n)
         others = self._others.lists(vectors, seen, n, reached=first.scores[:, -1] if n else None)
         return _merged(first, others)
 

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlrec.ranking.best_unseen import Part
 from mlrec.ranking.diversity import maximal_marginal_relevance
 from mlrec.ranking.histories import History
-from mlrec.ranking.parts import Part
 
 # As many cards as a new user may see before the first like; after these, plain popularity ranks.
 _SPREAD_OVER = 300

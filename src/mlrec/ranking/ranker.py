@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +118,27 @@ class Scores:
     popular_part: NDArray[np.float32]
 
 
+class Mixed(NamedTuple):
+    """What popularity adds to the scores of users with taste.
+
+    Attributes
+    ----------
+    popular_part
+        The part of each score that comes from popularity, float32 (users, movies).
+    factor
+        What the shares are multiplied by, beside the weight, float32 (users,).
+    best
+        The best personal score of a movie that no opinion is about, float32 (users,).
+    largest
+        The largest share, float32 (users,), or (1,) if the shares are the same for all users.
+    """
+
+    popular_part: NDArray[np.float32]
+    factor: NDArray[np.float32]
+    best: NDArray[np.float32]
+    largest: NDArray[np.float32]
+
+
 @dataclass(frozen=True, eq=False)
 class Ranker:
     """Scores movies for users, including users with few or no opinions.
@@ -155,7 +176,7 @@ class Ranker:
         """Derive a ranker from a model; see `Popular` for the parameters."""
         return cls(
             fold_in,
-            Personal(fold_in.movie_factors, item_item, lambda: fold_in.longest),
+            Personal(fold_in.movie_factors, item_item),
             Popular(share, movie_genres, settings.cold_diversity),
             partial(popular_weight, handover=settings.handover),
         )
@@ -269,49 +290,43 @@ class Ranker:
         if not weight:
             return Scores(personal, personal, np.broadcast_to(np.float32(0), personal.shape))
         known = opinions.movie_idx[opinions.movie_idx >= 0]
-        kept = personal[known]
-        personal[known] = -np.inf  # for a moment: a copy of all would take longer than the rest
-        best = personal.max()
-        personal[known] = kept
-        factor = self._popular_factor(len(opinions), best, popular.share.max())
-        popular_part = weight * factor * popular.share
-        personal *= 1 - weight
-        personal += popular_part
-        return Scores(personal, personal, popular_part)
+        mixed = self.mix(personal, weight, len(opinions), known, popular.share)
+        return Scores(personal, personal, mixed.popular_part)
 
     def mix(
         self,
         personal: NDArray[np.float32],
-        n_opinions: NDArray[np.integer[Any]],
-        best: NDArray[np.float32],
+        weight: NDArray[np.float32] | np.float32,
+        n_opinions: NDArray[np.integer[Any]] | int,
+        known: NDArray[np.integer[Any]] | tuple[NDArray[np.integer[Any]], ...],
         share: NDArray[np.float32],
-        largest: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Apply the rule to users with taste, for some or all of the movies. The scores are changed in place.
+    ) -> Mixed:
+        """Apply the rule to users with taste, for all or some of the movies. The scores are changed in place.
 
         Parameters
         ----------
         personal
-            Personal scores, float32 (users, movies).
+            Personal scores, float32 (users, movies), or (movies,) for one user.
+        weight
+            The weight of popularity, float32 (users,).
         n_opinions
             How many opinions each user has, (users,).
-        best
-            Each user's best personal score of all movies that the opinions are not about, float32 (users,).
+        known
+            The index of the movies that these are about, in `personal`.
         share
             Liked shares, float32 (users, movies), or (1, movies) if they are the same for all users.
-        largest
-            The largest share of all movies, float32 (users,) or (1,).
-
-        Returns
-        -------
-        tuple
-            The weight of popularity and the factor of the shares, each float32 (users,).
         """
-        weight = np.asarray(self.popular_weight(n_opinions), dtype=np.float32)
+        weight = np.asarray(weight)
+        kept = personal[known]
+        personal[known] = -np.inf  # for a moment: a copy of all would take longer than the rest
+        best = personal.max(axis=-1)
+        personal[known] = kept
+        largest = share.max(axis=-1)
         factor = self._popular_factor(n_opinions, best, largest)
-        personal *= (1 - weight)[:, None]
-        personal += (weight * factor)[:, None] * share
-        return weight, factor
+        popular_part = (weight * factor)[..., None] * share
+        personal *= (1 - weight)[..., None]
+        personal += popular_part
+        return Mixed(popular_part, factor, best, largest)
 
     def _popular_factor(
         self, n_opinions: NDArray[np.integer[Any]] | int, best: NDArray[np.float32], largest: NDArray[np.float32]
