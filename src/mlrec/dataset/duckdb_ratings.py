@@ -13,6 +13,7 @@ from pathlib import Path
 from mlrec.artifacts.prepared import OutsideCore
 from mlrec.dataset.database import literal, located
 from mlrec.dataset.forms import TICKS_PER_SECOND, Forms, IdCounts, Look, TimeForm, decided, joined
+from mlrec.dataset.placing import OrderedEvents
 from mlrec.dataset.ratings import Counts, OtherForms, ReadRatings
 from mlrec.dataset.scales import FIVE_STARS, INTERACTIONS, Scale, recognized
 from mlrec.dataset.sources import CSV_COLUMNS, RawFile
@@ -28,8 +29,6 @@ from mlrec.settings import SPLITS, PrepareSettings, SplitName
 _NUMBER_CLOCKS = ("s", "ms", "us", "ns")
 # Rows by which the forms of a file are guessed.
 _SAMPLE = 2000
-# Pairs of an event outside the core and one in it, of the same user, that are compared in at most a second or two.
-_MOST_PAIRS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class DuckDBRatings:
         self._sql = sql
         self._settings = settings
         self._may_repeat = True
+        self._ties = Ties(0, 0, 0)
         self.forms = Forms()
         self.scale = FIVE_STARS
 
@@ -399,21 +399,19 @@ class DuckDBRatings:
 
     def split(self) -> None:
         """See `Ratings`."""
-        dealt = "dealt_" if self._settings.ties == "random" else ""
+        is_dealt, is_global = self._settings.ties == "random", self._settings.split == "global-time"
         if not self.forms.has_texts:
             self._narrow()
         self._sql.run("50_preferences", "Sorting")
         self._sql.run("50_outside", "Sorting")
-        self._sql.run(f"51_{dealt}events", "Sorting")
-        self._sql.run(f"52_{dealt or self._counted()}outside_events", "Sorting")
-        if self._settings.split == "global-time":
+        self._sql.run("51_dealt_events" if is_dealt else "51_events", "Sorting")
+        with self._sql.progress.task("Counting ties"):
+            self._ties = OrderedEvents(self._sql, self.forms).look(at_outside=not is_dealt, at_ties=not is_global)
+        self._sql.run("52_dealt_outside_events" if is_dealt else "52_outside_events", "Sorting")
+        if is_global:
             self._sql.run("60_cutoff_times", "Splitting")
-            self._sql.run("61_split_global_time", "Splitting")
-            self._sql.run("64_outside_global_time", "Splitting")
-        else:
-            self._sql.run("61_split_user_time", "Splitting")
-            self._sql.run("63_ties", "Counting ties")
-            self._sql.run("64_outside_user_time", "Splitting")
+        for step in ("61_split", "64_outside"):
+            self._sql.run(f"{step}_global_time" if is_global else f"{step}_user_time", "Splitting")
 
     def _narrow(self) -> None:
         """Let the sort hold what fits into 32 bits in as many."""
@@ -424,12 +422,6 @@ class DuckDBRatings:
             sql.run("50_narrow_ids", "Sorting")
         if narrow_times:
             sql.run("50_narrow_times", "Sorting")
-
-    def _counted(self) -> str:
-        """Which step places the events outside the core: the one that counts, if it compares few pairs of events."""
-        of_users = "SELECT n, count(*) AS n_outside FROM outside WHERE n IS NOT NULL GROUP BY user_id, n"
-        pairs = self._sql.value(f"SELECT coalesce(sum(n * n_outside), 0) FROM ({of_users})")
-        return "counted_" if pairs <= _MOST_PAIRS else ""
 
     def write_split(self, name: SplitName, path: Path) -> int:
         """See `Ratings`."""
@@ -445,7 +437,7 @@ class DuckDBRatings:
 
     def ties(self) -> Ties:
         """See `Ratings`."""
-        return Ties(*self._sql.rows(f"SELECT {', '.join(Ties._fields)} FROM ties")[0])
+        return self._ties
 
     def cutoff_times(self) -> tuple[int, int]:
         """See `Ratings`."""

@@ -40,7 +40,7 @@ def sort_events(
     ],
 )
 def test_a_rating_equal_to_a_cut_point_belongs_to_the_lower_bucket(db, rating, preference):
-    assert sort_events(db, (1, 1, rating, 0)) == [(1, 1, preference, 0, 1, 0)]
+    assert sort_events(db, (1, 1, rating, 0)) == [(1, 1, preference, 0, 0, 0, 1, 1)]
 
 
 def test_cut_points_are_a_setting(db):
@@ -69,14 +69,16 @@ def test_events_are_in_the_order_of_user_time_and_movie(db):
     ]
 
 
-def test_an_event_knows_the_length_of_its_users_history_and_its_place_there(db):
+def test_an_event_knows_its_place_and_where_its_users_validation_and_test_begin(db):
+    db.set(split_ratio=[8, 1, 1])
     sort_events(db, (7, 1, 4, 1), (3, 1, 4, 1), (7, 2, 4, 2), (5, 1, 4, 1), (7, 3, 4, 3))
-    assert db.rows("SELECT user_id, timestamp, n, position FROM events") == [
-        (3, 1, 1, 0),
-        (5, 1, 1, 0),
-        (7, 1, 3, 0),
-        (7, 2, 3, 1),
-        (7, 3, 3, 2),
+    # Of three events, the first two are in train; a single one is too.
+    assert db.rows("SELECT user_id, timestamp, position, place, val_from, test_from FROM events") == [
+        (3, 1, 0, 0, 1, 1),
+        (5, 1, 0, 1, 2, 2),
+        (7, 1, 0, 2, 4, 4),
+        (7, 2, 1, 3, 4, 4),
+        (7, 3, 2, 4, 4, 4),
     ]
 
 
@@ -87,7 +89,15 @@ def test_ratings_outside_the_core_are_not_events(db):
     db.table("core_movies", "movie_id BIGINT, n BIGINT", [(2, 1)])
     db.run("50_preferences")
     db.run("51_events")
-    assert db.rows("FROM events") == [(1, 2, 1, 1, 1, 0)]
+    assert db.rows("FROM events") == [(1, 2, 1, 1, 0, 0, 1, 1)]
+
+
+def look_at_widths(db: Database) -> None:
+    """Run the step with everybody in the core."""
+    db.run("25_tally")
+    for name in ("users", "movies"):
+        db.connection.execute(f"CREATE OR REPLACE TABLE rated_{name} AS FROM core_{name}")
+    db.run("50_widths")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +115,10 @@ def test_ratings_outside_the_core_are_not_events(db):
 def test_what_fits_is_sorted_in_half_of_the_width(db, user, movie, time, widths):
     ratings = [(1, 1, 4.0, 5), (user, movie, 4.5, time), (user, 3, 5.0, time)]
     load_ratings(db, *ratings)
-    db.run("25_tally")
-    db.run("50_widths")
+    look_at_widths(db)
     assert db.rows("FROM widths") == [widths]
     wide = sort_events(db, *ratings)
-    kinds = "SELECT typeof(user_id), typeof(movie_id), typeof(timestamp), typeof(start) FROM sorted_events LIMIT 1"
+    kinds = "SELECT typeof(user_id), typeof(movie_id), typeof(timestamp), typeof(val_from) FROM sorted_events LIMIT 1"
     assert db.rows(kinds) == [("BIGINT",) * 4]
     db.connection.execute("DROP VIEW events; DROP TABLE sorted_events")
     if widths[0]:
@@ -124,8 +133,16 @@ def test_what_fits_is_sorted_in_half_of_the_width(db, user, movie, time, widths)
     }
 
 
+@pytest.mark.parametrize("name", ["users", "movies"])
+def test_what_was_dropped_counts_too(db, name):
+    load_ratings(db, (1, 1, 4.0, 5))
+    look_at_widths(db)
+    assert db.rows("FROM widths") == [(True, True)]
+    db.connection.execute(f"INSERT INTO rated_{name} VALUES ($id, 1)", {"id": 2**31})
+    assert db.rows("FROM widths") == [(False, True)]
+
+
 def test_without_ratings_nothing_is_narrow(db):
     load_ratings(db)
-    db.run("25_tally")
-    db.run("50_widths")
+    look_at_widths(db)
     assert db.rows("FROM widths") == [(False, False)]

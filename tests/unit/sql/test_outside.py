@@ -9,6 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlrec.dataset import placing
+from mlrec.dataset.forms import Forms
+from mlrec.dataset.placing import OrderedEvents
+from mlrec.dataset.sql_steps import SqlSteps
+from mlrec.progress import SILENT
 from tests.unit.sql.steps import PREFERENCES, Database, load_ratings
 
 PLACED = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, position BIGINT"
@@ -38,11 +43,8 @@ def place(
         db.run("52_dealt_outside_events")
     else:
         db.run("51_events")
-        db.run("52_counted_outside_events")
-        counted = db.rows("FROM outside_events ORDER BY ALL")
-        db.connection.execute("DROP TABLE outside_events")
+        OrderedEvents(SqlSteps(db.connection, SILENT), Forms()).look(at_outside=True, at_ties=False)
         db.run("52_outside_events")
-        assert db.rows("FROM outside_events ORDER BY ALL") == counted
     return db.rows("SELECT user_id, movie_id, timestamp, n, position FROM outside_events ORDER BY ALL")
 
 
@@ -64,10 +66,10 @@ RATINGS = st.lists(
 )
 
 
-@pytest.mark.parametrize("dealt", [False, True])
+@pytest.mark.parametrize(("dealt", "at_once"), [(False, 4_000_000), (False, 3), (True, 4_000_000)])
 @settings(max_examples=40, deadline=None)
 @given(ratings=RATINGS, movies=st.sets(st.integers(1, 9), max_size=6), users=st.sets(st.integers(1, 4), max_size=3))
-def test_the_place_is_the_number_of_earlier_events_in_the_core(server, dealt, ratings, movies, users):
+def test_the_place_is_the_number_of_earlier_events_in_the_core(server, dealt, at_once, ratings, movies, users):
     def key(one: tuple[int, int, float, int]) -> tuple[int, Any]:
         user, movie, _, at = one
         return (at, hashlib.md5(f"5:{user}:{movie}".encode()).hexdigest() if dealt else movie)
@@ -81,7 +83,10 @@ def test_the_place_is_the_number_of_earlier_events_in_the_core(server, dealt, ra
             expected.append((one[0], one[1], one[3], len(own) or None, place_of))
     database = Database(server)
     try:
-        assert place(database, ratings, movies, users, dealt=dealt) == sorted(expected, key=lambda row: row[:3])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(placing, "_EVENTS_AT_ONCE", at_once)
+            found = place(database, ratings, movies, users, dealt=dealt)
+        assert found == sorted(expected, key=lambda row: row[:3])
     finally:
         database.connection.close()
 

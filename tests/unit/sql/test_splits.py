@@ -12,6 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlrec.dataset import placing
+from mlrec.dataset.forms import Clock, Forms
+from mlrec.dataset.placing import OrderedEvents
+from mlrec.dataset.sql_steps import SqlSteps
+from mlrec.progress import SILENT
 from tests.unit.sql.steps import PREFERENCES, Database, load_ratings
 
 EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, n INTEGER, position BIGINT"
@@ -19,11 +24,19 @@ EVENT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp 
 RATIOS = [(8, 1, 1), (7, 2, 1), (1, 1, 1), (3, 0, 1), (1, 0, 0)]
 
 
+def put_events(db: Database, rows: Sequence[tuple[int, ...]]) -> None:
+    db.table("histories", EVENT_COLUMNS, rows)
+    db.connection.execute(
+        "CREATE OR REPLACE VIEW events AS SELECT *, position AS place, n_train(n) AS val_from,"
+        " n_train(n) + n_val(n) AS test_from FROM histories"
+    )
+
+
 def split_users(db: Database, lengths: Sequence[int], ratio: tuple[int, int, int]) -> list[list[str]]:
     """Run the step for users with so many events each; the split of every event, user by user."""
     rows = [(user_id, event, 1, event, n, event) for user_id, n in enumerate(lengths) for event in range(n)]
     db.set(split_ratio=list(ratio))
-    db.table("events", EVENT_COLUMNS, rows)
+    put_events(db, rows)
     db.run("61_split_user_time")
     splits: list[list[str]] = [[] for _ in lengths]
     for user_id, split in db.rows("SELECT user_id, split FROM split_events"):
@@ -98,17 +111,16 @@ def test_dealt_events_keep_their_order_and_get_places_by_time_and_hash(server, p
     assert events == sorted(expected, key=lambda event: (event[0], event[2], event[1]))
 
 
-def count_ties(db: Database, ratio: tuple[int, int, int], *histories: Sequence[int]) -> tuple[Any, ...]:
-    """Run the step on the times of each user's events."""
+def count_ties(
+    db: Database, ratio: tuple[int, int, int], *histories: Sequence[int], clock: Clock = "s"
+) -> tuple[int, int, int]:
+    """Count the ties among the times of each user's events."""
     db.set(split_ratio=list(ratio))
-    rows = [
-        (user_id, movie_id, 1, time, len(history), movie_id)
-        for user_id, history in enumerate(histories)
-        for movie_id, time in enumerate(history)
-    ]
-    db.table("events", EVENT_COLUMNS, rows)
-    db.run("63_ties")
-    return db.rows("FROM ties")[0]
+    users = [(user_id, len(history)) for user_id, history in enumerate(histories)]
+    events = [(movie_id, time) for history in histories for movie_id, time in enumerate(history)]
+    db.table("core_users", "user_id BIGINT, n BIGINT", users)
+    db.table("sorted_events", "movie_id BIGINT, timestamp BIGINT", events)
+    return OrderedEvents(SqlSteps(db.connection, SILENT), Forms(clock=clock)).look(at_outside=False, at_ties=True)
 
 
 def ties_of(ratio: tuple[int, int, int], history: Sequence[int]) -> tuple[int, int, int]:
@@ -149,12 +161,23 @@ def test_ties_at_the_cuts_worked_out_by_hand(db, history, cut, mostly):
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_ties_at_the_cuts_by_their_definition(db, ratio):
+def test_ties_at_the_cuts_by_their_definition(db, ratio, monkeypatch):
     chance = random.Random(31)
     histories = [sorted(chance.choices(range(1, 2 + n // 2), k=n)) for n in range(1, 31) for _ in range(5)]
     expected = tuple(map(sum, zip(*(ties_of(ratio, history) for history in histories), strict=True)))
     assert count_ties(db, ratio, *histories) == expected
+    monkeypatch.setattr(placing, "_EVENTS_AT_ONCE", 7)
+    assert count_ties(db, ratio, *histories) == expected
     assert ratio[0] == sum(ratio) or min(expected) > 0
+
+
+def test_times_within_a_second_or_a_day_are_ties(db):
+    assert count_ties(db, (2, 1, 0), [1_000, 2_001, 2_999]) == (1, 0, 0)
+    assert count_ties(db, (2, 1, 0), [1_000, 2_001, 2_999], clock="ms") == (1, 1, 1)
+    day = 1 << 40
+    assert count_ties(db, (2, 1, 0), [day, 2 * day, 2 * day + 1], clock="date") == (1, 1, 1)
+    assert count_ties(db, (2, 1, 0), [7, 7, 7], clock="file") == (1, 1, 1)
+    assert count_ties(db, (2, 1, 0), [7, 7, 7], clock="random") == (1, 0, 0)
 
 
 def split_globally(
@@ -162,7 +185,7 @@ def split_globally(
 ) -> tuple[tuple[Any, ...], list[str]]:
     """Run the step for one event a timestamp; the two cutoff times, and the split of every event."""
     db.set(split_ratio=list(ratio))
-    db.table("events", EVENT_COLUMNS, [(1, i, 1, timestamp, 0, 0) for i, timestamp in enumerate(timestamps)])
+    put_events(db, [(1, i, 1, timestamp, 0, 0) for i, timestamp in enumerate(timestamps)])
     db.run("60_cutoff_times")
     db.run("61_split_global_time")
     cutoff_times = db.rows("SELECT val_from, test_from FROM cutoff_times")[0]

@@ -169,6 +169,12 @@ CREATE MACRO share_of(n, part) AS
     CAST(n AS BIGINT) * CAST(getvariable('split_ratio')[part] AS BIGINT)
     // CAST(list_sum(getvariable('split_ratio')) AS BIGINT);
 
+-- How many of a user's n events a split of each user's history learns from, and on how many it validates: the first ⌊n·a/s⌋ events go
+-- to train, the next ⌊n·b/s⌋ to validation, the rest to test, where a : b : c is the split ratio and s its sum. All events of a user
+-- with fewer than 3 go to train.
+CREATE MACRO n_train(n) AS CASE WHEN n < 3 THEN n ELSE share_of(n, 1) END;
+CREATE MACRO n_val(n) AS CASE WHEN n < 3 THEN 0 ELSE share_of(n, 2) END;
+
 -- The time of an event as it is written: whole seconds, or the position if the events of each user are in a random order.
 CREATE MACRO written_time(ticks, position) AS
     CASE WHEN getvariable('clock') = 'random' THEN position ELSE seconds_of(ticks) END;

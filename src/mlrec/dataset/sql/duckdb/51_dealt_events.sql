@@ -1,7 +1,7 @@
 -- Like 51_events.sql, but a user's events of the same time get their positions at random: by a hash of the seed and the ids.
 -- Only the split uses the position; the rows stay in the total order.
 -- In: view preferences; tables ratings, core_users, core_movies; variable random_seed.
--- Out: view events, as in 51_events.sql.
+-- Out: table sorted_events and view events, as in 51_events.sql, except that places are counted per user.
 CREATE TABLE sorted_events AS
 SELECT user_id, movie_id, preference, timestamp, CAST(n AS INTEGER) AS n,
        row_number() OVER (
@@ -13,4 +13,7 @@ ORDER BY user_id, timestamp, movie_id;
 
 DROP TABLE ratings;
 
-CREATE VIEW events AS FROM sorted_events;
+CREATE VIEW events AS
+SELECT user_id, movie_id, preference, timestamp, position, position AS place, n_train(n) AS val_from,
+       n_train(n) + n_val(n) AS test_from
+FROM sorted_events;

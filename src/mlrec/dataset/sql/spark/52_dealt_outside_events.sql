@@ -12,7 +12,7 @@ FROM (
     FROM (
         SELECT user_id, movie_id, preference, timestamp, n, true AS is_outside FROM outside
         UNION ALL
-        SELECT user_id, movie_id, preference, timestamp, n, false AS is_outside FROM events SEMI JOIN outside USING (user_id)
+        SELECT user_id, movie_id, preference, timestamp, NULL AS n, false AS is_outside FROM events SEMI JOIN outside USING (user_id)
     )
 )
 WHERE is_outside;
