@@ -73,6 +73,8 @@ class DuckDBRatings:
         self._sql = sql
         self._settings = settings
         self._may_repeat = True
+        self._is_narrow = False
+        self._known_values: Mapping[float, int] | None = None
         self._ties = Ties(0, 0, 0)
         self.forms = Forms()
         self.scale = FIVE_STARS
@@ -123,7 +125,10 @@ class DuckDBRatings:
             if not fits if found.is_quick else scale != FIVE_STARS:
                 raise OtherForms(actual, scale)
             self.use(actual, scale)
-        return self._finished(found.rows, actual, scale)
+        result = self._finished(found.rows, actual, scale)
+        # Quickly, only good rows were read.
+        self._known_values = found.by_value if found.is_quick and scale.unrated is None else None
+        return result
 
     def use(self, forms: Forms, scale: Scale) -> None:
         """Tell the SQL how the values are written."""
@@ -161,6 +166,7 @@ class DuckDBRatings:
         sql.set("scale", self.scale.to_sql())
         sql.run("25_tally", "Counting interactions")
         self._may_repeat = False
+        self._known_values = None
         return float(sql.rows("SELECT strong_from FROM threshold")[0][0] or 0)
 
     def make_catalogue(self) -> None:
@@ -212,12 +218,11 @@ class DuckDBRatings:
         seen how they are written.
         """
         sql = self._sql
-        fields, rows = ("numbers", "numbers") if of_numbers else ("fields", "typed")
-        for table in ("reject_errors", "reject_scans"):  # of an earlier reading
-            sql.connection.execute(f"DROP TABLE IF EXISTS {table}")
         try:
-            sql.run(f"20_rating_{fields}_{file.layout}", "Reading ratings", file)
-            sql.run(f"21_ratings_{rows}", "Reading ratings", file)
+            sql.run(f"20_rating_{'numbers' if of_numbers else 'fields'}_{file.layout}", "Reading ratings", file)
+            self._is_narrow = of_numbers and self.forms.clock == "s" and self._read_narrowly(file)
+            if not self._is_narrow:
+                self._read_into("21_ratings_numbers" if of_numbers else "21_ratings_typed", file)
             sql.run("25_tally", "Reading ratings", file)
         except InputError:
             if file.layout == "delimited":  # e.g. mixed line ends, which the slow reader accepts
@@ -225,10 +230,22 @@ class DuckDBRatings:
             raise
         return not (
             (file.layout == "delimited" and sql.value("SELECT count(*) FROM reject_errors"))
-            or sql.value("SELECT count(*) FROM ratings WHERE NOT valid")
+            or sql.value("SELECT count(*) FROM ratings WHERE NOT is_good(user_id, movie_id, rating, timestamp)")
             or (knows_scale and sql.value("SELECT count(*) FROM ratings WHERE NOT is_on_scale(rating)"))
             or sql.value("SELECT count(*) FROM core_movies ANTI JOIN movies USING (movie_id) WHERE has_catalogue()")
         )
+
+    def _read_narrowly(self, file: RawFile) -> bool:
+        """Read numbers of 32 bits. Returns whether all fit; at the first that does not, it is over."""
+        with suppress(InputError):
+            self._read_into("21_ratings_narrow", file)
+            return True
+        return False
+
+    def _read_into(self, step: str, file: RawFile) -> None:
+        for table in ("reject_errors", "reject_scans"):  # of an earlier reading
+            self._sql.connection.execute(f"DROP TABLE IF EXISTS {table}")
+        self._sql.run(step, "Reading ratings", file)
 
     def _is_accounted_for(self, file: RawFile, found: Survey) -> bool:
         """Whether DuckDB has read everything in the file.
@@ -279,6 +296,7 @@ class DuckDBRatings:
     def _read_by_row(self, file: RawFile, found: Survey) -> _Found:
         """Read a text file with mlrec's own reader, which keeps or rejects every row."""
         sql = self._sql
+        self._is_narrow = False
         sql.connection.execute("DROP TABLE IF EXISTS ratings")
         looks = []
         rows, by_value = 0, Counter[float]()
@@ -330,6 +348,8 @@ class DuckDBRatings:
 
     def by_value(self) -> list[tuple[float, int]]:
         """See `Ratings`."""
+        if self._known_values is not None:
+            return sorted(self._known_values.items())
         return [tuple(row) for row in self._sql.rows("SELECT rating, count(*) FROM ratings GROUP BY ALL ORDER BY ALL")]
 
     def by_day(self) -> list[tuple[int, int]]:
@@ -353,6 +373,8 @@ class DuckDBRatings:
 
     def merge_swipes(self) -> None:
         """See `Ratings`."""
+        if self._is_narrow:
+            self._sql.run("29_widen", "Merging swipes")
         self._sql.run("29_merge_swipes", "Merging swipes")
         self._sql.run("25_tally", "Counting")
 

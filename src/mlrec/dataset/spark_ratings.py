@@ -349,7 +349,7 @@ class SparkRatings:
             self._register_rows("swiped", "SELECT user_id, movie_id FROM swipes")
             self._keep_rows("rated", f"SELECT {_RATING} FROM ratings SEMI JOIN swiped USING (user_id, movie_id)")
         self._sql.connection.execute(
-            f"CREATE TABLE ratings AS SELECT {_RATING}, true AS valid FROM {_KEPT}",
+            f"CREATE TABLE ratings AS SELECT {_RATING} FROM {_KEPT}",
             {"path": self._pattern("rated")},
         )
         self._sql.run("27_judge_swipes", "Checking swipes")

@@ -24,6 +24,8 @@ from mlrec.errors import InputError
 Encoding = Literal["utf-8", "latin-1", "windows-1252"]
 
 _BLOCK = 1 << 23
+# For what numpy does with a block, it should fit into the processor's cache.
+_SURVEYED_BLOCK = 1 << 20
 _LF = ord("\n")
 _A = ord("A")
 _LONGEST_LINE = 1 << 24
@@ -102,7 +104,7 @@ def survey(path: Path, label: str, header_lines: int = 0) -> Survey:
     has_c1 = has_quotes = has_letters = False
     row_bytes = 0
     last = b"\n"
-    for number, block in enumerate(_blocks(path, label)):
+    for number, block in enumerate(_blocks(path, label, _SURVEYED_BLOCK)):
         bytes_ = np.frombuffer(block, dtype=np.uint8)
         # For such a frequent byte, numpy counts much faster than bytes.count.
         lf += int(np.count_nonzero(bytes_ == _LF))
@@ -183,7 +185,7 @@ def _decoded(decoder: io.IncrementalNewlineDecoder, block: bytes, encoding: Enco
     return text.translate(WINDOWS_1252) if encoding == "windows-1252" else text
 
 
-def _blocks(path: Path, label: str) -> Iterator[bytes]:
+def _blocks(path: Path, label: str, size: int = _BLOCK) -> Iterator[bytes]:
     with readable(label), open_binary(path) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(size):
             yield block

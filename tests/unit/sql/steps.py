@@ -25,7 +25,7 @@ DOUBLE_EXACT = 2**53
 PREFERENCES = [-2, -1, 1, 2]
 """Of buckets 1 to 4."""
 
-RATING_COLUMNS = "user_id BIGINT, movie_id BIGINT, rating DOUBLE, timestamp BIGINT, valid BOOLEAN"
+RATING_COLUMNS = "user_id BIGINT, movie_id BIGINT, rating DOUBLE, timestamp BIGINT"
 
 SPLIT_COLUMNS = "user_id BIGINT, movie_id BIGINT, preference TINYINT, timestamp BIGINT, split VARCHAR"
 
@@ -124,4 +124,4 @@ def parquet_file(db: Database, role: Role, path: Path, query: str) -> dict[str, 
 
 
 def load_ratings(db: Database, *ratings: tuple[int, int, float, int]) -> None:
-    db.table("ratings", RATING_COLUMNS, [(*rating, True) for rating in ratings])
+    db.table("ratings", RATING_COLUMNS, ratings)

@@ -12,7 +12,7 @@ from mlrec.dataset.scales import Scale
 from mlrec.dataset.sources import RawFile
 from tests.unit.sql.steps import RATING_COLUMNS
 
-TEXT_COLUMNS = "user_id VARCHAR, movie_id VARCHAR, rating DOUBLE, timestamp BIGINT, valid BOOLEAN"
+TEXT_COLUMNS = "user_id VARCHAR, movie_id VARCHAR, rating DOUBLE, timestamp BIGINT"
 FIELDS = "user_id VARCHAR, movie_id VARCHAR, rating VARCHAR, timestamp VARCHAR"
 DAY = 1 << 40
 
@@ -149,9 +149,7 @@ def test_words_are_ratings_only_if_the_file_has_words(db, word, number):
 
 
 def test_the_position_in_the_file_orders_what_is_on_one_day(db):
-    db.table(
-        "ratings", RATING_COLUMNS, [(1, 9, 4.0, 5 * DAY, True), (1, 3, 4.0, 5 * DAY, True), (1, 1, 4.0, 4 * DAY, True)]
-    )
+    db.table("ratings", RATING_COLUMNS, [(1, 9, 4.0, 5 * DAY), (1, 3, 4.0, 5 * DAY), (1, 1, 4.0, 4 * DAY)])
     db.run("26_positions_file")
     assert db.rows("SELECT movie_id FROM ratings ORDER BY timestamp") == [(1,), (9,), (3,)]
     db.set(clock="date")
@@ -159,7 +157,7 @@ def test_the_position_in_the_file_orders_what_is_on_one_day(db):
 
 
 def test_a_random_order_depends_on_the_seed_and_on_nothing_else(db):
-    rows = [(1, movie, 4.0, 0, True) for movie in range(8)]
+    rows = [(1, movie, 4.0, 0) for movie in range(8)]
 
     def order(seed: int, rows: list[tuple[Any, ...]]) -> list[int]:
         db.set(random_seed=seed)
@@ -174,7 +172,7 @@ def test_a_random_order_depends_on_the_seed_and_on_nothing_else(db):
 
 def test_unrated_rows_are_counted_and_are_no_opinions(db):
     db.set_scale(Scale(1.0, 10.0, (5.0, 7.0, 9.0), unrated=-1.0))
-    db.table("ratings", RATING_COLUMNS, [(1, 1, -1.0, 0, True), (1, 2, 8.0, 0, True), (2, 1, -1.0, 0, True)])
+    db.table("ratings", RATING_COLUMNS, [(1, 1, -1.0, 0), (1, 2, 8.0, 0), (2, 1, -1.0, 0)])
     db.run("26_unrated")
     assert db.value("SELECT n FROM unrated") == 2
     assert db.rows("SELECT user_id, movie_id FROM ratings") == [(1, 2)]
@@ -184,7 +182,7 @@ def test_unrated_rows_are_counted_and_are_no_opinions(db):
     ("strong_from", "expected"), [(2.0, [1.0, 2.0, 2.0]), (None, [1.0, 1.0, 2.0]), (9.0, [1.0, 1.0, 1.0])]
 )
 def test_interactions_become_likes(db, strong_from, expected):
-    rows = [(1, 1, 1.0, 5, True), (1, 2, 1.0, 9, True), (1, 2, 1.0, 7, True), (1, 3, 4.0, 8, True)]
+    rows = [(1, 1, 1.0, 5), (1, 2, 1.0, 9), (1, 2, 1.0, 7), (1, 3, 4.0, 8)]
     db.set(strong_from=strong_from)
     db.table("ratings", RATING_COLUMNS, rows)
     db.run("26_interactions")
@@ -194,7 +192,7 @@ def test_interactions_become_likes(db, strong_from, expected):
 
 def test_the_catalogue_of_ratings_without_movies(db):
     db.run("02_movies_text")
-    db.table("ratings", TEXT_COLUMNS, [("u", "b", 4.0, 0, True), ("u", "a", 4.0, 0, True), ("v", "a", 4.0, 0, True)])
+    db.table("ratings", TEXT_COLUMNS, [("u", "b", 4.0, 0), ("u", "a", 4.0, 0), ("v", "a", 4.0, 0)])
     db.run("26_catalogue")
     assert db.rows("SELECT movie_id, title, year, genres FROM movies") == [("a", "a", None, []), ("b", "b", None, [])]
 
@@ -202,7 +200,7 @@ def test_the_catalogue_of_ratings_without_movies(db):
 @pytest.mark.parametrize("together", [False, True])
 def test_texts_become_numbers_in_the_order_of_their_bytes(db, together):
     texts = ["b", "a", "Z", "é", "10", "9", "ab", " "]
-    db.table("ratings", TEXT_COLUMNS, [(text, text, 4.0, 0, True) for text in texts])
+    db.table("ratings", TEXT_COLUMNS, [(text, text, 4.0, 0) for text in texts])
     db.run("25_tally")
     if together:
         db.run("29_texts_both")

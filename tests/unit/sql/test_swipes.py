@@ -70,7 +70,7 @@ def test_ratings_of_forgotten_users_go(db):
     load_ratings(db, (1, 1, 4.0, 1), (1, 2, 4.0, 1), (2, 1, 4.0, 1), (INT64_MAX, 1, 4.0, 1))
     db.table("forgotten", "user_id BIGINT", [(1,), (INT64_MAX,), (3,)])
     db.run("28_drop_forgotten")
-    assert db.rows("FROM ratings") == [(2, 1, 4.0, 1, True)]
+    assert db.rows("FROM ratings") == [(2, 1, 4.0, 1)]
     assert db.rows("FROM gone ORDER BY user_id") == [(1,), (INT64_MAX,)]
 
 

@@ -169,6 +169,10 @@ CREATE MACRO share_of(n, part) AS
     CAST(n AS BIGINT) * CAST(getvariable('split_ratio')[part] AS BIGINT)
     // CAST(list_sum(getvariable('split_ratio')) AS BIGINT);
 
+-- Whether a row that was read quickly is good, except for the scale, which is looked at afterwards.
+CREATE MACRO is_good(user_id, movie_id, rating, timestamp) AS
+    coalesce(user_id IS NOT NULL AND movie_id IS NOT NULL AND isfinite(rating) AND timestamp_in_range(seconds_of(timestamp)), false);
+
 -- How many of a user's n events a split of each user's history learns from, and on how many it validates: the first ⌊n·a/s⌋ events go
 -- to train, the next ⌊n·b/s⌋ to validation, the rest to test, where a : b : c is the split ratio and s its sum. All events of a user
 -- with fewer than 3 go to train.

@@ -8,7 +8,7 @@ CREATE OR REPLACE TEMP TABLE threshold AS
 SELECT coalesce(getvariable('strong_from'), 2 * median(amount)) AS strong_from FROM sums;
 
 CREATE OR REPLACE TABLE ratings AS
-SELECT user_id, movie_id, CASE WHEN amount >= strong_from THEN 2.0::DOUBLE ELSE 1.0::DOUBLE END AS rating, timestamp, true AS valid
+SELECT user_id, movie_id, CASE WHEN amount >= strong_from THEN 2.0::DOUBLE ELSE 1.0::DOUBLE END AS rating, timestamp
 FROM sums, threshold;
 
 DROP TABLE sums;

@@ -5,8 +5,8 @@
 DELETE FROM ratings USING judged_swipes AS swipes
 WHERE ratings.user_id = swipes.user_id AND ratings.movie_id = swipes.movie_id AND swipes.fate IN ('merged', 'skip');
 
-INSERT INTO ratings (user_id, movie_id, rating, timestamp, valid)
+INSERT INTO ratings (user_id, movie_id, rating, timestamp)
 SELECT user_id, movie_id,
        list_append(getvariable('scale').cut_points, getvariable('scale').top)[list_position(getvariable('preferences'), preference)],
-       ticks_of_seconds(timestamp), true
+       ticks_of_seconds(timestamp)
 FROM judged_swipes WHERE fate = 'merged';

@@ -2,4 +2,4 @@
 CREATE TYPE movie_texts AS ENUM (SELECT movie_id FROM core_movies ORDER BY movie_id);
 
 CREATE OR REPLACE TABLE ratings AS
-SELECT user_id, CAST(movie_id AS movie_texts) AS movie_id, rating, timestamp, valid FROM ratings;
+SELECT user_id, CAST(movie_id AS movie_texts) AS movie_id, rating, timestamp FROM ratings;

@@ -3,4 +3,4 @@
 CREATE TYPE user_texts AS ENUM (SELECT user_id FROM core_users ORDER BY user_id);
 
 CREATE OR REPLACE TABLE ratings AS
-SELECT CAST(user_id AS user_texts) AS user_id, movie_id, rating, timestamp, valid FROM ratings;
+SELECT CAST(user_id AS user_texts) AS user_id, movie_id, rating, timestamp FROM ratings;

@@ -3,4 +3,4 @@
 DELETE FROM ratings USING repeated
 WHERE ratings.user_id = repeated.user_id AND ratings.movie_id = repeated.movie_id;
 
-INSERT INTO ratings SELECT user_id, movie_id, rating, timestamp, true FROM standing;
+INSERT INTO ratings SELECT user_id, movie_id, rating, timestamp FROM standing;
