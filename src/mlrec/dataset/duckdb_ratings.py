@@ -265,7 +265,9 @@ class DuckDBRatings:
         by_value = self._by_value("ratings")
         rows = sum(by_value.values())
         times: dict[TimeForm, int] = {}
-        if forms.clock in _NUMBER_CLOCKS:
+        if self._is_narrow:
+            times = {"s": rows}
+        elif forms.clock in _NUMBER_CLOCKS:
             times = dict(sql.rows("SELECT clock_of(timestamp), count(*) FROM ratings GROUP BY ALL"))
         elif forms.clock in ("fraction", "date", "ymd"):
             times = {forms.clock: rows}

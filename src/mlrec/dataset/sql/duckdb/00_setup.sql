@@ -128,7 +128,7 @@ CREATE MACRO time_form(field) AS
     CASE WHEN field IS NULL OR field = '' THEN 'empty'
          WHEN ymd_date(field) IS NOT NULL THEN 'ymd'
          WHEN whole_number(field) IS NOT NULL THEN clock_of(whole_number(field))
-         WHEN exact_seconds(field) IS NOT NULL THEN CASE WHEN abs(exact_seconds(field)) < 100000000000 THEN 'fraction' ELSE 'other' END
+         WHEN abs(exact_seconds(field)) < 100000000000 THEN 'fraction'
          WHEN regexp_full_match(field, '\d{4}-\d\d-\d\d') THEN CASE WHEN TRY_CAST(field AS DATE) IS NULL THEN 'other' ELSE 'date' END
          WHEN iso_moment(field) IS NOT NULL THEN 'moment'
          ELSE 'other' END;
