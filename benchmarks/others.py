@@ -6,12 +6,14 @@
     python benchmarks/others.py lenskit|rectools train WORK_DIR
     python benchmarks/others.py lenskit|rectools evaluate WORK_DIR
     python benchmarks/others.py lenskit|rectools|mlrec all RAW_DIR WORK_DIR
+    python benchmarks/others.py mlrec als RAW_DIR WORK_DIR
 
 Neither library is a dependency of mlrec. `compare` creates an environment for each in the work directory, with the
 versions in `benchmarks/others/` and Python 3.11 or 3.12. LensKit's takes 6 GB, most of it CUDA for PyTorch; its version
 is the newest for Python 3.11. Then each step runs in its own process, in turn, round after round. After that, each
-contestant runs all three steps in one process, which pays for imports once. A library's step ends with one JSON line:
-the seconds of its stages and, from evaluate, its metrics.
+contestant runs all three steps in one process, which pays for imports once. mlrec does so twice: as it is, and with
+ALS alone, which is what the libraries do. A library's step ends with one JSON line: the seconds of its stages and, from
+evaluate, its metrics.
 
 All use the same buckets, core filter, split, factors, sweeps, mlrec's rule for λ, confidence 1 + 2|r| on likes, and
 lists of ten without the movies known from train, evaluated on the likes in validation, within the core. The libraries'
@@ -75,6 +77,8 @@ from benchmarks.usual import (
 LIBRARIES = {"lenskit": "LensKit", "rectools": "RecTools"}
 STEPS = ("prepare", "train", "evaluate")
 ALL = "all"
+ALS = "als"
+OURS_BY_ALS = "mlrec, ALS alone"
 
 
 def core(raw: Path) -> Any:
@@ -252,15 +256,20 @@ def rectools_evaluate(work: Path) -> None:
         SECONDS.update({name: float(value) for name, value in calc_metrics(metrics, lists, answers).items()})
 
 
-def mlrec_all(raw: Path, work: Path) -> None:
-    """The three steps of mlrec in one process, with the settings of the commands in `contestants`."""
+def mlrec_all(raw: Path, work: Path, *, by_als: bool) -> None:
+    """The three steps of mlrec in one process, with the settings of the commands in `contestants` or ALS alone."""
     import mlrec
     from mlrec import EvaluateSettings, TrainSettings
 
     with stage("prepare"):
         mlrec.prepare(work, raw=raw)
     with stage("train"):
-        mlrec.train(work, settings=TrainSettings(iterations=SWEEPS, start_share=0.0))
+        settings = TrainSettings(iterations=SWEEPS, start_share=0.0)
+        if by_als:
+            settings = TrainSettings.preset(
+                "baseline", alpha=ALPHA, regularization=None, iterations=SWEEPS, dislikes="ignore"
+            )
+        mlrec.train(work, settings=settings)
     with stage("evaluate"):
         settings = EvaluateSettings(ks=(K,), baselines=("popularity",), relevance_within="core")
         SECONDS["ndcg"] = mlrec.evaluate(work, settings=settings).models["als"][f"ndcg@{K}"].value
@@ -304,7 +313,10 @@ def contestants(step: str, raw: Path, work: Path, interpreters: Mapping[str, str
                 ndcg,
             )
         ],
-        ALL: [Contestant(OURS, [PYTHON, __file__, OURS, ALL, str(raw), str(work / f"{OURS}-all")], last_line)],
+        ALL: [
+            Contestant(name, [PYTHON, __file__, OURS, kind, str(raw), str(work / f"{OURS}-{kind}")], last_line)
+            for name, kind in ((OURS, ALL), (OURS_BY_ALS, ALS))
+        ],
     }[step]
     for library, interpreter in interpreters.items():
         folders = [raw, work / library] if step in ("prepare", ALL) else [work / library]
@@ -380,16 +392,16 @@ def main() -> None:
     comparing.add_argument("--python", default=PYTHON, help="makes the environments (default: the one that runs this)")
     for library, name in {**LIBRARIES, OURS: OURS}.items():
         command = commands.add_parser(library, help=f"one step by {name}, in an environment that has it")
-        command.add_argument("step", choices=(ALL,) if library == OURS else (*STEPS, ALL))
+        command.add_argument("step", choices=(ALL, ALS) if library == OURS else (*STEPS, ALL))
         command.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     arguments = parser.parse_args()
     if arguments.command == "compare":
         compare(arguments)
-    elif len(arguments.folders) != (2 if arguments.step in ("prepare", ALL) else 1):
-        parser.error("prepare and all take RAW_DIR and WORK_DIR, the other steps WORK_DIR")
+    elif len(arguments.folders) != (2 if arguments.step in ("prepare", ALL, ALS) else 1):
+        parser.error("prepare, all and als take RAW_DIR and WORK_DIR, the other steps WORK_DIR")
     else:
         if arguments.command == OURS:
-            mlrec_all(*arguments.folders)
+            mlrec_all(*arguments.folders, by_als=arguments.step == ALS)
         else:
             for step in STEPS if arguments.step == ALL else (arguments.step,):
                 folders = arguments.folders if step == "prepare" else arguments.folders[-1:]

@@ -39,3 +39,9 @@ def test_a_swipe_log_is_the_same_log_whatever_the_cut_points(small):
     for cut_points in ((2.5, 3.5, 4.5), (0.1, 0.2, 4.9)):
         prepare(small, loose(cut_points=cut_points, split_ratio=(1, 0, 0)), swipes=swipe_table(swipes))
         assert [row for row in split_rows(small)["train"] if row[0] == 77] == [tuple(swipe) for swipe in swipes]
+
+
+def test_a_swipe_need_not_fit_into_the_32_bits_of_the_ratings(small):
+    swipe = Swiped(2**40, 1, 2, 2**33)
+    prepare(small, loose(split_ratio=(1, 0, 0)), swipes=swipe_table([swipe]))
+    assert [row for row in split_rows(small)["train"] if row[0] == 2**40] == [tuple(swipe)]
