@@ -271,8 +271,8 @@ def mlrec_all(raw: Path, work: Path, *, by_als: bool) -> None:
             )
         mlrec.train(work, settings=settings)
     with stage("evaluate"):
-        settings = EvaluateSettings(ks=(K,), baselines=("popularity",), relevance_within="core")
-        SECONDS["ndcg"] = mlrec.evaluate(work, settings=settings).models["als"][f"ndcg@{K}"].value
+        judging = EvaluateSettings(ks=(K,), baselines=("popularity",), relevance_within="core")
+        SECONDS["ndcg"] = mlrec.evaluate(work, settings=judging).models["als"][f"ndcg@{K}"].value
 
 
 WORKERS: Mapping[tuple[str, str], Callable[..., None]] = {

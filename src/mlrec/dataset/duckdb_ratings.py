@@ -236,10 +236,13 @@ class DuckDBRatings:
         )
 
     def _read_narrowly(self, file: RawFile) -> bool:
-        """Read numbers of 32 bits. Returns whether all fit; at the first that does not, it is over."""
+        """Read numbers of 32 bits. Returns False if the first row that does not fit has a larger number."""
         with suppress(InputError):
             self._read_into("21_ratings_narrow", file)
-            return True
+            # DuckDB may leave the cast to its reader. Then such a row is rejected.
+            field = "split_part(csv_line, getvariable('ratings_file').delimiter, CAST(column_idx AS INTEGER))"
+            is_larger = f"error_type = 'CAST' AND TRY_CAST({field} AS BIGINT) IS NOT NULL"
+            return not self._sql.value(f"SELECT count(*) FROM reject_errors WHERE {is_larger}")
         return False
 
     def _read_into(self, step: str, file: RawFile) -> None:
@@ -284,6 +287,11 @@ class DuckDBRatings:
 
     def _id_counts(self, table: str, column: str, kind: IdKind) -> IdCounts:
         """Count the ids of rows that were read quickly, through the number of each id's ratings."""
+        if self._is_narrow:  # as numbers
+            given, number = self._sql.rows(f"SELECT coalesce(sum(n), 0), CAST(min({column}) AS VARCHAR) FROM {table}")[
+                0
+            ]
+            return IdCounts(int(given), int(given), number)
         field = f"CAST({column} AS VARCHAR)"
         if kind == "text" and column == "user_id":
             field = f"substr({column}, length(getvariable('user_prefix')) + 1)"

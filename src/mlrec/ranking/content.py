@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,8 @@ class Content:
         column = {feature: position for position, feature in enumerate(sorted(kept), 1)}
         found = np.zeros((len(own), 1 + len(column)))
         found[:, 0] = 1.0
-        for row, one in enumerate(own):
-            found[row, [column[feature] for feature in one & kept]] = 1.0
+        columns = [[column[feature] for feature in one if feature in column] for one in own]
+        found[np.repeat(np.arange(len(own)), [len(one) for one in columns]), list(chain(*columns))] = 1.0
         return found
 
     def _of(self, row: int) -> Iterator[Feature]:

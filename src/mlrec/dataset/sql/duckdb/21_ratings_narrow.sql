@@ -1,5 +1,5 @@
--- The same as 21_ratings_numbers.sql, in half of the width: fails if an id, or a time in seconds, does not fit into 32 bits. The sort
--- needs the memory.
+-- The same as 21_ratings_numbers.sql, in half of the width: fails, or rejects the row, if an id or a time in seconds does not fit
+-- into 32 bits. The sort needs the memory.
 -- In: view rating_numbers.  Out: table ratings, as in 21_ratings_numbers.sql.
 CREATE OR REPLACE TABLE ratings AS
 SELECT CAST(shifted(user_id) AS INTEGER) AS user_id,
