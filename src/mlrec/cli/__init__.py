@@ -12,8 +12,8 @@ from typing import NoReturn
 # Seconds that one thread has the interpreter while another waits for it. The threads that compute need it often and
 # for a moment only, so with Python's 0.005 they lose a twentieth of their time.
 _SWITCH_INTERVAL = 0.0005
-# Objects made before Python looks for garbage in cycles, of which a command leaves little. With Python's 700, its
-# imports take a tenth longer.
+# Objects made before Python looks for garbage in cycles, of which commands, and the service too, leave little. With
+# Python's 700, imports take a tenth longer.
 _COLLECT_AFTER = 50_000
 
 

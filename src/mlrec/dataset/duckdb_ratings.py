@@ -74,7 +74,7 @@ class DuckDBRatings:
         self._settings = settings
         self._may_repeat = True
         self._is_narrow = False
-        self._known_values: Mapping[float, int] | None = None
+        self._known_values: Mapping[float, int] | None = None  # until rows change
         self._ties = Ties(0, 0, 0)
         self.forms = Forms()
         self.scale = FIVE_STARS
@@ -236,13 +236,10 @@ class DuckDBRatings:
         )
 
     def _read_narrowly(self, file: RawFile) -> bool:
-        """Read numbers of 32 bits. Returns False if the first row that does not fit has a larger number."""
+        """Read numbers of 32 bits. Returns whether all fit; at the first that does not, it is over."""
         with suppress(InputError):
             self._read_into("21_ratings_narrow", file)
-            # DuckDB may leave the cast to its reader. Then such a row is rejected.
-            field = "split_part(csv_line, getvariable('ratings_file').delimiter, CAST(column_idx AS INTEGER))"
-            is_larger = f"error_type = 'CAST' AND TRY_CAST({field} AS BIGINT) IS NOT NULL"
-            return not self._sql.value(f"SELECT count(*) FROM reject_errors WHERE {is_larger}")
+            return True
         return False
 
     def _read_into(self, step: str, file: RawFile) -> None:
@@ -375,6 +372,7 @@ class DuckDBRatings:
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
+        self._known_values = None
         self._sql.run("28_drop_forgotten", "Removing forgotten users")
         gone = self._sql.value("SELECT count(*) FROM gone")
         if gone:
@@ -383,10 +381,16 @@ class DuckDBRatings:
 
     def merge_swipes(self) -> None:
         """See `Ratings`."""
-        if self._is_narrow:
-            self._sql.run("29_widen", "Merging swipes")
+        self._known_values = None
+        self.widen()
         self._sql.run("29_merge_swipes", "Merging swipes")
         self._sql.run("25_tally", "Counting")
+
+    def widen(self) -> None:
+        """Hold all ids and times in 64 bits."""
+        if self._is_narrow:
+            self._sql.run("29_widen", "Reading ratings")
+            self._is_narrow = False
 
     def number_texts(self) -> None:
         """See `Ratings`."""
@@ -406,6 +410,7 @@ class DuckDBRatings:
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""
+        self._known_values = None
         if not self._may_repeat:
             return False
         sql = self._sql
@@ -437,7 +442,7 @@ class DuckDBRatings:
         self._sql.run("50_preferences", "Sorting")
         self._sql.run("50_outside", "Sorting")
         self._sql.run("51_dealt_events" if is_dealt else "51_events", "Sorting")
-        with self._sql.progress.task("Counting ties"):
+        with self._sql.progress.task("Finding places"):
             self._ties = OrderedEvents(self._sql, self.forms).look(at_outside=not is_dealt, at_ties=not is_global)
         self._sql.run("52_dealt_outside_events" if is_dealt else "52_outside_events", "Sorting")
         if is_global:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.errors import InputError, shown
@@ -58,7 +59,10 @@ def seconds_of(ticks: NDArray[Any], clock: Clock) -> NDArray[Any]:
     """Whole seconds since 1970 of times as the steps hold them, like `seconds_of` in sql/duckdb/00_setup.sql."""
     if clock in DATES:
         return (ticks >> 40) * 86_400
-    return ticks // TICKS_PER_SECOND[clock] if clock in TICKS_PER_SECOND else ticks
+    if clock not in TICKS_PER_SECOND:
+        return ticks
+    seconds: NDArray[Any] = np.maximum(ticks, 0) // TICKS_PER_SECOND[clock]  # the second before 1970 counts as 0
+    return seconds
 
 
 @dataclass(frozen=True)

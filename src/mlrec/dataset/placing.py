@@ -1,7 +1,7 @@
-"""What the order of the core's events tells: where the events outside the core belong, and which cuts divide ties.
+"""Finds, from the sorted events of the core, where the events outside it belong, and which cuts divide ties.
 
-Both need a few events of each user. The users' events follow each other in the table sorted_events, so their places are
-known, and no query has to compare events with each other. One pass reads the table in slices of whole users.
+Both look at a few events of each user. The users' events follow each other in the table sorted_events, so their places
+are known, and no query has to compare events with each other. One pass reads the table in slices of whole users.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlrec.dataset.forms import Forms, seconds_of
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.ties import Ties
 
-# Events read at once, except that a user's events stay together: 30 to 60 MB.
+# At most so many events are read at once, 30 to 60 MB, except that a user's events stay together.
 _EVENTS_AT_ONCE = 4_000_000
 
 _Columns = dict[str, NDArray[Any]]
@@ -97,6 +97,8 @@ class OrderedEvents:
                 self._place_outside(histories)
             if at_ties:
                 ties = Ties(*map(sum, zip(ties, self._ties(histories), strict=True)))
+        if at_outside:
+            connection.execute("DROP TABLE asked")
         return ties
 
     def _histories(self) -> Iterator[_Histories]:

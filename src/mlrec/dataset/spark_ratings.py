@@ -172,6 +172,7 @@ class SparkRatings:
         self._is_handed_over = False
         with self._spark.job("Handing over ratings"):
             self._define_steps(self._duckdb.forms, self._duckdb.scale)
+            self._duckdb.widen()
             self._register_rows("ratings", f"SELECT {_RATING} FROM ratings")
             self._sql.connection.execute("DROP TABLE ratings; DROP TABLE core_movies; DROP TABLE core_users")
             self._run("25_tally")
@@ -217,6 +218,8 @@ class SparkRatings:
                 "share_of(n BIGINT, part INT) RETURNS BIGINT": (
                     f"n * element_at(array({shares}), part) div {sum(settings.split_ratio)}L"
                 ),
+                "n_train(n BIGINT) RETURNS BIGINT": "CASE WHEN n < 3 THEN n ELSE share_of(n, 1) END",
+                "n_val(n BIGINT) RETURNS BIGINT": "CASE WHEN n < 3 THEN 0L ELSE share_of(n, 2) END",
                 "seconds_of(ticks BIGINT) RETURNS BIGINT": seconds,
                 "written_time(ticks BIGINT, position INT) RETURNS BIGINT": (
                     "CAST(position AS BIGINT)" if forms.clock == "random" else seconds

@@ -63,7 +63,7 @@ class Content:
         found = np.zeros((len(own), 1 + len(column)))
         found[:, 0] = 1.0
         columns = [[column[feature] for feature in one if feature in column] for one in own]
-        found[np.repeat(np.arange(len(own)), [len(one) for one in columns]), list(chain(*columns))] = 1.0
+        found[np.repeat(np.arange(len(own)), [len(one) for one in columns]), list(chain.from_iterable(columns))] = 1.0
         return found
 
     def _of(self, row: int) -> Iterator[Feature]:

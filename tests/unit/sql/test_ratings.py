@@ -9,6 +9,7 @@ import pytest
 
 from mlrec.dataset.sources import CSV_COLUMNS
 from mlrec.dataset.text_files import survey
+from mlrec.errors import InputError
 from tests.unit.sql.steps import DOUBLE_EXACT, INT64_MAX, INT64_MIN, Database, parquet_file, raw_file
 
 RATING_ROW_COLUMNS = (
@@ -99,6 +100,29 @@ def test_numbers_in_their_usual_form(db, tmp_path):
         (100, 2, 0.5, 9999999999, True),
         (123456789112, 2, 5.0, 253402300800, False),  # after the year 9999
     ]
+
+
+NARROW_TYPES = "typeof(user_id), typeof(movie_id), typeof(timestamp)"
+
+
+def test_numbers_of_32_bits(db, tmp_path):
+    rows = (f"{-(2**31) - 100},{2**31 - 1},4.5,{2**32 - 1}", f"{2**31 - 101},{-(2**31)},.5,0")
+    read_numbers(db, tmp_path / "ratings.csv", *rows, user_offset=100)
+    wide = db.rows("FROM ratings ORDER BY timestamp")
+    db.run("21_ratings_narrow")
+    assert db.rows("FROM ratings ORDER BY timestamp") == wide
+    assert db.rows(f"SELECT DISTINCT {NARROW_TYPES} FROM ratings") == [("INTEGER", "INTEGER", "UINTEGER")]
+    db.run("29_widen")
+    assert db.rows("FROM ratings ORDER BY timestamp") == wide
+    assert db.rows(f"SELECT DISTINCT {NARROW_TYPES} FROM ratings") == [("BIGINT",) * 3]
+
+
+@pytest.mark.parametrize("row", [f"{2**31},1,4,5", f"1,{-(2**31) - 1},4,5", f"1,1,4,{2**32}", "1,1,4,-1"])
+def test_larger_numbers_end_the_reading_instead_of_being_rejected_one_by_one(db, tmp_path, row):
+    read_numbers(db, tmp_path / "ratings.csv", row, row)
+    with pytest.raises(InputError):
+        db.run("21_ratings_narrow")
+    assert db.value("SELECT count(*) FROM reject_errors") == 0
 
 
 @pytest.mark.parametrize(

@@ -5,3 +5,5 @@
 CREATE TABLE outside_events AS
 SELECT user_id, movie_id, preference, timestamp, n, coalesce(position, -1) AS position
 FROM outside LEFT JOIN placed ON placed.number = outside.rowid;
+
+DROP TABLE placed;
