@@ -1,4 +1,5 @@
--- What the values of some rows look like; see `mlrec.dataset.forms`. Each macro is named once: DuckDB plans it as often as it is named.
+-- What the values of some rows look like; see `mlrec.dataset.forms`. Each column names a macro once, because DuckDB plans a macro
+-- each time it is named.
 -- In: nothing.  Out: table macro look_at(name): one row about the rows of the view or table of that name.
 CREATE OR REPLACE MACRO look_at(name) AS TABLE
 SELECT count(nullif(user_id, '')) AS given_users, coalesce(count_if(user_is_whole), 0) AS whole_users,

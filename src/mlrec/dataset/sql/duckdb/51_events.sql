@@ -2,9 +2,9 @@
 -- columns are few and narrow.
 -- In: view preferences; tables ratings, core_users, core_movies.
 -- Out: table sorted_events; view events(user_id, movie_id, preference, timestamp, position, place, val_from, test_from), both in
--- order. position is the number of the user's events that come before, and place that of all events. The user's events in validation
--- begin at the place val_from, those in test at test_from. The table stores with each event what these are computed from, so that no
--- step has to sort or join again: a join would lose the order.
+-- order. position counts the user's earlier events, place counts all earlier events. The user's events in validation begin at the
+-- place val_from, those in test at test_from. The table stores n and val_from with each event, and the view computes the rest from
+-- them. So no step has to sort or join again: a join would lose the order.
 CREATE TABLE sorted_events AS
 WITH spans AS (
     SELECT user_id, sorted_id(n) AS n, sorted_id(CAST(sum(n) OVER (ORDER BY user_id) - n + n_train(n) AS BIGINT)) AS val_from
