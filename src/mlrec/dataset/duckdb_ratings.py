@@ -74,7 +74,6 @@ class DuckDBRatings:
         self._settings = settings
         self._may_repeat = True
         self._is_narrow = False
-        self._known_values: Mapping[float, int] | None = None  # until rows change
         self._ties = Ties(0, 0, 0)
         self.forms = Forms()
         self.scale = FIVE_STARS
@@ -125,10 +124,7 @@ class DuckDBRatings:
             if not fits if found.is_quick else scale != FIVE_STARS:
                 raise OtherForms(actual, scale)
             self.use(actual, scale)
-        result = self._finished(found.rows, actual, scale)
-        # Quickly, only good rows were read.
-        self._known_values = found.by_value if found.is_quick and scale.unrated is None else None
-        return result
+        return self._finished(found, actual, scale)
 
     def use(self, forms: Forms, scale: Scale) -> None:
         """Tell the SQL how the values are written."""
@@ -140,7 +136,7 @@ class DuckDBRatings:
         sql.execute(f"01_users_{forms.users}")
         self.forms, self.scale = forms, scale
 
-    def _finished(self, rows: int, forms: Forms, scale: Scale) -> ReadRatings:
+    def _finished(self, found: _Found, forms: Forms, scale: Scale) -> ReadRatings:
         """Bring the rows that were read into the form of the later steps."""
         sql = self._sql
         self._may_repeat = True
@@ -155,7 +151,10 @@ class DuckDBRatings:
             sql.run("26_unrated", "Reading ratings")
             unrated = sql.value("SELECT n FROM unrated")
             sql.run("25_tally", "Counting")
-        return ReadRatings(rows, forms, scale, unrated)
+        # Quickly, only good rows were read.
+        is_counted = found.is_quick and scale.unrated is None
+        by_value = sorted(found.by_value.items()) if is_counted else self.by_value()
+        return ReadRatings(found.rows, forms, scale, by_value, unrated)
 
     def combine_interactions(self, strong_from: float | None) -> float:
         """See `Ratings`."""
@@ -166,7 +165,6 @@ class DuckDBRatings:
         sql.set("scale", self.scale.to_sql())
         sql.run("25_tally", "Counting interactions")
         self._may_repeat = False
-        self._known_values = None
         return float(sql.rows("SELECT strong_from FROM threshold")[0][0] or 0)
 
     def make_catalogue(self) -> None:
@@ -284,11 +282,6 @@ class DuckDBRatings:
 
     def _id_counts(self, table: str, column: str, kind: IdKind) -> IdCounts:
         """Count the ids of rows that were read quickly, through the number of each id's ratings."""
-        if self._is_narrow:  # as numbers
-            given, number = self._sql.rows(f"SELECT coalesce(sum(n), 0), CAST(min({column}) AS VARCHAR) FROM {table}")[
-                0
-            ]
-            return IdCounts(int(given), int(given), number)
         field = f"CAST({column} AS VARCHAR)"
         if kind == "text" and column == "user_id":
             field = f"substr({column}, length(getvariable('user_prefix')) + 1)"
@@ -355,8 +348,6 @@ class DuckDBRatings:
 
     def by_value(self) -> list[tuple[float, int]]:
         """See `Ratings`."""
-        if self._known_values is not None:
-            return sorted(self._known_values.items())
         return [tuple(row) for row in self._sql.rows("SELECT rating, count(*) FROM ratings GROUP BY ALL ORDER BY ALL")]
 
     def by_day(self) -> list[tuple[int, int]]:
@@ -372,7 +363,6 @@ class DuckDBRatings:
 
     def drop_forgotten(self) -> int:
         """See `Ratings`."""
-        self._known_values = None
         self._sql.run("28_drop_forgotten", "Removing forgotten users")
         gone = self._sql.value("SELECT count(*) FROM gone")
         if gone:
@@ -381,7 +371,6 @@ class DuckDBRatings:
 
     def merge_swipes(self) -> None:
         """See `Ratings`."""
-        self._known_values = None
         self.widen()
         self._sql.run("29_merge_swipes", "Merging swipes")
         self._sql.run("25_tally", "Counting")
@@ -410,7 +399,6 @@ class DuckDBRatings:
 
     def drop_duplicates(self) -> bool:
         """See `Ratings`."""
-        self._known_values = None
         if not self._may_repeat:
             return False
         sql = self._sql

@@ -10,10 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from mlrec.errors import InputError, shown
 from mlrec.ids import IdKind
@@ -45,7 +42,6 @@ _NAMES: Mapping[Clock, str] = {
 }  # fmt: skip
 DATES: tuple[Clock, ...] = ("date", "ymd", "date-format")
 """Clocks that tell the day only."""
-
 # From this share of other ids on, the ids are texts. Between this and the next, it must be asked: they may be numbers,
 # some of them damaged.
 _SURELY_TEXT = 0.1
@@ -53,16 +49,6 @@ _SURELY_TEXT = 0.1
 _STRAY_IDS = 0.02
 # Share of the usable times that may be on another clock.
 _STRAY_TIMES = 0.01
-
-
-def seconds_of(ticks: NDArray[Any], clock: Clock) -> NDArray[Any]:
-    """Whole seconds since 1970 of times as the steps hold them, like `seconds_of` in sql/duckdb/00_setup.sql."""
-    if clock in DATES:
-        return (ticks >> 40) * 86_400
-    if clock not in TICKS_PER_SECOND:
-        return ticks
-    seconds: NDArray[Any] = np.maximum(ticks, 0) // TICKS_PER_SECOND[clock]  # the second before 1970 counts as 0
-    return seconds
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.dataset.forms import Forms, seconds_of
+from mlrec.dataset.forms import Forms
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.dataset.ties import Ties
 
@@ -35,8 +35,8 @@ class _Histories:
         (U,) int64. The rows of each user in the columns: the first one, and that after the last one.
     n_train, n_val
         (U,) int64. Events of each user in train and in validation.
-    timestamps, movies
-        (E,) The columns of the events, in order.
+    timestamps, seconds, movies
+        (E,) The columns of the events, in order. Timestamps are in the units of the clock.
     """
 
     first: int
@@ -46,6 +46,7 @@ class _Histories:
     n_train: NDArray[np.int64]
     n_val: NDArray[np.int64]
     timestamps: NDArray[Any]
+    seconds: NDArray[Any]
     movies: NDArray[Any]
 
 
@@ -105,7 +106,12 @@ class OrderedEvents:
         users = self._columns("SELECT n, n_train(n) AS n_train, n_val(n) AS n_val FROM core_users ORDER BY user_id")
         n, n_train, n_val = (users[name].astype(np.int64) for name in ("n", "n_train", "n_val"))
         end = np.cumsum(n)
-        query = f"SELECT timestamp, {self._movie} AS movie FROM sorted_events WHERE rowid >= $start AND rowid < $end"
+        # With the usual clock, a timestamp is in seconds, and need not be read twice.
+        seconds = "" if self._forms.clock == "s" else ", seconds_of(unsorted_time(timestamp)) AS seconds"
+        query = (
+            f"SELECT timestamp{seconds}, {self._movie} AS movie FROM sorted_events"
+            " WHERE rowid >= $start AND rowid < $end"
+        )
         first = 0
         while first < len(n):
             start = int(end[first] - n[first])
@@ -120,6 +126,7 @@ class OrderedEvents:
                 n_train[own],
                 n_val[own],
                 columns["timestamp"],
+                columns["seconds" if seconds else "timestamp"],
                 columns["movie"],
             )
             first = stop
@@ -154,11 +161,8 @@ class OrderedEvents:
         has_both = (test_from > val_from) & (test_from < end)
 
         def tied(row: NDArray[np.int64], other: NDArray[np.int64], exist: NDArray[np.bool_]) -> NDArray[np.bool_]:
-            row, other = row[exist], other[exist]
-            found = np.zeros(len(exist), dtype=bool)
-            found[exist] = seconds_of(histories.timestamps[row], self._forms.clock) == seconds_of(
-                histories.timestamps[other], self._forms.clock
-            )
+            found = exist.copy()
+            found[exist] = histories.seconds[row[exist]] == histories.seconds[other[exist]]
             return found
 
         is_cut = tied(val_from - 1, val_from, has_train) | tied(test_from - 1, test_from, has_both)

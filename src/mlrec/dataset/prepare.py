@@ -300,7 +300,7 @@ class _Preparation:
         self.forms, self.scale = found.forms, found.scale
         self.unrated = found.unrated
         self._note("read")
-        by_value = dict(self.ratings.by_value())
+        by_value = dict(found.by_value)
         self.rating_histogram = {f"{rating:.15g}": count for rating, count in by_value.items()}
         per_month: Counter[str] = Counter()
         for day, count in self.ratings.by_day():

@@ -32,6 +32,8 @@ class ReadRatings(NamedTuple):
         How the values are written.
     scale
         The scale of the ratings.
+    by_value
+        As `Ratings.by_value`.
     unrated
         Number of rows that say that a movie was seen, without a rating.
     """
@@ -39,6 +41,7 @@ class ReadRatings(NamedTuple):
     rows: int
     forms: Forms
     scale: Scale
+    by_value: list[tuple[float, int]]
     unrated: int = 0
 
 

@@ -113,7 +113,7 @@ class SparkRatings:
             self._view("ratings", f"SELECT {_RATING} FROM judged WHERE reason IS NULL AND {is_rated}")
             unrated = self._count("judged", f"reason IS NULL AND NOT ({is_rated})")
             self._run("25_tally")
-        return ReadRatings(rows, forms, scale, unrated)
+        return ReadRatings(rows, forms, scale, self.by_value(), unrated)
 
     def _is_plain(self, file: RawFile, forms: Forms) -> bool:
         """Whether Spark itself can read a file.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.best_unseen import Lists, Part, PartOfFactors, Parts, Seen, lists_by_parts
+from mlrec.ranking.best_unseen import FactorsOfParts, Lists, Part, Parts, Seen, lists_by_parts
 from mlrec.ranking.item_item import Likes
 from mlrec.ranking.ranker import Ranker
 
@@ -69,7 +69,7 @@ class BestMixed:
         orders = [personal.longest.rows, np.argsort(-popularity, kind="stable")]
         targets = None if personal.item_item is None else personal.item_item.targets
         self._parts = Parts(orders, len(personal.movie_factors), targets)
-        self._of_parts: dict[int, PartOfFactors] = {}
+        self._of_parts = FactorsOfParts(personal.weighted_factors, personal.longest)
 
     def lists(self, users: MixedUsers, shares: SharesOfPart, seen: Seen, n: int) -> Lists:
         """Rank for some users.
@@ -89,7 +89,7 @@ class BestMixed:
         lengths = np.linalg.norm(users.vectors, axis=1).astype(np.float64)
 
         def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
-            of_part = self._of(part)
+            of_part = self._of_parts.of(part)
             likes = None if users.likes is None else users.likes.only(own, n_users)
             found = self._ranker.personal.scores_of_part(users.vectors[own], likes, part, of_part.factors)
             share, largest_other = shares(part, own)
@@ -105,10 +105,3 @@ class BestMixed:
             return found, np.where(is_known, most, np.inf)
 
         return lists_by_parts(self._parts.of_lists(n), scores, seen, n_users, n)
-
-    def _of(self, part: Part) -> PartOfFactors:
-        size, personal = len(part.rows), self._ranker.personal
-        if size not in self._of_parts:  # two threads may pick the same; one of them is kept
-            found = PartOfFactors.of(part, personal.weighted_factors, personal.longest)
-            self._of_parts.setdefault(size, found)
-        return self._of_parts[size]

@@ -290,11 +290,29 @@ class PartOfFactors(NamedTuple):
     factors: NDArray[np.float32]
     longest_other: float
 
-    @classmethod
-    def of(cls, part: Part, movie_factors: NDArray[np.float32], longest: Longest) -> Self:
-        """Pick them from float32 (movies, factors)."""
-        is_whole = len(part.rows) == len(movie_factors)
-        return cls(movie_factors if is_whole else movie_factors[part.rows], longest.outside(part))
+
+class FactorsOfParts:
+    """The vectors of each part that is asked for, picked once.
+
+    Parameters
+    ----------
+    movie_factors
+        Float32 (movies, factors).
+    longest
+        The movies that may be listed, by length.
+    """
+
+    def __init__(self, movie_factors: NDArray[np.float32], longest: Longest) -> None:
+        self._factors, self._longest = movie_factors, longest
+        self._known: dict[int, PartOfFactors] = {}
+
+    def of(self, part: Part) -> PartOfFactors:
+        """Those of a part, which its size tells from the others of a `Parts`."""
+        size = len(part.rows)
+        if size not in self._known:  # two threads may pick the same; one of them is kept
+            own = self._factors if size == len(self._factors) else self._factors[part.rows]
+            self._known.setdefault(size, PartOfFactors(own, self._longest.outside(part)))
+        return self._known[size]
 
 
 class BestUnseen:
@@ -316,12 +334,11 @@ class BestUnseen:
         candidates: NDArray[np.bool_] | None = None,
         longest: Longest | None = None,
     ) -> None:
-        self._factors = movie_factors
         self._longest = (longest or Longest.of(movie_factors)).only(candidates)
         # How far rounding may raise a score above the product of the lengths.
         self._rounding = 1 + 2 * movie_factors.shape[1] * float(np.finfo(np.float32).eps)
         self._parts = Parts([self._longest.rows], len(movie_factors))
-        self._of_parts: dict[int, PartOfFactors] = {}
+        self._of_parts = FactorsOfParts(movie_factors, self._longest)
 
     def lists(
         self, vectors: NDArray[np.float32], seen: Seen, n: int, reached: NDArray[np.float32] | None = None
@@ -346,17 +363,11 @@ class BestUnseen:
                 return Lists.nothing(len(vectors), n)
 
         def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
-            of_part = self._of(part)
+            of_part = self._of_parts.of(part)
             found = user_scores(vectors if len(vectors) == 1 else vectors[own], of_part.factors)
             return found, lengths[own] * of_part.longest_other * self._rounding
 
         return lists_by_parts(self._parts.of_lists(n), scores, seen, len(vectors), n, users=users, reached=reached)
-
-    def _of(self, part: Part) -> PartOfFactors:
-        size = len(part.rows)
-        if size not in self._of_parts:  # two threads may pick the same; one of them is kept
-            self._of_parts.setdefault(size, PartOfFactors.of(part, self._factors, self._longest))
-        return self._of_parts[size]
 
 
 def blocks(n_users: int, n_movies: int) -> Iterator[slice]:

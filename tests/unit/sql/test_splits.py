@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec.dataset import placing
-from mlrec.dataset.forms import Clock, Forms
+from mlrec.dataset.forms import TICKS_PER_SECOND, Clock, Forms
 from mlrec.dataset.placing import OrderedEvents
 from mlrec.dataset.sql_steps import SqlSteps
 from mlrec.progress import SILENT
@@ -115,7 +115,7 @@ def count_ties(
     db: Database, ratio: tuple[int, int, int], *histories: Sequence[int], clock: Clock = "s"
 ) -> tuple[int, int, int]:
     """Count the ties among the times of each user's events."""
-    db.set(split_ratio=list(ratio))
+    db.set(split_ratio=list(ratio), clock=clock, ticks_per_second=TICKS_PER_SECOND.get(clock, 1))
     users = [(user_id, len(history)) for user_id, history in enumerate(histories)]
     events = [(movie_id, time) for history in histories for movie_id, time in enumerate(history)]
     db.table("core_users", "user_id BIGINT, n BIGINT", users)
