@@ -430,7 +430,7 @@ class DuckDBRatings:
         self._sql.run("50_preferences", "Sorting")
         self._sql.run("50_outside", "Sorting")
         self._sql.run("51_dealt_events" if is_dealt else "51_events", "Sorting")
-        with self._sql.progress.task("Finding places"):
+        with self._sql.progress.task("Placing events"):
             self._ties = OrderedEvents(self._sql, self.forms).look(at_outside=not is_dealt, at_ties=not is_global)
         self._sql.run("52_dealt_outside_events" if is_dealt else "52_outside_events", "Sorting")
         if is_global:
