@@ -20,13 +20,15 @@ from mlrec.spark.runtime import load_pyspark, require_java
 from mlrec.spark.session import Spark
 from tests.processes import wait_until
 
+# Java that soon runs fast enough, rather than fast in the end. Where it compiles less, it has less room for what it has
+# compiled, and would throw that away and compile it again.
+_JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 SMALL = {
     "spark.driver.memory": "1g",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
-    # Java that soon runs fast enough, rather than fast in the end.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": _JAVA,
+    "spark.executor.extraJavaOptions": _JAVA,
 }
 """Settings that suit the size of the tests' data."""
 

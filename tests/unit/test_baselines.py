@@ -35,6 +35,15 @@ def test_ease_is_a_ridge_regression_of_each_movie_on_the_others(likes):
         np.testing.assert_allclose(np.delete(B[:, movie], movie), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_movies", [1, 512, 513])
+def test_ease_block_by_block(n_movies):
+    """Movies are taken by blocks of 512."""
+    X = (np.random.default_rng(n_movies).random((700, n_movies)) < 0.05).astype(np.float64)
+    P = np.linalg.inv(X.T @ X + 5.0 * np.eye(n_movies))
+    expected = np.eye(n_movies) - P / np.diag(P)
+    np.testing.assert_allclose(ease(csr_matrix(X, dtype=np.float32), 5.0, 1), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_ease_needs_a_regularization_that_tells_movies_apart():
     with pytest.raises(SettingsError, match="ease_regularization 1e-300 is too small"):
         ease(csr_matrix(np.ones((5, 3), dtype=np.float32)), 1e-300, 1)

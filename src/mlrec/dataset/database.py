@@ -66,12 +66,21 @@ def connect(database: str = ":memory:", **config: str | int) -> Iterator[duckdb.
         # In Jupyter without ipywidgets, DuckDB can draw no bar, and refuses to be told not to.
         with suppress(duckdb.InvalidInputException):
             connection.execute("SET enable_progress_bar = false")
-        try:
+        with as_interrupts():
             yield connection
-        except (RuntimeError, duckdb.InterruptException) as error:
-            if "interrupt" in str(error).lower():
-                raise KeyboardInterrupt from error
-            raise
+
+
+@contextmanager
+def as_interrupts() -> Iterator[None]:
+    """Turn the errors that DuckDB raises for an interrupted query into a KeyboardInterrupt."""
+    import duckdb
+
+    try:
+        yield
+    except (RuntimeError, duckdb.InterruptException) as error:
+        if "interrupt" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def located(path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.artifacts.prepared import REMEDY, SEAL, Manifest, read_manifest
-from mlrec.dataset.database import connect, literal, load_duckdb
+from mlrec.dataset.database import as_interrupts, connect, literal
 from mlrec.dataset.events import Events, OfUsersAndMovies, joined
 from mlrec.dataset.sql_steps import first_line
 from mlrec.errors import IncompatibleFormatError, MlrecError, StateError
@@ -104,9 +104,7 @@ def read_prepared(workspace: Workspace, splits: tuple[SplitName, ...] = SPLITS) 
     """
     return _consistently(
         workspace,
-        lambda manifest, files: PreparedData(
-            manifest, _read_events(manifest, files, splits), _read_movies(manifest, files)
-        ),
+        lambda folder: PreparedData(folder.manifest, _read_events(folder, splits), _read_movies(folder)),
     )
 
 
@@ -117,20 +115,17 @@ def read_movies(workspace: Workspace) -> Movies:
 
 def read_held_out(workspace: Workspace, name: SplitName) -> HeldOut:
     """Read one split of a workspace's prepared folder. Raises the same errors as `read_prepared`."""
-
-    def read(manifest: Manifest, files: PreparedFiles) -> HeldOut:
-        return HeldOut.of(manifest, _read_events(manifest, files, (name,)))
-
-    return _consistently(workspace, read)
+    return _consistently(workspace, lambda folder: HeldOut.of(folder.manifest, _read_events(folder, (name,))))
 
 
-def _consistently(workspace: Workspace, read: Callable[[Manifest, PreparedFiles], T]) -> T:
+def _consistently(workspace: Workspace, read: Callable[[_Folder], T]) -> T:
     """Read several files of one prepared folder, starting over if a new folder replaces it meanwhile."""
     files = workspace.prepared
     for _ in range(_ATTEMPTS):
         manifest = read_manifest(workspace)
         try:
-            result = read(manifest, files)
+            with connect() as connection:
+                result = read(_Folder(connection, manifest, files))
         except IncompatibleFormatError:
             if read_manifest(workspace) == manifest:
                 raise
@@ -140,29 +135,40 @@ def _consistently(workspace: Workspace, read: Callable[[Manifest, PreparedFiles]
     raise StateError(f"{files.root} keeps changing while it is read.", "Wait until 'mlrec prepare' is done.")
 
 
-@contextmanager
-def _reading(manifest: Manifest, files: PreparedFiles, paths: Iterable[Path]) -> Iterator[_Query]:
-    """Open DuckDB on files of the prepared folder, or folders of part files, after comparing them with their record."""
-    parts = {path: sorted(path.glob("*.parquet")) if path.is_dir() else [path] for path in paths}
-    for path, own in parts.items():
-        if not own or not all(part.exists() for part in own):
-            raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
-    load_duckdb()
-    names = ", ".join(str(path) for path in parts)
-    try:
-        every = [part for own in parts.values() for part in own]
-        if altered := [part for part in every if SEAL.is_altered(manifest.document, files.manifest, part)]:
-            raise IncompatibleFormatError(f"{altered[0]} is damaged: it has changed since it was written.", REMEDY)
-        with connect() as connection:
-            yield _Query(connection, {path: [literal(part) for part in own] for path, own in parts.items()})
-    except MlrecError:
-        raise
-    except (OSError, MemoryError) as error:
-        raise StateError(
-            f"{names} cannot be read: {error}.", "Check the file, its permissions and the free memory."
-        ) from error
-    except Exception as error:  # on damaged Parquet, DuckDB raises a dozen kinds of errors
-        raise IncompatibleFormatError(f"{names} cannot be read: {first_line(error) or repr(error)}", REMEDY) from error
+@dataclass(frozen=True)
+class _Folder:
+    """A prepared folder, and the database that reads it."""
+
+    connection: duckdb.DuckDBPyConnection
+    manifest: Manifest
+    files: PreparedFiles
+
+    @contextmanager
+    def reading(self, paths: Iterable[Path]) -> Iterator[_Query]:
+        """Query files of the folder, or folders of part files, after comparing them with their record."""
+        parts = {path: sorted(path.glob("*.parquet")) if path.is_dir() else [path] for path in paths}
+        for path, own in parts.items():
+            if not own or not all(part.exists() for part in own):
+                raise IncompatibleFormatError(f"The prepared data is incomplete: {path} is missing.", REMEDY)
+        names = ", ".join(str(path) for path in parts)
+        try:
+            every = [part for own in parts.values() for part in own]
+            if altered := [
+                part for part in every if SEAL.is_altered(self.manifest.document, self.files.manifest, part)
+            ]:
+                raise IncompatibleFormatError(f"{altered[0]} is damaged: it has changed since it was written.", REMEDY)
+            with as_interrupts():
+                yield _Query(self.connection, {path: [literal(part) for part in own] for path, own in parts.items()})
+        except MlrecError:
+            raise
+        except (OSError, MemoryError) as error:
+            raise StateError(
+                f"{names} cannot be read: {error}.", "Check the file, its permissions and the free memory."
+            ) from error
+        except Exception as error:  # on damaged Parquet, DuckDB raises a dozen kinds of errors
+            raise IncompatibleFormatError(
+                f"{names} cannot be read: {first_line(error) or repr(error)}", REMEDY
+            ) from error
 
 
 class _Query:
@@ -192,12 +198,13 @@ class _Query:
         return array_of(found.tolist(), kind)
 
 
-def _read_events(manifest: Manifest, files: PreparedFiles, splits: tuple[SplitName, ...]) -> Events:
+def _read_events(folder: _Folder, splits: tuple[SplitName, ...]) -> Events:
     """Merge splits into the total order. Each split is in order, and a user's splits follow each other in time."""
+    manifest, files = folder.manifest, folder.files
     kinds = {"user_id": manifest.ids.users, "movie_id": manifest.ids.movies}
     paths = [files.split(name) for name in splits]
     outside = [files.outside] if manifest.outside_core is not None else []
-    with _reading(manifest, files, [*paths, *outside]) as query:
+    with folder.reading([*paths, *outside]) as query:
         # The ids of texts are looked up in DuckDB, which passes on their positions.
         texts = {name: query.ids(name, kind, *paths, *outside) for name, kind in kinds.items() if kind == "text"}
         ids = {
@@ -281,14 +288,13 @@ def movies_of(connection: duckdb.DuckDBPyConnection, kind: IdKind) -> Movies:
     return _movies_from(connection.execute(query).fetchnumpy(), kind, "movies")
 
 
-def _read_movies(manifest: Manifest, files: PreparedFiles) -> Movies:
-    kind = manifest.ids.movies
-    with _reading(manifest, files, [files.movies]) as reading:
-        schema = reading.columns("SELECT column_name FROM (DESCRIBE SELECT * FROM {files})", files.movies)
+def _read_movies(folder: _Folder) -> Movies:
+    kind, file = folder.manifest.ids.movies, folder.files.movies
+    with folder.reading([file]) as query:
+        schema = query.columns("SELECT column_name FROM (DESCRIBE SELECT * FROM {files})", file)
         details = _DETAILS if "details" in schema["column_name"].tolist() else ""
-        query = _MOVIES.format(kind=_ID_TYPES[kind], details=details, files="{files}")
-        columns = reading.columns(query, files.movies)
-    return _movies_from(columns, kind, str(files.movies))
+        columns = query.columns(_MOVIES.format(kind=_ID_TYPES[kind], details=details, files="{files}"), file)
+    return _movies_from(columns, kind, str(file))
 
 
 def _movies_from(columns: Mapping[str, NDArray[Any]], kind: IdKind, place: str) -> Movies:
