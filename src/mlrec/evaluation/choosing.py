@@ -114,11 +114,11 @@ class _Remembered(ItemItem):
         return cls(item_item.indptr, item_item.movie_idx, item_item.weight, item_item.rule)
 
     def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
-        """As of any weights. The likes are the key, with their weights, which say the half-life."""
+        """As of any weights, to be read only. The likes are the key, with their weights, which say the half-life."""
         key = likes.movie_idx.tobytes(), likes.weight.tobytes() + likes.positions.tobytes()
         if key not in self.scores_of:
             self.scores_of[key] = super().scores(likes, n_users)
-        return self.scores_of[key].copy()
+        return self.scores_of[key]
 
 
 @dataclass(frozen=True, eq=False)

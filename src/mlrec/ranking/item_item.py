@@ -105,7 +105,7 @@ class ItemItem:
         return position[self.movie_idx]
 
     def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
-        """Score the movies of `targets` for some users, float32 (users, targets)."""
+        """Score the movies of `targets` for some users, float32 (users, targets), which is only read."""
         if n_users == 1:
             return self._summed(likes, 1)
         found = np.empty((n_users, len(self.targets)), dtype=np.float32)

@@ -80,8 +80,7 @@ class Personal:
         """Score movies by their weighted factors, with the item-item scores in some ascending columns."""
         scores = user_scores(vectors, factors)
         if self.item_item is not None and likes is not None and columns is not None:
-            second = self.item_item.scores(likes, len(vectors))
-            second *= np.float32(self.item_item.rule.weight)
+            second = self.item_item.scores(likes, len(vectors)) * np.float32(self.item_item.rule.weight)
             if len(columns) == len(factors):
                 scores += second
             elif len(scores) == 1:  # a single list should be fast, and picking out of a row is
