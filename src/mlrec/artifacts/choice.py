@@ -24,7 +24,8 @@ class Choice:
     users
         Number of users whose lists were evaluated.
     tried
-        Every point that was tried, in that order: settings, and the metric.
+        Every point that was tried, in that order: settings, and the metric. If it was tried with some of the users
+        only, "users" is their number.
     figures
         The metric of the model ("model"), of each of its parts alone ("vectors", "item-item"), and of "popularity".
     differences
