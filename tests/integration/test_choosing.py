@@ -264,31 +264,3 @@ def test_random_opinions_do_not_beat_popularity(demo_raw, tmp_path):
     mlrec.prepare(ratings, data_dir=tmp_path)
     result = mlrec.train(tmp_path)
     assert any("a list of popular movies" in warning for warning in result.warnings)
-
-
-def test_of_many_users_some_are_asked_first(data, model, monkeypatch):
-    """What is worse for these is not tried with the others. What is, has the figure that it has without the race."""
-    monkeypatch.setattr(choosing, "_FIRST_USERS", 150)
-    found = built(data)
-    choice, slow = choice_of(found), choice_of(model)
-    rejected = [point for point in choice.tried if "users" in point]
-    assert {point["users"] for point in rejected} == {150}
-    assert 3 < len(rejected) < len(choice.tried)
-    assert choice.users == slow.users > 150
-    figures = {tuple(point[name] for name in CHOSEN): point["ndcg@10"] for point in slow.tried}
-    both = [
-        point for point in choice.tried if "users" not in point and tuple(point[name] for name in CHOSEN) in figures
-    ]
-    assert len(both) > 3
-    for point in both:
-        # Folded in beside other users, a vector is the same to 1e-5, and a list may have two movies the other way.
-        assert point["ndcg@10"] == pytest.approx(figures[tuple(point[name] for name in CHOSEN)], abs=1e-3)
-    best = max((point for point in choice.tried if "users" not in point), key=lambda point: point["ndcg@10"] or 0.0)
-    assert best["ndcg@10"] == choice.figures["model"].value
-    assert choice.figures["popularity"].value == pytest.approx(slow.figures["popularity"].value, abs=1e-12)
-
-
-def test_a_point_of_some_users_is_read_as_it_was_written(demo_copy, monkeypatch):
-    monkeypatch.setattr(choosing, "_FIRST_USERS", 150)
-    trained = mlrec.train(demo_copy.root)
-    assert choice_of(model_folder.open_model(registry.resolve(demo_copy))) == trained.choice

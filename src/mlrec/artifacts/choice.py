@@ -24,8 +24,7 @@ class Choice:
     users
         Number of users whose lists were evaluated.
     tried
-        Every point that was tried, in that order: settings, and the metric. If it was tried with some of the users
-        only, "users" is their number.
+        Every point that was tried, in that order: settings, and the metric.
     figures
         The metric of the model ("model"), of each of its parts alone ("vectors", "item-item"), and of "popularity".
     differences

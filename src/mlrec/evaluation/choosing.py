@@ -42,7 +42,7 @@ _SAID = {
     "item_item_half_life": "item-item half-life",
     "item_item_weight": "item-item weight",
 }
-VALUES: Mapping[str, tuple[float, ...]] = {
+_VALUES: Mapping[str, tuple[float, ...]] = {
     "half_life": (3.0, 7.0, 20.0, 60.0, math.inf),
     "feedback_weight": (1.0, 2.0, 5.0, 10.0),
     "item_item_half_life": (3.0, 7.0, 20.0, 60.0, math.inf),
@@ -61,8 +61,6 @@ _LEAST_GAIN = 0.005
 # hardly become more certain.
 _SCORES = 12_000_000
 _MOST_USERS = 3_000
-# So many of these users come first. What is worse for them is not tried with the others: docs/decisions/0032.
-_FIRST_USERS = 600
 _RESAMPLES = 1_000
 
 
@@ -75,10 +73,10 @@ def on_validation(ground: Ground, candidates: Candidates) -> tuple[TrainSettings
     settings = candidates.settings
     if settings.on != "train" or settings.user_vectors == "trained":
         return settings.started(), None
-    bench = Bench.of(ground, candidates, sample_size(int(candidates.is_trained.sum())))
-    if not len(bench.juries[0].users):
+    bench = _Bench.of(ground, candidates)
+    if not len(bench.jury.users):
         return settings.started(), None
-    left = [name for name in VALUES if name in settings.left_to_training]
+    left = [name for name in _VALUES if name in settings.left_to_training]
     with ground.progress.task("Choosing on validation"):
         found = bench.chosen(settings.started(), left)
         return found, bench.told(found, left)
@@ -124,38 +122,18 @@ class _Remembered(ItemItem):
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
-    """Evaluates the lists that serving would make with some settings.
+class _Bench:
+    """Evaluates the lists that serving would make with some settings."""
 
-    Attributes
-    ----------
-    juries
-        One for the first users, and perhaps one for the others.
-    candidates
-        What a training leaves open.
-    by_row
-        Room for the vectors of all users, float32 (users, factors).
-    item_item
-        The second opinion.
-    tried
-        Settings → NDCG of each user, float64 (users of the jury,), for the first jury or for all.
-    solvers
-        Rule → what folds in by it.
-    vectors
-        Rule and place of a jury → the vectors of its users, float32 (users of the jury, factors).
-    """
-
-    juries: tuple[Jury, ...]
+    jury: Jury
     candidates: Candidates
     by_row: NDArray[np.float32]
+    tried: dict[tuple[float, ...], NDArray[np.float64]] = field(default_factory=dict)
+    vectors: dict[FoldInSettings, tuple[FoldIn, NDArray[np.float32]]] = field(default_factory=dict)
     item_item: _Remembered | None = None
-    tried: dict[tuple[float, ...], list[NDArray[np.float64]]] = field(default_factory=dict)
-    solvers: dict[FoldInSettings, FoldIn] = field(default_factory=dict)
-    vectors: dict[tuple[FoldInSettings, int], NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ground: Ground, candidates: Candidates, n_users: int) -> Bench:
-        """Evaluate for so many users at most."""
+    def of(cls, ground: Ground, candidates: Candidates) -> _Bench:
         settings, half_life = candidates.settings, candidates.settings.popularity_half_life
         known = Known(
             train=candidates.history,
@@ -166,12 +144,12 @@ class Bench:
             genres=candidates.content.genres,
             is_trained=candidates.is_trained,
         )
-        judging = EvaluateSettings(users="others", sample=n_users, random_seed=settings.random_seed)
+        sample = sample_size(int(candidates.is_trained.sum()))
+        judging = EvaluateSettings(users="others", sample=sample, random_seed=settings.random_seed)
         threads = settings.threads or available_threads()
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)
         by_row = np.zeros((known.n_users, candidates.movies.vectors.shape[1]), dtype=np.float32)
-        juries = jury.sampled().divided(_FIRST_USERS)
-        return cls(juries, candidates, by_row, _Remembered.of(candidates.item_item))
+        return cls(jury.sampled(), candidates, by_row, item_item=_Remembered.of(candidates.item_item))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,15 +159,16 @@ class Bench:
     def chosen(self, settings: TrainSettings, left: list[str]) -> TrainSettings:
         """Vary each setting that is left open, one after another, until none of them helps any more."""
         without = settings.with_values({name: value for name, value in _NO_DECAY.items() if name in left})
-        settings = self._best(settings, without)
+        settings = max([settings, without], key=lambda one: float(self._of(one).mean()))
         for _ in range(_ROUNDS):
             before = settings
             for name in left:
                 if name in _OF_ITEM_ITEM and not settings.item_item_weight:
                     continue  # dropped: it makes no difference any more
                 if name == _OF_ALL_VALUES:
-                    others = [settings.with_values({name: value}) for value in VALUES[name]]
-                    settings = self._worth_its_time(self._best(settings, *others))
+                    others = [settings.with_values({name: value}) for value in _VALUES[name]]
+                    settings = max([settings, *others], key=lambda one: float(self._of(one).mean()))
+                    settings = self._worth_its_time(settings)
                 else:
                     settings = self._moved(self._moved(settings, name, 1), name, -1)
             if settings == before:
@@ -202,55 +181,36 @@ class Bench:
     def _worth_its_time(self, settings: TrainSettings) -> TrainSettings:
         """Drop the second opinion unless it helps so much that it is worth the time that it adds to each list."""
         simpler = settings.with_values({_OF_ALL_VALUES: 0.0})
-        own = self.of_all(settings).mean()
-        return simpler if own - self.of_all(simpler).mean() < _LEAST_GAIN * own else settings
+        own = self._of(settings).mean()
+        return simpler if own - self._of(simpler).mean() < _LEAST_GAIN * own else settings
 
     def _without_decay(self, settings: TrainSettings, name: str) -> TrainSettings:
         """Drop a decay unless it helps by more than one standard error (Breiman et al. 1984, section 3.4.3)."""
         simpler = settings.with_values({name: math.inf})
-        lead = self.of_all(settings) - self.of_all(simpler)
+        lead = self._of(settings) - self._of(simpler)
         standard_error = lead.std() / math.sqrt(len(lead))
         return simpler if lead.mean() <= standard_error else settings
 
     def _moved(self, settings: TrainSettings, name: str, step: int) -> TrainSettings:
         """Move one setting up or down its values as long as that helps."""
-        values = VALUES[name]
+        values = _VALUES[name]
         while True:
             place = values.index(getattr(settings, name)) + step
             if not 0 <= place < len(values):
                 return settings
             moved = settings.with_values({name: values[place]})
-            if not self._is_better(moved, settings):
+            if self._of(moved).mean() <= self._of(settings).mean():
                 return settings
             settings = moved
 
-    def _best(self, settings: TrainSettings, *others: TrainSettings) -> TrainSettings:
-        """The best of several settings; of equal ones, the first."""
-        for other in others:
-            if self._is_better(other, settings):
-                settings = other
-        return settings
-
-    def _is_better(self, settings: TrainSettings, than: TrainSettings) -> bool:
-        """Whether some settings have a higher NDCG than others that were tried with all users.
-
-        Where there are many users, settings that are worse by more than one standard error for the first of them are
-        out of the race (Maron & Moore 1994).
-        """
-        if len(self.juries) > 1:
-            lead = self.judged(settings)[0] - self.judged(than)[0]
-            if lead.mean() + lead.std() / math.sqrt(len(lead)) <= 0:
-                return False
-        return bool(self.of_all(settings).mean() > self.of_all(than).mean())
-
     def told(self, settings: TrainSettings, left: list[str]) -> Choice:
         """Judge the settings that were chosen."""
-        found = {MODEL: self.of_all(settings)}
+        found = {MODEL: self._of(settings)}
         if self.candidates.item_item is not None:
-            found[VECTORS] = self.of_all(settings.with_values({"item_item_weight": 0.0}))
-            found[ITEM_ITEM] = self.of_all(settings.with_values({"item_item_weight": MOST_ITEM_ITEM}))
-        found[POPULARITY] = np.concatenate([jury.ndcg(jury.popularity(), _K) for jury in self.juries])
-        n_users = len(found[MODEL])
+            found[VECTORS] = self._of(settings.with_values({"item_item_weight": 0.0}))
+            found[ITEM_ITEM] = self._of(settings.with_values({"item_item_weight": MOST_ITEM_ITEM}))
+        found[POPULARITY] = self.jury.ndcg(self.jury.popularity(), _K)
+        n_users = len(self.jury.users)
         bootstrap = Bootstrap(n_users, _RESAMPLES, self.candidates.settings.random_seed)
         drawn = {name: bootstrap.ratios(values, np.ones(n_users)) for name, values in found.items()}
         value = {name: float(values.mean()) for name, values in found.items()}
@@ -258,7 +218,10 @@ class Bench:
             settings=_finite({name: getattr(settings, name) for name in left}),
             metric=METRIC,
             users=n_users,
-            tried=tuple(self._told_point(point) for point in self.tried),
+            tried=tuple(
+                {**_finite(dict(zip(self.names, point, strict=True))), METRIC: float(ndcg.mean())}
+                for point, ndcg in self.tried.items()
+            ),
             figures={name: _figure(estimate(value[name], drawn[name])) for name in found},
             differences={
                 name: _figure(difference(value[MODEL] - value[name], drawn[MODEL] - drawn[name]))
@@ -267,34 +230,24 @@ class Bench:
             },
         )
 
-    def _told_point(self, point: tuple[float, ...]) -> dict[str, float | None]:
-        ndcg = np.concatenate(self.tried[point])
-        of_some = {"users": len(ndcg)} if len(self.tried[point]) < len(self.juries) else {}
-        return {**_finite(dict(zip(self.names, point, strict=True))), METRIC: float(ndcg.mean()), **of_some}
+    def _of(self, settings: TrainSettings) -> NDArray[np.float64]:
+        """NDCG of each user with some settings, float64 (users,)."""
+        point = tuple(getattr(settings, name) for name in self.names)
+        if point not in self.tried:
+            self.tried[point] = self.jury.ndcg(self._lister(settings), _K)
+        return self.tried[point]
 
-    def of_all(self, settings: TrainSettings) -> NDArray[np.float64]:
-        """NDCG of each user with some settings, the first users first, float64 (users,)."""
-        return np.concatenate(self.judged(settings, len(self.juries)))
-
-    def judged(self, settings: TrainSettings, n_juries: int = 1) -> list[NDArray[np.float64]]:
-        """The same for at least so many of the juries, each float64 (users of the jury,)."""
-        found = self.tried.setdefault(tuple(getattr(settings, name) for name in self.names), [])
-        while len(found) < n_juries:
-            found.append(self.juries[len(found)].ndcg(self._lister(settings, len(found)), _K))
-        return found
-
-    def _lister(self, settings: TrainSettings, place: int) -> Lister:
-        """Make the lists of one jury, by its place."""
-        rule, second, item_item, jury = settings.fold_in, settings.second_opinion, self.item_item, self.juries[place]
-        if rule not in self.solvers:
-            self.solvers[rule] = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
-        if (rule, place) not in self.vectors:
-            self.vectors[rule, place] = jury.folded_in(self.solvers[rule])[jury.users]
+    def _lister(self, settings: TrainSettings) -> Lister:
+        rule, second, item_item = settings.fold_in, settings.second_opinion, self.item_item
+        if rule not in self.vectors:
+            fold_in = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
+            self.vectors[rule] = fold_in, self.jury.folded_in(fold_in)[self.jury.users]
+        fold_in, vectors = self.vectors[rule]
         # All listers share one array with rows for all users, because each is done with before the next one is made.
-        self.by_row[jury.users] = self.vectors[rule, place]
+        self.by_row[self.jury.users] = vectors
         if item_item is not None and second is not None:
             item_item = item_item.with_rule(second) if second.weight else None
-        return jury.lister(self.solvers[rule], self.by_row, item_item)
+        return self.jury.lister(fold_in, self.by_row, item_item)
 
 
 def _finite(settings: Mapping[str, float]) -> dict[str, float | None]:

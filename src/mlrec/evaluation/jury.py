@@ -83,15 +83,6 @@ class Jury:
         drawn = self.judge.held_out.sampled(self.settings.sample, self.settings.random_seed)
         return replace(self, judge=replace(self.judge, held_out=drawn))
 
-    def divided(self, n: int) -> tuple[Jury, ...]:
-        """Divide the users into n that the seed draws, and all others. If there are not more than n: one part."""
-        held_out = self.judge.held_out
-        if len(held_out.users) <= n:
-            return (self,)
-        order = np.random.default_rng(self.settings.random_seed).permutation(len(held_out.users))
-        parts = (held_out.only(np.sort(order[:n])), held_out.only(np.sort(order[n:])))
-        return tuple(replace(self, judge=replace(self.judge, held_out=part)) for part in parts)
-
     @property
     def known(self) -> Known:
         """What models may know."""

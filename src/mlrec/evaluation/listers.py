@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 _KEPT_MOMENTS = 256
 # The shares of so many blocks of users are kept, if they take at most 4 MB each. Only small evaluations are repeated.
-_KEPT_BLOCKS, _MOST_SHARES = 12, 1_000_000
+_KEPT_BLOCKS, _MOST_SHARES = 8, 1_000_000
 # Where all users have one order, so many movies beyond the length of a list are looked at first.
 _LOOK_AHEAD = 246
 
