@@ -159,13 +159,13 @@ def ease(likes: csr_matrix, regularization: float, threads: int) -> NDArray[np.f
             _, singular = lapack.dpotri(gram.T, lower=1, overwrite_c=1)
     if singular:
         raise SettingsError(f"ease_regularization {regularization:g} is too small for this data.", "Use 1 or more.")
-    lengths = np.diag(gram).copy()
+    diagonal = np.diag(gram).copy()
     weights = np.empty((n_movies, n_movies), dtype=np.float32)
-    for rows in slices(n_movies, _ROWS):  # LAPACK has written the upper triangle alone
+    for rows in slices(n_movies, _ROWS):  # LAPACK has written the upper triangle only
         gram[rows, : rows.start] = gram[: rows.start, rows].T
         own = np.triu(gram[rows, rows])
         gram[rows, rows] = own + np.triu(own, 1).T
-        weights[rows] = gram[rows] / -lengths
+        weights[rows] = gram[rows] / -diagonal
     np.fill_diagonal(weights, 0.0)
     return weights
 
