@@ -39,7 +39,7 @@ from mlrec.evaluation.metrics import METRICS
 from mlrec.machine import available_threads, blas_threads
 from mlrec.model import baselines
 from mlrec.model.train import build_model
-from mlrec.ranking.best_unseen import BestUnseen
+from mlrec.ranking.personal import Personal
 from mlrec.settings import EvaluateSettings, HeldOutSplit, PrepareSettings, TrainSettings
 from mlrec.workspace import Workspace
 
@@ -159,8 +159,9 @@ def judged(jury: Jury, model: Model, alone: Model) -> Iterator[tuple[str, NDArra
     cosine = listers.item_weights(known, likes, baselines.item_cosine(train, 100))
     yield "cosine", ndcg(jury, listers.over_all_movies(cosine, jury.known.is_trained))
     yield "popularity", ndcg(jury, jury.popularity())
-    recent = BestUnseen(np.ascontiguousarray(jury.known.share[:, None]))
-    yield "recent", ndcg(jury, lambda rows, seen, n: recent.lists(np.ones((len(rows), 1), np.float32), seen, n).rows)
+    recent = Personal(jury.known.share[:, None], None).best()
+    ones = np.ones((jury.known.n_users, 1), dtype=np.float32)
+    yield "recent", ndcg(jury, lambda rows, seen, n: recent.lists(ones[rows], None, seen, n).rows)
 
 
 def eases(jury: Jury) -> Iterator[tuple[float, Lister]]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrec.ranking.best_unseen import BestUnseen, Seen
+from mlrec.ranking import best_unseen, personal
+from mlrec.ranking.best_unseen import Seen
 from mlrec.ranking.histories import History
+from mlrec.ranking.item_item import ItemItem, Likes
+from mlrec.ranking.personal import Personal
 from mlrec.ranking.scores import user_scores
+from mlrec.settings import ItemItemSettings
 
+NO_LIKES = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0)
 N_MOVIES, N_USERS = 5000, 60
 
 
@@ -55,7 +62,7 @@ def test_lists_are_those_of_a_full_sort(n, share_of_long, share_of_candidates):
     factors, vectors = catalogue(random, share_of_long=share_of_long), whole(random, N_USERS, 4, most=3)
     vectors[5] = 0
     own, candidates = seen_of(random, factors), random.random(N_MOVIES) < share_of_candidates
-    found = BestUnseen(factors, candidates).lists(vectors, flat(own), n)
+    found = Personal(factors, None).best(candidates).lists(vectors, None, flat(own), n)
     scores = vectors @ factors.T
     assert found.rows.tolist() == by_sort(scores, own, candidates, n)
     there = found.rows >= 0
@@ -70,8 +77,49 @@ def test_any_number_of_users_movies_and_factors(seed, n_users, n_factors):
     factors, vectors = whole(random, n_movies, n_factors, most=2), whole(random, n_users, n_factors, most=2)
     own = [np.flatnonzero(random.random(n_movies) < 0.3) for _ in range(n_users)]
     seen = flat(own) if own else Seen(np.empty(0, np.int64), np.empty(0, np.int32))
-    found = BestUnseen(factors).lists(vectors, seen, n)
+    found = Personal(factors, None).best().lists(vectors, None, seen, n)
     assert found.rows.tolist() == by_sort(vectors @ factors.T, own, np.ones(n_movies, bool), n)
+
+
+def second_opinion(random: np.random.Generator, n_movies: int, share: float) -> tuple[ItemItem, np.ndarray]:
+    """Weights between few movies, in whole numbers, and the same as a matrix (liked movies, movies)."""
+    B = random.integers(1, 4, (n_movies, n_movies)) * (random.random((n_movies, n_movies)) < share)
+    B[:, random.random(n_movies) < 0.5] = 0
+    row, target = np.nonzero(B)
+    indptr = np.searchsorted(row, np.arange(n_movies + 1)).astype(np.int64)
+    rule = ItemItemSettings(weight=0.5, half_life=math.inf)
+    return ItemItem(indptr, target.astype(np.int32), B[row, target].astype(np.float32), rule), B
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    n=st.integers(0, 12),
+    share=st.sampled_from([0.0, 0.02, 0.2]),
+    few_targets=st.sampled_from([0, 2048]),
+)
+def test_lists_with_a_second_opinion_are_those_of_a_full_sort(seed, n, share, few_targets):
+    random = np.random.default_rng(seed)
+    n_movies, n_users = int(random.integers(1, 60)), int(random.integers(0, 7))
+    factors, vectors = whole(random, n_movies, 2, most=1), whole(random, n_users, 2, most=2)
+    factors[random.random(n_movies) < 0.2] *= 5
+    item_item, B = second_opinion(random, n_movies, share)
+    own = [np.flatnonzero(random.random(n_movies) < 0.2) for _ in range(n_users)]
+    people = [(seen.astype(np.int32), np.ones(len(seen), np.int8)) for seen in own]
+    likes = item_item.likes_of(people, np.ones(n_movies + 1, bool)) if own else Likes(*NO_LIKES)
+    seen = flat(own) if own else Seen(*NO_LIKES[:2])
+    candidates = random.random(n_movies) < random.choice([0.3, 1.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(best_unseen, "_LEAST_MOVIES", 3)
+        patch.setattr(best_unseen, "_MOVIES_PER_RANK", 1)
+        patch.setattr(best_unseen, "_GROWTH", 2)
+        patch.setattr(personal, "_FEW_TARGETS", few_targets)
+        found = Personal(factors, item_item).best(candidates).lists(vectors, likes, seen, n)
+    second = np.array([B[seen].sum(axis=0) for seen in own]).reshape(n_users, n_movies)
+    scores = (vectors @ factors.T + second) / 2
+    assert found.rows.tolist() == by_sort(scores, own, candidates, n)
+    there = found.rows >= 0
+    assert (found.scores[there] == np.take_along_axis(scores, np.maximum(found.rows, 0), axis=1)[there]).all()
 
 
 @pytest.fixture
@@ -83,7 +131,7 @@ def products(monkeypatch) -> list[tuple[int, int]]:
         shapes.append((len(user_vectors), len(movie_factors)))
         return user_scores(user_vectors, movie_factors)
 
-    monkeypatch.setattr("mlrec.ranking.best_unseen.user_scores", recorded)
+    monkeypatch.setattr("mlrec.ranking.personal.user_scores", recorded)
     return shapes
 
 
@@ -91,8 +139,29 @@ def test_most_movies_are_not_scored(products):
     random = np.random.default_rng(1)
     factors, vectors = catalogue(random, share_of_long=0.05), whole(random, N_USERS, 4, most=3)
     vectors[:, 0] += 4
-    BestUnseen(factors).lists(vectors, flat([np.arange(0)] * N_USERS), 10)
+    Personal(factors, None).best().lists(vectors, None, flat([np.arange(0)] * N_USERS), 10)
     assert products == [(N_USERS, 1024)]
+
+
+def test_with_a_second_opinion_most_movies_are_not_scored(products):
+    random = np.random.default_rng(1)
+    factors, vectors = catalogue(random, share_of_long=0.05), whole(random, N_USERS, 4, most=3)
+    vectors[:, 0] += 4
+    likes = Likes(np.arange(N_USERS), np.arange(N_USERS, dtype=np.int32), np.ones(N_USERS))
+    # Each like speaks for 4,000 movies, and for most of them little.
+    target = np.tile(np.arange(4_000, dtype=np.int32), N_USERS)
+    weight = np.where(target % 100 == 0, 3, 1).astype(np.float32)
+    indptr = np.minimum(np.arange(N_MOVIES + 1), N_USERS) * 4_000
+    item_item = ItemItem(indptr, target, weight, ItemItemSettings(weight=0.5, half_life=math.inf))
+    Personal(factors, item_item).best().lists(vectors, likes, flat([np.arange(0)] * N_USERS), 10)
+    assert products == [(N_USERS, 1024)]
+
+
+def test_who_has_seen_many_movies_gets_a_larger_first_part(products):
+    random = np.random.default_rng(3)
+    factors, vectors = whole(random, 20_000, 4, most=9), whole(random, 1, 4, most=3)
+    Personal(factors, None).best().lists(vectors, None, Seen.by_one(np.arange(600)), 10)
+    assert products == [(1, 4096)]
 
 
 def test_scores_of_a_block_take_little_memory(products, monkeypatch):
@@ -100,7 +169,7 @@ def test_scores_of_a_block_take_little_memory(products, monkeypatch):
     random = np.random.default_rng(2)
     factors, vectors = whole(random, N_MOVIES, 4, most=1), whole(random, N_USERS, 4, most=3)
     own = seen_of(random, factors)
-    found = BestUnseen(factors).lists(vectors, flat(own), 10)
+    found = Personal(factors, None).best().lists(vectors, None, flat(own), 10)
     assert found.rows.tolist() == by_sort(vectors @ factors.T, own, np.ones(N_MOVIES, bool), 10)
     assert max(users * movies for users, movies in products) <= 3 * N_MOVIES
 

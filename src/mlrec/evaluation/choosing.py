@@ -28,6 +28,7 @@ from mlrec.model.learn import Candidates
 from mlrec.model.train import Ground
 from mlrec.plurals import counted
 from mlrec.ranking.fold_in import FoldIn
+from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem, Likes
 from mlrec.settings import CHOSEN, MOST_ITEM_ITEM, EvaluateSettings, FoldInSettings, TrainSettings
 
@@ -102,23 +103,33 @@ def sample_size(n_movies: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Remembered(ItemItem):
-    """Weights that keep the scores of the users who are asked about again and again."""
+    """Weights that keep what they said about users who are asked about again and again."""
 
-    scores_of: dict[tuple[bytes, bytes], NDArray[np.float32]] = field(default_factory=dict)
+    likes_of_users: dict[tuple[float, bytes], Likes] = field(default_factory=dict)
+    scores_of_likes: dict[tuple[int, bytes], NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, item_item: ItemItem | None) -> _Remembered | None:
-        """Remember the scores of some weights."""
+        """Remember what some weights say."""
         if item_item is None:
             return None
         return cls(item_item.indptr, item_item.movie_idx, item_item.weight, item_item.rule)
 
+    def likes(self, history: History, users: NDArray[np.int64], makes_older: NDArray[np.bool_]) -> Likes:
+        """As of any weights. The history is the same in every call."""
+        key = self.rule.half_life, users.tobytes()
+        if key not in self.likes_of_users:
+            self.likes_of_users[key] = super().likes(history, users, makes_older)
+        return self.likes_of_users[key]
+
     def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
-        """As of any weights, to be read only. The likes are the key, with their weights, which say the half-life."""
-        key = likes.movie_idx.tobytes(), likes.weight.tobytes() + likes.positions.tobytes()
-        if key not in self.scores_of:
-            self.scores_of[key] = super().scores(likes, n_users)
-        return self.scores_of[key]
+        """As of any weights, to be read only. Those of likes that are kept are kept as well."""
+        if not any(likes is kept for kept in list(self.likes_of_users.values())):
+            return super().scores(likes, n_users)
+        key = id(likes), self.targets.tobytes()
+        if key not in self.scores_of_likes:
+            self.scores_of_likes[key] = super().scores(likes, n_users)
+        return self.scores_of_likes[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +138,7 @@ class _Bench:
 
     jury: Jury
     candidates: Candidates
+    fold_in: FoldIn
     by_row: NDArray[np.float32]
     tried: dict[tuple[float, ...], NDArray[np.float64]] = field(default_factory=dict)
     vectors: dict[FoldInSettings, tuple[FoldIn, NDArray[np.float32]]] = field(default_factory=dict)
@@ -148,8 +160,9 @@ class _Bench:
         judging = EvaluateSettings(users="others", sample=sample, random_seed=settings.random_seed)
         threads = settings.threads or available_threads()
         jury = Jury.of(ground.interactions, known, ground.held_out(), judging, METRICS, (_K,), threads)
+        fold_in = FoldIn(candidates.movies.vectors, settings.started().fold_in, candidates.is_trained)
         by_row = np.zeros((known.n_users, candidates.movies.vectors.shape[1]), dtype=np.float32)
-        return cls(jury.sampled(), candidates, by_row, item_item=_Remembered.of(candidates.item_item))
+        return cls(jury.sampled(), candidates, fold_in, by_row, item_item=_Remembered.of(candidates.item_item))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -240,7 +253,7 @@ class _Bench:
     def _lister(self, settings: TrainSettings) -> Lister:
         rule, second, item_item = settings.fold_in, settings.second_opinion, self.item_item
         if rule not in self.vectors:
-            fold_in = FoldIn(self.candidates.movies.vectors, rule, self.candidates.is_trained)
+            fold_in = self.fold_in.with_settings(rule)
             self.vectors[rule] = fold_in, self.jury.folded_in(fold_in)[self.jury.users]
         fold_in, vectors = self.vectors[rule]
         # All listers share one array with rows for all users, because each is done with before the next one is made.

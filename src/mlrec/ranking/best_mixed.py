@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.best_unseen import FactorsOfParts, Lists, Part, Parts, Seen, lists_by_parts
+from mlrec.ranking.best_unseen import Lists, Part, Parts, Seen, lists_by_parts
 from mlrec.ranking.item_item import Likes
+from mlrec.ranking.personal import PersonalParts
 from mlrec.ranking.ranker import Ranker
 
 # How far rounding may raise a score above the bound, with up to 400 factors.
@@ -65,11 +66,10 @@ class BestMixed:
         self, ranker: Ranker, popularity: NDArray[np.number], candidates: NDArray[np.bool_] | None = None
     ) -> None:
         self._ranker, self._candidates = ranker, candidates
-        personal = ranker.personal
-        orders = [personal.longest.rows, np.argsort(-popularity, kind="stable")]
-        targets = None if personal.item_item is None else personal.item_item.targets
-        self._parts = Parts(orders, len(personal.movie_factors), targets)
-        self._of_parts = FactorsOfParts(personal.weighted_factors, personal.longest)
+        # The rule looks at the best and at the most popular of all movies, whether these may be listed or not.
+        self._personal = PersonalParts(ranker.personal, None)
+        orders = [self._personal.longest.rows, np.argsort(-popularity, kind="stable")]
+        self._parts = Parts(orders, len(popularity), self._personal.targets)
 
     def lists(self, users: MixedUsers, shares: SharesOfPart, seen: Seen, n: int) -> Lists:
         """Rank for some users.
@@ -86,21 +86,18 @@ class BestMixed:
             Length of the lists.
         """
         n_users = len(users.vectors)
-        lengths = np.linalg.norm(users.vectors, axis=1).astype(np.float64)
 
         def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
-            of_part = self._of_parts.of(part)
             likes = None if users.likes is None else users.likes.only(own, n_users)
-            found = self._ranker.personal.scores_of_part(users.vectors[own], likes, part, of_part.factors)
+            second = self._personal.second(likes, len(own))
+            found, best_other = self._personal.scores(users.vectors[own], second, part)
             share, largest_other = shares(part, own)
             weight = self._ranker.popular_weight(users.n_opinions[own]).astype(np.float32)
             known = users.known.only(own, n_users).within(part.column)
             mixed = self._ranker.mix(found, weight, users.n_opinions[own], known, share)
             if self._candidates is not None:
                 found[:, ~self._candidates[part.rows]] = -np.inf
-            best_other = lengths[own] * of_part.longest_other * _ROUNDING
             most = (1 - weight) * best_other + weight * mixed.factor * largest_other * _ROUNDING
-            # The rule looks at the best and at the most popular of all movies.
             is_known = (mixed.best >= best_other) & (mixed.largest >= largest_other)
             return found, np.where(is_known, most, np.inf)
 

@@ -5,7 +5,8 @@ exact: a part of the movies is enough for a user if the last of the list scores 
 
 A score that is an inner product is at most the product of both lengths (Cauchy-Schwarz). So movies are scored in the
 order of the length of their vectors. Most vectors are short, since most movies have few likes: of 27,000 movies, about
-a thousand are scored for a user. Scores with popularity in them have a bound as well: `mlrec.ranking.best_mixed`.
+a thousand are scored for a user. Scores with a second opinion or with popularity in them have a bound as well:
+`mlrec.ranking.personal`, `mlrec.ranking.best_mixed`.
 
 Source: Teflioudi, Gemulla and Mykytiuk, LEMP: Fast Retrieval of Large Entries in a Matrix Product, SIGMOD 2015.
 """
@@ -19,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrec.ranking.histories import History, picked, renumbered, slices
-from mlrec.ranking.scores import user_scores
 from mlrec.ranking.top_n import top_n, top_n_rows
 
 # The first part has at least so many movies of each order, and so many for each rank of the list; each further part has
@@ -27,6 +27,8 @@ from mlrec.ranking.top_n import top_n, top_n_rows
 _LEAST_MOVIES = 1024
 _MOVIES_PER_RANK = 16
 _GROWTH = 4
+# Those that users have seen are often the ones that are likely to be listed.
+_MOVIES_PER_SEEN = 2
 # Scores that one thread holds at once (16 MB of float32).
 BLOCK_SCORES = 4_000_000
 
@@ -59,8 +61,8 @@ class Seen(NamedTuple):
         return cls(np.zeros(len(movie_idx), dtype=np.int64), movie_idx.astype(np.int32))
 
     def only(self, users: NDArray[np.int64], n_users: int) -> Seen:
-        """Keep some of the `n_users` users, by their positions, in that order."""
-        if len(users) == n_users == 1:  # a single list should be fast
+        """Keep some of the `n_users` users, by their positions, which ascend."""
+        if len(users) == n_users:
             return self
         positions, kept = renumbered(self.positions, users, n_users)
         return Seen(positions, self.movie_idx[kept])
@@ -172,10 +174,12 @@ class Parts:
         self._orders, self._n_movies, self._always = orders, n_movies, always
         self._known: dict[int, Part] = {}
 
-    def of_lists(self, n: int) -> Iterator[Part]:
-        """The parts to rank one after another for lists of a length."""
+    def of_lists(self, n: int, n_seen: int = 0) -> Iterator[Part]:
+        """The parts to rank one after another for lists of a length, of users who have seen so many movies each."""
         n_listed = len(self._orders[0])
         size = max(_LEAST_MOVIES, _MOVIES_PER_RANK * n)
+        while size < _MOVIES_PER_SEEN * n_seen:
+            size *= _GROWTH
         while n and size < n_listed:
             part = self._part(size)
             if 2 * len(part.rows) >= n_listed:
@@ -196,16 +200,7 @@ class Parts:
         return self._known[size]
 
 
-def lists_by_parts(
-    parts: Iterable[Part],
-    scores_of: ScoresOfPart,
-    seen: Seen,
-    n_users: int,
-    n: int,
-    *,
-    users: NDArray[np.int64] | None = None,
-    reached: NDArray[np.float32] | None = None,
-) -> Lists:
+def lists_by_parts(parts: Iterable[Part], scores_of: ScoresOfPart, seen: Seen, n_users: int, n: int) -> Lists:
     """Rank for some users.
 
     Parameters
@@ -220,13 +215,9 @@ def lists_by_parts(
         Number of users.
     n
         Length of the lists.
-    users
-        Positions of the users to list for; the lists of all others are empty. None: all.
-    reached
-        Scores that a movie must reach to be listed, float32 (users,). Lower ones may be listed or not. None: all are.
     """
     found = Lists.nothing(n_users, n)
-    left = np.arange(n_users) if users is None else users
+    left = np.arange(n_users)
     for part in parts:
         is_done = np.zeros(len(left), dtype=bool)
         for block in blocks(len(left), len(part.rows)):
@@ -234,8 +225,7 @@ def lists_by_parts(
             scores, most_of_others = scores_of(part, own)
             scores[seen.only(own, n_users).within(part.column)] = -np.inf
             found.rows[own], found.scores[own] = Lists.best(scores, part.rows, n)
-            last = found.scores[own, -1] if reached is None else np.maximum(found.scores[own, -1], reached[own])
-            is_done[block] = last > most_of_others
+            is_done[block] = found.scores[own, -1] > most_of_others
         left = left[~is_done]
         if not len(left):
             break
@@ -274,100 +264,6 @@ class Longest(NamedTuple):
         """The length of the longest vector outside a part; −1 if there is none."""
         is_outside = part.column[self.rows] < 0
         return float(self.lengths[np.argmax(is_outside)]) if is_outside.any() else -1.0
-
-
-class PartOfFactors(NamedTuple):
-    """The vectors of a part, and how long others are.
-
-    Attributes
-    ----------
-    factors
-        Float32 (movies of the part, factors).
-    longest_other
-        Length of the longest vector outside; −1 if there is none.
-    """
-
-    factors: NDArray[np.float32]
-    longest_other: float
-
-
-class FactorsOfParts:
-    """The vectors of each part that is asked for, picked once.
-
-    Parameters
-    ----------
-    movie_factors
-        Float32 (movies, factors).
-    longest
-        The movies that may be listed, by length.
-    """
-
-    def __init__(self, movie_factors: NDArray[np.float32], longest: Longest) -> None:
-        self._factors, self._longest = movie_factors, longest
-        self._known: dict[int, PartOfFactors] = {}
-
-    def of(self, part: Part) -> PartOfFactors:
-        """Those of a part, which its size tells from the others of a `Parts`."""
-        size = len(part.rows)
-        if size not in self._known:  # two threads may pick the same; one of them is kept
-            own = self._factors if size == len(self._factors) else self._factors[part.rows]
-            self._known.setdefault(size, PartOfFactors(own, self._longest.outside(part)))
-        return self._known[size]
-
-
-class BestUnseen:
-    """Lists the best unseen movies of users whose scores are inner products.
-
-    Parameters
-    ----------
-    movie_factors
-        Float32 (movies, factors).
-    candidates
-        Which movies may be listed, bool (movies,); None: all.
-    longest
-        The movies by length, if that is known.
-    """
-
-    def __init__(
-        self,
-        movie_factors: NDArray[np.float32],
-        candidates: NDArray[np.bool_] | None = None,
-        longest: Longest | None = None,
-    ) -> None:
-        self._longest = (longest or Longest.of(movie_factors)).only(candidates)
-        # How far rounding may raise a score above the product of the lengths.
-        self._rounding = 1 + 2 * movie_factors.shape[1] * float(np.finfo(np.float32).eps)
-        self._parts = Parts([self._longest.rows], len(movie_factors))
-        self._of_parts = FactorsOfParts(movie_factors, self._longest)
-
-    def lists(
-        self, vectors: NDArray[np.float32], seen: Seen, n: int, reached: NDArray[np.float32] | None = None
-    ) -> Lists:
-        """Rank for some users.
-
-        Parameters
-        ----------
-        vectors
-            Float32 (users, factors).
-        seen
-            What these users have seen. None of it is listed.
-        n
-            Length of the lists.
-        reached
-            As in `lists_by_parts`.
-        """
-        lengths, users = np.linalg.norm(vectors, axis=1), None
-        if reached is not None and len(self._longest.lengths):
-            users = np.flatnonzero(reached <= lengths * self._longest.lengths[0] * self._rounding)
-            if not len(users):
-                return Lists.nothing(len(vectors), n)
-
-        def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
-            of_part = self._of_parts.of(part)
-            found = user_scores(vectors if len(vectors) == 1 else vectors[own], of_part.factors)
-            return found, lengths[own] * of_part.longest_other * self._rounding
-
-        return lists_by_parts(self._parts.of_lists(n), scores, seen, len(vectors), n, users=users, reached=reached)
 
 
 def blocks(n_users: int, n_movies: int) -> Iterator[slice]:

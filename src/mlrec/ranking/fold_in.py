@@ -179,11 +179,12 @@ class FoldIn:
         if gram is None:
             Y = self._factors if self._makes_older is None else self._factors[is_trained]
             gram = Y.T @ Y
+        self._gram = gram
         self._base = gram + settings.regularization * np.eye(len(gram))
 
     def with_settings(self, settings: FoldInSettings) -> FoldIn:
         """Return a solver on the same movies by another rule."""
-        return FoldIn(self.movie_factors, settings, self.is_trained)
+        return FoldIn(self.movie_factors, settings, self.is_trained, gram=self._gram)
 
     @_unwarned
     def user_vector(

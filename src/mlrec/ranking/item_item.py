@@ -54,6 +54,8 @@ class Likes(NamedTuple):
 
     def only(self, users: NDArray[np.int64], n_users: int) -> Likes:
         """Keep some of the `n_users` users, by their positions, which ascend."""
+        if len(users) == n_users:
+            return self
         positions, kept = renumbered(self.positions, users, n_users)
         return Likes(positions, self.movie_idx[kept], self.weight[kept])
 
@@ -72,12 +74,15 @@ class ItemItem:
         B, above 0, float32 (entries,).
     rule
         The weight in the mean and the half-life.
+    order
+        All of `targets` in some order; None: ascending.
     """
 
     indptr: NDArray[np.int64]
     movie_idx: NDArray[np.int32]
     weight: NDArray[np.float32]
     rule: ItemItemSettings
+    order: NDArray[np.int64] | None = None
 
     def with_rule(self, rule: ItemItemSettings) -> Self:
         """Return the same weights under another rule."""
@@ -86,15 +91,23 @@ class ItemItem:
         vars(other).update(targets=self.targets, _column=self._column)
         return other
 
+    def in_order(self, order: NDArray[np.int64]) -> Self:
+        """Return the same weights, with all of `targets` in another order."""
+        return self if np.array_equal(order, self.targets) else replace(self, order=order)
+
     def with_rows(self, row: NDArray[np.int32], n_movies: int) -> Self:
         """Give the movies other rows, in the same order, int32 (movies,), among `n_movies`."""
         lengths = np.zeros(n_movies, dtype=np.int64)
         lengths[row] = np.diff(self.indptr)
-        return replace(self, indptr=np.concatenate([[0], np.cumsum(lengths)]), movie_idx=row[self.movie_idx])
+        order = None if self.order is None else row[self.order].astype(np.int64)
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        return replace(self, indptr=indptr, movie_idx=row[self.movie_idx], order=order)
 
     @cached_property
     def targets(self) -> NDArray[np.int64]:
-        """Rows of the movies that likes of others speak for, ascending."""
+        """Rows of the movies that likes of others speak for, (targets,): the columns of `scores`."""
+        if self.order is not None:
+            return self.order
         return np.flatnonzero(np.bincount(self.movie_idx, minlength=len(self.indptr) - 1))
 
     @cached_property

@@ -1,18 +1,25 @@
 """The personal score of movies: that of the user's vector, and beside it the item-item score if the model has one.
 
-Every list of users who are ranked by taste alone comes from here: single lists, batches and evaluation.
+Every list of users who are ranked by taste alone comes from here: single lists, batches and evaluation. Lists are made
+part by part (`mlrec.ranking.best_unseen`). A movie outside of a part scores at most what the longest vector outside
+would give, and in addition the largest item-item score outside. That bound is low, because movies with long vectors are
+also those that many likes speak for: of 8,000 movies with both, the first thousand are enough for 98% of the users.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrec.ranking.best_unseen import BestUnseen, Lists, Longest, Part, Seen, blocks
+from mlrec.ranking.best_unseen import Lists, Longest, Part, Parts, Seen, blocks, lists_by_parts
 from mlrec.ranking.item_item import ItemItem, Likes
 from mlrec.ranking.scores import user_scores
+
+# If not more movies than this have an item-item score, the first part has them all.
+_FEW_TARGETS = 2048
 
 
 class Personal:
@@ -33,7 +40,10 @@ class Personal:
     @cached_property
     def longest(self) -> Longest:
         """The movies by the length of `weighted_factors`."""
-        return Longest.of(self.weighted_factors)
+        found = Longest.of(self.movie_factors)  # the order must not depend on the weight
+        if self.item_item is None:
+            return found
+        return Longest(found.rows, found.lengths * np.float32(1.0 - self.item_item.rule.weight))
 
     @cached_property
     def weighted_factors(self) -> NDArray[np.float32]:
@@ -57,33 +67,11 @@ class Personal:
         ndarray
             Float32 (users, movies), a new array.
         """
-        columns = None if self.item_item is None else self.item_item.targets
-        return self._scored(vectors, likes, self.weighted_factors, columns)
-
-    def scores_of_part(
-        self, vectors: NDArray[np.float32], likes: Likes | None, part: Part, factors: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Score the movies of a part, float32 (users, movies of the part), a new array; see `scores`.
-
-        `factors` are `weighted_factors` of the part. It must have all movies with an item-item score.
-        """
-        columns = None if self.item_item is None else part.column[self.item_item.targets]
-        return self._scored(vectors, likes, factors, columns)
-
-    def _scored(
-        self,
-        vectors: NDArray[np.float32],
-        likes: Likes | None,
-        factors: NDArray[np.float32],
-        columns: NDArray[np.integer] | None,
-    ) -> NDArray[np.float32]:
-        """Score movies by their weighted factors, with the item-item scores in some ascending columns."""
-        scores = user_scores(vectors, factors)
-        if self.item_item is not None and likes is not None and columns is not None:
+        scores = user_scores(vectors, self.weighted_factors)
+        if self.item_item is not None and likes is not None:
             second = self.item_item.scores(likes, len(vectors)) * np.float32(self.item_item.rule.weight)
-            if len(columns) == len(factors):
-                scores += second
-            elif len(scores) == 1:  # a single list should be fast, and picking out of a row is
+            columns = self.item_item.targets
+            if len(scores) == 1:  # a single list should be fast, and picking out of a row is
                 scores[0, :][columns] += second[0]
             else:
                 scores[:, columns] += second
@@ -94,25 +82,131 @@ class Personal:
         return BestByTaste(self, candidates)
 
 
-class BestByTaste:
-    """Lists the best unseen movies of users by their personal scores.
+class _OfPart(NamedTuple):
+    """What the scores of a part are made of.
 
-    The movies that have an item-item score are all scored. Of the others, only those that may reach the list are.
+    Attributes
+    ----------
+    factors
+        The weighted factors, float32 (movies of the part, factors).
+    longest_other
+        The length of the longest vector of another movie that may be listed; −1 if there is none.
+    place
+        The position of each movie among the targets, of which the part has the first; 0 for other movies, int64
+        (movies of the part,).
+    weight
+        The weight of its item-item score, 0 for movies without one, float32 (movies of the part,).
+    n_targets
+        How many of the targets the part has.
+    """
+
+    factors: NDArray[np.float32]
+    longest_other: float
+    place: NDArray[np.int64]
+    weight: NDArray[np.float32]
+    n_targets: int
+
+
+class PersonalParts:
+    """Scores part after part, and says what the movies outside of a part score at most.
+
+    Parameters
+    ----------
+    personal
+        The scores.
+    candidates
+        Which movies may be listed, bool (movies,); None: all.
     """
 
     def __init__(self, personal: Personal, candidates: NDArray[np.bool_] | None) -> None:
-        self._personal = personal
-        if personal.item_item is None:
-            self._others = BestUnseen(personal.movie_factors, candidates, personal.longest)
-            return
-        n_movies = len(personal.movie_factors)
-        is_target = np.zeros(n_movies, dtype=bool)
-        is_target[personal.item_item.targets] = True
-        allowed = np.ones(n_movies, dtype=bool) if candidates is None else candidates
-        self._others = BestUnseen(personal.weighted_factors, allowed & ~is_target, personal.longest)
-        self._targets = Part.of(is_target)
-        self._factors = personal.weighted_factors[self._targets.rows]
-        self._hidden = np.flatnonzero(~allowed[self._targets.rows])
+        self.longest = personal.longest.only(candidates)
+        self._factors, self._item_item, self._n_candidates = personal.weighted_factors, None, 0
+        if personal.item_item is not None and len(personal.item_item.targets):
+            # Those of a part come first, and those that may not be listed last.
+            is_target = np.zeros(len(self._factors), dtype=bool)
+            is_target[personal.item_item.targets] = True
+            first = self.longest.rows[is_target[self.longest.rows]]
+            is_target[first] = False
+            self._item_item = personal.item_item.in_order(np.concatenate([first, np.flatnonzero(is_target)]))
+            self._n_candidates = len(first)
+        # How far rounding may raise a score above the bound.
+        self._rounding = 1 + 2 * self._factors.shape[1] * float(np.finfo(np.float32).eps)
+        self._known: dict[int, _OfPart] = {}
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """Rows of the movies with an item-item score that may be listed, in the order of `longest`."""
+        return np.empty(0, np.int64) if self._item_item is None else self._item_item.targets[: self._n_candidates]
+
+    def second(self, likes: Likes | None, n_users: int) -> NDArray[np.float32] | None:
+        """What `scores` needs to know of users' likes, float32 (users, ...); None if there is no second opinion."""
+        return None if self._item_item is None or likes is None else self._item_item.scores(likes, n_users)
+
+    def scores(
+        self, vectors: NDArray[np.float32], second: NDArray[np.float32] | None, part: Part
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score the movies of a part.
+
+        Parameters
+        ----------
+        vectors
+            Float32 (users, factors).
+        second
+            From `second`, for these users.
+        part
+            The part, of one and the same `Parts` in every call. It has the first of `targets`.
+
+        Returns
+        -------
+        tuple
+            The scores, float32 (users, movies of the part), a new array, in which movies that may not be listed have
+            scores too. And what no other movie that may be listed scores more than, float32 (users,).
+        """
+        of_part = self._of(part)
+        scores = user_scores(vectors, of_part.factors)
+        most = np.linalg.norm(vectors, axis=1) * np.float32(of_part.longest_other)
+        if second is not None and self._item_item is not None:
+            # Picking columns is much faster than adding to some of them.
+            own = second.take(of_part.place, axis=1)
+            own *= of_part.weight
+            scores += own
+            of_others = second[:, of_part.n_targets : self._n_candidates]
+            most += of_others.max(axis=1, initial=0) * np.float32(self._item_item.rule.weight)
+        return scores, most * self._rounding
+
+    def _of(self, part: Part) -> _OfPart:
+        size = len(part.rows)  # tells the parts of a `Parts` from each other
+        if size not in self._known:  # two threads may derive the same; one of them is kept
+            self._known.setdefault(size, self._derived(part))
+        return self._known[size]
+
+    def _derived(self, part: Part) -> _OfPart:
+        place, weight = np.zeros(len(part.rows), dtype=np.int64), np.zeros(len(part.rows), dtype=np.float32)
+        columns = part.column[self.targets]
+        columns = columns[columns >= 0]
+        place[columns] = np.arange(len(columns))
+        if self._item_item is not None:
+            weight[columns] = self._item_item.rule.weight
+        own = self._factors if len(part.rows) == len(self._factors) else self._factors[part.rows]
+        return _OfPart(own, self.longest.outside(part), place, weight, len(columns))
+
+
+class BestByTaste:
+    """Lists the best unseen movies of users by their personal scores.
+
+    Parameters
+    ----------
+    personal
+        The scores.
+    candidates
+        Which movies may be listed, bool (movies,); None: all.
+    """
+
+    def __init__(self, personal: Personal, candidates: NDArray[np.bool_] | None) -> None:
+        self._scores = PersonalParts(personal, candidates)
+        targets = self._scores.targets
+        always = targets if len(targets) <= _FEW_TARGETS else None
+        self._parts = Parts([self._scores.longest.rows], len(personal.movie_factors), always)
 
     def lists(self, vectors: NDArray[np.float32], likes: Likes | None, seen: Seen, n: int) -> Lists:
         """Rank for some users.
@@ -128,34 +222,23 @@ class BestByTaste:
         n
             Length of the lists.
         """
-        if self._personal.item_item is None or likes is None:
-            return self._others.lists(vectors, seen, n)
-        parts = list(blocks(len(vectors), len(self._targets.rows)))
+        parts = list(blocks(len(vectors), len(self._scores.targets)))
         if len(parts) == 1:
             return self._of_block(vectors, likes, seen, n)
         found = Lists.nothing(len(vectors), n)
         for block in parts:
             users = np.arange(block.start, block.stop)
-            own, known = likes.only(users, len(vectors)), seen.only(users, len(vectors))
+            own, known = None if likes is None else likes.only(users, len(vectors)), seen.only(users, len(vectors))
             found.rows[block], found.scores[block] = self._of_block(vectors[block], own, known, n)
         return found
 
-    def _of_block(self, vectors: NDArray[np.float32], likes: Likes, seen: Seen, n: int) -> Lists:
-        scores = self._personal.scores_of_part(vectors, likes, self._targets, self._factors)
-        scores[seen.within(self._targets.column)] = -np.inf
-        scores[:, self._hidden] = -np.inf
-        first = Lists.best(scores, self._targets.rows, n)
-        others = self._others.lists(vectors, seen, n, reached=first.scores[:, -1] if n else None)
-        return _merged(first, others)
+    def _of_block(self, vectors: NDArray[np.float32], likes: Likes | None, seen: Seen, n: int) -> Lists:
+        n_users, second = len(vectors), self._scores.second(likes, len(vectors))
 
+        def scores(part: Part, own: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            if len(own) == n_users:
+                return self._scores.scores(vectors, second, part)
+            return self._scores.scores(vectors[own], None if second is None else second[own], part)
 
-def _merged(first: Lists, second: Lists) -> Lists:
-    """The best of two lists of each user."""
-    if (second.rows < 0).all():
-        return first
-    rows = np.concatenate([first.rows, second.rows], axis=1)
-    scores = np.concatenate([first.scores, second.scores], axis=1)
-    order = np.lexsort((rows, -scores), axis=1)[:, : first.rows.shape[1]]
-    if len(order) == 1:  # a single list should be fast
-        return Lists(rows[:, order[0]], scores[:, order[0]])
-    return Lists(np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1))
+        n_seen = len(seen.movie_idx) // max(n_users, 1)
+        return lists_by_parts(self._parts.of_lists(n, n_seen), scores, seen, n_users, n)
