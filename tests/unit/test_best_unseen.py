@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlrec.ranking import best_unseen, personal
-from mlrec.ranking.best_unseen import Seen
+from mlrec.ranking.best_unseen import Parts, Seen
 from mlrec.ranking.histories import History
 from mlrec.ranking.item_item import ItemItem, Likes
 from mlrec.ranking.personal import Personal
@@ -97,8 +97,10 @@ def second_opinion(random: np.random.Generator, n_movies: int, share: float) -> 
     n=st.integers(0, 12),
     share=st.sampled_from([0.0, 0.02, 0.2]),
     few_targets=st.sampled_from([0, 2048]),
+    is_asked=st.booleans(),
+    in_blocks=st.booleans(),
 )
-def test_lists_with_a_second_opinion_are_those_of_a_full_sort(seed, n, share, few_targets):
+def test_lists_with_a_second_opinion_are_those_of_a_full_sort(seed, n, share, few_targets, is_asked, in_blocks):
     random = np.random.default_rng(seed)
     n_movies, n_users = int(random.integers(1, 60)), int(random.integers(0, 7))
     factors, vectors = whole(random, n_movies, 2, most=1), whole(random, n_users, 2, most=2)
@@ -114,8 +116,10 @@ def test_lists_with_a_second_opinion_are_those_of_a_full_sort(seed, n, share, fe
         patch.setattr(best_unseen, "_MOVIES_PER_RANK", 1)
         patch.setattr(best_unseen, "_GROWTH", 2)
         patch.setattr(personal, "_FEW_TARGETS", few_targets)
-        found = Personal(factors, item_item).best(candidates).lists(vectors, likes, seen, n)
-    second = np.array([B[seen].sum(axis=0) for seen in own]).reshape(n_users, n_movies)
+        if in_blocks:
+            patch.setattr(best_unseen, "BLOCK_SCORES", 2 * n_movies)
+        found = Personal(factors, item_item).best(candidates).lists(vectors, likes if is_asked else None, seen, n)
+    second = np.array([is_asked * B[seen].sum(axis=0) for seen in own]).reshape(n_users, n_movies)
     scores = (vectors @ factors.T + second) / 2
     assert found.rows.tolist() == by_sort(scores, own, candidates, n)
     there = found.rows >= 0
@@ -162,6 +166,12 @@ def test_who_has_seen_many_movies_gets_a_larger_first_part(products):
     factors, vectors = whole(random, 20_000, 4, most=9), whole(random, 1, 4, most=3)
     Personal(factors, None).best().lists(vectors, None, Seen.by_one(np.arange(600)), 10)
     assert products == [(1, 4096)]
+
+
+def test_lists_of_many_lengths_share_a_few_parts():
+    parts = Parts([np.arange(50_000)], 50_000)
+    of_all = {id(part) for n in range(1, 3_000) for part in parts.of_lists(n, n_seen=n // 3)}
+    assert len(of_all) == 4  # of 1,024, 4,096 and 16,384 movies, and of all
 
 
 def test_scores_of_a_block_take_little_memory(products, monkeypatch):

@@ -116,14 +116,14 @@ class _Remembered(ItemItem):
         return cls(item_item.indptr, item_item.movie_idx, item_item.weight, item_item.rule)
 
     def likes(self, history: History, users: NDArray[np.int64], makes_older: NDArray[np.bool_]) -> Likes:
-        """As of any weights. The history is the same in every call."""
+        """See `ItemItem.likes`. Kept for the next call, in which history and `makes_older` are the same."""
         key = self.rule.half_life, users.tobytes()
         if key not in self.likes_of_users:
-            self.likes_of_users[key] = super().likes(history, users, makes_older)
+            self.likes_of_users.setdefault(key, super().likes(history, users, makes_older))
         return self.likes_of_users[key]
 
     def scores(self, likes: Likes, n_users: int) -> NDArray[np.float32]:
-        """As of any weights, to be read only. Those of likes that are kept are kept as well."""
+        """See `ItemItem.scores`. Those of likes that are kept are kept as well."""
         if not any(likes is kept for kept in list(self.likes_of_users.values())):
             return super().scores(likes, n_users)
         key = id(likes), self.targets.tobytes()

@@ -17,7 +17,7 @@ from mlrec.ranking.item_item import Likes
 from mlrec.ranking.personal import PersonalParts
 from mlrec.ranking.ranker import Ranker
 
-# How far rounding may raise a score above the bound, with up to 400 factors.
+# How far rounding may raise the part of a score that comes from popularity above its bound.
 _ROUNDING = 1 + 1e-4
 
 SharesOfPart = Callable[[Part, NDArray[np.int64]], tuple[NDArray[np.float32], NDArray[np.floating]]]

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from mlrec.ranking.histories import History, picked, renumbered, slices
 from mlrec.ranking.top_n import top_n, top_n_rows
 
-# The first part has at least so many movies of each order, and so many for each rank of the list; each further part has
-# more.
+# Parts have so many movies of each order, and each further part so many times as many. Only these sizes occur, because
+# what is derived from a part is kept.
 _LEAST_MOVIES = 1024
-_MOVIES_PER_RANK = 16
 _GROWTH = 4
-# Those that users have seen are often the ones that are likely to be listed.
+# The first part has at least so many for each rank of the list.
+_MOVIES_PER_RANK = 16
+# And so many for each movie that a user has seen, because these are often among those with the longest vectors.
 _MOVIES_PER_SEEN = 2
 # Scores that one thread holds at once (16 MB of float32).
 BLOCK_SCORES = 4_000_000
@@ -175,10 +176,9 @@ class Parts:
         self._known: dict[int, Part] = {}
 
     def of_lists(self, n: int, n_seen: int = 0) -> Iterator[Part]:
-        """The parts to rank one after another for lists of a length, of users who have seen so many movies each."""
-        n_listed = len(self._orders[0])
-        size = max(_LEAST_MOVIES, _MOVIES_PER_RANK * n)
-        while size < _MOVIES_PER_SEEN * n_seen:
+        """The parts to rank one after another, for lists of n movies for users who have seen `n_seen` on average."""
+        n_listed, size = len(self._orders[0]), _LEAST_MOVIES
+        while size < min(max(_MOVIES_PER_RANK * n, _MOVIES_PER_SEEN * n_seen), n_listed):
             size *= _GROWTH
         while n and size < n_listed:
             part = self._part(size)
