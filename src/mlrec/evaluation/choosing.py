@@ -172,7 +172,7 @@ class _Bench:
     def chosen(self, settings: TrainSettings, left: list[str]) -> TrainSettings:
         """Vary each setting that is left open, one after another, until none of them helps any more."""
         without = settings.with_values({name: value for name, value in _NO_DECAY.items() if name in left})
-        settings = max([settings, without], key=lambda one: float(self._of(one).mean()))
+        settings = self._best(settings, without)
         for _ in range(_ROUNDS):
             before = settings
             for name in left:
@@ -180,8 +180,7 @@ class _Bench:
                     continue  # dropped: it makes no difference any more
                 if name == _OF_ALL_VALUES:
                     others = [settings.with_values({name: value}) for value in _VALUES[name]]
-                    settings = max([settings, *others], key=lambda one: float(self._of(one).mean()))
-                    settings = self._worth_its_time(settings)
+                    settings = self._worth_its_time(self._best(settings, *others))
                 else:
                     settings = self._moved(self._moved(settings, name, 1), name, -1)
             if settings == before:
@@ -190,6 +189,10 @@ class _Bench:
             if name.endswith("half_life") and (name not in _OF_ITEM_ITEM or settings.item_item_weight):
                 settings = self._without_decay(settings, name)
         return self._worth_its_time(settings) if _OF_ALL_VALUES in left else settings
+
+    def _best(self, *points: TrainSettings) -> TrainSettings:
+        """The best of some points; of equal ones, the first."""
+        return max(points, key=lambda one: float(self._of(one).mean()))
 
     def _worth_its_time(self, settings: TrainSettings) -> TrainSettings:
         """Drop the second opinion unless it helps so much that it is worth the time that it adds to each list."""

@@ -96,12 +96,11 @@ class ItemItem:
         return self if np.array_equal(order, self.targets) else replace(self, order=order)
 
     def with_rows(self, row: NDArray[np.int32], n_movies: int) -> Self:
-        """Give the movies other rows, in the same order, int32 (movies,), among `n_movies`."""
+        """Give the movies other rows, in the same order, int32 (movies,), among `n_movies`. `targets` then ascend."""
         lengths = np.zeros(n_movies, dtype=np.int64)
         lengths[row] = np.diff(self.indptr)
-        order = None if self.order is None else row[self.order].astype(np.int64)
         indptr = np.concatenate([[0], np.cumsum(lengths)])
-        return replace(self, indptr=indptr, movie_idx=row[self.movie_idx], order=order)
+        return replace(self, indptr=indptr, movie_idx=row[self.movie_idx], order=None)
 
     @cached_property
     def targets(self) -> NDArray[np.int64]:

@@ -30,29 +30,30 @@ class Personal:
     movie_factors
         Float32 (movies, factors).
     item_item
-        The second opinion. None: the vectors alone count, as with a weight of 0.
+        The second opinion, with ascending `targets`. None: the vectors alone count, as with a weight of 0.
     """
 
     def __init__(self, movie_factors: NDArray[np.float32], item_item: ItemItem | None) -> None:
         self.movie_factors = np.ascontiguousarray(movie_factors)
         self.item_item = item_item if item_item is not None and item_item.rule.weight else None
+        self._vector_weight = np.float32(1.0 if self.item_item is None else 1.0 - self.item_item.rule.weight)
 
     @cached_property
     def longest(self) -> Longest:
-        """The movies by the length of `weighted_factors`."""
-        # Not of the weighted ones: rounding must not make the order depend on the weight, because the choice on
-        # validation keeps item-item scores in that order.
+        """The movies in the order of the length of `movie_factors`, with the lengths of `weighted_factors`.
+
+        Rounding does not make the order depend on the weight. So the choice on validation can keep item-item scores in
+        that order.
+        """
         found = Longest.of(self.movie_factors)
-        if self.item_item is None:
-            return found
-        return Longest(found.rows, found.lengths * np.float32(1.0 - self.item_item.rule.weight))
+        return Longest(found.rows, found.lengths * self._vector_weight)
 
     @cached_property
     def weighted_factors(self) -> NDArray[np.float32]:
         """The movie factors times the weight of the vectors' score, float32 (movies, factors)."""
         if self.item_item is None:
             return self.movie_factors
-        return self.movie_factors * np.float32(1.0 - self.item_item.rule.weight)
+        return self.movie_factors * self._vector_weight
 
     def scores(self, vectors: NDArray[np.float32], likes: Likes | None) -> NDArray[np.float32]:
         """Score all movies for some users.
@@ -73,7 +74,9 @@ class Personal:
         if self.item_item is not None and likes is not None:
             second = self.item_item.scores(likes, len(vectors)) * np.float32(self.item_item.rule.weight)
             columns = self.item_item.targets
-            if len(scores) == 1:  # a single list should be fast, and picking out of a row is
+            if len(columns) == scores.shape[1]:
+                scores += second
+            elif len(scores) == 1:  # a single list should be fast, and picking out of a row is
                 scores[0, :][columns] += second[0]
             else:
                 scores[:, columns] += second
